@@ -1,0 +1,161 @@
+"""The settings of a model and of its training, and the presets.
+
+Each field carries its own explanation (``metadata["help"]``): the pages and the
+command line show that text, so it is written here once. Everything is checked in
+``__post_init__``; a message names the field, the value and what to do.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+PRECISIONS = ("float32", "bfloat16")
+DEVICES = ("cpu", "cuda", "mps")
+
+
+def _setting(default: Any, help: str) -> Any:
+    """Return a dataclass field with a default and a one-sentence explanation."""
+    return field(default=default, metadata={"help": help})
+
+
+def field_help(config_class: type) -> dict[str, str]:
+    """Return the explanation of each field of a config class, by the field's name."""
+    return {f.name: f.metadata["help"] for f in fields(config_class)}
+
+
+def _check_whole(name: str, value: Any, at_least: int) -> None:
+    """Raise ValueError unless the value is a whole number of at least ``at_least``."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{name}={value!r} is not a whole number: choose {at_least} or more.")
+    if value < at_least:
+        raise ValueError(f"{name}={value} is too small: choose {at_least} or more.")
+
+
+def _check_number(name: str, value: Any, allows: Callable[[float], bool], allowed: str) -> None:
+    """Raise ValueError unless the value is a finite number that ``allows`` accepts."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{name}={value!r} is not a number: choose one {allowed}.")
+    if not math.isfinite(value) or not allows(value):
+        raise ValueError(f"{name}={value} is out of range: choose a number {allowed}.")
+
+
+def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    """Raise ValueError unless the value is one of the choices."""
+    if value not in choices:
+        raise ValueError(f"{name}={value!r} is not known: choose {', '.join(choices)}.")
+
+
+@dataclass(frozen=True)
+class GPTConfig:
+    """The shape of a GPT model; the defaults are the chapter's ``GPT_CONFIG_124M``.
+
+    Raises:
+        ValueError: a value is out of range, or ``emb_dim`` cannot be divided among the heads.
+
+    Source: the chapter "Pretraining on unlabeled data", opening section.
+    """
+
+    vocab_size: int = _setting(50257, "How many tokens the tokenizer knows: IDs 0 to 50256.")
+    context_length: int = _setting(
+        256, "The most tokens the model sees at once (GPT-2's own: 1024)."
+    )
+    emb_dim: int = _setting(768, "The length of the vector that stands for each token.")
+    n_heads: int = _setting(12, "Attention heads per block; they share emb_dim among them.")
+    n_layers: int = _setting(12, "How many transformer blocks are stacked.")
+    drop_rate: float = _setting(0.1, "The share of activations dropped at random in training.")
+    qkv_bias: bool = _setting(False, "Whether query, key and value have biases (GPT-2's do).")
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "context_length", "emb_dim", "n_heads", "n_layers"):
+            _check_whole(name, getattr(self, name), at_least=1)
+        _check_number("drop_rate", self.drop_rate, lambda x: 0 <= x < 1, "from 0 to below 1")
+        if self.emb_dim % self.n_heads:
+            below = self.emb_dim - self.emb_dim % self.n_heads
+            choices = [str(n) for n in (below, below + self.n_heads) if n > 0]
+            raise ValueError(
+                f"emb_dim={self.emb_dim} is not divisible by n_heads={self.n_heads}: "
+                f"choose {' or '.join(choices)}."
+            )
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a model is trained; the defaults are the chapter's run.
+
+    Raises:
+        ValueError: a value is out of range.
+
+    Source: the chapter, sections on the data set and on the training function.
+    """
+
+    num_epochs: int = _setting(10, "How many times the training text is gone through.")
+    batch_size: int = _setting(2, "Windows of text per optimizer step.")
+    stride: int | None = _setting(
+        None, "Tokens from one window's start to the next; empty: context_length, no overlap."
+    )
+    train_ratio: float = _setting(0.9, "The share of the text's characters used for training.")
+    learning_rate: float = _setting(4e-4, "AdamW's step size.")
+    weight_decay: float = _setting(0.1, "AdamW's pull of the weights towards zero.")
+    eval_freq: int = _setting(5, "An evaluation after every so many steps.")
+    eval_iter: int = _setting(5, "Batches of each split that an evaluation looks at, at most.")
+    start_context: str = _setting("Every effort moves you", "What the sample texts begin with.")
+    sample_tokens: int = _setting(50, "Length of the sample written after each epoch, in tokens.")
+    seed: int = _setting(123, "Fixes initial weights, shuffling and dropout.")
+    precision: str = _setting(
+        "float32", "float32 is the chapter's, exact; bfloat16 is faster where the CPU has it."
+    )
+    device: str = _setting("cpu", "Where the model computes: cpu, cuda or mps.")
+
+    def __post_init__(self) -> None:
+        for name in ("num_epochs", "batch_size", "eval_freq", "eval_iter", "sample_tokens"):
+            _check_whole(name, getattr(self, name), at_least=1)
+        if self.stride is not None:
+            _check_whole("stride", self.stride, at_least=1)
+        _check_whole("seed", self.seed, at_least=0)
+        if self.seed >= 2**63:
+            raise ValueError(f"seed={self.seed} is too large: choose one below 2**63.")
+        _check_number(
+            "train_ratio", self.train_ratio, lambda x: 0 < x < 1, "above 0 and below 1"
+        )
+        _check_number(
+            "learning_rate", self.learning_rate, lambda x: 0 < x <= 1, "above 0, at most 1"
+        )
+        _check_number("weight_decay", self.weight_decay, lambda x: 0 <= x <= 1, "from 0 to 1")
+        if not isinstance(self.start_context, str) or not self.start_context:
+            raise ValueError(
+                "start_context is empty: give the sample texts at least one character to begin with."
+            )
+        _check_choice("precision", self.precision, PRECISIONS)
+        _check_choice("device", self.device, DEVICES)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named pair of configurations with the sentence that introduces it."""
+
+    name: str
+    description: str
+    model: GPTConfig
+    training: TrainingConfig
+
+
+GPT_CONFIG_124M = GPTConfig()
+
+PRESETS: dict[str, Preset] = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            "pocket",
+            "A GPT small enough to learn a short story in about a minute on a laptop.",
+            GPTConfig(context_length=64, emb_dim=128, n_heads=4, n_layers=3, drop_rate=0.1),
+            TrainingConfig(num_epochs=12, batch_size=4, learning_rate=3e-3, eval_freq=5),
+        ),
+        Preset(
+            "book-124m",
+            "The chapter's own run, digit for digit: minutes to a quarter of an hour on a CPU.",
+            GPT_CONFIG_124M,
+            TrainingConfig(),
+        ),
+    )
+}

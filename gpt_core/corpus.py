@@ -1,0 +1,166 @@
+"""Texts to train on: those in the repository, "The Verdict", and a person's own."""
+
+import hashlib
+import os
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+DATA_DIR = Path(__file__).parent.parent / "data"
+
+DEFAULT_TEXT = "the-lamp-room"
+BUNDLED_TEXTS: dict[str, str] = {
+    DEFAULT_TEXT: "The Lamp Room (a short story)",
+    "counting": "Counting (a tiny pattern)",
+    "days-of-the-week": "Days of the week (a tiny pattern)",
+    "nine-small-boats": "Nine Small Boats (a rhyme)",
+}
+
+VERDICT = "the-verdict"
+VERDICT_TITLE = "The Verdict (Edith Wharton, 1908)"
+VERDICT_URL = (
+    "https://raw.githubusercontent.com/rasbt/LLMs-from-scratch/main/"
+    "ch02/01_main-chapter-code/the-verdict.txt"
+)
+VERDICT_SHA256 = "b41e41a68f0398a3154ae69e2e4c0e2694e17fe0d66730536837f1b01935b31f"
+VERDICT_BYTES = 20_479
+
+MAX_UPLOAD_BYTES = 50 * 2**20
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A text and its name.
+
+    Raises:
+        ValueError: the text is empty, or holds characters that no file can hold.
+    """
+
+    name: str
+    text: str
+
+    def __post_init__(self) -> None:
+        if not self.text.strip():
+            raise ValueError(f"{self.name!r} holds no text: choose a file with some writing in it.")
+        if "\0" in self.text:
+            raise ValueError(f"{self.name!r} is not a text: it holds NUL characters.")
+        _ = self.sha256  # refuses half surrogate pairs
+
+    @cached_property
+    def sha256(self) -> str:
+        """Return the SHA-256 of the text's UTF-8 bytes, by which a text is recognised."""
+        try:
+            return hashlib.sha256(self.text.encode("utf-8")).hexdigest()
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"{self.name!r} is damaged at character {error.start:,}: half of a surrogate pair "
+                "stands there. Remove it or save the text again as UTF-8."
+            ) from error
+
+
+def load_text(name: str, data_dir: Path = DATA_DIR) -> Corpus:
+    """Load a bundled text or, once it is there, "The Verdict", by its name.
+
+    Raises:
+        ValueError: no text has this name, or The Verdict has not been fetched yet.
+    """
+    if name not in (*BUNDLED_TEXTS, VERDICT):
+        raise ValueError(
+            f"There is no text named {name!r}: choose {', '.join(BUNDLED_TEXTS)} or {VERDICT}."
+        )
+    path = data_dir / f"{name}.txt"
+    if name == VERDICT:
+        if not has_the_verdict(data_dir):
+            raise ValueError(_how_to_get_the_verdict(path))
+        return Corpus(VERDICT_TITLE, path.read_bytes().decode("utf-8"))
+    return Corpus(BUNDLED_TEXTS[name], path.read_bytes().decode("utf-8"))
+
+
+def read_text_file(path: Path) -> Corpus:
+    """Read a UTF-8 text file from disk.
+
+    Raises:
+        ValueError: it cannot be read, is too large or is no UTF-8 text.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_UPLOAD_BYTES + 1)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}.") from error
+    return read_upload(path.name, data)
+
+
+def read_upload(name: str, data: bytes) -> Corpus:
+    """Turn the bytes of a file into a text; line endings become ``\\n``.
+
+    Raises:
+        ValueError: the bytes are too many, or are no UTF-8 text.
+    """
+    if len(data) > MAX_UPLOAD_BYTES:
+        raise ValueError(
+            f"{name!r} is larger than {MAX_UPLOAD_BYTES / 2**20:.0f} MB: choose a shorter text."
+        )
+    if hashlib.sha256(data).hexdigest() == VERDICT_SHA256:
+        return Corpus(VERDICT_TITLE, data.decode("utf-8"))
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{name!r} is not UTF-8 text (byte {error.start:,} does not fit): "
+            "open it in an editor and save it as plain text, encoding UTF-8."
+        ) from error
+    return Corpus(name, text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def has_the_verdict(data_dir: Path = DATA_DIR) -> bool:
+    """Tell whether "The Verdict" is there and whole."""
+    path = data_dir / f"{VERDICT}.txt"
+    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == VERDICT_SHA256
+
+
+def download_the_verdict(data_dir: Path = DATA_DIR, url: str = VERDICT_URL) -> Corpus:
+    """Fetch "The Verdict" from the book's public repository, check it and keep it.
+
+    Raises:
+        ValueError: it cannot be fetched, or what came is not that text; the message says how
+            to bring it in without a network.
+    """
+    advice = _how_to_get_the_verdict(data_dir / f"{VERDICT}.txt")
+    try:
+        with urllib.request.urlopen(url, timeout=20) as response:  # noqa: S310 (our own address)
+            data = response.read(VERDICT_BYTES + 1)  # one more: a longer file is another file
+    except (urllib.error.URLError, TimeoutError, OSError) as error:
+        reason = getattr(error, "reason", error)
+        raise ValueError(f"The Verdict could not be downloaded ({reason}). {advice}") from error
+    if hashlib.sha256(data).hexdigest() != VERDICT_SHA256:
+        raise ValueError(f"What came from {url} is not The Verdict (wrong SHA-256). {advice}")
+    return keep_the_verdict(data, data_dir)
+
+
+def keep_the_verdict(data: bytes, data_dir: Path = DATA_DIR) -> Corpus:
+    """Put the checked bytes of "The Verdict" in their place, whole or not at all."""
+    assert hashlib.sha256(data).hexdigest() == VERDICT_SHA256
+    path = data_dir / f"{VERDICT}.txt"
+    part = path.with_suffix(f".{os.getpid()}.part")
+    part.write_bytes(data)
+    part.replace(path)
+    return load_text(VERDICT, data_dir)
+
+
+def _how_to_get_the_verdict(path: Path) -> str:
+    return (
+        f"Fetch it with one click in the app (or: python -m gpt_core fetch-verdict), or without "
+        f"a network: download {VERDICT_URL} on another machine, then upload the file in the app "
+        f"or put it at {path}."
+    )
+
+
+def split_text(text: str, train_ratio: float) -> tuple[str, str]:
+    """Split a text by characters: the first ``train_ratio`` of it, and the rest.
+
+    Source: the chapter, "Calculating the training and validation set losses".
+    """
+    split_index = int(train_ratio * len(text))
+    return text[:split_index], text[split_index:]

@@ -1,0 +1,110 @@
+"""Token IDs → windows of (inputs, targets) → batches.
+
+A window's targets are its inputs one token later: a row of T tokens is T prediction tasks.
+"""
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+Batch = tuple[Tensor, Tensor]
+
+
+class TokenWindows(Dataset[Batch]):
+    """All windows of ``context_length`` tokens, one every ``stride``, over one flat tensor.
+
+    Nothing is copied: each item is a pair of views, inputs (T,) and targets (T,).
+    """
+
+    def __init__(self, token_ids: Tensor, context_length: int, stride: int) -> None:
+        self.token_ids = token_ids
+        self.context_length = context_length
+        self.starts = range(0, len(token_ids) - context_length, stride)
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __getitem__(self, index: int) -> Batch:
+        start = self.starts[index]
+        end = start + self.context_length
+        return self.token_ids[start:end], self.token_ids[start + 1 : end + 1]
+
+
+def create_dataloader(
+    token_ids: Tensor,
+    batch_size: int = 2,
+    context_length: int = 256,
+    stride: int | None = None,
+    shuffle: bool = True,
+    drop_last: bool = True,
+    generator: torch.Generator | None = None,
+) -> DataLoader[Batch]:
+    """Cut token IDs of shape (N,) into batches of inputs (B, T) and targets (B, T), int64.
+
+    Args:
+        token_ids: the text, shape (N,).
+        batch_size: B, windows per batch.
+        context_length: T, tokens per window.
+        stride: tokens from one window's start to the next; None means context_length.
+        shuffle: draw the windows in a new random order each time through.
+        drop_last: leave out a last batch that is not full.
+        generator: what the shuffling draws from. None is torch's global generator, which
+            belongs to the run that trains: whoever else makes a loader gives one of their own.
+
+    Source: the chapter, "Calculating the training and validation set losses".
+    """
+    windows = TokenWindows(token_ids, context_length, stride or context_length)
+    return DataLoader(
+        windows,
+        batch_size=batch_size,
+        shuffle=shuffle,
+        drop_last=drop_last,
+        generator=generator,
+        collate_fn=_stack_windows,
+    )
+
+
+def _stack_windows(windows: list[Batch]) -> Batch:
+    """Stack B windows to inputs (B, T) and targets (B, T), int64."""
+    inputs, targets = zip(*windows, strict=True)
+    return torch.stack(inputs).long(), torch.stack(targets).long()
+
+
+def check_splits(
+    train_tokens: int,
+    val_tokens: int,
+    context_length: int,
+    batch_size: int,
+    train_ratio: float,
+    stride: int | None = None,
+) -> None:
+    """Check that both splits are long enough: a full training batch, a validation window.
+
+    Raises:
+        ValueError: one of them is too short; the message says how long the text is, how long
+            it must be, and which context length would fit.
+    """
+    # The windows start at 0, stride, 2·stride …, and each needs one token beyond its end.
+    step = stride or context_length
+    train_needed = (batch_size - 1) * step + context_length + 1
+    val_needed = context_length + 1
+    if train_tokens >= train_needed and val_tokens >= val_needed:
+        return
+
+    if stride is None:
+        fits = min((train_tokens - 1) // batch_size, val_tokens - 1)
+    else:
+        fits = min(train_tokens - 1 - (batch_size - 1) * stride, val_tokens - 1)
+    total = train_tokens + val_tokens
+    total_needed = max(-(-train_needed // train_ratio), -(-val_needed // (1 - train_ratio)))
+    mend = (
+        f"Choose context_length={fits} or less, or a longer text."
+        if fits >= 1
+        else "No context length would fit: choose a longer text."
+    )
+    raise ValueError(
+        f"The text is too short for context_length={context_length}: it has {total:,} tokens "
+        f"({train_tokens:,} for training, {val_tokens:,} for validation) and needs about "
+        f"{total_needed:,.0f} ({train_needed:,} for a training batch of {batch_size}, "
+        f"{val_needed:,} for a validation window). {mend}"
+    )

@@ -1,0 +1,158 @@
+"""A GPT in one file, to be read beside the book, made of PyTorch's own kernels.
+
+The parameters have the book's names and are created in the book's order, so that the
+same seed gives the same weights. The kernels (fused attention, layer norm, GELU) draw
+dropout in the book's order too: in float32 on a CPU a run's losses equal the book's.
+
+Shapes: B rows in a batch, T tokens in a row, emb_dim numbers per token.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gpt_core.config import GPTConfig
+
+
+class LayerNorm(nn.Module):
+    """Shift and scale each token's vector to mean 0 and variance 1, then as learnt."""
+
+    def __init__(self, emb_dim: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(emb_dim))
+        self.shift = nn.Parameter(torch.zeros(emb_dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise x (B, T, emb_dim) over its last dimension."""
+        return F.layer_norm(x, self.scale.shape, self.scale, self.shift, eps=1e-5)
+
+
+class MultiHeadAttention(nn.Module):
+    """Causal self-attention: each token looks at itself and at those before it."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.n_heads = config.n_heads
+        self.drop_rate = config.drop_rate
+        self.W_query = nn.Linear(config.emb_dim, config.emb_dim, bias=config.qkv_bias)
+        self.W_key = nn.Linear(config.emb_dim, config.emb_dim, bias=config.qkv_bias)
+        self.W_value = nn.Linear(config.emb_dim, config.emb_dim, bias=config.qkv_bias)
+        self.out_proj = nn.Linear(config.emb_dim, config.emb_dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Mix each token's vector with its predecessors': (B, T, emb_dim) to the same."""
+        queries = self._split_heads(self.W_query(x))  # (B, n_heads, T, head_dim)
+        keys = self._split_heads(self.W_key(x))  # (B, n_heads, T, head_dim)
+        values = self._split_heads(self.W_value(x))  # (B, n_heads, T, head_dim)
+        context = F.scaled_dot_product_attention(
+            queries,
+            keys,
+            values,
+            dropout_p=self.drop_rate if self.training else 0.0,
+            is_causal=True,
+        )  # (B, n_heads, T, head_dim)
+        return self.out_proj(context.transpose(1, 2).flatten(2))  # (B, T, emb_dim)
+
+    def _split_heads(self, x: Tensor) -> Tensor:
+        """Reshape (B, T, emb_dim) to (B, n_heads, T, head_dim)."""
+        return x.unflatten(2, (self.n_heads, -1)).transpose(1, 2)
+
+
+class FeedForward(nn.Module):
+    """Two linear layers with a GELU between, four times as wide inside."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(config.emb_dim, 4 * config.emb_dim),
+            nn.GELU(approximate="tanh"),
+            nn.Linear(4 * config.emb_dim, config.emb_dim),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Transform each token's vector by itself: (B, T, emb_dim) to the same."""
+        return self.layers(x)
+
+
+class TransformerBlock(nn.Module):
+    """Attention, then feed-forward, each normalised first and added to what came in."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.att = MultiHeadAttention(config)
+        self.ff = FeedForward(config)
+        self.norm1 = LayerNorm(config.emb_dim)
+        self.norm2 = LayerNorm(config.emb_dim)
+        self.drop_resid = nn.Dropout(config.drop_rate)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Refine each token's vector: (B, T, emb_dim) to the same."""
+        x = x + self.drop_resid(self.att(self.norm1(x)))
+        return x + self.drop_resid(self.ff(self.norm2(x)))
+
+
+class GPTModel(nn.Module):
+    """Token IDs in, for each position one score (logit) per token of the vocabulary out.
+
+    Built plainly, the weights come from torch's global random generator, as in the
+    chapter (``torch.manual_seed(123)`` first): that is for training. A model for display
+    is built by :func:`build_model`, which leaves that generator alone.
+    """
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.tok_emb = nn.Embedding(config.vocab_size, config.emb_dim)
+        self.pos_emb = nn.Embedding(config.context_length, config.emb_dim)
+        self.drop_emb = nn.Dropout(config.drop_rate)
+        self.trf_blocks = nn.Sequential(*[TransformerBlock(config) for _ in range(config.n_layers)])
+        self.final_norm = LayerNorm(config.emb_dim)
+        self.out_head = nn.Linear(config.emb_dim, config.vocab_size, bias=False)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Map token IDs (B, T) to logits (B, T, vocab_size).
+
+        Raises:
+            ValueError: T is more than the model's context_length.
+        """
+        num_tokens = ids.shape[1]
+        if num_tokens > self.config.context_length:
+            raise ValueError(
+                f"{num_tokens} tokens are more than context_length={self.config.context_length}: "
+                "give the model only the last ones, ids[:, -context_length:]."
+            )
+        positions = torch.arange(num_tokens, device=ids.device)  # (T,)
+        x = self.tok_emb(ids) + self.pos_emb(positions)  # (B, T, emb_dim)
+        x = self.drop_emb(x)
+        x = self.trf_blocks(x)
+        x = self.final_norm(x)
+        return self.out_head(x)  # (B, T, vocab_size)
+
+
+def build_model(config: GPTConfig, seed: int) -> GPTModel:
+    """Build a model for display, in eval mode, with the weights that the seed gives.
+
+    The weights equal those of ``torch.manual_seed(seed); GPTModel(config)``, but are drawn
+    from a generator of this model's own: a page may call this while a run trains.
+    """
+    with torch.device("meta"):  # shapes only: nothing is allocated or drawn
+        model = GPTModel(config)
+    model = model.to_empty(device="cpu")
+    generator = torch.Generator().manual_seed(seed)
+    for module in model.modules():  # in the order of creation, as the constructors draw
+        if isinstance(module, nn.Embedding):
+            nn.init.normal_(module.weight, generator=generator)
+        elif isinstance(module, nn.Linear):
+            bound = module.in_features**-0.5  # nn.Linear's own rule
+            nn.init.uniform_(module.weight, -bound, bound, generator=generator)
+            if module.bias is not None:
+                nn.init.uniform_(module.bias, -bound, bound, generator=generator)
+        elif isinstance(module, LayerNorm):
+            nn.init.ones_(module.scale)
+            nn.init.zeros_(module.shift)
+    return model.eval()
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Return how many numbers the model learns."""
+    return sum(parameter.numel() for parameter in model.parameters())

@@ -1,0 +1,43 @@
+"""What a training run yields: small frozen facts, made of Python's own numbers and text.
+
+No tensors: a record can be stored, sent and kept without holding a model alive. The
+counting is the book's: ``global_step`` is 0 after the first optimizer update, and
+``epoch`` starts at 1.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One optimizer update, and the loss of the batch it was made from."""
+
+    global_step: int
+    epoch: int
+    tokens_seen: int
+    loss: float
+
+
+@dataclass(frozen=True)
+class EvaluationRecord:
+    """Mean loss over up to ``eval_iter`` batches of each split, dropout off."""
+
+    global_step: int
+    epoch: int
+    tokens_seen: int
+    train_loss: float
+    val_loss: float
+
+
+@dataclass(frozen=True)
+class SampleRecord:
+    """A text the model wrote when asked to go on from ``start_context``."""
+
+    global_step: int
+    epoch: int
+    tokens_seen: int
+    start_context: str
+    text: str
+
+
+Record = StepRecord | EvaluationRecord | SampleRecord

@@ -1,0 +1,87 @@
+"""GPT-2's byte-pair encoding, from the vocabulary in the repository: no download."""
+
+import base64
+import hashlib
+from functools import cache
+from pathlib import Path
+
+import tiktoken
+import torch
+from tiktoken_ext.openai_public import r50k_pat_str
+from torch import Tensor
+
+END_OF_TEXT = "<|endoftext|>"
+VOCABULARY_FILE = Path(__file__).parent.parent / "data" / "gpt2.tiktoken"
+VOCABULARY_SHA256 = "306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930"
+
+
+@cache  # an immutable value that takes a tenth of a second to build
+def get_tokenizer(path: Path = VOCABULARY_FILE) -> tiktoken.Encoding:
+    """Build tiktoken's ``gpt2`` encoding: 50,256 byte pairs and ``<|endoftext|>`` = 50256.
+
+    ``tiktoken.get_encoding("gpt2")`` gives the same, but downloads the vocabulary.
+
+    Raises:
+        ValueError: the vocabulary file is missing or damaged.
+    """
+    advice = "Restore it: git checkout -- data/gpt2.tiktoken, or clone the project again."
+    if not path.is_file():
+        raise ValueError(f"The vocabulary file {path} is missing. {advice}")
+    contents = path.read_bytes()
+    if hashlib.sha256(contents).hexdigest() != VOCABULARY_SHA256:
+        raise ValueError(f"The vocabulary file {path} is damaged (wrong SHA-256). {advice}")
+    pairs = (line.split() for line in contents.splitlines())
+    return tiktoken.Encoding(
+        name="gpt2",
+        pat_str=r50k_pat_str,
+        mergeable_ranks={base64.b64decode(token): int(rank) for token, rank in pairs},
+        special_tokens={END_OF_TEXT: 50256},
+        explicit_n_vocab=50257,
+    )
+
+
+def text_to_token_ids(text: str, tokenizer: tiktoken.Encoding) -> Tensor:
+    """Encode a text as one row of token IDs, shape (1, T), int64.
+
+    ``<|endoftext|>`` in the text becomes the one token 50256, as in the chapter.
+    """
+    return encode_corpus(text, tokenizer).long().unsqueeze(0)  # (1, T)
+
+
+def encode_corpus(text: str, tokenizer: tiktoken.Encoding) -> Tensor:
+    """Encode a whole text as one flat tensor of token IDs, shape (N,), int32.
+
+    Four bytes per token, so that a book fits: a batch is widened to int64 when it is made.
+
+    Raises:
+        ValueError: the text holds half of a surrogate pair, which is no character.
+    """
+    try:
+        token_ids = tokenizer.encode_to_numpy(text, allowed_special={END_OF_TEXT})
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"The text is damaged at character {error.start:,}: half of a surrogate pair "
+            "stands there. Remove it or save the text again as UTF-8."
+        ) from error
+    return torch.tensor(token_ids.view("int32"))  # (N,)
+
+
+def token_ids_to_text(token_ids: Tensor, tokenizer: tiktoken.Encoding) -> str:
+    """Decode token IDs of shape (1, T) or (T,) to text.
+
+    Bytes that form no whole UTF-8 character are shown as "\N{REPLACEMENT CHARACTER}".
+
+    Raises:
+        ValueError: an ID is outside the vocabulary, or there is more than one row.
+    """
+    if token_ids.dim() == 2 and token_ids.shape[0] != 1:
+        raise ValueError(
+            f"token_ids has {token_ids.shape[0]} rows: decode one row at a time, token_ids[i]."
+        )
+    flat = token_ids.flatten().tolist()
+    for token_id in flat:
+        if not 0 <= token_id < tokenizer.n_vocab:
+            raise ValueError(
+                f"Token ID {token_id} does not exist: IDs go from 0 to {tokenizer.n_vocab - 1}."
+            )
+    return tokenizer.decode(flat)

@@ -115,16 +115,14 @@ class TrainingConfig:
         _check_whole("seed", self.seed, at_least=0)
         if self.seed >= 2**63:
             raise ValueError(f"seed={self.seed} is too large: choose one below 2**63.")
-        _check_number(
-            "train_ratio", self.train_ratio, lambda x: 0 < x < 1, "above 0 and below 1"
-        )
+        _check_number("train_ratio", self.train_ratio, lambda x: 0 < x < 1, "above 0 and below 1")
         _check_number(
             "learning_rate", self.learning_rate, lambda x: 0 < x <= 1, "above 0, at most 1"
         )
         _check_number("weight_decay", self.weight_decay, lambda x: 0 <= x <= 1, "from 0 to 1")
         if not isinstance(self.start_context, str) or not self.start_context:
             raise ValueError(
-                "start_context is empty: give the sample texts at least one character to begin with."
+                "start_context is empty: give the samples at least one character to begin with."
             )
         _check_choice("precision", self.precision, PRECISIONS)
         _check_choice("device", self.device, DEVICES)
@@ -148,8 +146,8 @@ PRESETS: dict[str, Preset] = {
         Preset(
             "pocket",
             "A GPT small enough to learn a short story in about a minute on a laptop.",
-            GPTConfig(context_length=64, emb_dim=128, n_heads=4, n_layers=3, drop_rate=0.1),
-            TrainingConfig(num_epochs=12, batch_size=4, learning_rate=3e-3, eval_freq=5),
+            GPTConfig(context_length=64, emb_dim=128, n_heads=4, n_layers=3),
+            TrainingConfig(num_epochs=12, learning_rate=2e-3, eval_freq=10),
         ),
         Preset(
             "book-124m",

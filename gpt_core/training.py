@@ -75,7 +75,7 @@ def evaluate_model(
 
 
 def generate_sample(model: GPTModel, tokenizer: tiktoken.Encoding, config: TrainingConfig) -> str:
-    """Return ``start_context`` and the ``sample_tokens`` tokens the model goes on with, greedily."""
+    """Return ``start_context`` and the greedy continuation of ``sample_tokens`` tokens."""
     model.eval()
     start_ids = text_to_token_ids(config.start_context, tokenizer).to(config.device)  # (1, T)
     with autocast(config):

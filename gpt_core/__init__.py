@@ -1,0 +1,96 @@
+"""The training core of GPT Pretraining Lab: the chapter's GPT, importable in a notebook.
+
+    from gpt_core import PRESETS, GPTModel, get_tokenizer, load_text, prepare_data, train
+
+Nothing here knows of the dashboard; see ``docs/LOG.md`` for decisions and the README for a map.
+"""
+
+from gpt_core.config import (
+    GPT_CONFIG_124M,
+    PRESETS,
+    GPTConfig,
+    Preset,
+    TrainingConfig,
+    field_help,
+)
+from gpt_core.corpus import (
+    BUNDLED_TEXTS,
+    DEFAULT_TEXT,
+    VERDICT,
+    VERDICT_TITLE,
+    Corpus,
+    download_the_verdict,
+    has_the_verdict,
+    load_text,
+    read_text_file,
+    read_upload,
+    split_text,
+)
+from gpt_core.dataset import TokenWindows, check_splits, create_dataloader
+from gpt_core.generation import generate
+from gpt_core.loss import (
+    LossWalkthrough,
+    calc_loss_batch,
+    calc_loss_loader,
+    loss_walkthrough,
+    perplexity,
+)
+from gpt_core.model import GPTModel, build_model, count_parameters
+from gpt_core.records import EvaluationRecord, Record, SampleRecord, StepRecord
+from gpt_core.runner import TrainingRunner
+from gpt_core.store import Run, RunStore, default_runs_dir
+from gpt_core.tokenizer import (
+    encode_corpus,
+    get_tokenizer,
+    text_to_token_ids,
+    token_ids_to_text,
+)
+from gpt_core.training import create_optimizer, evaluate_model, prepare_data, train
+
+__all__ = [
+    "BUNDLED_TEXTS",
+    "DEFAULT_TEXT",
+    "GPT_CONFIG_124M",
+    "PRESETS",
+    "VERDICT",
+    "VERDICT_TITLE",
+    "Corpus",
+    "EvaluationRecord",
+    "GPTConfig",
+    "GPTModel",
+    "LossWalkthrough",
+    "Preset",
+    "Record",
+    "Run",
+    "RunStore",
+    "SampleRecord",
+    "StepRecord",
+    "TokenWindows",
+    "TrainingConfig",
+    "TrainingRunner",
+    "build_model",
+    "calc_loss_batch",
+    "calc_loss_loader",
+    "check_splits",
+    "count_parameters",
+    "create_dataloader",
+    "create_optimizer",
+    "default_runs_dir",
+    "download_the_verdict",
+    "encode_corpus",
+    "evaluate_model",
+    "field_help",
+    "generate",
+    "get_tokenizer",
+    "has_the_verdict",
+    "load_text",
+    "loss_walkthrough",
+    "perplexity",
+    "prepare_data",
+    "read_text_file",
+    "read_upload",
+    "split_text",
+    "text_to_token_ids",
+    "token_ids_to_text",
+    "train",
+]

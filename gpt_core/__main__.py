@@ -1,0 +1,176 @@
+"""The same core from a terminal: ``python -m gpt_core train``.
+
+The terminal is one more viewer: the run trains in the runner's thread, and what is printed
+is read from the store.
+"""
+
+import argparse
+import logging
+import signal
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from gpt_core.config import DEVICES, PRECISIONS, PRESETS, TrainingConfig, field_help
+from gpt_core.corpus import (
+    BUNDLED_TEXTS,
+    DEFAULT_TEXT,
+    VERDICT,
+    Corpus,
+    download_the_verdict,
+    load_text,
+    read_text_file,
+)
+from gpt_core.runner import TrainingRunner
+from gpt_core.store import Row, Run, RunStore, default_runs_dir
+
+FINISHED, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130  # exit codes
+POLL_SECONDS = 0.2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return the process's exit code."""
+    options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
+    logging.basicConfig(level=logging.CRITICAL)  # what went wrong is said in words, below
+    try:
+        return int(options.command(options))
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return REFUSED
+
+
+def train_command(options: argparse.Namespace) -> int:
+    """Train a preset on a text, printing the book's log lines as they come."""
+    preset = PRESETS[options.preset]
+    changes = {
+        name: getattr(options, name)
+        for name in ("num_epochs", "precision", "device")
+        if getattr(options, name) is not None
+    }
+    config = replace(preset.training, **changes)
+    corpus = _find_text(options.text)
+    store = RunStore(options.runs_dir)
+    runner = TrainingRunner(store)
+    try:
+        run_id = runner.start(preset, corpus, config)
+        run = _print_run(store, run_id)
+    except KeyboardInterrupt:
+        print("\nEnding after this step …", file=sys.stderr)
+        runner.close()
+        print("Interrupted. What was recorded is kept.", file=sys.stderr)
+        return INTERRUPTED
+    finally:
+        runner.close()
+        store.close()
+    if run.state != "finished":
+        print(f"The run {run.state}: {run.message}", file=sys.stderr)
+        return FAILED
+    return FINISHED
+
+
+def fetch_verdict_command(options: argparse.Namespace) -> int:
+    """Download "The Verdict" into the data directory."""
+    corpus = download_the_verdict()
+    print(f"{corpus.name}: {len(corpus.text):,} characters. Train on it with --text {VERDICT}")
+    return FINISHED
+
+
+def _print_run(store: RunStore, run_id: str) -> Run:
+    """Print a run's evaluations and samples from the store until it has ended."""
+    seen = {"evaluations": 0, "samples": 0}
+    run = store.run(run_id)
+    assert run is not None
+    print(f"Run {run.id}: {run.preset} on {run.text_name}, {run.train_tokens:,} training tokens")
+    with tqdm(total=run.total_steps, unit="step", dynamic_ncols=True) as bar:
+        while True:
+            run = store.run(run_id)  # the state first: records written before it are then read
+            assert run is not None
+            rows = [
+                *(("evaluations", row) for row in store.evaluations(run_id, seen["evaluations"])),
+                *(("samples", row) for row in store.samples(run_id, seen["samples"])),
+            ]
+            # Of one step, the evaluation comes before the sample, as it happened.
+            for table, row in sorted(rows, key=lambda item: (item[1]["global_step"], item[0])):
+                seen[table] = row["id"]
+                bar.write(_line(row))
+            _advance(bar, store.last_steps(run_id, 1))
+            if not run.is_live:
+                break
+            time.sleep(POLL_SECONDS)
+    last = store.evaluations(run_id)[-1:]
+    if last:
+        losses = f"train loss {last[0]['train_loss']:.3f}, val loss {last[0]['val_loss']:.3f}"
+        print(f"{run.state.capitalize()} after {bar.n} steps: {losses}")
+    return run
+
+
+def _line(row: Row) -> str:
+    """Return the book's log line for an evaluation, or a sample on one line."""
+    if "text" in row:
+        return str(row["text"]).replace("\n", " ")
+    return (
+        f"Ep {row['epoch']} (Step {row['global_step']:06d}): "
+        f"Train loss {row['train_loss']:.3f}, Val loss {row['val_loss']:.3f}"
+    )
+
+
+def _advance(bar: "tqdm[None]", last_step: list[Row]) -> None:
+    """Move the progress bar to the last step, with the run's tokens per second."""
+    if last_step:
+        row = last_step[0]
+        bar.update(row["global_step"] + 1 - bar.n)
+        bar.set_postfix_str(f"{row['tokens_seen'] / row['seconds']:,.0f} tokens/s")
+
+
+def _find_text(name: str) -> Corpus:
+    """Return a text by its name or, for anything else, from a file."""
+    if name in (*BUNDLED_TEXTS, VERDICT):
+        return load_text(name)
+    if not Path(name).exists():
+        raise ValueError(
+            f"--text {name}: there is no such file, and no text of that name. "
+            f"Texts: {', '.join((*BUNDLED_TEXTS, VERDICT))}."
+        )
+    return read_text_file(Path(name))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m gpt_core", description="Train a small GPT from the terminal."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    helps = field_help(TrainingConfig)
+    train = commands.add_parser("train", help="train a GPT and watch its losses")
+    train.set_defaults(command=train_command)
+    train.add_argument("--preset", choices=PRESETS, default="pocket", help="default: pocket")
+    train.add_argument(
+        "--text",
+        default=DEFAULT_TEXT,
+        metavar="NAME|FILE",
+        help=f"{', '.join((*BUNDLED_TEXTS, VERDICT))}, or a UTF-8 file (default: {DEFAULT_TEXT})",
+    )
+    train.add_argument(
+        "--epochs", dest="num_epochs", type=int, metavar="N", help=helps["num_epochs"]
+    )
+    train.add_argument("--precision", choices=PRECISIONS, help=helps["precision"])
+    train.add_argument("--device", choices=DEVICES, help=helps["device"])
+    train.add_argument(
+        "--runs-dir",
+        type=Path,
+        default=default_runs_dir(),
+        metavar="DIR",
+        help="where runs are kept (default: $GPT_LAB_RUNS_DIR, or runs/ in the project)",
+    )
+
+    fetch = commands.add_parser("fetch-verdict", help='download "The Verdict", the book\'s text')
+    fetch.set_defaults(command=fetch_verdict_command)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

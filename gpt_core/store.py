@@ -1,0 +1,336 @@
+"""RunStore: what happened in each run, append-only, in one SQLite file. Imports no torch.
+
+Rows are only ever added, and read by cursor (``id > after``), so any number of viewers in
+any number of processes see the same run. A run's state is its latest transition.
+"""
+
+import json
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from gpt_core.config import GPTConfig, TrainingConfig
+from gpt_core.records import EvaluationRecord, Record, SampleRecord, StepRecord
+
+LIVE_STATES = ("queued", "running")
+ENDED_STATES = ("finished", "stopped", "failed", "interrupted")
+
+# One script per schema version; the file's version is SQLite's user_version.
+MIGRATIONS = (
+    """
+    CREATE TABLE runs (
+        id TEXT PRIMARY KEY,
+        created_at REAL NOT NULL,     -- seconds since 1970
+        owner TEXT NOT NULL,
+        preset TEXT NOT NULL,
+        model_config TEXT NOT NULL,   -- JSON
+        training_config TEXT NOT NULL,
+        text_name TEXT NOT NULL,
+        text_sha256 TEXT NOT NULL,
+        train_tokens INTEGER NOT NULL,
+        val_tokens INTEGER NOT NULL,
+        total_steps INTEGER NOT NULL,
+        versions TEXT NOT NULL        -- JSON: what it ran on
+    );
+    CREATE TABLE transitions (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        run_id TEXT NOT NULL REFERENCES runs (id),
+        at REAL NOT NULL,
+        state TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        message TEXT NOT NULL
+    );
+    CREATE TABLE steps (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        run_id TEXT NOT NULL REFERENCES runs (id),
+        global_step INTEGER NOT NULL,
+        epoch INTEGER NOT NULL,
+        tokens_seen INTEGER NOT NULL,
+        loss REAL NOT NULL,
+        seconds REAL NOT NULL,        -- time spent on the run so far
+        UNIQUE (run_id, global_step)
+    );
+    CREATE TABLE evaluations (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        run_id TEXT NOT NULL REFERENCES runs (id),
+        global_step INTEGER NOT NULL,
+        epoch INTEGER NOT NULL,
+        tokens_seen INTEGER NOT NULL,
+        train_loss REAL NOT NULL,
+        val_loss REAL NOT NULL,
+        seconds REAL NOT NULL,
+        UNIQUE (run_id, global_step)
+    );
+    CREATE TABLE samples (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        run_id TEXT NOT NULL REFERENCES runs (id),
+        global_step INTEGER NOT NULL,
+        epoch INTEGER NOT NULL,
+        tokens_seen INTEGER NOT NULL,
+        start_context TEXT NOT NULL,
+        text TEXT NOT NULL,
+        seconds REAL NOT NULL,
+        UNIQUE (run_id, global_step)
+    );
+    CREATE INDEX transitions_by_run ON transitions (run_id, id);
+    CREATE INDEX steps_by_run ON steps (run_id, id);
+    CREATE INDEX evaluations_by_run ON evaluations (run_id, id);
+    CREATE INDEX samples_by_run ON samples (run_id, id);
+    """,
+)
+
+RECORD_TABLES: dict[type, str] = {
+    StepRecord: "steps",
+    EvaluationRecord: "evaluations",
+    SampleRecord: "samples",
+}
+
+Row = dict[str, Any]
+
+
+def default_runs_dir() -> Path:
+    """Return ``$GPT_LAB_RUNS_DIR`` or, without it, ``runs/`` in the project."""
+    chosen = os.environ.get("GPT_LAB_RUNS_DIR")
+    return Path(chosen) if chosen else Path(__file__).parent.parent / "runs"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as the store knows it: how it was set up, and its latest state."""
+
+    id: str
+    created_at: float
+    owner: str
+    preset: str
+    model_config: GPTConfig
+    training_config: TrainingConfig
+    text_name: str
+    text_sha256: str
+    train_tokens: int
+    val_tokens: int
+    total_steps: int
+    versions: dict[str, str]
+    state: str
+    state_at: float
+    message: str
+
+    @property
+    def is_live(self) -> bool:
+        """Tell whether the run is waiting or training."""
+        return self.state in LIVE_STATES
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Return how many optimizer updates one epoch takes."""
+        return self.total_steps // self.training_config.num_epochs
+
+
+class RunStore:
+    """The runs of one directory, in ``runs.sqlite`` there.
+
+    Args:
+        runs_dir: the directory; made if it is missing.
+        clock: gives the time in seconds since 1970.
+
+    Raises:
+        ValueError: the directory cannot be used, or a newer version of this app wrote it.
+    """
+
+    def __init__(self, runs_dir: Path, clock: Callable[[], float] = time.time) -> None:
+        self.runs_dir = Path(runs_dir)
+        self._path = self.runs_dir / "runs.sqlite"
+        self._clock = clock
+        try:
+            self.runs_dir.mkdir(parents=True, exist_ok=True)
+            self._writer = self._connect()
+            self._migrate()
+        except (OSError, sqlite3.Error) as error:
+            raise ValueError(
+                f"The runs directory {self.runs_dir} cannot be used ({error}): choose another one "
+                "with --runs-dir or the environment variable GPT_LAB_RUNS_DIR."
+            ) from error
+        # Guards _writer: one transaction at a time in this process; SQLite sees to the others.
+        self._writing = threading.Lock()
+
+    def close(self) -> None:
+        """Close the file. Reading and writing end here."""
+        with self._writing:
+            self._writer.close()
+
+    # Writing
+
+    def add_run(
+        self,
+        run_id: str,
+        owner: str,
+        preset: str,
+        model_config: GPTConfig,
+        training_config: TrainingConfig,
+        text_name: str,
+        text_sha256: str,
+        train_tokens: int,
+        val_tokens: int,
+        total_steps: int,
+        versions: dict[str, str],
+    ) -> None:
+        """Write down a new run, in state ``queued``."""
+        row = {
+            "id": run_id,
+            "created_at": self._clock(),
+            "owner": owner,
+            "preset": preset,
+            "model_config": json.dumps(asdict(model_config)),
+            "training_config": json.dumps(asdict(training_config)),
+            "text_name": text_name,
+            "text_sha256": text_sha256,
+            "train_tokens": train_tokens,
+            "val_tokens": val_tokens,
+            "total_steps": total_steps,
+            "versions": json.dumps(versions),
+        }
+        with self._transaction() as connection:
+            _insert(connection, "runs", row)
+            self._add_transition(connection, run_id, "queued", owner, "")
+
+    def set_state(self, run_id: str, state: str, actor: str, message: str = "") -> None:
+        """Write down a run's transition to another state, who caused it, and why."""
+        assert state in LIVE_STATES + ENDED_STATES, state
+        with self._transaction() as connection:
+            self._add_transition(connection, run_id, state, actor, message)
+
+    def add_records(self, run_id: str, records: Iterable[tuple[Record, float]]) -> None:
+        """Write down records, each with the seconds spent on the run so far, all or none."""
+        with self._transaction() as connection:
+            for record, seconds in records:
+                row = {"run_id": run_id, **asdict(record), "seconds": seconds}
+                _insert(connection, RECORD_TABLES[type(record)], row)
+
+    # Reading
+
+    def runs(self) -> list[Run]:
+        """Return all runs, the newest first."""
+        return self._select_runs("ORDER BY runs.created_at DESC, runs.rowid DESC")
+
+    def run(self, run_id: str) -> Run | None:
+        """Return one run, or None if there is none of this ID."""
+        found = self._select_runs("WHERE runs.id = ?", run_id)
+        return found[0] if found else None
+
+    def latest_run(self) -> Run | None:
+        """Return the run that was started last, or None in an empty store."""
+        found = self._select_runs("ORDER BY runs.created_at DESC, runs.rowid DESC LIMIT 1")
+        return found[0] if found else None
+
+    def live_runs(self) -> list[Run]:
+        """Return the runs that are waiting or training, the oldest first."""
+        return [run for run in reversed(self.runs()) if run.is_live]
+
+    def transitions(self, run_id: str, after: int = 0) -> list[Row]:
+        """Return a run's transitions with ``id > after``, oldest first."""
+        return self._select_rows("transitions", run_id, after)
+
+    def steps(self, run_id: str, after: int = 0) -> list[Row]:
+        """Return a run's steps with ``id > after``, oldest first."""
+        return self._select_rows("steps", run_id, after)
+
+    def evaluations(self, run_id: str, after: int = 0) -> list[Row]:
+        """Return a run's evaluations with ``id > after``, oldest first."""
+        return self._select_rows("evaluations", run_id, after)
+
+    def samples(self, run_id: str, after: int = 0) -> list[Row]:
+        """Return a run's samples with ``id > after``, oldest first."""
+        return self._select_rows("samples", run_id, after)
+
+    def last_steps(self, run_id: str, count: int) -> list[Row]:
+        """Return a run's last ``count`` steps, oldest first."""
+        sql = "SELECT * FROM steps WHERE run_id = ? ORDER BY id DESC LIMIT ?"
+        return self._select(sql, run_id, count)[::-1]
+
+    # Inside
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=10, check_same_thread=False)
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return connection
+
+    def _migrate(self) -> None:
+        """Bring the file to the newest schema, one numbered script after the other."""
+        self._writer.execute("PRAGMA journal_mode = WAL")
+        version = self._version()
+        if version > len(MIGRATIONS):
+            self._writer.close()
+            raise ValueError(
+                f"{self._path} was written by a newer version of this app (schema {version}, this "
+                f"one knows {len(MIGRATIONS)}): update the app, or choose another runs directory."
+            )
+        for number in range(version, len(MIGRATIONS)):
+            # Two processes may come here at once: the one that waits finds the work done.
+            self._writer.execute("BEGIN IMMEDIATE")
+            if self._version() == number:
+                for statement in MIGRATIONS[number].split(";\n"):
+                    self._writer.execute(statement)
+                self._writer.execute(f"PRAGMA user_version = {number + 1}")
+            self._writer.commit()
+
+    def _version(self) -> int:
+        return int(self._writer.execute("PRAGMA user_version").fetchone()[0])
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Hold the writing connection for one transaction: all of it or nothing."""
+        with self._writing, self._writer:
+            yield self._writer
+
+    def _add_transition(
+        self, connection: sqlite3.Connection, run_id: str, state: str, actor: str, message: str
+    ) -> None:
+        row = {"run_id": run_id, "at": self._clock(), "state": state, "actor": actor}
+        _insert(connection, "transitions", {**row, "message": message})
+
+    def _select(self, sql: str, *values: Any) -> list[Row]:
+        """Read on a connection of this call's own: readers never wait for the writer."""
+        connection = self._connect()
+        try:
+            return [dict(row) for row in connection.execute(sql, values)]
+        finally:
+            connection.close()
+
+    def _select_rows(self, table: str, run_id: str, after: int) -> list[Row]:
+        sql = f"SELECT * FROM {table} WHERE run_id = ? AND id > ? ORDER BY id"  # noqa: S608
+        return self._select(sql, run_id, after)
+
+    def _select_runs(self, clause: str, *values: Any) -> list[Run]:
+        sql = f"""
+            SELECT runs.*, last.state, last.at AS state_at, last.message
+            FROM runs JOIN transitions AS last
+            ON last.id = (SELECT MAX(id) FROM transitions WHERE run_id = runs.id)
+            {clause}"""  # noqa: S608 (clauses are written in this file, values are bound)
+        return [_run_from_row(row) for row in self._select(sql, *values)]
+
+
+def _insert(connection: sqlite3.Connection, table: str, row: Row) -> None:
+    """Insert one row; the table's and columns' names are this file's and the records' own."""
+    columns, marks = ", ".join(row), ", ".join("?" * len(row))
+    connection.execute(
+        f"INSERT INTO {table} ({columns}) VALUES ({marks})",  # noqa: S608
+        tuple(row.values()),
+    )
+
+
+def _run_from_row(row: Row) -> Run:
+    return Run(
+        **{
+            **row,
+            "model_config": GPTConfig(**json.loads(row["model_config"])),
+            "training_config": TrainingConfig(**json.loads(row["training_config"])),
+            "versions": json.loads(row["versions"]),
+        }
+    )

@@ -1,0 +1,1 @@
+"""What the pages share; beside ``pages/`` and ``app.py`` the only place that knows Streamlit."""

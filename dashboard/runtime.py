@@ -1,0 +1,50 @@
+"""The one store and the one runner of this process, made on first use.
+
+Module state on purpose, and the only such: ``st.cache_resource`` can be cleared by any
+client, and the old thread would train on beside a new one (STREAMLIT.md, fact 4).
+"""
+
+import threading
+
+from gpt_core import RunStore, TrainingRunner, default_runs_dir
+
+_making = threading.Lock()  # guards _pair: two first visitors must get the same one
+_pair: tuple[RunStore, TrainingRunner] | None = None
+
+
+def get_store() -> RunStore:
+    """Return the store of the runs directory.
+
+    Raises:
+        ValueError: the runs directory cannot be used.
+    """
+    return _get_pair()[0]
+
+
+def get_runner() -> TrainingRunner:
+    """Return the runner that owns the models that train.
+
+    Raises:
+        ValueError: the runs directory cannot be used.
+    """
+    return _get_pair()[1]
+
+
+def close_runtime() -> None:
+    """End what trains and forget the pair; the next use makes a new one (tests need it)."""
+    global _pair
+    with _making:
+        if _pair is not None:
+            store, runner = _pair
+            runner.close()
+            store.close()
+            _pair = None
+
+
+def _get_pair() -> tuple[RunStore, TrainingRunner]:
+    global _pair
+    with _making:
+        if _pair is None:
+            store = RunStore(default_runs_dir())
+            _pair = (store, TrainingRunner(store))
+        return _pair

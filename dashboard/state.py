@@ -1,0 +1,24 @@
+"""Every query parameter and session_state key, in one place."""
+
+import streamlit as st
+
+from dashboard.runtime import get_store
+from gpt_core import Run
+
+RUN = "run"  # query parameter: the ID of the run that is shown
+
+PRESET = "preset"  # session: name of the preset chosen in the form
+TEXT = "text"  # session: name of the text chosen in the form
+UPLOAD = "upload"  # session: the file uploader
+
+
+def selected_run() -> Run | None:
+    """Return the run that the URL names or, where it names none, the latest."""
+    run_id = st.query_params.get(RUN)
+    store = get_store()
+    return store.run(run_id) if run_id else store.latest_run()
+
+
+def select_run(run_id: str) -> None:
+    """Put a run's ID into the URL, so that a reload or a shared link shows it."""
+    st.query_params[RUN] = run_id

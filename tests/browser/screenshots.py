@@ -1,0 +1,57 @@
+"""Retake the screenshots in docs/: ``python -m tests.browser.screenshots``.
+
+A fresh server, a pocket run started with Home's button, and each page at both widths, light
+and dark, while the run is in its later half.
+"""
+
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from tests.browser.conftest import CHROMIUM_FLAGS, ROOT, open_page, start_server
+
+FOLDER = ROOT / "docs" / "screenshots"
+WIDTHS = (1440, 390)
+SCHEMES = ("light", "dark")
+
+
+def take(browser: Browser, url: str, name: str, settled: str) -> None:
+    """Photograph a page in every look, once the text ``settled`` is on it."""
+    for width in WIDTHS:
+        for scheme in SCHEMES:
+            context = browser.new_context(
+                viewport={"width": width, "height": 900}, color_scheme=scheme
+            )
+            page = context.new_page()
+            open_page(page, url)
+            expect(page.get_by_text(settled).first).to_be_visible(timeout=120_000)
+            page.wait_for_timeout(2500)  # plotly's first drawing
+            page.screenshot(path=FOLDER / f"{name}-{width}-{scheme}.png", full_page=width < 600)
+            context.close()
+
+
+def main() -> None:
+    """Take all screenshots."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        sys.exit("No Chromium on the PATH: apt-get install chromium")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        server = start_server(Path(folder))
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+        take(browser, server.url, "home", "Train a small GPT now")
+        page = browser.new_page()
+        open_page(page, server.url)
+        page.get_by_role("button", name="Train a small GPT now").click()
+        page.wait_for_url("**/train?run=*")
+        take(browser, page.url, "train", "After epoch 7")
+        browser.close()
+        server.end(signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    main()

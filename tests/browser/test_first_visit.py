@@ -1,0 +1,72 @@
+"""A newcomer's first minute, in a real browser against a real server."""
+
+import re
+import signal
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import Server, open_page, start_server
+
+pytestmark = pytest.mark.slow
+
+POINTS = ".js-plotly-plot .scatterlayer .trace:first-child .points path"
+
+
+def start_from_home(page: Page, server: Server) -> None:
+    open_page(page, server.url)
+    page.get_by_role("button", name="Train a small GPT now").click()
+    page.wait_for_url(re.compile(r"/train\?run=pocket-"))
+    expect(page.locator(POINTS).nth(1)).to_be_visible(timeout=60_000)
+
+
+def test_one_press_starts_a_run_whose_curve_moves_in_two_browsers(
+    server: Server, page: Page, browser: Browser
+) -> None:
+    errors: list[str] = []
+    requests: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+
+    start_from_home(page, server)
+    before = page.locator(POINTS).count()
+    expect(page.locator(POINTS).nth(before + 1)).to_be_visible(timeout=60_000)
+
+    # A second browser and a reload see the same run, which went on meanwhile.
+    second = browser.new_context().new_page()
+    open_page(second, page.url)
+    expect(second.locator(POINTS).nth(before + 1)).to_be_visible(timeout=60_000)
+    second.context.close()
+    page.reload()
+    expect(page.locator(POINTS).nth(before + 2)).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("After epoch 1 ", exact=False).first).to_be_visible(timeout=60_000)
+
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("stopped", exact=True)).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("button", name="Start training")).to_be_visible(timeout=30_000)
+
+    assert not errors
+    assert not page.get_by_test_id("stException").count()
+    outside = [url for url in requests if not url.startswith((server.url, "data:", "blob:"))]
+    assert not outside
+
+
+def test_nothing_reaches_another_machine_while_the_app_and_a_run_start(server: Server) -> None:
+    """The server of the test above was watched from its first line on."""
+    assert (server.runs_dir / "runs.sqlite").exists()
+    assert server.network_log.read_text() == ""
+
+
+def test_the_servers_log_holds_no_traceback(server: Server) -> None:
+    assert "Traceback" not in server.log.read_text()
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_the_server_ends_with_code_0_while_a_run_trains(
+    ending: signal.Signals, page: Page, tmp_path: Path
+) -> None:
+    server = start_server(tmp_path)
+    start_from_home(page, server)
+    assert server.end(ending) == 0
+    assert "Traceback" not in server.log.read_text()

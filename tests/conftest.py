@@ -1,0 +1,49 @@
+"""What several test files share: the tokenizer, small configurations, the book's text."""
+
+import os
+from pathlib import Path
+
+import pytest
+import tiktoken
+
+from gpt_core import GPTConfig, TrainingConfig, get_tokenizer, has_the_verdict, load_text
+
+# A tiny GPT that trains in a second; everything else about it is the real thing.
+TINY = GPTConfig(context_length=32, emb_dim=32, n_heads=2, n_layers=2)
+TINY_TRAINING = TrainingConfig(num_epochs=2, eval_freq=5, eval_iter=2, sample_tokens=5)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--whole-run", action="store_true", help="also the chapter's whole run, several minutes"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--whole-run"):
+        skip = pytest.mark.skip(reason="takes several minutes: pytest --whole-run")
+        for item in items:
+            if "whole_run" in item.keywords:
+                item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> tiktoken.Encoding:
+    return get_tokenizer()
+
+
+@pytest.fixture(scope="session")
+def verdict() -> str:
+    if not has_the_verdict():
+        if os.environ.get("CI"):
+            pytest.fail("data/the-verdict.txt is missing: .ci/run should have put it there")
+        pytest.skip("data/the-verdict.txt is missing: python -m gpt_core fetch-verdict")
+    return load_text("the-verdict").text
+
+
+@pytest.fixture
+def runs_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The directory in which this test's runs are kept, also by the app."""
+    path = tmp_path / "runs"
+    monkeypatch.setenv("GPT_LAB_RUNS_DIR", str(path))
+    return path

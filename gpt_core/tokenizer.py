@@ -63,7 +63,7 @@ def encode_corpus(text: str, tokenizer: tiktoken.Encoding) -> Tensor:
             f"The text is damaged at character {error.start:,}: half of a surrogate pair "
             "stands there. Remove it or save the text again as UTF-8."
         ) from error
-    return torch.tensor(token_ids.view("int32"))  # (N,)
+    return torch.from_dlpack(token_ids.view("int32"))  # (N,), the tokenizer's own buffer
 
 
 def token_ids_to_text(token_ids: Tensor, tokenizer: tiktoken.Encoding) -> str:

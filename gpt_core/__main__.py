@@ -34,7 +34,6 @@ POLL_SECONDS = 0.2
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return the process's exit code."""
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     logging.basicConfig(level=logging.CRITICAL)  # what went wrong is said in words, below
     try:
         return int(options.command(options))
@@ -173,4 +172,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     sys.exit(main())

@@ -51,9 +51,17 @@ def create_dataloader(
         generator: what the shuffling draws from. None is torch's global generator, which
             belongs to the run that trains: whoever else makes a loader gives one of their own.
 
+    Raises:
+        ValueError: the text is too short for a single window.
+
     Source: the chapter, "Calculating the training and validation set losses".
     """
     windows = TokenWindows(token_ids, context_length, stride or context_length)
+    if not windows:
+        raise ValueError(
+            f"{len(token_ids):,} tokens are too few for one window: it takes context_length + 1 = "
+            f"{context_length + 1:,}. Choose a shorter context_length or a longer text."
+        )
     return DataLoader(
         windows,
         batch_size=batch_size,

@@ -6,9 +6,9 @@ from functools import cache
 from pathlib import Path
 
 import tiktoken
-import torch
 from tiktoken_ext.openai_public import r50k_pat_str
 from torch import Tensor
+from torch.utils.dlpack import from_dlpack
 
 END_OF_TEXT = "<|endoftext|>"
 VOCABULARY_FILE = Path(__file__).parent.parent / "data" / "gpt2.tiktoken"
@@ -63,7 +63,7 @@ def encode_corpus(text: str, tokenizer: tiktoken.Encoding) -> Tensor:
             f"The text is damaged at character {error.start:,}: half of a surrogate pair "
             "stands there. Remove it or save the text again as UTF-8."
         ) from error
-    return torch.from_dlpack(token_ids.view("int32"))  # (N,), the tokenizer's own buffer
+    return from_dlpack(token_ids.view("int32"))  # (N,), the tokenizer's own buffer
 
 
 def token_ids_to_text(token_ids: Tensor, tokenizer: tiktoken.Encoding) -> str:

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.network_watch import watched_environment
+
 ROOT = Path(__file__).parents[2]
 CHROMIUM_FLAGS = [
     "--headless",
@@ -26,33 +28,6 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-
-# Imported by the server's Python before anything else: writes down each attempt to reach
-# another machine, by Python's own audit events, which no library can go around.
-NETWORK_WATCH = """
-import ipaddress, os, sys
-
-def is_local(host):
-    if host in (None, "", "localhost", b"localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-def watch(event, arguments):
-    if event == "socket.getaddrinfo":
-        host = arguments[0]
-    elif event == "socket.connect" and isinstance(arguments[1], tuple):
-        host = arguments[1][0]
-    else:
-        return
-    if not is_local(host):
-        with open(os.environ["NETWORK_LOG"], "a") as log:
-            log.write(f"{event} {host}\\n")
-
-sys.addaudithook(watch)
-"""
 
 
 @dataclass
@@ -90,15 +65,12 @@ def start_server(folder: Path) -> Server:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "sitecustomize.py").write_text(NETWORK_WATCH)
-    network_log = folder / "network.log"
-    network_log.touch()
+    watched, network_log = watched_environment(folder)
     log = folder / "server.log"
     environment = {
         **os.environ,
         "GPT_LAB_RUNS_DIR": str(folder / "runs"),
-        "NETWORK_LOG": str(network_log),
-        "PYTHONPATH": str(folder),
+        **watched,
         "PYTHONWARNINGS": "default",
     }
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]

@@ -1,0 +1,107 @@
+"""DESIGN.md's import rules, read off the source: who may import whom."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import gpt_core
+
+ROOT = Path(__file__).parents[1]
+CORE = sorted(path.stem for path in (ROOT / "gpt_core").glob("*.py"))
+
+# Which of the core's modules each one may import.
+FOUNDATION = {"config", "records", "tokenizer", "corpus", "dataset", "model", "loss"}
+MAY_IMPORT = {
+    "config": set(),
+    "records": set(),
+    "tokenizer": {"config"},
+    "corpus": {"config"},
+    "dataset": {"config"},
+    "model": {"config"},
+    "loss": {"config"},
+    "generation": {"model"},
+    "training": FOUNDATION | {"generation"},
+    "store": {"config", "records"},
+    "runner": set(CORE),
+    "__init__": set(CORE),
+    "__main__": set(CORE),
+}
+SOURCES = [
+    path
+    for folder in ("gpt_core", "dashboard", "pages")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+] + [ROOT / "app.py"]
+
+
+def imports(path: Path) -> list[str]:
+    """Return every module that a file imports, also inside functions, in full."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports by a relative path"
+            found.append(node.module or "")
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    return found
+
+
+def test_the_rules_name_every_module_of_the_core() -> None:
+    assert set(MAY_IMPORT) == set(CORE)
+
+
+@pytest.mark.parametrize("module", CORE)
+def test_a_core_module_imports_only_what_it_may(module: str) -> None:
+    names = imports(ROOT / "gpt_core" / f"{module}.py")
+    ours = {name.split(".")[1] for name in names if name.startswith("gpt_core.")}
+    assert ours <= MAY_IMPORT[module]
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "gpt_core").glob("*.py")), ids=lambda path: path.stem
+)
+def test_the_core_knows_no_streamlit_plotly_or_pandas(path: Path) -> None:
+    tops = {name.split(".")[0] for name in imports(path)}
+    assert not tops & {"streamlit", "plotly", "pandas", "dashboard", "pages"}
+
+
+def test_the_store_imports_no_torch() -> None:
+    for module in ("store", *MAY_IMPORT["store"]):
+        names = imports(ROOT / "gpt_core" / f"{module}.py")
+        assert not {name for name in names if name.split(".")[0] == "torch"}
+
+
+@pytest.mark.parametrize("name", ["charts", "frames"])
+def test_charts_and_frames_know_no_streamlit(name: str) -> None:
+    tops = {name.split(".")[0] for name in imports(ROOT / "dashboard" / f"{name}.py")}
+    assert "streamlit" not in tops
+    assert "dashboard" not in tops
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "pages").glob("*.py")), ids=lambda path: path.stem)
+def test_pages_use_the_dashboard_and_the_cores_public_names(path: Path) -> None:
+    names = imports(path)
+    assert not {name for name in names if name.split(".")[0] in ("torch", "pages", "sqlite3")}
+    core = {name for name in names if name.startswith("gpt_core.")}
+    assert core <= {f"gpt_core.{name}" for name in gpt_core.__all__}
+
+
+def test_only_the_runner_seeds_the_global_random_generator() -> None:
+    for path in SOURCES:
+        source = path.read_text()
+        calls = [
+            ast.unparse(node.func)
+            for node in ast.walk(ast.parse(source))
+            if isinstance(node, ast.Call)
+        ]
+        seeds = {call for call in calls if call in ("torch.manual_seed", "torch.seed")}
+        assert not seeds or path.name == "runner.py", path
+        assert "fork_rng" not in source, path
+
+
+def test_files_keep_to_one_job() -> None:
+    for path in SOURCES:
+        lines = len(path.read_text().splitlines())
+        limit = 50 if path.name == "app.py" else 150 if path.parent.name == "pages" else 400
+        assert lines <= limit, f"{path} has {lines} lines"

@@ -1,0 +1,102 @@
+"""The terminal, as a person uses it: a process, what it prints, and its exit code."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from gpt_core import RunStore
+from gpt_core.__main__ import main
+
+ROOT = Path(__file__).parents[1]
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "gpt_core", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+
+
+def test_train_prints_the_books_log_lines_the_samples_and_the_last_losses(tmp_path: Path) -> None:
+    process = start(
+        "train", "--text", "counting", "--epochs", "1", "--runs-dir", str(tmp_path / "runs")
+    )
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    lines = out.splitlines()
+    assert re.fullmatch(r"Run pocket-\w+: pocket on Counting .*", lines[0])
+    assert re.match(r"Ep 1 \(Step 000000\): Train loss 10\.\d{3}, Val loss 10\.\d{3}", lines[1])
+    assert lines[-2].startswith("Every effort moves you")
+    assert re.fullmatch(
+        r"Finished after \d+ steps: train loss \d+\.\d{3}, val loss \d+\.\d{3}", lines[-1]
+    )
+    assert "tokens/s" in err
+    assert "step" in err
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_it_cleanly_and_keeps_what_was_recorded(
+    ending: signal.Signals, tmp_path: Path
+) -> None:
+    process = start("train", "--runs-dir", str(tmp_path))
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("Ep 1"):
+            break
+    process.send_signal(ending)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert "What was recorded is kept" in err
+    run = RunStore(tmp_path).latest_run()
+    assert run is not None
+    assert run.state == "interrupted"
+    assert RunStore(tmp_path).evaluations(run.id)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--text", "nowhere.txt"], "there is no such file"),
+        (["--text", "counting", "--preset", "book-124m"], "Choose context_length=126 or less"),
+        (["--epochs", "0"], "num_epochs=0 is too small"),
+    ],
+)
+def test_bad_input_is_refused_with_exit_code_2(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "--runs-dir", str(tmp_path), *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert RunStore(tmp_path).runs() == []
+
+
+def test_an_unknown_preset_is_refused_with_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ending:
+        main(["train", "--preset", "huge"])
+    assert ending.value.code == 2
+    assert "book-124m" in capsys.readouterr().err
+
+
+def test_the_process_ends_soon_after_its_run(tmp_path: Path) -> None:
+    """A thread left behind would keep it, or abort it at exit."""
+    process = start(
+        "train", "--text", "nine-small-boats", "--epochs", "1", "--runs-dir", str(tmp_path)
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("Finished"):
+            break
+    ended = time.monotonic()
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert time.monotonic() - ended < 30

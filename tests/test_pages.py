@@ -1,0 +1,220 @@
+"""Every page, run as Streamlit runs it, over each kind of store."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard import runtime
+from gpt_core import PRESETS, load_text
+from tests.network_watch import watched_environment
+
+ROOT = Path(__file__).parents[1]
+TIMEOUT = 30
+
+
+@pytest.fixture(autouse=True)
+def _own_runtime(runs_dir: Path) -> Iterator[None]:
+    yield
+    runtime.close_runtime()
+
+
+def open_app(page: str | None = None, **query: str) -> AppTest:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=TIMEOUT)
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.run()
+    if page:
+        app.switch_page(f"pages/{page}.py").run()
+    assert not app.exception
+    return app
+
+
+def start_pocket_run(steps: int = 11) -> str:
+    runner = runtime.get_runner()
+    run_id = runner.start(PRESETS["pocket"], load_text("counting"))
+    deadline = time.monotonic() + 60
+    while len(runtime.get_store().steps(run_id)) < steps:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return run_id
+
+
+def finish(run_id: str) -> None:
+    runtime.get_runner().stop(run_id)
+    runtime.get_runner().wait(run_id, timeout=30)
+
+
+def button(app: AppTest, label: str):
+    found = [button for button in app.button if button.label == label]
+    assert found, [button.label for button in app.button]
+    return found[0]
+
+
+def texts(app: AppTest) -> str:
+    kinds = (app.text, app.markdown, app.caption, app.title, app.subheader)
+    return "\n".join(str(element.value) for elements in kinds for element in elements)
+
+
+@pytest.mark.parametrize("page", ["home", "train"])
+@pytest.mark.parametrize("state", ["empty", "stopped", "running"])
+def test_every_page_in_every_state_of_the_store(page: str, state: str) -> None:
+    if state != "empty":
+        run_id = start_pocket_run(1)
+        if state == "stopped":
+            finish(run_id)
+    assert open_app(page).title
+
+
+def test_homes_one_button_starts_the_pocket_run_on_the_story_and_goes_to_train() -> None:
+    app = open_app()
+    primary = [b for b in app.button if b.proto.type == "primary"]
+    assert [b.label for b in primary] == ["Train a small GPT now"]
+    primary[0].click().run()
+    assert not app.exception
+    assert [title.value for title in app.title] == ["Train"]
+    run = runtime.get_store().latest_run()
+    assert run is not None
+    assert (run.preset, run.text_name) == ("pocket", "The Lamp Room (a short story)")
+    assert app.query_params["run"] in (run.id, [run.id])
+
+
+def test_home_offers_to_watch_the_run_that_trains_instead_of_a_second_one() -> None:
+    start_pocket_run(1)
+    assert [b.label for b in open_app().button] == ["Watch the run that is training"]
+
+
+def test_train_shows_curve_samples_progress_and_pace() -> None:
+    run_id = start_pocket_run()
+    app = open_app("train")
+    figure = json.loads(app.get("plotly_chart")[0].proto.spec)
+    assert [trace.get("name") for trace in figure["data"][:2]] == ["Training", "Validation"]
+    labels = [metric.label for metric in app.metric]
+    assert labels == ["Training loss", "Validation loss", "Tokens per second", "Time left"]
+    assert all(metric.value != "–" for metric in app.metric)
+    assert "pocket on Counting" in texts(app)
+    assert [b.label for b in app.button] == ["Stop"]
+    finish(run_id)
+
+
+def test_stop_stops_the_run_and_the_form_is_there_again() -> None:
+    run_id = start_pocket_run()
+    app = open_app("train")
+    button(app, "Stop").click().run()
+    runtime.get_runner().wait(run_id, timeout=30)
+    run = runtime.get_store().run(run_id)
+    assert run is not None
+    assert run.state == "stopped"
+    app.run()
+    assert "Start training" in [b.label for b in app.button]
+
+
+def test_a_stopped_run_is_still_shown_by_its_address() -> None:
+    first = start_pocket_run()
+    finish(first)
+    second = start_pocket_run(1)
+    finish(second)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=TIMEOUT)
+    app.query_params["run"] = first
+    app.switch_page("pages/train.py").run()
+    assert not app.exception
+    assert app.metric[0].value != "–"
+
+
+def test_an_address_of_no_run_says_so_in_words() -> None:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=TIMEOUT)
+    app.query_params["run"] = "<b>nobody</b>"
+    app.switch_page("pages/train.py").run()
+    assert not app.exception
+    assert "There is no run <b>nobody</b>" in "\n".join(text.value for text in app.text)
+
+
+def test_the_form_starts_the_chosen_text() -> None:
+    app = open_app("train")
+    app.selectbox[1].select("days-of-the-week").run()
+    button(app, "Start training").click().run()
+    assert not app.exception
+    run = runtime.get_store().latest_run()
+    assert run is not None
+    assert run.text_name == "Days of the week (a tiny pattern)"
+
+
+def test_a_text_too_short_for_the_preset_is_refused_in_words() -> None:
+    app = open_app("train")
+    app.selectbox[0].select("book-124m")
+    app.selectbox[1].select("counting").run()
+    button(app, "Start training").click().run()
+    assert not app.exception
+    assert "Choose context_length=126 or less" in texts(app)
+    assert runtime.get_store().runs() == []
+
+
+def test_an_uploaded_file_is_trained_on_and_named_as_it_is() -> None:
+    app = open_app("train")
+    app.selectbox[1].select("upload").run()
+    assert button(app, "Start training").disabled
+    name = "<script>alert(1)</script>.txt"
+    text = load_text("counting").text.encode()
+    app.file_uploader[0].upload(name, text, "text/plain").run()
+    button(app, "Start training").click().run()
+    assert not app.exception
+    assert f"pocket on {name}" in [element.value for element in app.text]
+
+
+def test_an_upload_that_is_no_text_is_refused_in_words() -> None:
+    app = open_app("train")
+    app.selectbox[1].select("upload").run()
+    app.file_uploader[0].upload("a.txt", b"\xff\xfe\x00", "text/plain").run()
+    assert not app.exception
+    assert "is not UTF-8 text" in texts(app)
+    assert button(app, "Start training").disabled
+
+
+NETWORK_PROGRAM = """
+from streamlit.testing.v1 import AppTest
+from dashboard import runtime
+
+app = AppTest.from_file("app.py", default_timeout=60).run()
+app.button[0].click().run()
+assert not app.exception
+run_id = runtime.get_store().latest_run().id
+while not runtime.get_store().evaluations(run_id):
+    pass
+runtime.close_runtime()
+print("trained")
+"""
+
+
+def test_no_network_connection_is_opened_while_the_app_and_a_run_start(
+    runs_dir: Path, tmp_path: Path
+) -> None:
+    watched, log = watched_environment(tmp_path)
+    watched["PYTHONPATH"] += os.pathsep + str(ROOT)
+    result = subprocess.run(
+        [sys.executable, "-c", NETWORK_PROGRAM],
+        cwd=ROOT,
+        env={**os.environ, **watched},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert result.stdout.endswith("trained\n"), result.stderr
+    assert log.read_text() == ""
+
+
+def test_the_watch_itself_sees_an_attempt(tmp_path: Path) -> None:
+    watched, log = watched_environment(tmp_path)
+    subprocess.run(
+        [sys.executable, "-c", "import socket\nsocket.getaddrinfo('example.invalid', 80)"],
+        env={**os.environ, **watched},
+        capture_output=True,
+        check=False,
+    )
+    assert "socket.getaddrinfo example.invalid" in log.read_text()

@@ -1,0 +1,142 @@
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from gpt_core import EvaluationRecord, RunStore, SampleRecord, StepRecord
+from gpt_core.store import MIGRATIONS
+from tests.conftest import TINY, TINY_TRAINING
+
+
+def add_run(store: RunStore, run_id: str = "a-run") -> None:
+    store.add_run(
+        run_id, "ada", "tiny", TINY, TINY_TRAINING, "a text", "0" * 64, 900, 100, 20, {"torch": "x"}
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    times = iter(range(1_000_000))
+    return RunStore(tmp_path, clock=lambda: float(next(times)))
+
+
+def test_a_run_is_read_back_as_it_was_written(store: RunStore) -> None:
+    add_run(store)
+    run = store.run("a-run")
+    assert run is not None
+    assert (run.model_config, run.training_config) == (TINY, TINY_TRAINING)
+    assert (run.owner, run.state, run.versions) == ("ada", "queued", {"torch": "x"})
+    assert run.is_live
+    assert run.steps_per_epoch == 10
+    assert store.run("another") is None
+
+
+def test_a_runs_state_is_its_latest_transition_with_time_actor_and_message(store: RunStore) -> None:
+    add_run(store)
+    store.set_state("a-run", "running", "ada")
+    store.set_state("a-run", "failed", "ada", "no more memory")
+    run = store.run("a-run")
+    assert run is not None
+    assert (run.state, run.message) == ("failed", "no more memory")
+    assert not run.is_live
+    rows = store.transitions("a-run")
+    assert [row["state"] for row in rows] == ["queued", "running", "failed"]
+    assert [row["at"] for row in rows] == sorted(row["at"] for row in rows)
+    assert {row["actor"] for row in rows} == {"ada"}
+
+
+def test_records_are_read_by_cursor(store: RunStore) -> None:
+    add_run(store)
+    add_run(store, "another")
+    store.add_records("a-run", [(StepRecord(i, 1, 8 * i, 9.5 - i), i / 10) for i in range(3)])
+    store.add_records("another", [(StepRecord(0, 1, 8, 1.0), 0.1)])
+    store.add_records("a-run", [(StepRecord(3, 1, 24, 6.5), 0.3)])
+    rows = store.steps("a-run")
+    assert [row["loss"] for row in rows] == [9.5, 8.5, 7.5, 6.5]
+    assert [row["loss"] for row in store.steps("a-run", after=rows[1]["id"])] == [7.5, 6.5]
+    assert [row["global_step"] for row in store.last_steps("a-run", 2)] == [2, 3]
+    assert store.steps("a-run", after=rows[-1]["id"]) == []
+
+
+def test_evaluations_and_samples_are_kept_with_all_they_say(store: RunStore) -> None:
+    add_run(store)
+    evaluation = EvaluationRecord(0, 1, 64, 9.75, 9.5)
+    sample = SampleRecord(9, 1, 640, "Every", "Every <b>effort</b>\n$x$ 🙂")
+    store.add_records("a-run", [(evaluation, 0.5), (sample, 1.5)])
+    row = store.evaluations("a-run")[0]
+    assert (row["train_loss"], row["val_loss"], row["seconds"]) == (9.75, 9.5, 0.5)
+    assert store.samples("a-run")[0]["text"] == sample.text
+
+
+def test_a_batch_of_records_is_written_whole_or_not_at_all(store: RunStore) -> None:
+    add_run(store)
+    store.add_records("a-run", [(StepRecord(0, 1, 8, 9.0), 0.1)])
+    with pytest.raises(sqlite3.IntegrityError):
+        store.add_records(
+            "a-run", [(StepRecord(1, 1, 16, 8.0), 0.2), (StepRecord(0, 1, 8, 9.0), 0.1)]
+        )
+    assert [row["global_step"] for row in store.steps("a-run")] == [0]
+
+
+def test_runs_are_listed_newest_first_and_the_latest_is_the_first(store: RunStore) -> None:
+    assert store.latest_run() is None
+    for run_id in ("one", "two", "three"):
+        add_run(store, run_id)
+    store.set_state("two", "stopped", "ada")
+    assert [run.id for run in store.runs()] == ["three", "two", "one"]
+    assert [run.id for run in store.live_runs()] == ["one", "three"]
+    latest = store.latest_run()
+    assert latest is not None
+    assert latest.id == "three"
+
+
+def test_what_is_written_is_there_for_the_next_process(tmp_path: Path) -> None:
+    first = RunStore(tmp_path)
+    add_run(first)
+    first.close()
+    assert RunStore(tmp_path).run("a-run") is not None
+
+
+def test_many_threads_read_while_one_writes(store: RunStore) -> None:
+    add_run(store)
+    counts: list[int] = []
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            rows = store.steps("a-run")
+            assert [row["global_step"] for row in rows] == list(range(len(rows)))
+            counts.append(len(rows))
+
+    readers = [threading.Thread(target=read) for _ in range(4)]
+    for reader in readers:
+        reader.start()
+    for i in range(100):
+        store.add_records("a-run", [(StepRecord(i, 1, i, 1.0), i)])
+    done.set()
+    for reader in readers:
+        reader.join()
+    assert len(store.steps("a-run")) == 100
+    assert counts
+
+
+def test_a_store_of_a_newer_version_is_refused_in_words(tmp_path: Path) -> None:
+    RunStore(tmp_path).close()
+    connection = sqlite3.connect(tmp_path / "runs.sqlite")
+    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    connection.close()
+    with pytest.raises(ValueError, match="newer version"):
+        RunStore(tmp_path)
+
+
+def test_a_directory_that_cannot_be_used_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match=r"cannot be used.*--runs-dir.*GPT_LAB_RUNS_DIR"):
+        RunStore(tmp_path / "file")
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "runs.sqlite").write_text("not a database " * 100)
+    with pytest.raises(ValueError, match="cannot be used"):
+        RunStore(tmp_path)

@@ -1,5 +1,7 @@
 """Pieces of page that several pages show."""
 
+from contextlib import suppress
+
 import streamlit as st
 
 from dashboard import state
@@ -33,11 +35,16 @@ def apply_look() -> None:
 def start_run(preset: Preset, corpus: Corpus) -> str | None:
     """Start a run and return its ID; where that is refused, say why and return None."""
     try:
-        run_id = get_runner().start(preset, corpus)
+        return get_runner().start(preset, corpus)
     except ValueError as error:
         show_refusal(error)
         return None
-    return run_id
+
+
+def stop_run(run_id: str) -> None:
+    """Ask a run to stop; if it has ended meanwhile, the redraw shows how."""
+    with suppress(ValueError):
+        get_runner().stop(run_id)
 
 
 def show_refusal(error: ValueError) -> None:

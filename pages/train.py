@@ -64,9 +64,13 @@ def show_run(run: Run) -> None:
         widgets.state_badge(run)
         if run.is_live and get_runner().owns(run.id):
             asked = get_runner().is_stopping(run.id)
-            if st.button("Stop", disabled=asked, help="Ends after the present step."):
-                get_runner().stop(run.id)
-                st.rerun(scope="fragment")
+            st.button(
+                "Stop",
+                disabled=asked,
+                help="Ends after the present step.",
+                on_click=widgets.stop_run,
+                args=(run.id,),
+            )
     if run.message:
         st.text(run.message)
 

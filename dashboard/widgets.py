@@ -11,6 +11,7 @@ from gpt_core import BUNDLED_TEXTS, PRESETS, VERDICT, VERDICT_TITLE, Corpus, Pre
 STATE_COLORS = {
     "queued": "gray",
     "running": "green",
+    "paused": "orange",
     "finished": "blue",
     "stopped": "gray",
     "failed": "red",
@@ -61,8 +62,8 @@ def run_title(run: Run) -> str:
 
 def state_badge(run: Run) -> None:
     """Show a run's state, by word and by colour."""
-    stopping = run.is_live and get_runner().is_stopping(run.id)
-    st.badge("stopping" if stopping else run.state, color=STATE_COLORS[run.state])  # type: ignore[arg-type]
+    text = get_runner().pending(run.id) or run.state
+    st.badge(text, color=STATE_COLORS[run.state])  # type: ignore[arg-type]
 
 
 def choose_preset() -> Preset:

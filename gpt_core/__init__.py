@@ -5,6 +5,7 @@
 Nothing here knows of the dashboard; see ``docs/LOG.md`` for decisions and the README for a map.
 """
 
+from gpt_core.checkpoints import disk_space
 from gpt_core.config import (
     GPT_CONFIG_124M,
     PRESETS,
@@ -27,7 +28,7 @@ from gpt_core.corpus import (
     split_text,
 )
 from gpt_core.dataset import TokenWindows, check_splits, create_dataloader
-from gpt_core.generation import generate
+from gpt_core.generation import generate, stream_tokens
 from gpt_core.loss import (
     LossWalkthrough,
     calc_loss_batch,
@@ -38,6 +39,8 @@ from gpt_core.loss import (
 from gpt_core.model import GPTModel, build_model, count_parameters
 from gpt_core.records import EvaluationRecord, Record, SampleRecord, StepRecord
 from gpt_core.runner import TrainingRunner
+from gpt_core.session import Snapshot
+from gpt_core.shelf import ModelShelf, Writing
 from gpt_core.store import Run, RunStore, default_runs_dir
 from gpt_core.tokenizer import (
     encode_corpus,
@@ -59,15 +62,18 @@ __all__ = [
     "GPTConfig",
     "GPTModel",
     "LossWalkthrough",
+    "ModelShelf",
     "Preset",
     "Record",
     "Run",
     "RunStore",
     "SampleRecord",
+    "Snapshot",
     "StepRecord",
     "TokenWindows",
     "TrainingConfig",
     "TrainingRunner",
+    "Writing",
     "build_model",
     "calc_loss_batch",
     "calc_loss_loader",
@@ -76,6 +82,7 @@ __all__ = [
     "create_dataloader",
     "create_optimizer",
     "default_runs_dir",
+    "disk_space",
     "download_the_verdict",
     "encode_corpus",
     "evaluate_model",
@@ -90,6 +97,7 @@ __all__ = [
     "read_text_file",
     "read_upload",
     "split_text",
+    "stream_tokens",
     "text_to_token_ids",
     "token_ids_to_text",
     "train",

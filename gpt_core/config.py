@@ -101,6 +101,9 @@ class TrainingConfig:
     eval_iter: int = _setting(5, "Batches of each split that an evaluation looks at, at most.")
     start_context: str = _setting("Every effort moves you", "What the sample texts begin with.")
     sample_tokens: int = _setting(50, "Length of the sample written after each epoch, in tokens.")
+    keep_epochs: int = _setting(
+        2, "Epochs whose weights are kept, beside the best and the last checkpoint."
+    )
     seed: int = _setting(123, "Fixes initial weights, shuffling and dropout.")
     precision: str = _setting(
         "float32", "float32 is the chapter's, exact; bfloat16 is faster where the CPU has it."
@@ -112,7 +115,8 @@ class TrainingConfig:
             _check_whole(name, getattr(self, name), at_least=1)
         if self.stride is not None:
             _check_whole("stride", self.stride, at_least=1)
-        _check_whole("seed", self.seed, at_least=0)
+        for name in ("keep_epochs", "seed"):
+            _check_whole(name, getattr(self, name), at_least=0)
         if self.seed >= 2**63:
             raise ValueError(f"seed={self.seed} is too large: choose one below 2**63.")
         _check_number("train_ratio", self.train_ratio, lambda x: 0 < x < 1, "above 0 and below 1")

@@ -1,12 +1,13 @@
 """Writing text one token at a time."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
 from gpt_core.model import GPTModel
 
 
-@torch.no_grad()
 def generate(
     model: GPTModel,
     token_ids: Tensor,
@@ -18,6 +19,26 @@ def generate(
 ) -> Tensor:
     """Continue one row of token IDs (1, T) by up to ``max_new_tokens``: (1, T + new).
 
+    Arguments and errors are those of :func:`stream_tokens`.
+
+    Source: the chapter, "Decoding strategies to control randomness", ``generate``.
+    """
+    new_ids = stream_tokens(model, token_ids, max_new_tokens, temperature, top_k, eos_id, generator)
+    return torch.cat((token_ids, *new_ids), dim=1)  # (1, T + new)
+
+
+@torch.no_grad()
+def stream_tokens(
+    model: GPTModel,
+    token_ids: Tensor,
+    max_new_tokens: int,
+    temperature: float = 0.0,
+    top_k: int | None = None,
+    eos_id: int | None = None,
+    generator: torch.Generator | None = None,
+) -> Iterator[Tensor]:
+    """Yield the tokens that continue one row of token IDs (1, T), each of shape (1, 1).
+
     The model sees at most its last context_length tokens. It should be in eval mode.
 
     Args:
@@ -27,14 +48,12 @@ def generate(
         temperature: 0 always takes the most probable token (greedy); higher draws at random,
             below 1 more sharply than the model's own probabilities, above 1 more evenly.
         top_k: draw only among the k most probable tokens.
-        eos_id: stop, without adding it, where this token would come.
+        eos_id: stop, without yielding it, where this token would come.
         generator: what the draws are made from. None is torch's global generator, which
             belongs to the run that trains.
 
     Raises:
         ValueError: the prompt is empty, or temperature or top_k is out of range.
-
-    Source: the chapter, "Decoding strategies to control randomness", ``generate``.
     """
     if token_ids.shape[1] == 0:
         raise ValueError("The prompt is empty: give the model at least one token to go on from.")
@@ -56,5 +75,5 @@ def generate(
             next_id = torch.argmax(logits, dim=-1, keepdim=True)  # (1, 1)
         if eos_id is not None and next_id.item() == eos_id:
             break
+        yield next_id
         token_ids = torch.cat((token_ids, next_id), dim=1)  # (1, T + 1)
-    return token_ids

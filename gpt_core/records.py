@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class StepRecord:
-    """One optimizer update, and the loss of the batch it was made from."""
+    """One optimizer update: its batch's loss, and the norm of all its gradients together."""
 
     global_step: int
     epoch: int
     tokens_seen: int
     loss: float
+    grad_norm: float
 
 
 @dataclass(frozen=True)

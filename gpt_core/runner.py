@@ -1,73 +1,93 @@
-"""TrainingRunner: the one thread that owns the model that trains.
+"""TrainingRunner: the one thread that owns the models that train.
 
-Pages and the terminal ask it to start and to stop; what happens they read from the store.
-Nobody else touches the model, or draws from torch's global random generator.
+Pages and the terminal ask it to start, pause, resume, stop, save and copy; what happens they
+read from the store. Nobody else touches such a model, or draws from torch's global random
+generator.
 """
 
 import atexit
 import logging
-import platform
-import queue
+import re
 import secrets
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar
 
 import filelock
 import torch
 
-from gpt_core.config import GPTConfig, Preset, TrainingConfig
+from gpt_core.config import Preset, TrainingConfig
 from gpt_core.corpus import Corpus
-from gpt_core.model import GPTModel
-from gpt_core.records import Record, StepRecord
-from gpt_core.store import RunStore
+from gpt_core.locks import acquire_run, mark_interrupted_runs
+from gpt_core.machine import describe_change, describe_error, describe_machine
+from gpt_core.requests import RequestQueue
+from gpt_core.session import Session, Snapshot
+from gpt_core.store import Run, RunStore
 from gpt_core.tokenizer import get_tokenizer
-from gpt_core.training import TrainingData, check_device, create_optimizer, prepare_data, train
+from gpt_core.training import check_device, prepare_data
 
 log = logging.getLogger(__name__)
 
-FLUSH_SECONDS = 0.5  # step records wait this long at most before they are written together
+T = TypeVar("T")
+
+TURN_SECONDS = 1.0  # how long a run trains before the next one's turn
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass
-class _Job:
-    """A run on its way: what it needs, and how others tell the owner thread to end it."""
+class _Entry:
+    """A live run, as both sides see it: the owner thread its session, the others the rest."""
 
-    run_id: str
-    model_config: GPTConfig
-    training_config: TrainingConfig
-    data: TrainingData
-    owner: str
+    session: Session
+    settings: tuple[Any, ...]  # what makes two runs give the same losses
     lock: filelock.BaseFileLock
+    state: str = "queued"  # the owner thread's; the store has it for everybody else
+    reported: bool = False  # that it does not repeat what was recorded
+    asked: str = ""  # what was asked for last and is not done yet: shown, never acted upon
     ended: threading.Event = field(default_factory=threading.Event)
-    stopped_by: str | None = None  # the actor who asked; set once, read between steps
 
 
 class TrainingRunner:
-    """Trains one run at a time in a thread of its own and writes down what happens.
+    """Trains runs in a thread of its own, by turns, and writes down what happens.
 
     Opening a runner also tidies up: runs recorded as live whose process is gone (nobody
-    holds their lock) become ``interrupted``.
+    holds their lock) become ``interrupted``; :meth:`resume` takes them up again.
 
     Args:
         store: where everything is written down.
-        timer: measures the time spent on a run, in seconds.
+        active_runs: how many runs advance by turns; the others wait in a queue.
+        threads: how many threads torch computes with; None is torch's own choice.
+        timer: a clock in seconds that never jumps.
     """
 
-    def __init__(self, store: RunStore, timer: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self,
+        store: RunStore,
+        active_runs: int = 1,
+        threads: int | None = None,
+        timer: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self._store = store
+        self._active_runs = active_runs
+        self._threads = threads or torch.get_num_threads()
         self._timer = timer
-        self._starting = threading.Lock()  # guards _job and _closing: who may start what
-        self._job: _Job | None = None
+        # Guards _entries and _closing, and that of two equal starts the second finds the first.
+        self._starting = threading.RLock()
+        self._entries: dict[str, _Entry] = {}  # the live runs, in the order of the queue
         self._closing = False
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._mark_interrupted_runs()
+        self._requests = RequestQueue()
+        mark_interrupted_runs(store)
         # A daemon: a thread that is not would keep the process from ending. atexit joins it,
         # since a torch thread that is cut off in the middle aborts the process.
         self._thread = threading.Thread(target=self._work, name="training", daemon=True)
         self._thread.start()
         atexit.register(self.close)
+
+    # What anybody may call, from any thread
 
     def start(
         self,
@@ -75,173 +95,292 @@ class TrainingRunner:
         corpus: Corpus,
         training_config: TrainingConfig | None = None,
         actor: str = "local",
+        run_id: str | None = None,
     ) -> str:
-        """Start a run and return its ID; it trains on after this call has returned.
+        """Queue a run and return its ID; it trains on after this call has returned.
+
+        With the same seed, text and settings a run gives the same losses: where the actor has
+        an equal one live already (a double click), that one's ID is returned.
 
         Args:
             preset: the model, and how it is trained.
             corpus: the text.
             training_config: trains in another way than the preset says.
-            actor: who asks.
+            actor: who asks, and owns the run from now on.
+            run_id: its name; None makes one up.
 
         Raises:
-            ValueError: the text is too short, the device is not there, or a run is live.
+            ValueError: the text is too short, the device is not there, or the name is taken.
         """
         config = training_config or preset.training
         check_device(config.device)
+        settings = (actor, preset.model, config, corpus.sha256)
         with self._starting:
-            if self._closing:
-                raise ValueError("The app is closing: start it again before you start a run.")
-            if self._job is not None and not self._job.ended.is_set():
-                raise ValueError(
-                    f"A run is training already ({self._job.run_id}): stop it, or wait for its end."
-                )
+            self._refuse_if_closing()
+            for live_id, entry in self._entries.items():
+                if entry.settings == settings and run_id in (None, live_id):
+                    return live_id
+            run_id = self._check_name(run_id) or f"{preset.name}-{secrets.token_hex(4)}"
             data = prepare_data(corpus.text, get_tokenizer(), preset.model, config)
-            run_id = f"{preset.name}-{secrets.token_hex(4)}"
-            lock = self._lock(run_id)
-            lock.acquire(timeout=0)
-            self._store.add_run(
-                run_id=run_id,
-                owner=actor,
-                preset=preset.name,
-                model_config=preset.model,
-                training_config=config,
-                text_name=corpus.name,
-                text_sha256=corpus.sha256,
-                train_tokens=data.train_tokens,
-                val_tokens=data.val_tokens,
-                total_steps=config.num_epochs * len(data.train_loader),
-                versions=_versions(),
-            )
-            self._job = _Job(run_id, preset.model, config, data, actor, lock)
-            self._jobs.put(self._job)
+            lock = acquire_run(self._store, run_id)
+            try:
+                self._store.keep_text(corpus.text, corpus.sha256)
+                self._store.add_run(
+                    run_id=run_id,
+                    owner=actor,
+                    preset=preset.name,
+                    model_config=preset.model,
+                    training_config=config,
+                    text_name=corpus.name,
+                    text_sha256=corpus.sha256,
+                    train_tokens=data.train_tokens,
+                    val_tokens=data.val_tokens,
+                    total_steps=config.num_epochs * len(data.train_loader),
+                    versions=describe_machine(self._threads),
+                )
+                self._enqueue(self._find(run_id), data, settings, lock)
+            except BaseException:
+                lock.release()
+                raise
             return run_id
 
-    def stop(self, run_id: str, actor: str = "local") -> None:
-        """Ask a live run to end after its present step; what it recorded stays.
+    def pause(self, run_id: str, actor: str = "local") -> "Future[None]":
+        """Halt a run after its present step, with a checkpoint; others have their turn."""
+        return self._ask("pausing", run_id, partial(self._pause, run_id, actor))
+
+    def resume(self, run_id: str, actor: str = "local") -> "Future[None]":
+        """Let a run go on: a paused one, or one that was stopped, interrupted or failed.
 
         Raises:
-            ValueError: this run is not live here.
+            ValueError: there is no such run, it has finished, it is live in another process, or
+                its text is gone.
         """
-        job = self._job
-        if job is None or job.run_id != run_id or job.ended.is_set():
-            raise ValueError(f"Run {run_id} is not training here: there is nothing to stop.")
-        job.stopped_by = actor
+        with self._starting:
+            if run_id not in self._entries:
+                self._reopen(run_id, actor)
+                answer: Future[None] = Future()
+                answer.set_result(None)
+                return answer
+        return self._ask("resuming", run_id, partial(self._unpause, run_id, actor))
 
-    def is_stopping(self, run_id: str) -> bool:
-        """Tell whether a live run was asked to stop and is still finishing its step."""
-        job = self._job
-        asked = job is not None and job.run_id == run_id and job.stopped_by is not None
-        return asked and job is not None and not job.ended.is_set()
+    def stop(self, run_id: str, actor: str = "local") -> "Future[None]":
+        """End a run after its present step, with a checkpoint from which it can be resumed."""
+        return self._ask("stopping", run_id, partial(self._stop, run_id, actor))
+
+    def checkpoint(self, run_id: str) -> "Future[int]":
+        """Save a whole checkpoint between two steps; answers with the step it is of."""
+        return self._ask("saving", run_id, partial(self._in_turn, run_id, Session.checkpoint))
+
+    def snapshot(self, run_id: str) -> "Future[Snapshot]":
+        """Copy a run's model between two steps, for looking at it."""
+        return self._ask("", run_id, partial(self._in_turn, run_id, Session.snapshot))
+
+    def pending(self, run_id: str) -> str:
+        """Return what was asked of a run and is still to be done ("stopping"), or ""."""
+        entry = self._entries.get(run_id)
+        return entry.asked if entry else ""
 
     def owns(self, run_id: str) -> bool:
-        """Tell whether a run is live in this process, so that it can be stopped here."""
-        job = self._job
-        return job is not None and job.run_id == run_id and not job.ended.is_set()
+        """Tell whether a run is live in this process, so that it can be asked here."""
+        return run_id in self._entries
 
     def wait(self, run_id: str, timeout: float | None = None) -> bool:
         """Wait until a run of this process has ended; False if the timeout came first."""
-        job = self._job
-        if job is None or job.run_id != run_id:
-            return True
-        return job.ended.wait(timeout)
+        entry = self._entries.get(run_id)
+        return entry is None or entry.ended.wait(timeout)
 
     def close(self) -> None:
-        """End what trains after its present step, as ``interrupted``, and join the thread."""
+        """Save what trains or is paused, as ``interrupted``, and join the thread."""
         with self._starting:
             self._closing = True
-        self._jobs.put(None)
+        self._requests.wake()
         self._thread.join()
         atexit.unregister(self.close)
+
+    # Starting and asking, in the caller's thread
+
+    def _enqueue(
+        self, run: Run, data: Any, settings: tuple[Any, ...], lock: filelock.BaseFileLock
+    ) -> None:
+        session = Session(self._store, run, data, self._timer)
+        self._entries[run.id] = _Entry(session, settings, lock)
+        self._requests.wake()
+
+    def _reopen(self, run_id: str, actor: str) -> None:
+        """Queue a run again that has ended before its last step."""
+        self._refuse_if_closing()
+        run = self._find(run_id)
+        if run.state == "finished":
+            raise ValueError(f"Run {run_id} has finished: there is nothing to resume.")
+        check_device(run.training_config.device)
+        lock = acquire_run(self._store, run_id)
+        try:
+            text = self._store.text(run.text_sha256)
+            data = prepare_data(text, get_tokenizer(), run.model_config, run.training_config)
+            change = describe_change(run.versions, describe_machine(self._threads))
+            self._store.set_state(run_id, "queued", actor, change)
+            settings = (run.owner, run.model_config, run.training_config, run.text_sha256)
+            self._enqueue(self._find(run_id), data, settings, lock)
+        except BaseException:
+            lock.release()
+            raise
+
+    def _ask(self, doing: str, run_id: str, action: Callable[[], T]) -> "Future[T]":
+        """Hand something to the owner thread; it is done between two steps."""
+        with self._starting:
+            self._refuse_if_closing()
+            entry = self._entries.get(run_id)
+            if entry is None:
+                raise ValueError(f"Run {run_id} is not live here: nothing can be asked of it.")
+            entry.asked = doing or entry.asked
+            return self._requests.ask(action)
+
+    def _refuse_if_closing(self) -> None:
+        if self._closing:
+            raise ValueError("The app is closing: start it again first.")
+
+    def _find(self, run_id: str) -> Run:
+        run = self._store.run(run_id)
+        if run is None:
+            raise ValueError(f"There is no run {run_id}: python -m gpt_core runs lists them.")
+        return run
+
+    def _check_name(self, run_id: str | None) -> str | None:
+        if run_id is not None and not RUN_ID.fullmatch(run_id):
+            raise ValueError(
+                f"run_id={run_id!r} is no name for a run: take letters, digits, dots, dashes and "
+                "underscores, 64 at most, the first a letter or digit."
+            )
+        if run_id is not None and self._store.run(run_id) is not None:
+            raise ValueError(f"run_id={run_id!r} is taken: choose another name, or resume it.")
+        return run_id
 
     # The owner thread
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            try:
-                self._train(job)
-            except Exception:  # the store itself failed: the thread lives on for the next run
-                log.exception("run %s could not be written down", job.run_id)
-            finally:
-                job.lock.release()
-                job.ended.set()
+        torch.set_num_threads(self._threads)  # it counts in the thread that calls it, only there
+        while not self._closing:
+            running = self._activate()
+            self._requests.serve(wait=not running)
+            for run_id in running:
+                self._take_turn(run_id)
+        self._close_sessions()
 
-    def _train(self, job: _Job) -> None:
-        """Train one run to its end and write down which end it was."""
-        state, actor, message = "finished", job.owner, ""
-        records = _RecordBuffer(self._store, job.run_id, self._timer)
-        try:
-            self._store.set_state(job.run_id, "running", job.owner)
-            torch.manual_seed(job.training_config.seed)
-            model = GPTModel(job.model_config).to(job.training_config.device)
-            optimizer = create_optimizer(model, job.training_config)
-            data, config = job.data, job.training_config
-            for record in train(
-                model, data.train_loader, data.val_loader, optimizer, get_tokenizer(), config
+    def _activate(self) -> list[str]:
+        """Move runs from the queue to the free places; return those that are running."""
+        running = [run_id for run_id, e in self._live() if e.state == "running"]
+        for run_id, entry in self._live():
+            is_next = entry.state == "queued" and len(running) < self._active_runs
+            if is_next and self._guard(run_id, partial(self._set_state, run_id, "running")):
+                running.append(run_id)
+        return running
+
+    def _take_turn(self, run_id: str) -> None:
+        """Train one run for a turn, up to a point between two steps."""
+        entry = self._entries.get(run_id)
+        if entry is not None and entry.state == "running" and not self._closing:
+            self._guard(run_id, partial(self._advance, run_id, entry.session))
+
+    def _advance(self, run_id: str, session: Session) -> None:
+        turn_ends = self._timer() + TURN_SECONDS
+        session.enter()
+        while session.advance():
+            if session.mismatch and not self._entries[run_id].reported:
+                self._entries[run_id].reported = True
+                self._store.set_state(run_id, "running", session.run.owner, session.mismatch)
+            if session.between_steps and (
+                self._closing or not self._requests.is_empty() or self._timer() >= turn_ends
             ):
-                records.add(record)
-                if job.stopped_by is not None:
-                    state, actor = "stopped", job.stopped_by
-                    break
-                if self._closing:
-                    state, message = "interrupted", "The app was closed."
-                    break
+                session.leave()
+                return
+        session.checkpoint()
+        self._end(run_id, "finished", session.run.owner, session.mismatch)
+
+    def _pause(self, run_id: str, actor: str) -> None:
+        entry = self._get(run_id)
+        if entry.state == "running":
+            self._in_turn(run_id, Session.checkpoint)
+        if entry.state != "paused":
+            self._set_state(run_id, "paused", actor)
+        entry.asked = ""
+
+    def _unpause(self, run_id: str, actor: str) -> None:
+        entry = self._get(run_id)
+        if entry.state == "paused":
+            self._set_state(run_id, "queued", actor)
+        entry.asked = ""
+
+    def _stop(self, run_id: str, actor: str) -> None:
+        entry = self._get(run_id)
+        if entry.session.is_open:
+            self._in_turn(run_id, Session.checkpoint)
+        self._end(run_id, "stopped", actor)
+
+    def _in_turn(self, run_id: str, action: Callable[[Session], T]) -> T:
+        """Do something with a run's session while the global random generator is this run's."""
+        session = self._get(run_id).session
+        session.enter()
+        try:
+            return action(session)
+        finally:
+            session.leave()
+            self._get(run_id).asked = ""
+
+    def _get(self, run_id: str) -> _Entry:
+        entry = self._entries.get(run_id)
+        if entry is None:
+            raise ValueError(f"Run {run_id} has ended meanwhile.")
+        return entry
+
+    def _live(self) -> list[tuple[str, _Entry]]:
+        with self._starting:
+            return list(self._entries.items())
+
+    def _set_state(self, run_id: str, state: str, actor: str | None = None) -> None:
+        entry = self._get(run_id)
+        self._store.set_state(run_id, state, actor or entry.session.run.owner)
+        entry.state = state
+
+    def _guard(self, run_id: str, action: Callable[[], None]) -> bool:
+        """Do something with a run; what goes wrong ends this run in words, never the thread."""
+        try:
+            action()
         except Exception as error:
-            log.exception("run %s failed", job.run_id)
-            state, message = "failed", f"{error}" or type(error).__name__
-        records.flush()
-        self._store.set_state(job.run_id, state, actor, message)
+            log.exception("run %s failed", run_id)
+            self._fail(run_id, describe_error(error))
+            return False
+        return True
 
-    # Locks: a run belongs to the process that holds its file lock
-
-    def _lock(self, run_id: str) -> filelock.BaseFileLock:
-        locks = self._store.runs_dir / "locks"
-        locks.mkdir(exist_ok=True)
-        # Taken by whoever starts the run, released by the owner thread: not thread-local.
-        return filelock.FileLock(locks / f"{run_id}.lock", thread_local=False)
-
-    def _mark_interrupted_runs(self) -> None:
-        for run in self._store.live_runs():
-            lock = self._lock(run.id)
+    def _fail(self, run_id: str, message: str) -> None:
+        entry = self._entries.get(run_id)
+        if entry is not None:
             try:
-                lock.acquire(timeout=0)
-            except filelock.Timeout:
-                continue  # it trains in another process
-            message = "The process that trained it is gone."
-            self._store.set_state(run.id, "interrupted", run.owner, message)
-            lock.release()
+                entry.session.flush()
+            except Exception:
+                log.exception("the last records of run %s could not be written", run_id)
+            self._end(run_id, "failed", entry.session.run.owner, message)
 
+    def _end(self, run_id: str, state: str, actor: str, message: str = "") -> None:
+        """Write down how a run ended, then let it go."""
+        entry = self._get(run_id)
+        try:
+            self._store.set_state(run_id, state, actor, message)
+        except Exception:  # a full disk: without its lock it reads as interrupted later
+            log.exception("the end of run %s could not be written", run_id)
+        with self._starting:
+            del self._entries[run_id]
+        entry.lock.release()
+        entry.ended.set()
 
-class _RecordBuffer:
-    """Collects a run's records with the time spent so far, and writes them in batches."""
-
-    def __init__(self, store: RunStore, run_id: str, timer: Callable[[], float]) -> None:
-        self._store = store
-        self._run_id = run_id
-        self._timer = timer
-        self._began = self._flushed = timer()
-        self._waiting: list[tuple[Record, float]] = []
-
-    def add(self, record: Record) -> None:
-        """Keep a record; write all that wait if it is no mere step, or if time is up."""
-        now = self._timer()
-        self._waiting.append((record, now - self._began))
-        if not isinstance(record, StepRecord) or now - self._flushed >= FLUSH_SECONDS:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write down what waits."""
-        if self._waiting:
-            self._store.add_records(self._run_id, self._waiting)
-            self._waiting = []
-        self._flushed = self._timer()
-
-
-def _versions() -> dict[str, str]:
-    """Return what decides whether a run can be repeated digit by digit."""
-    return {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "machine": platform.machine(),
-        "threads": str(torch.get_num_threads()),
-    }
+    def _close_sessions(self) -> None:
+        """Save what is in memory, end it as interrupted, and fail what is still asked for."""
+        for run_id, entry in self._live():
+            message = "The app was closed."
+            if entry.session.is_open:
+                try:
+                    self._in_turn(run_id, Session.checkpoint)
+                except Exception as error:
+                    log.exception("run %s could not be saved", run_id)
+                    message += f" Its last steps are not in a checkpoint: {describe_error(error)}"
+            self._end(run_id, "interrupted", entry.session.run.owner, message)
+        self._requests.fail_all("The app is closing.")

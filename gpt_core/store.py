@@ -4,6 +4,7 @@ Rows are only ever added, and read by cursor (``id > after``), so any number of 
 any number of processes see the same run. A run's state is its latest transition.
 """
 
+import hashlib
 import json
 import os
 import sqlite3
@@ -17,73 +18,11 @@ from typing import Any
 
 from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.records import EvaluationRecord, Record, SampleRecord, StepRecord
+from gpt_core.schema import MIGRATIONS
 
-LIVE_STATES = ("queued", "running")
-ENDED_STATES = ("finished", "stopped", "failed", "interrupted")
-
-# One script per schema version; the file's version is SQLite's user_version.
-MIGRATIONS = (
-    """
-    CREATE TABLE runs (
-        id TEXT PRIMARY KEY,
-        created_at REAL NOT NULL,     -- seconds since 1970
-        owner TEXT NOT NULL,
-        preset TEXT NOT NULL,
-        model_config TEXT NOT NULL,   -- JSON
-        training_config TEXT NOT NULL,
-        text_name TEXT NOT NULL,
-        text_sha256 TEXT NOT NULL,
-        train_tokens INTEGER NOT NULL,
-        val_tokens INTEGER NOT NULL,
-        total_steps INTEGER NOT NULL,
-        versions TEXT NOT NULL        -- JSON: what it ran on
-    );
-    CREATE TABLE transitions (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        run_id TEXT NOT NULL REFERENCES runs (id),
-        at REAL NOT NULL,
-        state TEXT NOT NULL,
-        actor TEXT NOT NULL,
-        message TEXT NOT NULL
-    );
-    CREATE TABLE steps (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        run_id TEXT NOT NULL REFERENCES runs (id),
-        global_step INTEGER NOT NULL,
-        epoch INTEGER NOT NULL,
-        tokens_seen INTEGER NOT NULL,
-        loss REAL NOT NULL,
-        seconds REAL NOT NULL,        -- time spent on the run so far
-        UNIQUE (run_id, global_step)
-    );
-    CREATE TABLE evaluations (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        run_id TEXT NOT NULL REFERENCES runs (id),
-        global_step INTEGER NOT NULL,
-        epoch INTEGER NOT NULL,
-        tokens_seen INTEGER NOT NULL,
-        train_loss REAL NOT NULL,
-        val_loss REAL NOT NULL,
-        seconds REAL NOT NULL,
-        UNIQUE (run_id, global_step)
-    );
-    CREATE TABLE samples (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        run_id TEXT NOT NULL REFERENCES runs (id),
-        global_step INTEGER NOT NULL,
-        epoch INTEGER NOT NULL,
-        tokens_seen INTEGER NOT NULL,
-        start_context TEXT NOT NULL,
-        text TEXT NOT NULL,
-        seconds REAL NOT NULL,
-        UNIQUE (run_id, global_step)
-    );
-    CREATE INDEX transitions_by_run ON transitions (run_id, id);
-    CREATE INDEX steps_by_run ON steps (run_id, id);
-    CREATE INDEX evaluations_by_run ON evaluations (run_id, id);
-    CREATE INDEX samples_by_run ON samples (run_id, id);
-    """,
-)
+LIVE_STATES = ("queued", "running", "paused")  # a process holds the run
+RESUMABLE_STATES = ("stopped", "failed", "interrupted")  # no process does, and it can go on
+STATES = (*LIVE_STATES, *RESUMABLE_STATES, "finished")
 
 RECORD_TABLES: dict[type, str] = {
     StepRecord: "steps",
@@ -122,8 +61,13 @@ class Run:
 
     @property
     def is_live(self) -> bool:
-        """Tell whether the run is waiting or training."""
+        """Tell whether the run is waiting, training or paused in some process."""
         return self.state in LIVE_STATES
+
+    @property
+    def is_resumable(self) -> bool:
+        """Tell whether the run has ended before its last step and can go on."""
+        return self.state in RESUMABLE_STATES
 
     @property
     def steps_per_epoch(self) -> int:
@@ -200,7 +144,7 @@ class RunStore:
 
     def set_state(self, run_id: str, state: str, actor: str, message: str = "") -> None:
         """Write down a run's transition to another state, who caused it, and why."""
-        assert state in LIVE_STATES + ENDED_STATES, state
+        assert state in STATES, state
         with self._transaction() as connection:
             self._add_transition(connection, run_id, state, actor, message)
 
@@ -211,7 +155,51 @@ class RunStore:
                 row = {"run_id": run_id, **asdict(record), "seconds": seconds}
                 _insert(connection, RECORD_TABLES[type(record)], row)
 
+    def add_checkpoint(
+        self, run_id: str, global_step: int, kind: str, folder: Path, written: int
+    ) -> None:
+        """Write down a checkpoint whose folder is whole on the disk."""
+        row = {
+            "run_id": run_id,
+            "global_step": global_step,
+            "kind": kind,
+            "folder": str(folder.relative_to(self.runs_dir)),
+            "bytes": written,
+            "at": self._clock(),
+        }
+        with self._transaction() as connection:
+            _insert(connection, "checkpoints", row)
+
+    def remove_checkpoint(self, checkpoint_id: int) -> None:
+        """Take a checkpoint's row away; do this before its folder goes."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM checkpoints WHERE id = ?", (checkpoint_id,))
+
+    def keep_text(self, text: str, sha256: str) -> None:
+        """Keep a run's text by its content hash: resume needs it."""
+        path = self._text_path(sha256)
+        if not path.exists():
+            path.parent.mkdir(exist_ok=True)
+            part = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.part")
+            with part.open("wb") as file:
+                file.write(text.encode("utf-8"))
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+
     # Reading
+
+    def text(self, sha256: str) -> str:
+        """Return a text that a run was trained on.
+
+        Raises:
+            ValueError: it is missing or damaged.
+        """
+        path = self._text_path(sha256)
+        data = path.read_bytes() if path.exists() else b""
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise ValueError(f"The run's text {path} is missing or damaged: it cannot go on.")
+        return data.decode("utf-8")
 
     def runs(self) -> list[Run]:
         """Return all runs, the newest first."""
@@ -228,7 +216,7 @@ class RunStore:
         return found[0] if found else None
 
     def live_runs(self) -> list[Run]:
-        """Return the runs that are waiting or training, the oldest first."""
+        """Return the runs that are waiting, training or paused, the oldest first."""
         return [run for run in reversed(self.runs()) if run.is_live]
 
     def transitions(self, run_id: str, after: int = 0) -> list[Row]:
@@ -247,12 +235,28 @@ class RunStore:
         """Return a run's samples with ``id > after``, oldest first."""
         return self._select_rows("samples", run_id, after)
 
+    def checkpoints(self, run_id: str, after: int = 0) -> list[Row]:
+        """Return a run's checkpoints with ``id > after``, oldest first."""
+        return self._select_rows("checkpoints", run_id, after)
+
+    def best_checkpoint(self, run_id: str) -> Row | None:
+        """Return the checkpoint at the step with the lowest validation loss, if there is one."""
+        sql = """
+            SELECT checkpoints.*, evaluations.val_loss FROM checkpoints
+            JOIN evaluations USING (run_id, global_step)
+            WHERE run_id = ? ORDER BY val_loss, global_step, kind LIMIT 1"""
+        found = self._select(sql, run_id)
+        return found[0] if found else None
+
     def last_steps(self, run_id: str, count: int) -> list[Row]:
         """Return a run's last ``count`` steps, oldest first."""
         sql = "SELECT * FROM steps WHERE run_id = ? ORDER BY id DESC LIMIT ?"
         return self._select(sql, run_id, count)[::-1]
 
     # Inside
+
+    def _text_path(self, sha256: str) -> Path:
+        return self.runs_dir / "texts" / f"{sha256}.txt"
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=10, check_same_thread=False)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import tiktoken
 import torch
+from torch import Tensor
 from torch.optim import AdamW, Optimizer
 from torch.utils.data import DataLoader
 
@@ -19,6 +20,20 @@ from gpt_core.records import EvaluationRecord, Record, SampleRecord, StepRecord
 from gpt_core.tokenizer import encode_corpus, text_to_token_ids, token_ids_to_text
 
 
+@dataclass
+class TrainingState:
+    """How far a run is: with the weights, the optimizer and ``torch.get_rng_state()`` at the
+    same moment, all that is needed to go on exactly as if it had never stopped.
+    """
+
+    epoch: int = 1
+    batches_done: int = 0  # in this epoch
+    global_step: int = -1  # of the last update, counted as the book counts
+    tokens_seen: int = 0
+    epoch_rng_state: Tensor | None = None  # as the epoch began: gives its order of batches again
+    between_steps: bool = True  # False while this step's evaluation or sample is still to come
+
+
 def train(
     model: GPTModel,
     train_loader: DataLoader[Batch],
@@ -26,6 +41,7 @@ def train(
     optimizer: Optimizer,
     tokenizer: tiktoken.Encoding,
     config: TrainingConfig,
+    state: TrainingState | None = None,
 ) -> Iterator[Record]:
     """Train the model, yielding a record for each step, evaluation and sample as it happens.
 
@@ -33,29 +49,78 @@ def train(
     look, or stop by pulling no more. Dropout and shuffling draw from torch's global random
     generator in the order of the chapter's code: same seed, same losses as the book prints.
 
+    ``state`` is kept up to date, so that the caller can save it; a state loaded together with
+    its weights, optimizer and random state is gone on from. It is whole ``between_steps``.
+
+    Raises:
+        FloatingPointError: a loss or gradient is not finite; the update was not made.
+
     Source: the chapter, "Training an LLM", ``train_model_simple``; steps counted as there.
     """
+    state = TrainingState() if state is None else state
     device = torch.device(config.device)
-    tokens_seen, global_step = 0, -1
 
-    for epoch in range(1, config.num_epochs + 1):
+    while state.epoch <= config.num_epochs:
         model.train()
-        for input_batch, target_batch in train_loader:  # (B, T), (B, T)
+        for input_batch, target_batch in remaining_batches(train_loader, state):  # (B, T), (B, T)
             optimizer.zero_grad()
             with autocast(config):
                 loss = calc_loss_batch(input_batch, target_batch, model, device)
             loss.backward()
+            grad_norm = check_finite(loss, model, config, state.global_step + 1)
             optimizer.step()
-            tokens_seen += input_batch.numel()
-            global_step += 1
-            yield StepRecord(global_step, epoch, tokens_seen, loss.item())
+            state.tokens_seen += input_batch.numel()
+            state.global_step += 1
+            state.batches_done += 1
 
-            if global_step % config.eval_freq == 0:
-                train_loss, val_loss = evaluate_model(model, train_loader, val_loader, config)
-                yield EvaluationRecord(global_step, epoch, tokens_seen, train_loss, val_loss)
+            evaluates = state.global_step % config.eval_freq == 0
+            ends_epoch = state.batches_done == len(train_loader)
+            state.between_steps = not evaluates and not ends_epoch
+            at = (state.global_step, state.epoch, state.tokens_seen)
+            yield StepRecord(*at, loss.item(), grad_norm)
+
+            if evaluates:
+                losses = evaluate_model(model, train_loader, val_loader, config)
+                state.between_steps = not ends_epoch
+                yield EvaluationRecord(*at, *losses)
 
         text = generate_sample(model, tokenizer, config)
-        yield SampleRecord(global_step, epoch, tokens_seen, config.start_context, text)
+        state.epoch, state.batches_done, state.epoch_rng_state = state.epoch + 1, 0, None
+        state.between_steps = True
+        yield SampleRecord(*at, config.start_context, text)
+
+
+def remaining_batches(train_loader: DataLoader[Batch], state: TrainingState) -> Iterator[Batch]:
+    """Yield an epoch's batches or, in an epoch begun before, those that are still to come."""
+    if state.epoch_rng_state is None:
+        state.epoch_rng_state = torch.get_rng_state()
+        yield from train_loader
+    else:
+        # Draw the epoch's order again as it was drawn when the epoch began, pass over what is
+        # done, and put the random generator back to where the run had left it.
+        rng_state = torch.get_rng_state()
+        torch.set_rng_state(state.epoch_rng_state)
+        batches = iter(train_loader)
+        for _ in range(state.batches_done):
+            next(batches)
+        torch.set_rng_state(rng_state)
+        yield from batches
+
+
+def check_finite(loss: Tensor, model: GPTModel, config: TrainingConfig, global_step: int) -> float:
+    """Return the norm of all gradients taken together.
+
+    Raises:
+        FloatingPointError: the loss or that norm is not finite.
+    """
+    norm = torch.nn.utils.get_total_norm(p.grad for p in model.parameters() if p.grad is not None)
+    if not (torch.isfinite(loss) and torch.isfinite(norm)):
+        raise FloatingPointError(
+            f"Step {global_step}: the loss is {loss.item():.4g} and the gradient norm "
+            f"{norm.item():.4g}, at learning_rate={config.learning_rate:g}. The update was not "
+            "made. Choose a smaller learning rate, or precision float32."
+        )
+    return norm.item()
 
 
 def evaluate_model(

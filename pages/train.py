@@ -63,7 +63,7 @@ def show_run(run: Run) -> None:
         st.text(widgets.run_title(run))
         widgets.state_badge(run)
         if run.is_live and get_runner().owns(run.id):
-            asked = get_runner().is_stopping(run.id)
+            asked = bool(get_runner().pending(run.id))
             st.button(
                 "Stop",
                 disabled=asked,

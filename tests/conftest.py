@@ -9,7 +9,7 @@ import tiktoken
 from gpt_core import GPTConfig, TrainingConfig, get_tokenizer, has_the_verdict, load_text
 
 # A tiny GPT that trains in a second; everything else about it is the real thing.
-TINY = GPTConfig(context_length=32, emb_dim=32, n_heads=2, n_layers=2)
+TINY = GPTConfig(context_length=32, emb_dim=16, n_heads=2, n_layers=2)
 TINY_TRAINING = TrainingConfig(num_epochs=2, eval_freq=5, eval_iter=2, sample_tokens=5)
 
 

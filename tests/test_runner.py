@@ -1,5 +1,9 @@
 import logging
 import multiprocessing
+import random
+import re
+import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -21,14 +25,18 @@ from gpt_core import (
     StepRecord,
     TrainingRunner,
     create_optimizer,
+    generate,
     load_text,
     prepare_data,
     train,
 )
+from gpt_core import requests as requests_module
 from gpt_core import runner as runner_module
+from gpt_core import session as session_module
 from tests.conftest import TINY, TINY_TRAINING
 
 PRESET = Preset("tiny", "Two layers.", TINY, TINY_TRAINING)
+SIX_EPOCHS = Preset("tiny", "Two layers.", TINY, replace(TINY_TRAINING, num_epochs=6))
 LONG = Preset("tiny", "Two layers.", TINY, replace(TINY_TRAINING, num_epochs=500))
 
 
@@ -54,6 +62,24 @@ def wait_for_steps(store: RunStore, run_id: str, count: int) -> None:
     while len(store.steps(run_id)) < count:
         assert time.monotonic() < deadline, "the run does not advance"
         time.sleep(0.02)
+
+
+def losses(store: RunStore, run_id: str) -> list[float]:
+    return [row["loss"] for row in store.steps(run_id)]
+
+
+def everything(store: RunStore, run_id: str) -> dict[str, list]:
+    """All that a run recorded, without row numbers, names and times."""
+    return {
+        table: [
+            {k: v for k, v in row.items() if k not in ("id", "run_id", "seconds")} for row in rows
+        ]
+        for table, rows in (
+            ("steps", store.steps(run_id)),
+            ("evaluations", store.evaluations(run_id)),
+            ("samples", store.samples(run_id)),
+        )
+    }
 
 
 def states(store: RunStore, run_id: str) -> list[str]:
@@ -97,65 +123,366 @@ def test_a_run_in_the_runner_gives_the_losses_of_the_plain_loop(
     assert [row["text"] for row in store.samples(run_id)] == samples
 
 
-def test_stop_ends_a_run_and_no_step_comes_after_it(
+def test_stop_ends_a_run_with_a_checkpoint_and_no_step_comes_after_it(
     runner: TrainingRunner, store: RunStore, corpus: Corpus
 ) -> None:
     run_id = runner.start(LONG, corpus, actor="ada")
     wait_for_steps(store, run_id, 3)
     assert runner.owns(run_id)
-    runner.stop(run_id, actor="teacher")
-    assert runner.wait(run_id, timeout=30)
+    runner.stop(run_id, actor="teacher").result(timeout=30)
     count = len(store.steps(run_id))
     last = store.transitions(run_id)[-1]
     assert (last["state"], last["actor"]) == ("stopped", "teacher")
+    assert store.checkpoints(run_id)[-1]["global_step"] == count - 1
     time.sleep(0.3)
     assert len(store.steps(run_id)) == count
     assert not runner.owns(run_id)
-    assert not runner.is_stopping(run_id)
+    assert runner.pending(run_id) == ""
 
 
-def test_what_does_not_train_cannot_be_stopped(
+def test_a_paused_run_takes_no_step_until_it_is_resumed(
     runner: TrainingRunner, store: RunStore, corpus: Corpus
 ) -> None:
-    with pytest.raises(ValueError, match="nothing to stop"):
+    run_id = runner.start(LONG, corpus)
+    wait_for_steps(store, run_id, 3)
+    runner.pause(run_id, actor="ada").result(timeout=30)
+    count = len(store.steps(run_id))
+    assert store.checkpoints(run_id)[-1]["global_step"] == count - 1
+    time.sleep(0.3)
+    assert len(store.steps(run_id)) == count
+    runner.resume(run_id, actor="bob").result(timeout=30)
+    wait_for_steps(store, run_id, count + 3)
+    rows = store.transitions(run_id)
+    assert [row["state"] for row in rows] == ["queued", "running", "paused", "queued", "running"]
+    assert [row["actor"] for row in rows[2:4]] == ["ada", "bob"]
+
+
+def test_a_paused_or_queued_run_can_be_stopped(
+    runner: TrainingRunner, store: RunStore, corpus: Corpus
+) -> None:
+    paused = runner.start(LONG, corpus)
+    wait_for_steps(store, paused, 1)
+    runner.pause(paused).result(timeout=30)
+    running = runner.start(LONG, corpus, actor="another")
+    queued = runner.start(LONG, corpus, actor="a third")
+    wait_for_steps(store, running, 1)
+    runner.stop(paused).result(timeout=30)
+    runner.stop(queued).result(timeout=30)
+    assert states(store, paused)[-1] == "stopped"
+    assert states(store, queued) == ["queued", "stopped"]
+    assert states(store, running)[-1] == "running"
+
+
+def test_runs_wait_in_a_queue_and_go_one_after_the_other(
+    runner: TrainingRunner, store: RunStore, corpus: Corpus
+) -> None:
+    first = runner.start(LONG, corpus, actor="ada")
+    second = runner.start(PRESET, corpus, actor="bob")
+    wait_for_steps(store, first, 3)
+    assert states(store, second) == ["queued"]
+    runner.stop(first).result(timeout=30)
+    runner.wait(second, timeout=60)
+    assert states(store, second) == ["queued", "running", "finished"]
+
+
+def test_two_active_runs_advance_by_turns_and_neither_disturbs_the_other(
+    store: RunStore, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "TURN_SECONDS", 0.05)
+    other = Preset("tiny", "Another seed.", TINY, replace(TINY_TRAINING, seed=9))
+    runner = TrainingRunner(store, active_runs=2)
+    together = [runner.start(preset, corpus) for preset in (PRESET, other)]
+    for run_id in together:
+        runner.wait(run_id, timeout=60)
+    alone = []
+    for preset in (PRESET, other):
+        alone.append(runner.start(preset, corpus))
+        runner.wait(alone[-1], timeout=60)
+    runner.close()
+    order = [
+        row["run_id"]
+        for row in sorted(
+            (row for run_id in together for row in store.steps(run_id)), key=lambda row: row["id"]
+        )
+    ]
+    assert order[0] in order[order.index(together[1]) :], "they did not take turns"
+    for a, b in zip(together, alone, strict=True):
+        assert losses(store, a) == losses(store, b)
+
+
+def test_what_is_not_live_cannot_be_asked(
+    runner: TrainingRunner, store: RunStore, corpus: Corpus
+) -> None:
+    with pytest.raises(ValueError, match="nobody is not live here"):
         runner.stop("nobody")
+    with pytest.raises(ValueError, match="There is no run nobody"):
+        runner.resume("nobody")
     run_id = runner.start(PRESET, corpus)
     runner.wait(run_id, timeout=60)
-    with pytest.raises(ValueError, match="nothing to stop"):
-        runner.stop(run_id)
+    for ask in (runner.stop, runner.pause, runner.checkpoint, runner.snapshot):
+        with pytest.raises(ValueError, match="not live here"):
+            ask(run_id)
+    with pytest.raises(ValueError, match="has finished"):
+        runner.resume(run_id)
     assert states(store, run_id)[-1] == "finished"
 
 
-def test_eight_starts_at_once_start_one_run(
+def test_eight_equal_starts_at_once_start_one_run(
     runner: TrainingRunner, store: RunStore, corpus: Corpus
 ) -> None:
-    refused: list[str] = []
-
-    def start() -> None:
-        try:
-            runner.start(LONG, corpus)
-        except ValueError as error:
-            refused.append(str(error))
-
-    threads = [threading.Thread(target=start) for _ in range(8)]
+    run_ids: list[str] = []
+    threads = [
+        threading.Thread(target=lambda: run_ids.append(runner.start(LONG, corpus)))
+        for _ in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(store.runs()) == 1
-    assert len(refused) == 7
-    assert all("is training already" in message for message in refused)
+    assert len(run_ids) == 8
+    assert len(set(run_ids)) == 1
+    assert [run.id for run in store.runs()] == run_ids[:1]
 
 
-def test_after_a_run_has_ended_the_next_one_starts(
+def test_after_a_run_has_ended_an_equal_one_gives_the_same_losses(
     runner: TrainingRunner, store: RunStore, corpus: Corpus
 ) -> None:
     first = runner.start(PRESET, corpus)
     runner.wait(first, timeout=60)
     second = runner.start(PRESET, corpus)
     runner.wait(second, timeout=60)
-    losses = [[row["loss"] for row in store.steps(run_id)] for run_id in (first, second)]
-    assert losses[0] == losses[1]
+    assert first != second
+    assert losses(store, first) == losses(store, second)
+
+
+def test_a_run_can_be_named_once_and_only_by_a_plain_name(
+    runner: TrainingRunner, store: RunStore, corpus: Corpus
+) -> None:
+    assert runner.start(PRESET, corpus, run_id="my-run_1.0") == "my-run_1.0"
+    runner.wait("my-run_1.0", timeout=60)
+    with pytest.raises(ValueError, match="is taken"):
+        runner.start(PRESET, corpus, run_id="my-run_1.0")
+    for name in ("", "../up", "a/b", ".hidden", "x" * 65, "<b>"):
+        with pytest.raises(ValueError, match="no name for a run"):
+            runner.start(PRESET, corpus, run_id=name)
+
+
+# Exact resume: bit for bit the losses of the run that was left alone
+
+
+@pytest.fixture(scope="module")
+def left_alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list]:
+    """Everything recorded by a run that nobody touched."""
+    store = RunStore(tmp_path_factory.mktemp("alone"))
+    runner = TrainingRunner(store)
+    run_id = runner.start(SIX_EPOCHS, load_text("counting"))
+    runner.wait(run_id, timeout=120)
+    runner.close()
+    return everything(store, run_id)
+
+
+def test_a_paused_copied_and_saved_run_gives_the_same_losses(
+    runner: TrainingRunner, store: RunStore, corpus: Corpus, left_alone: dict[str, list]
+) -> None:
+    run_id = runner.start(SIX_EPOCHS, corpus)
+    for count in (3, 9, 20, 40):
+        wait_for_steps(store, run_id, count)
+        runner.pause(run_id).result(timeout=30)
+        snapshot = runner.snapshot(run_id).result(timeout=30)
+        generate(snapshot.model, torch.tensor([[1, 2]]), 3)
+        runner.resume(run_id).result(timeout=30)
+        runner.checkpoint(run_id).result(timeout=30)
+    runner.wait(run_id, timeout=120)
+    assert everything(store, run_id) == left_alone
+
+
+@pytest.mark.parametrize("steps", [1, 7, 25, 60])
+def test_a_stopped_and_resumed_run_gives_the_same_losses(
+    steps: int, runner: TrainingRunner, store: RunStore, corpus: Corpus, left_alone: dict[str, list]
+) -> None:
+    run_id = runner.start(SIX_EPOCHS, corpus)
+    wait_for_steps(store, run_id, steps)
+    runner.stop(run_id).result(timeout=30)
+    runner.resume(run_id).result(timeout=30)
+    runner.wait(run_id, timeout=120)
+    assert states(store, run_id) == [
+        "queued",
+        "running",
+        "stopped",
+        "queued",
+        "running",
+        "finished",
+    ]
+    assert everything(store, run_id) == left_alone
+
+
+def test_a_closed_and_reopened_run_gives_the_same_losses(
+    store: RunStore, corpus: Corpus, left_alone: dict[str, list]
+) -> None:
+    runner = TrainingRunner(store)
+    run_id = runner.start(SIX_EPOCHS, corpus)
+    for count in (5, 30):
+        wait_for_steps(store, run_id, count)
+        runner.close()
+        run = store.run(run_id)
+        assert run is not None
+        assert run.state == "interrupted"
+        assert run.is_resumable
+        runner = TrainingRunner(store)
+        runner.resume(run_id)
+    runner.wait(run_id, timeout=120)
+    runner.close()
+    assert everything(store, run_id) == left_alone
+
+
+def test_a_replayed_step_that_is_not_what_was_recorded_is_said(
+    runner: TrainingRunner, store: RunStore, corpus: Corpus
+) -> None:
+    run_id = runner.start(SIX_EPOCHS, corpus)
+    wait_for_steps(store, run_id, 8)
+    runner.stop(run_id).result(timeout=30)
+    # The checkpoint is lost, so the run starts over: and one number on record is changed.
+    connection = sqlite3.connect(store.runs_dir / "runs.sqlite")
+    connection.execute("DELETE FROM checkpoints")
+    connection.execute("UPDATE steps SET loss = 1.5 WHERE global_step = 4")
+    connection.commit()
+    connection.close()
+    runner.resume(run_id)
+    runner.wait(run_id, timeout=120)
+    run = store.run(run_id)
+    assert run is not None
+    assert run.state == "finished"
+    assert "Replayed step 4 is not what was recorded: loss" in run.message
+    assert [row["global_step"] for row in store.steps(run_id)] == list(range(run.total_steps))
+
+
+def test_a_run_resumed_on_another_machine_says_so(
+    runner: TrainingRunner, store: RunStore, corpus: Corpus
+) -> None:
+    run_id = runner.start(SIX_EPOCHS, corpus)
+    wait_for_steps(store, run_id, 3)
+    runner.stop(run_id).result(timeout=30)
+    connection = sqlite3.connect(store.runs_dir / "runs.sqlite")
+    connection.execute("UPDATE runs SET versions = json_set(versions, '$.threads', '64')")
+    connection.commit()
+    connection.close()
+    runner.resume(run_id)
+    message = [row["message"] for row in store.transitions(run_id) if row["state"] == "queued"][-1]
+    assert re.search(r"threads 64 → \d+.*may differ in the last digits", message)
+
+
+def test_a_run_whose_text_is_gone_cannot_be_resumed(
+    runner: TrainingRunner, store: RunStore, corpus: Corpus
+) -> None:
+    run_id = runner.start(LONG, corpus)
+    wait_for_steps(store, run_id, 1)
+    runner.stop(run_id).result(timeout=30)
+    (store.runs_dir / "texts" / f"{corpus.sha256}.txt").write_text("other words")
+    with pytest.raises(ValueError, match="missing or damaged"):
+        runner.resume(run_id)
+    assert states(store, run_id)[-1] == "stopped"
+
+
+# Requests
+
+
+def test_a_snapshot_is_made_once_per_step_and_is_not_the_model_that_trains(
+    runner: TrainingRunner, store: RunStore, corpus: Corpus
+) -> None:
+    run_id = runner.start(LONG, corpus)
+    wait_for_steps(store, run_id, 3)
+    runner.pause(run_id).result(timeout=30)
+    first, second = (runner.snapshot(run_id).result(timeout=30) for _ in range(2))
+    assert first is second
+    assert first.global_step == len(store.steps(run_id)) - 1
+    before = first.model.tok_emb.weight.clone()
+    runner.resume(run_id).result(timeout=30)
+    wait_for_steps(store, run_id, first.global_step + 5)
+    assert torch.equal(first.model.tok_emb.weight, before)
+    third = runner.snapshot(run_id).result(timeout=30)
+    assert third.global_step > first.global_step
+    assert not torch.equal(third.model.tok_emb.weight, before)
+    assert not third.model.training
+
+
+def test_a_request_that_fails_answers_with_its_exception_and_the_run_goes_on(
+    runner: TrainingRunner, store: RunStore, corpus: Corpus
+) -> None:
+    # It saves nothing of its own accord after its first evaluation.
+    config = replace(LONG.training, eval_freq=10_000, keep_epochs=0)
+    run_id = runner.start(LONG, corpus, config)
+    wait_for_steps(store, run_id, 2)
+    folder = store.runs_dir / "checkpoints" / run_id
+    shutil.rmtree(folder)
+    folder.write_text("a file where the folder should be")
+    with pytest.raises(OSError, match=r"File exists|Not a directory"):
+        runner.checkpoint(run_id).result(timeout=30)
+    assert runner.pending(run_id) == ""
+    folder.unlink()
+    count = len(store.steps(run_id))
+    wait_for_steps(store, run_id, count + 3)
+    assert runner.checkpoint(run_id).result(timeout=30) >= count - 1
+
+
+def test_a_request_past_its_deadline_answers_with_a_timeout(
+    runner: TrainingRunner, store: RunStore, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = runner.start(LONG, corpus)
+    wait_for_steps(store, run_id, 1)
+    monkeypatch.setattr(requests_module, "DEADLINE_SECONDS", -1.0)
+    with pytest.raises(TimeoutError, match="in time"):
+        runner.pause(run_id).result(timeout=30)
+    assert states(store, run_id)[-1] == "running"
+
+
+def test_closing_fails_what_is_still_asked_for(store: RunStore, corpus: Corpus) -> None:
+    runner = TrainingRunner(store)
+    run_id = runner.start(LONG, corpus)
+    wait_for_steps(store, run_id, 1)
+    futures = []
+
+    def keep_asking() -> None:
+        try:
+            while True:
+                futures.append(runner.snapshot(run_id))
+        except ValueError:
+            pass  # the app is closing
+
+    asker = threading.Thread(target=keep_asking)
+    asker.start()
+    runner.close()
+    asker.join()
+    outcomes = {type(future.exception(timeout=30)) for future in futures}
+    assert outcomes <= {type(None), RuntimeError, ValueError}
+
+
+def test_two_hundred_random_requests_from_eight_threads_lose_no_answer_and_change_no_loss(
+    runner: TrainingRunner, store: RunStore, corpus: Corpus, left_alone: dict[str, list]
+) -> None:
+    run_id = runner.start(SIX_EPOCHS, corpus)
+    answers: list[object] = []
+
+    def ask(seed: int) -> None:
+        draw = random.Random(seed)
+        for _ in range(25):
+            what = draw.choice(["pause", "resume", "checkpoint", "snapshot", "resume"])
+            try:
+                answers.append(getattr(runner, what)(run_id).result(timeout=60))
+            except ValueError as error:  # the run has ended meanwhile
+                answers.append(error)
+            time.sleep(draw.random() / 50)
+
+    threads = [threading.Thread(target=ask, args=(seed,)) for seed in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=120)
+    assert len(answers) == 200
+    if runner.owns(run_id):
+        runner.resume(run_id).result(timeout=30)
+    assert runner.wait(run_id, timeout=120)
+    assert states(store, run_id)[-1] == "finished"
+    assert everything(store, run_id) == left_alone
 
 
 def test_a_text_too_short_leaves_no_trace(runner: TrainingRunner, store: RunStore) -> None:
@@ -176,7 +503,7 @@ def test_a_run_that_fails_says_why_and_the_next_one_trains(
 
     caplog.set_level(logging.CRITICAL + 1)
     with monkeypatch.context() as patch:
-        patch.setattr(runner_module, "create_optimizer", fail)
+        patch.setattr(session_module, "create_optimizer", fail)
         run_id = runner.start(PRESET, corpus)
         runner.wait(run_id, timeout=60)
     run = store.run(run_id)

@@ -1,0 +1,189 @@
+"""Checkpoints: weights and optimizer as safetensors, everything else as JSON.
+
+A checkpoint is a folder that is whole or absent: it is written under another name, flushed to
+the disk, and renamed.
+"""
+
+import base64
+import json
+import os
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.optim import Optimizer
+
+from gpt_core.config import GPTConfig
+from gpt_core.model import GPTModel, count_parameters
+from gpt_core.training import TrainingState
+
+WEIGHTS_FILE = "model.safetensors"
+OPTIMIZER_FILE = "optimizer.safetensors"
+STATE_FILE = "state.json"
+
+BYTES_PER_PARAMETER = 4  # float32
+WHOLE_BYTES_PER_PARAMETER = 12  # the weight and AdamW's two moments
+
+
+def save_weights(folder: Path, model: GPTModel) -> int:
+    """Save a model's weights and configuration; return the bytes written.
+
+    Raises:
+        OSError: the disk is full or cannot be written; nothing is left behind.
+    """
+    return _write_whole(folder, {WEIGHTS_FILE: model.state_dict()}, {"model": model.config})
+
+
+def save_checkpoint(
+    folder: Path, model: GPTModel, optimizer: Optimizer, state: TrainingState
+) -> int:
+    """Save all that is needed to go on exactly: the random state is read off torch now.
+
+    Call it between steps, in the thread that trains; return the bytes written.
+
+    Raises:
+        OSError: the disk is full or cannot be written; nothing is left behind.
+    """
+    assert state.between_steps
+    tensors = {WEIGHTS_FILE: model.state_dict(), OPTIMIZER_FILE: _moments(model, optimizer)}
+    training = vars(state).copy()
+    if state.epoch_rng_state is not None:
+        training["epoch_rng_state"] = _to_text(state.epoch_rng_state)
+    device = next(model.parameters()).device
+    random_state = {name: _to_text(value) for name, value in get_random_state(device).items()}
+    facts = {"model": model.config, "training": training, "random_state": random_state}
+    return _write_whole(folder, tensors, facts)
+
+
+def load_weights(folder: Path) -> GPTModel:
+    """Load a model in eval mode, drawing nothing from any random generator.
+
+    Raises:
+        ValueError: the checkpoint is damaged or not there.
+    """
+    try:
+        config = GPTConfig(**json.loads((folder / STATE_FILE).read_text())["model"])
+        with torch.device("meta"):  # shapes only: nothing is allocated or drawn
+            model = GPTModel(config)
+        model.load_state_dict(load_file(folder / WEIGHTS_FILE), assign=True)
+    except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"The checkpoint {folder} cannot be read: {error}.") from error
+    return model.eval()
+
+
+def load_checkpoint(folder: Path, model: GPTModel, optimizer: Optimizer) -> TrainingState:
+    """Load weights and moments into model and optimizer, and torch's random state.
+
+    Call it in the thread that trains: from here on the run goes on exactly.
+
+    Raises:
+        ValueError: the checkpoint is damaged, not there, or of another model.
+    """
+    try:
+        facts = json.loads((folder / STATE_FILE).read_text())
+        device = next(model.parameters()).device
+        model.load_state_dict(load_file(folder / WEIGHTS_FILE, device=str(device)))
+        moments = load_file(folder / OPTIMIZER_FILE, device=str(device))
+        for name, parameter in model.named_parameters():
+            optimizer.state[parameter] = {
+                key: moments[f"{name}.{key}"] for key in ("step", "exp_avg", "exp_avg_sq")
+            }
+        training = facts["training"]
+        if training["epoch_rng_state"] is not None:
+            training["epoch_rng_state"] = _to_tensor(training["epoch_rng_state"])
+        state = TrainingState(**training)
+        set_random_state(device, {k: _to_tensor(v) for k, v in facts["random_state"].items()})
+    except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"The checkpoint {folder} cannot be read: {error}.") from error
+    return state
+
+
+def get_random_state(device: torch.device) -> dict[str, Tensor]:
+    """Return the state of each global random generator that a run on the device draws from."""
+    states = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    elif device.type == "mps":
+        states["mps"] = torch.mps.get_rng_state()
+    return states
+
+
+def set_random_state(device: torch.device, states: dict[str, Tensor]) -> None:
+    """Put the global random generators back to where :func:`get_random_state` found them."""
+    torch.set_rng_state(states["cpu"])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(states["cuda"], device)
+    elif device.type == "mps":
+        torch.mps.set_rng_state(states["mps"])
+
+
+def disk_space(config: GPTConfig, keep_epochs: int) -> int:
+    """Return the bytes that a run's checkpoints take at most, for display before it starts.
+
+    Kept are one whole checkpoint (while the next is written: two), the best weights, and the
+    weights of ``keep_epochs`` epochs (and one more while it is written).
+    """
+    with torch.device("meta"):
+        parameters = count_parameters(GPTModel(config))
+    weights = BYTES_PER_PARAMETER * (keep_epochs + 2)
+    return parameters * (2 * WHOLE_BYTES_PER_PARAMETER + weights)
+
+
+def remove(folder: Path) -> None:
+    """Remove a checkpoint's folder; whole or absent holds here too."""
+    if folder.exists():
+        doomed = folder.with_name(f".{folder.name}.removed")
+        folder.rename(doomed)
+        shutil.rmtree(doomed)
+
+
+def _write_whole(folder: Path, tensors: dict[str, dict[str, Tensor]], facts: dict[str, Any]) -> int:
+    """Write files under another name, flush them to the disk, and rename: whole or absent."""
+    part = folder.with_name(f".{folder.name}.part")
+    for left_behind in (part, folder):  # by a process that was killed before the row was written
+        shutil.rmtree(left_behind, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        for name, values in tensors.items():
+            save_file(values, part / name)
+        (part / STATE_FILE).write_text(json.dumps(facts, default=asdict, indent=1))
+        for path in (*part.iterdir(), part):
+            _flush_to_disk(path)
+        written = sum(path.stat().st_size for path in part.iterdir())
+        part.rename(folder)
+        _flush_to_disk(folder.parent)
+    except SafetensorError as error:  # what the library makes of a full disk
+        raise OSError(str(error)) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return written
+
+
+def _flush_to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _moments(model: GPTModel, optimizer: Optimizer) -> dict[str, Tensor]:
+    """Return AdamW's step count and two moments of each parameter, by the parameter's name."""
+    return {
+        f"{name}.{key}": value
+        for name, parameter in model.named_parameters()
+        for key, value in optimizer.state[parameter].items()
+    }
+
+
+def _to_text(state: Tensor) -> str:
+    return base64.b64encode(bytes(state.tolist())).decode("ascii")
+
+
+def _to_tensor(text: str) -> Tensor:
+    return torch.tensor(list(base64.b64decode(text)), dtype=torch.uint8)

@@ -1,0 +1,36 @@
+"""Who owns a run: the process that holds its file lock, and nobody once that process is gone."""
+
+import filelock
+
+from gpt_core.store import RunStore
+
+
+def acquire_run(store: RunStore, run_id: str) -> filelock.BaseFileLock:
+    """Take the operating system's lock on a run, and return it held.
+
+    Raises:
+        ValueError: another process, or another runner of this one, holds it.
+    """
+    folder = store.runs_dir / "locks"
+    folder.mkdir(exist_ok=True)
+    # Taken by whoever starts the run, released by the owner thread: not thread-local.
+    lock = filelock.FileLock(folder / f"{run_id}.lock", thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise ValueError(
+            f"Run {run_id} is live in another process: it can be watched here, but only that "
+            "one can pause, resume or stop it."
+        ) from None
+    return lock
+
+
+def mark_interrupted_runs(store: RunStore) -> None:
+    """Record runs as interrupted that read as live but whose process is gone."""
+    for run in store.live_runs():
+        try:
+            lock = acquire_run(store, run.id)
+        except ValueError:
+            continue  # it is live in another process
+        store.set_state(run.id, "interrupted", run.owner, "The process that trained it is gone.")
+        lock.release()

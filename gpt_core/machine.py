@@ -1,0 +1,37 @@
+"""What a run ran on, and what went wrong there, in words."""
+
+import errno
+import platform
+
+import torch
+
+
+def describe_machine(threads: int) -> dict[str, str]:
+    """Return what decides whether a run can be repeated bit by bit."""
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "machine": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
+        "threads": str(threads),
+    }
+
+
+def describe_change(then: dict[str, str], now: dict[str, str]) -> str:
+    """Return, in words, what may keep a resumed run from repeating itself bit by bit, or ""."""
+    changes = [
+        f"{name} {then.get(name)} → {now[name]}" for name in now if then.get(name) != now[name]
+    ]
+    if not changes:
+        return ""
+    return f"Resumed with {', '.join(changes)}: its numbers may differ in the last digits."
+
+
+def describe_error(error: Exception) -> str:
+    """Return what a person should read of an exception that ended a run."""
+    text = str(error)
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in text:
+        return "The memory is full: choose a smaller model, batch_size or context_length."
+    no_space = isinstance(error, OSError) and error.errno == errno.ENOSPC
+    if no_space or "No space left" in text or "disk is full" in text:
+        return "The disk is full: make room and resume the run, or choose another runs directory."
+    return text or type(error).__name__

@@ -1,0 +1,77 @@
+"""The tables of the store, as numbered migrations. Rows are only ever added, checkpoints' apart."""
+
+# One script per schema version; the file's version is SQLite's user_version.
+MIGRATIONS = (
+    """
+    CREATE TABLE runs (
+        id TEXT PRIMARY KEY,
+        created_at REAL NOT NULL,     -- seconds since 1970
+        owner TEXT NOT NULL,
+        preset TEXT NOT NULL,
+        model_config TEXT NOT NULL,   -- JSON
+        training_config TEXT NOT NULL,
+        text_name TEXT NOT NULL,
+        text_sha256 TEXT NOT NULL,
+        train_tokens INTEGER NOT NULL,
+        val_tokens INTEGER NOT NULL,
+        total_steps INTEGER NOT NULL,
+        versions TEXT NOT NULL        -- JSON: what it ran on
+    );
+    CREATE TABLE transitions (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        run_id TEXT NOT NULL REFERENCES runs (id),
+        at REAL NOT NULL,
+        state TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        message TEXT NOT NULL
+    );
+    CREATE TABLE steps (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        run_id TEXT NOT NULL REFERENCES runs (id),
+        global_step INTEGER NOT NULL,
+        epoch INTEGER NOT NULL,
+        tokens_seen INTEGER NOT NULL,
+        loss REAL NOT NULL,
+        grad_norm REAL NOT NULL,
+        seconds REAL NOT NULL,        -- time spent on the run so far
+        UNIQUE (run_id, global_step)
+    );
+    CREATE TABLE evaluations (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        run_id TEXT NOT NULL REFERENCES runs (id),
+        global_step INTEGER NOT NULL,
+        epoch INTEGER NOT NULL,
+        tokens_seen INTEGER NOT NULL,
+        train_loss REAL NOT NULL,
+        val_loss REAL NOT NULL,
+        seconds REAL NOT NULL,
+        UNIQUE (run_id, global_step)
+    );
+    CREATE TABLE samples (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        run_id TEXT NOT NULL REFERENCES runs (id),
+        global_step INTEGER NOT NULL,
+        epoch INTEGER NOT NULL,
+        tokens_seen INTEGER NOT NULL,
+        start_context TEXT NOT NULL,
+        text TEXT NOT NULL,
+        seconds REAL NOT NULL,
+        UNIQUE (run_id, global_step)
+    );
+    CREATE TABLE checkpoints (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        run_id TEXT NOT NULL REFERENCES runs (id),
+        global_step INTEGER NOT NULL,
+        kind TEXT NOT NULL,           -- 'whole' or 'weights'
+        folder TEXT NOT NULL,         -- relative to the runs directory
+        bytes INTEGER NOT NULL,
+        at REAL NOT NULL,
+        UNIQUE (run_id, global_step, kind)
+    );
+    CREATE INDEX transitions_by_run ON transitions (run_id, id);
+    CREATE INDEX steps_by_run ON steps (run_id, id);
+    CREATE INDEX evaluations_by_run ON evaluations (run_id, id);
+    CREATE INDEX samples_by_run ON samples (run_id, id);
+    CREATE INDEX checkpoints_by_run ON checkpoints (run_id, id);
+    """,
+)

@@ -1,0 +1,233 @@
+"""Session: one run in the owner thread, with its model, its random state and its checkpoints."""
+
+import copy
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from gpt_core.checkpoints import (
+    get_random_state,
+    load_checkpoint,
+    remove,
+    save_checkpoint,
+    save_weights,
+    set_random_state,
+)
+from gpt_core.model import GPTModel
+from gpt_core.records import EvaluationRecord, Record, SampleRecord, StepRecord
+from gpt_core.store import RECORD_TABLES, Row, Run, RunStore
+from gpt_core.tokenizer import get_tokenizer
+from gpt_core.training import TrainingData, TrainingState, create_optimizer, train
+
+FLUSH_SECONDS = 0.5  # step records wait this long at most before they are written together
+CHECKPOINT_SECONDS = 30.0  # a whole checkpoint not more often than this …
+CHECKPOINT_SHARE = 20.0  # … nor so often that writing takes more than a 20th of the time
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A copy of a training model at one step, in eval mode on the CPU, for looking at."""
+
+    run_id: str
+    global_step: int
+    model: GPTModel
+
+
+class Session:
+    """One run, as the owner thread holds it. Nobody else calls anything here.
+
+    Between :meth:`enter` and :meth:`leave` torch's global random generator is this run's.
+    """
+
+    def __init__(
+        self,
+        store: RunStore,
+        run: Run,
+        data: TrainingData,
+        timer: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.run = run
+        self.mismatch = ""  # what a replayed step gave that was recorded otherwise
+        self._store = store
+        self._data = data
+        self._timer = timer
+        self._model: GPTModel | None = None  # until the run's first turn
+        self._snapshot: weakref.ref[Snapshot] | None = None
+        self._waiting: list[tuple[Record, float]] = []
+        self._flushed = timer()
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the model is there: the run has had a turn."""
+        return self._model is not None
+
+    @property
+    def between_steps(self) -> bool:
+        """Tell whether everything due after the last update is done."""
+        return not self.is_open or self._state.between_steps
+
+    def enter(self) -> None:
+        """Begin a turn: build or load the model if this is the first, take up the random state.
+
+        Raises:
+            ValueError: the checkpoint to go on from cannot be read.
+        """
+        if self.is_open:
+            set_random_state(self._device, self._random_state)
+        else:
+            self._open()
+
+    def leave(self) -> None:
+        """End a turn: put the random state away and write down what waits."""
+        self._random_state = get_random_state(self._device)
+        self.flush()
+
+    def advance(self) -> bool:
+        """Run up to the next record and write it down; False if the run is finished.
+
+        Raises:
+            FloatingPointError: a loss or gradient is not finite; the update was not made.
+            OSError: a checkpoint cannot be written.
+            sqlite3.Error: the records cannot be written.
+        """
+        began = self._timer()
+        record = next(self._records, None)
+        if record is None:
+            return False
+        if not self._is_replayed(record):
+            self._seconds += self._timer() - began
+            self._waiting.append((record, self._seconds))
+        if not isinstance(record, StepRecord) or self._timer() - self._flushed >= FLUSH_SECONDS:
+            self.flush()
+        self._keep(record)
+        return True
+
+    def flush(self) -> None:
+        """Write down the records that wait."""
+        if self._waiting:
+            self._store.add_records(self.run.id, self._waiting)
+            self._waiting = []
+        self._flushed = self._timer()
+
+    def checkpoint(self) -> int:
+        """Save a whole checkpoint of the present step, unless it is there; return the step."""
+        self.flush()
+        step = self._state.global_step
+        rows = self._store.checkpoints(self.run.id)
+        if step >= 0 and not any(r["global_step"] == step and r["kind"] == "whole" for r in rows):
+            began = self._timer()
+            folder = self._folder(step, "whole")
+            written = save_checkpoint(folder, self._get_model(), self._optimizer, self._state)
+            self._store.add_checkpoint(self.run.id, step, "whole", folder, written)
+            self._prune()
+            cost = self._timer() - began
+            self._next_checkpoint = self._timer() + max(CHECKPOINT_SECONDS, CHECKPOINT_SHARE * cost)
+        return step
+
+    def snapshot(self) -> Snapshot:
+        """Return a copy of the model, made once per step however many ask."""
+        step = self._state.global_step
+        kept = self._snapshot() if self._snapshot else None
+        if kept is None or kept.global_step != step:
+            model = copy.deepcopy(self._get_model()).to("cpu").eval().requires_grad_(False)
+            kept = Snapshot(self.run.id, step, model)
+            self._snapshot = weakref.ref(kept)
+        return kept
+
+    def _open(self) -> None:
+        """Build the model as the chapter does or, if there is a checkpoint, go on from it."""
+        config = self.run.training_config
+        self._device = torch.device(config.device)
+        torch.manual_seed(config.seed)
+        model = GPTModel(self.run.model_config).to(self._device)
+        self._optimizer = create_optimizer(model, config)
+        self._state = TrainingState()
+        whole = [r for r in self._store.checkpoints(self.run.id) if r["kind"] == "whole"]
+        if whole:
+            folder = self._store.runs_dir / whole[-1]["folder"]
+            self._state = load_checkpoint(folder, model, self._optimizer)
+        self._model = model
+        data = self._data
+        self._records: Iterator[Record] = train(
+            model,
+            data.train_loader,
+            data.val_loader,
+            self._optimizer,
+            get_tokenizer(),
+            config,
+            self._state,
+        )
+        self._recorded = self._rows_to_replay()
+        best = self._store.best_checkpoint(self.run.id)
+        self._best_val_loss = best["val_loss"] if best else float("inf")
+        last = self._store.last_steps(self.run.id, 1)
+        self._seconds = last[0]["seconds"] if last else 0.0
+        self._next_checkpoint = self._timer() + CHECKPOINT_SECONDS
+
+    def _rows_to_replay(self) -> dict[tuple[str, int], Row]:
+        """Return what was recorded after the checkpoint: it will come again, and must be equal."""
+        tables = (self._store.steps, self._store.evaluations, self._store.samples)
+        return {
+            (name, row["global_step"]): row
+            for name, read in zip(RECORD_TABLES.values(), tables, strict=True)
+            for row in read(self.run.id)
+            if row["global_step"] > self._state.global_step
+        }
+
+    def _is_replayed(self, record: Record) -> bool:
+        """Compare a record with the row written when the run came by here before, if it did."""
+        row = self._recorded.pop((RECORD_TABLES[type(record)], record.global_step), None)
+        if row is None:
+            return False
+        for name, value in asdict(record).items():
+            if row[name] != value and not self.mismatch:
+                self.mismatch = (
+                    f"Replayed step {record.global_step} is not what was recorded: "
+                    f"{name} {value} now, {row[name]} then."
+                )
+        return True
+
+    def _keep(self, record: Record) -> None:
+        """Save what the run keeps: the best weights, each epoch's, and the last checkpoint."""
+        if isinstance(record, EvaluationRecord) and record.val_loss < self._best_val_loss:
+            self._best_val_loss = record.val_loss
+            self._save_weights(record.global_step)
+        if isinstance(record, SampleRecord) and self.run.training_config.keep_epochs:
+            self._save_weights(record.global_step)
+        if self.between_steps and self._timer() >= self._next_checkpoint:
+            self.checkpoint()
+
+    def _save_weights(self, step: int) -> None:
+        rows = self._store.checkpoints(self.run.id)
+        if not any(r["global_step"] == step and r["kind"] == "weights" for r in rows):
+            folder = self._folder(step, "weights")
+            written = save_weights(folder, self._get_model())
+            self._store.add_checkpoint(self.run.id, step, "weights", folder, written)
+            self._prune()
+
+    def _prune(self) -> None:
+        """Remove all but the last whole checkpoint, the best, and the last epochs' weights."""
+        rows = self._store.checkpoints(self.run.id)
+        best = self._store.best_checkpoint(self.run.id)
+        epoch_ends = {r["global_step"] for r in self._store.samples(self.run.id)}
+        epochs = [r for r in rows if r["global_step"] in epoch_ends and r["kind"] == "weights"]
+        kept = [
+            *[r for r in rows if r["kind"] == "whole"][-1:],
+            *([best] if best else []),
+            *epochs[max(0, len(epochs) - self.run.training_config.keep_epochs) :],
+        ]
+        for row in rows:
+            if row["id"] not in {r["id"] for r in kept}:
+                self._store.remove_checkpoint(row["id"])
+                remove(self._store.runs_dir / row["folder"])
+
+    def _folder(self, step: int, kind: str) -> Path:
+        return self._store.runs_dir / "checkpoints" / self.run.id / f"{step:06d}-{kind}"
+
+    def _get_model(self) -> GPTModel:
+        assert self._model is not None, "enter() comes first"
+        return self._model

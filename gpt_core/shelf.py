@@ -1,0 +1,153 @@
+"""ModelShelf: models for reading, each built once, and the one worker that writes with them.
+
+What stands here is never trained. A model that trains is the runner's; to read it, the shelf
+takes a snapshot of it.
+"""
+
+import queue
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from gpt_core.checkpoints import BYTES_PER_PARAMETER, load_weights
+from gpt_core.config import GPTConfig
+from gpt_core.generation import stream_tokens
+from gpt_core.model import GPTModel, build_model, count_parameters
+from gpt_core.runner import TrainingRunner
+from gpt_core.session import Snapshot
+from gpt_core.store import RunStore
+
+BUDGET_BYTES = 3 * 2**30  # four models of the chapter's size
+
+
+@dataclass
+class Writing:
+    """A text on its way: the worker adds to ``new_ids``, whoever asked reads and may stop it."""
+
+    new_ids: list[int] = field(default_factory=list)  # only ever appended to
+    ended: threading.Event = field(default_factory=threading.Event)
+    error: Exception | None = None
+    stop_asked: bool = False
+
+    def stop(self) -> None:
+        """Ask the worker to write no further token."""
+        self.stop_asked = True
+
+
+class ModelShelf:
+    """Models in eval mode, for any thread, the least recently used evicted first.
+
+    Args:
+        budget_bytes: what the weights may take together; the newest model stays in any case.
+    """
+
+    def __init__(self, budget_bytes: int = BUDGET_BYTES) -> None:
+        self._budget_bytes = budget_bytes
+        self._lock = threading.Lock()  # guards _models, never held while one is built
+        self._models: OrderedDict[Hashable, Future[GPTModel]] = OrderedDict()
+        self._tasks: queue.SimpleQueue[tuple[Writing, Callable[[], None]] | None]
+        self._tasks = queue.SimpleQueue()
+        self._worker = threading.Thread(target=self._work, name="writing", daemon=True)
+        self._worker.start()
+
+    def untrained(self, config: GPTConfig, seed: int = 123) -> GPTModel:
+        """Return the untrained model that a seed gives."""
+        return self._get(("untrained", config, seed), lambda: build_model(config, seed))
+
+    def checkpoint(self, store: RunStore, run_id: str, global_step: int) -> GPTModel:
+        """Return a run's model as it was saved at a step.
+
+        Raises:
+            ValueError: there is no checkpoint of that step, or it is damaged.
+        """
+        rows = [r for r in store.checkpoints(run_id) if r["global_step"] == global_step]
+        if not rows:
+            raise ValueError(f"Run {run_id} has no checkpoint of step {global_step}.")
+        folder = store.runs_dir / rows[0]["folder"]
+        return self._get(("checkpoint", folder), lambda: load_weights(folder))
+
+    def snapshot(self, runner: TrainingRunner, run_id: str, timeout: float = 60) -> Snapshot:
+        """Return a copy of a live run's model at its present step.
+
+        Raises:
+            ValueError: the run is not live here.
+            TimeoutError: it did not come between two steps in time.
+        """
+        snapshot = runner.snapshot(run_id).result(timeout)
+        self._get(("snapshot", run_id, snapshot.global_step), lambda: snapshot.model)
+        return snapshot
+
+    def write(
+        self,
+        model: GPTModel,
+        token_ids: Tensor,
+        max_new_tokens: int,
+        temperature: float = 0.0,
+        top_k: int | None = None,
+        eos_id: int | None = None,
+        seed: int = 123,
+    ) -> Writing:
+        """Continue token IDs (1, T) in the worker thread; texts are written one after another.
+
+        Arguments are those of :func:`gpt_core.generation.stream_tokens`; ``seed`` gives this
+        text a random generator of its own.
+        """
+        writing = Writing()
+
+        def add_tokens() -> None:
+            generator = torch.Generator().manual_seed(seed)
+            settings = (temperature, top_k, eos_id, generator)
+            for next_id in stream_tokens(model, token_ids, max_new_tokens, *settings):
+                writing.new_ids.append(int(next_id.item()))
+                if writing.stop_asked:
+                    return
+
+        self._tasks.put((writing, add_tokens))
+        return writing
+
+    def close(self) -> None:
+        """End the worker after the text it is writing."""
+        self._tasks.put(None)
+        self._worker.join()
+
+    def _get(self, key: Hashable, build: Callable[[], GPTModel]) -> GPTModel:
+        """Return a model, built by the first who asks while the others wait for it."""
+        with self._lock:
+            future = self._models.get(key)
+            is_first = future is None
+            if future is None:
+                future = self._models[key] = Future()
+            self._models.move_to_end(key)
+        if is_first:
+            try:
+                future.set_result(build())
+            except BaseException as error:
+                with self._lock:
+                    self._models.pop(key, None)
+                future.set_exception(error)
+            self._evict()
+        return future.result()
+
+    def _evict(self) -> None:
+        with self._lock:
+            built = [(k, f.result()) for k, f in self._models.items() if f.done()]
+            sizes = {k: BYTES_PER_PARAMETER * count_parameters(model) for k, model in built}
+            for key, _ in built[:-1]:  # oldest use first
+                if sum(sizes.values()) <= self._budget_bytes:
+                    break
+                del self._models[key], sizes[key]
+
+    def _work(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            writing, add_tokens = task
+            try:
+                if not writing.stop_asked:
+                    add_tokens()
+            except Exception as error:
+                writing.error = error
+            writing.ended.set()

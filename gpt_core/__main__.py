@@ -5,15 +5,19 @@ is read from the store.
 """
 
 import argparse
+import csv
 import logging
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from tqdm import tqdm
 
+from gpt_core.checkpoints import disk_space
 from gpt_core.config import DEVICES, PRECISIONS, PRESETS, TrainingConfig, field_help
 from gpt_core.corpus import (
     BUNDLED_TEXTS,
@@ -24,11 +28,16 @@ from gpt_core.corpus import (
     load_text,
     read_text_file,
 )
+from gpt_core.locks import mark_interrupted_runs
 from gpt_core.runner import TrainingRunner
 from gpt_core.store import Row, Run, RunStore, default_runs_dir
 
 FINISHED, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130  # exit codes
 POLL_SECONDS = 0.2
+EXPORT_COLUMNS = (
+    *("kind", "global_step", "epoch", "tokens_seen"),
+    *("loss", "grad_norm", "train_loss", "val_loss", "seconds"),
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -47,28 +56,84 @@ def train_command(options: argparse.Namespace) -> int:
     preset = PRESETS[options.preset]
     changes = {
         name: getattr(options, name)
-        for name in ("num_epochs", "precision", "device")
+        for name in ("num_epochs", "precision", "device", "keep_epochs")
         if getattr(options, name) is not None
     }
     config = replace(preset.training, **changes)
     corpus = _find_text(options.text)
+    space = disk_space(preset.model, config.keep_epochs)
+    print(f"Checkpoints will take up to {space / 1e9:.1f} GB in {options.runs_dir}")
+    return _watch(
+        options, lambda runner: runner.start(preset, corpus, config, run_id=options.run_id)
+    )
+
+
+def resume_command(options: argparse.Namespace) -> int:
+    """Go on with a run that was interrupted, stopped or failed, from its last checkpoint."""
+
+    def resume(runner: TrainingRunner) -> str:
+        runner.resume(options.run).result()
+        return str(options.run)
+
+    return _watch(options, resume)
+
+
+def runs_command(options: argparse.Namespace) -> int:
+    """List the runs, the newest first."""
+    store = RunStore(options.runs_dir)
+    mark_interrupted_runs(store)
+    print(f"{'RUN':24} {'STATE':12} {'STEP':>13}  {'STARTED':16}  TEXT")
+    for run in store.runs():
+        last = store.last_steps(run.id, 1)
+        step = f"{last[0]['global_step'] + 1 if last else 0:,} of {run.total_steps:,}"
+        started = datetime.fromtimestamp(run.created_at).strftime("%Y-%m-%d %H:%M")
+        print(f"{run.id:24} {run.state:12} {step:>13}  {started}  {run.text_name}")
+    store.close()
+    return FINISHED
+
+
+def export_command(options: argparse.Namespace) -> int:
+    """Write a run's numbers to standard output: one row per step and per evaluation."""
+    store = RunStore(options.runs_dir)
+    run = store.run(options.run)
+    if run is None:
+        raise ValueError(f"There is no run {options.run}: python -m gpt_core runs lists them.")
+    rows = [
+        *({"kind": "step", **row} for row in store.steps(run.id)),
+        *({"kind": "evaluation", **row} for row in store.evaluations(run.id)),
+    ]
+    writer = csv.DictWriter(sys.stdout, EXPORT_COLUMNS, extrasaction="ignore")
+    writer.writeheader()
+    # Of one step, the update comes before the evaluation, as it happened.
+    writer.writerows(sorted(rows, key=lambda row: (row["global_step"], row["kind"] != "step")))
+    store.close()
+    return FINISHED
+
+
+def _watch(options: argparse.Namespace, begin: Callable[[TrainingRunner], str]) -> int:
+    """Begin a run in a runner of this process and print it until it ends or is interrupted."""
     store = RunStore(options.runs_dir)
     runner = TrainingRunner(store)
+    run_id = None
     try:
-        run_id = runner.start(preset, corpus, config)
+        run_id = begin(runner)
         run = _print_run(store, run_id)
     except KeyboardInterrupt:
-        print("\nEnding after this step …", file=sys.stderr)
+        print("\nSaving a checkpoint after this step …", file=sys.stderr)
         runner.close()
-        print("Interrupted. What was recorded is kept.", file=sys.stderr)
+        if run_id:
+            print(
+                f"Interrupted. Go on with: python -m gpt_core resume {run_id} "
+                f"--runs-dir {options.runs_dir}",
+                file=sys.stderr,
+            )
         return INTERRUPTED
     finally:
         runner.close()
         store.close()
-    if run.state != "finished":
-        print(f"The run {run.state}: {run.message}", file=sys.stderr)
-        return FAILED
-    return FINISHED
+    if run.message:
+        print(run.message, file=sys.stderr)
+    return FINISHED if run.state == "finished" else FAILED
 
 
 def fetch_verdict_command(options: argparse.Namespace) -> int:
@@ -80,11 +145,17 @@ def fetch_verdict_command(options: argparse.Namespace) -> int:
 
 def _print_run(store: RunStore, run_id: str) -> Run:
     """Print a run's evaluations and samples from the store until it has ended."""
-    seen = {"evaluations": 0, "samples": 0}
     run = store.run(run_id)
     assert run is not None
     print(f"Run {run.id}: {run.preset} on {run.text_name}, {run.train_tokens:,} training tokens")
-    with tqdm(total=run.total_steps, unit="step", dynamic_ncols=True) as bar:
+    # A resumed run has been printed up to here before.
+    seen = {
+        "evaluations": max((row["id"] for row in store.evaluations(run_id)), default=0),
+        "samples": max((row["id"] for row in store.samples(run_id)), default=0),
+    }
+    done = store.last_steps(run_id, 1)
+    start = done[0]["global_step"] + 1 if done else 0
+    with tqdm(total=run.total_steps, initial=start, unit="step", dynamic_ncols=True) as bar:
         while True:
             run = store.run(run_id)  # the state first: records written before it are then read
             assert run is not None
@@ -143,8 +214,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
+    directory = argparse.ArgumentParser(add_help=False)
+    directory.add_argument(
+        "--runs-dir",
+        type=Path,
+        default=default_runs_dir(),
+        metavar="DIR",
+        help="where runs are kept (default: $GPT_LAB_RUNS_DIR, or runs/ in the project)",
+    )
+
     helps = field_help(TrainingConfig)
-    train = commands.add_parser("train", help="train a GPT and watch its losses")
+    train = commands.add_parser(
+        "train", parents=[directory], help="train a GPT and watch its losses"
+    )
     train.set_defaults(command=train_command)
     train.add_argument("--preset", choices=PRESETS, default="pocket", help="default: pocket")
     train.add_argument(
@@ -158,13 +240,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--precision", choices=PRECISIONS, help=helps["precision"])
     train.add_argument("--device", choices=DEVICES, help=helps["device"])
-    train.add_argument(
-        "--runs-dir",
-        type=Path,
-        default=default_runs_dir(),
-        metavar="DIR",
-        help="where runs are kept (default: $GPT_LAB_RUNS_DIR, or runs/ in the project)",
+    train.add_argument("--keep-epochs", type=int, metavar="N", help=helps["keep_epochs"])
+    train.add_argument("--run-id", metavar="NAME", help="the run's name (default: one is made up)")
+
+    resume = commands.add_parser(
+        "resume", parents=[directory], help="go on with a run from its last checkpoint"
     )
+    resume.set_defaults(command=resume_command)
+    resume.add_argument("run", metavar="RUN")
+
+    runs = commands.add_parser("runs", parents=[directory], help="list the runs")
+    runs.set_defaults(command=runs_command)
+
+    export = commands.add_parser(
+        "export", parents=[directory], help="write a run's numbers to standard output"
+    )
+    export.set_defaults(command=export_command)
+    export.add_argument("run", metavar="RUN")
+    export.add_argument("--format", choices=["csv"], default="csv")
 
     fetch = commands.add_parser("fetch-verdict", help='download "The Verdict", the book\'s text')
     fetch.set_defaults(command=fetch_verdict_command)

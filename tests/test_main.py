@@ -1,5 +1,6 @@
 """The terminal, as a person uses it: a process, what it prints, and its exit code."""
 
+import csv
 import os
 import re
 import signal
@@ -34,8 +35,9 @@ def test_train_prints_the_books_log_lines_the_samples_and_the_last_losses(tmp_pa
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     lines = out.splitlines()
-    assert re.fullmatch(r"Run pocket-\w+: pocket on Counting .*", lines[0])
-    assert re.match(r"Ep 1 \(Step 000000\): Train loss 10\.\d{3}, Val loss 10\.\d{3}", lines[1])
+    assert lines[0].startswith("Checkpoints will take up to 0.5 GB")
+    assert re.fullmatch(r"Run pocket-\w+: pocket on Counting .*", lines[1])
+    assert re.match(r"Ep 1 \(Step 000000\): Train loss 10\.\d{3}, Val loss 10\.\d{3}", lines[2])
     assert lines[-2].startswith("Every effort moves you")
     assert re.fullmatch(
         r"Finished after \d+ steps: train loss \d+\.\d{3}, val loss \d+\.\d{3}", lines[-1]
@@ -45,7 +47,7 @@ def test_train_prints_the_books_log_lines_the_samples_and_the_last_losses(tmp_pa
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_ends_it_cleanly_and_keeps_what_was_recorded(
+def test_ctrl_c_ends_it_cleanly_and_says_how_to_go_on(
     ending: signal.Signals, tmp_path: Path
 ) -> None:
     process = start("train", "--runs-dir", str(tmp_path))
@@ -57,10 +59,10 @@ def test_ctrl_c_ends_it_cleanly_and_keeps_what_was_recorded(
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in err
-    assert "What was recorded is kept" in err
     run = RunStore(tmp_path).latest_run()
     assert run is not None
     assert run.state == "interrupted"
+    assert f"python -m gpt_core resume {run.id}" in err
     assert RunStore(tmp_path).evaluations(run.id)
 
 
@@ -100,3 +102,42 @@ def test_the_process_ends_soon_after_its_run(tmp_path: Path) -> None:
     process.communicate(timeout=60)
     assert process.returncode == 0
     assert time.monotonic() - ended < 30
+
+
+def test_an_interrupted_run_is_listed_resumed_and_exported_whole(tmp_path: Path) -> None:
+    runs_dir = ("--runs-dir", str(tmp_path))
+    process = start("train", "--text", "counting", "--epochs", "8", "--run-id", "mine", *runs_dir)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "(Step 000010)" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+
+    out, _ = start("runs", *runs_dir).communicate(timeout=60)
+    assert re.search(r"mine +interrupted +\d+ of 72", out)
+
+    resumed = start("resume", "mine", *runs_dir)
+    out, err = resumed.communicate(timeout=120)
+    assert resumed.returncode == 0, err
+    assert "Step 000010" not in out
+    assert "Ep 8 (Step 000070)" in out
+    assert "Finished after 72 steps" in out
+
+    out, _ = start("export", "mine", "--format", "csv", *runs_dir).communicate(timeout=60)
+    rows = list(csv.DictReader(out.splitlines()))
+    steps = [row for row in rows if row["kind"] == "step"]
+    evaluations = [row for row in rows if row["kind"] == "evaluation"]
+    assert [int(row["global_step"]) for row in steps] == list(range(72))
+    assert [int(row["global_step"]) for row in evaluations] == list(range(0, 72, 10))
+    assert all(float(row["loss"]) > 0 and float(row["grad_norm"]) > 0 for row in steps)
+    assert all(float(row["val_loss"]) > 0 for row in evaluations)
+    assert rows[1] == evaluations[0]
+
+
+@pytest.mark.parametrize("command", ["resume", "export"])
+def test_a_run_that_is_not_there_is_refused_with_exit_code_2(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, "nobody", "--runs-dir", str(tmp_path)]) == 2
+    assert "There is no run nobody" in capsys.readouterr().err

@@ -1,0 +1,33 @@
+"""A process that trains the run "victim" until it is done, or killed: ``victim.py RUNS_DIR``."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from gpt_core import Preset, RunStore, TrainingRunner, load_text
+from gpt_core import session as session_module
+from tests.conftest import TINY, TINY_TRAINING
+
+RUN = "victim"
+TEXT = "counting"
+PRESET = Preset("tiny", "Two layers.", TINY, replace(TINY_TRAINING, num_epochs=30))
+
+
+def main() -> None:
+    """Start the run or, if it is there, go on with it."""
+    session_module.CHECKPOINT_SECONDS = 0.2  # so that a kill finds it writing one
+    session_module.CHECKPOINT_SHARE = 1.0
+    store = RunStore(Path(sys.argv[1]))
+    runner = TrainingRunner(store)
+    run = store.run(RUN)
+    if run is None:
+        runner.start(PRESET, load_text(TEXT), run_id=RUN)
+    elif run.state != "finished":
+        runner.resume(RUN)
+    runner.wait(RUN)
+    runner.close()
+    store.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard.runtime import get_store
+from dashboard.runtime import get_runner, get_store
 from gpt_core import Run
 
 RUN = "run"  # query parameter: the ID of the run that is shown
@@ -10,6 +10,7 @@ RUN = "run"  # query parameter: the ID of the run that is shown
 PRESET = "preset"  # session: name of the preset chosen in the form
 TEXT = "text"  # session: name of the text chosen in the form
 UPLOAD = "upload"  # session: the file uploader
+KEEP_EPOCHS = "keep_epochs"  # session: how many epochs' weights are kept
 
 
 def selected_run() -> Run | None:
@@ -22,3 +23,10 @@ def selected_run() -> Run | None:
 def select_run(run_id: str) -> None:
     """Put a run's ID into the URL, so that a reload or a shared link shows it."""
     st.query_params[RUN] = run_id
+
+
+def outline() -> list[tuple[str, str]]:
+    """Return what a page is arranged by: which runs are live, and which is shown, by state."""
+    shown = selected_run()
+    runs = [*get_runner().live_runs(), *([shown] if shown else [])]
+    return [(run.id, run.state) for run in runs]

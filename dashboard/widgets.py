@@ -1,12 +1,13 @@
 """Pieces of page that several pages show."""
 
-from contextlib import suppress
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
 
 import streamlit as st
 
-from dashboard import state
 from dashboard.runtime import get_runner
-from gpt_core import BUNDLED_TEXTS, PRESETS, VERDICT, VERDICT_TITLE, Corpus, Preset, Run
+from gpt_core import Corpus, Preset, Run
 
 STATE_COLORS = {
     "queued": "gray",
@@ -33,19 +34,36 @@ def apply_look() -> None:
     st.html(LOOK)
 
 
-def start_run(preset: Preset, corpus: Corpus) -> str | None:
+def start_run(preset: Preset, corpus: Corpus, keep_epochs: int | None = None) -> str | None:
     """Start a run and return its ID; where that is refused, say why and return None."""
+    config = preset.training
+    if keep_epochs is not None:
+        config = replace(config, keep_epochs=keep_epochs)
     try:
-        return get_runner().start(preset, corpus)
+        return get_runner().start(preset, corpus, config)
     except ValueError as error:
         show_refusal(error)
         return None
 
 
-def stop_run(run_id: str) -> None:
-    """Ask a run to stop; if it has ended meanwhile, the redraw shows how."""
-    with suppress(ValueError):
-        get_runner().stop(run_id)
+def run_button(
+    label: str, ask: Callable[[str], "Future[None]"], run_id: str, disabled: bool
+) -> None:
+    """Show a button that asks something of a run; it is done between two steps."""
+    st.button(label, disabled=disabled, on_click=_ask, args=(ask, run_id))
+
+
+def _ask(ask: Callable[[str], "Future[None]"], run_id: str) -> None:
+    """Ask without waiting: the redraw shows what is pending, and later what was done."""
+    try:
+        ask(run_id)
+    except ValueError as error:
+        st.toast(f":red[{label_as_text(str(error))}]")
+
+
+def label_as_text(text: str) -> str:
+    """Escape what markdown would read as markup, for the places that show only markdown."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]<>()#+-.!|$~:" else c for c in text)
 
 
 def show_refusal(error: ValueError) -> None:
@@ -64,28 +82,3 @@ def state_badge(run: Run) -> None:
     """Show a run's state, by word and by colour."""
     text = get_runner().pending(run.id) or run.state
     st.badge(text, color=STATE_COLORS[run.state])  # type: ignore[arg-type]
-
-
-def choose_preset() -> Preset:
-    """Let the user choose a preset; its one-sentence description stands below."""
-    name = st.selectbox(
-        "Model and training", list(PRESETS), key=state.PRESET, persist_state="session"
-    )
-    preset = PRESETS[name]
-    st.caption(preset.description)
-    return preset
-
-
-UPLOADED = "upload"
-
-
-def choose_text() -> str:
-    """Let the user choose a text and return its name, or UPLOADED for a file of their own."""
-    titles = {**BUNDLED_TEXTS, VERDICT: VERDICT_TITLE, UPLOADED: "A file of your own…"}
-    return st.selectbox(
-        "Text",
-        list(titles),
-        format_func=lambda name: titles[name],
-        key=state.TEXT,
-        persist_state="session",
-    )

@@ -22,6 +22,7 @@ from gpt_core.corpus import (
     Corpus,
     download_the_verdict,
     has_the_verdict,
+    keep_the_verdict,
     load_text,
     read_text_file,
     read_upload,
@@ -37,6 +38,7 @@ from gpt_core.loss import (
     perplexity,
 )
 from gpt_core.model import GPTModel, build_model, count_parameters
+from gpt_core.progress import PACE_STEPS, Progress, run_progress
 from gpt_core.records import EvaluationRecord, Record, SampleRecord, StepRecord
 from gpt_core.runner import TrainingRunner
 from gpt_core.session import Snapshot
@@ -54,6 +56,7 @@ __all__ = [
     "BUNDLED_TEXTS",
     "DEFAULT_TEXT",
     "GPT_CONFIG_124M",
+    "PACE_STEPS",
     "PRESETS",
     "VERDICT",
     "VERDICT_TITLE",
@@ -64,6 +67,7 @@ __all__ = [
     "LossWalkthrough",
     "ModelShelf",
     "Preset",
+    "Progress",
     "Record",
     "Run",
     "RunStore",
@@ -90,12 +94,14 @@ __all__ = [
     "generate",
     "get_tokenizer",
     "has_the_verdict",
+    "keep_the_verdict",
     "load_text",
     "loss_walkthrough",
     "perplexity",
     "prepare_data",
     "read_text_file",
     "read_upload",
+    "run_progress",
     "split_text",
     "stream_tokens",
     "text_to_token_ids",

@@ -29,6 +29,7 @@ from gpt_core.corpus import (
     read_text_file,
 )
 from gpt_core.locks import mark_interrupted_runs
+from gpt_core.progress import PACE_STEPS, Progress, run_progress
 from gpt_core.runner import TrainingRunner
 from gpt_core.store import Row, Run, RunStore, default_runs_dir
 
@@ -119,6 +120,7 @@ def _watch(options: argparse.Namespace, begin: Callable[[TrainingRunner], str]) 
         run_id = begin(runner)
         run = _print_run(store, run_id)
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C would cut the saving off
         print("\nSaving a checkpoint after this step …", file=sys.stderr)
         runner.close()
         if run_id:
@@ -167,14 +169,15 @@ def _print_run(store: RunStore, run_id: str) -> Run:
             for table, row in sorted(rows, key=lambda item: (item[1]["global_step"], item[0])):
                 seen[table] = row["id"]
                 bar.write(_line(row))
-            _advance(bar, store.last_steps(run_id, 1))
+            _advance(bar, run_progress(run, store.last_steps(run_id, PACE_STEPS)))
             if not run.is_live:
                 break
             time.sleep(POLL_SECONDS)
     last = store.evaluations(run_id)[-1:]
     if last:
         losses = f"train loss {last[0]['train_loss']:.3f}, val loss {last[0]['val_loss']:.3f}"
-        print(f"{run.state.capitalize()} after {bar.n} steps: {losses}")
+        label = f"{last[0]['global_step']:06d}"
+        print(f"{run.state.capitalize()} after {bar.n} steps. At step {label}: {losses}")
     return run
 
 
@@ -188,12 +191,11 @@ def _line(row: Row) -> str:
     )
 
 
-def _advance(bar: "tqdm[None]", last_step: list[Row]) -> None:
+def _advance(bar: "tqdm[None]", progress: Progress) -> None:
     """Move the progress bar to the last step, with the run's tokens per second."""
-    if last_step:
-        row = last_step[0]
-        bar.update(row["global_step"] + 1 - bar.n)
-        bar.set_postfix_str(f"{row['tokens_seen'] / row['seconds']:,.0f} tokens/s")
+    bar.update(progress.steps_done - bar.n)
+    if progress.tokens_per_second is not None:
+        bar.set_postfix_str(f"{progress.tokens_per_second:,.0f} tokens/s")
 
 
 def _find_text(name: str) -> Corpus:

@@ -2,10 +2,10 @@
 
 import hashlib
 import os
-import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from functools import cached_property
+from http.client import HTTPException
 from pathlib import Path
 
 DATA_DIR = Path(__file__).parent.parent / "data"
@@ -131,22 +131,30 @@ def download_the_verdict(data_dir: Path = DATA_DIR, url: str = VERDICT_URL) -> C
     try:
         with urllib.request.urlopen(url, timeout=20) as response:  # noqa: S310 (our own address)
             data = response.read(VERDICT_BYTES + 1)  # one more: a longer file is another file
-    except (urllib.error.URLError, TimeoutError, OSError) as error:
-        reason = getattr(error, "reason", error)
+    except (OSError, HTTPException) as error:  # among OSErrors: URLError, TimeoutError
+        reason = getattr(error, "reason", None) or error or type(error).__name__
         raise ValueError(f"The Verdict could not be downloaded ({reason}). {advice}") from error
     if hashlib.sha256(data).hexdigest() != VERDICT_SHA256:
         raise ValueError(f"What came from {url} is not The Verdict (wrong SHA-256). {advice}")
-    return keep_the_verdict(data, data_dir)
+    keep_the_verdict(data, data_dir)
+    return load_text(VERDICT, data_dir)
 
 
-def keep_the_verdict(data: bytes, data_dir: Path = DATA_DIR) -> Corpus:
-    """Put the checked bytes of "The Verdict" in their place, whole or not at all."""
-    assert hashlib.sha256(data).hexdigest() == VERDICT_SHA256
+def keep_the_verdict(data: bytes, data_dir: Path = DATA_DIR) -> None:
+    """Put "The Verdict" in its place, whole or not at all; other bytes are passed over.
+
+    Raises:
+        ValueError: the directory cannot be written.
+    """
+    if hashlib.sha256(data).hexdigest() != VERDICT_SHA256:
+        return
     path = data_dir / f"{VERDICT}.txt"
     part = path.with_suffix(f".{os.getpid()}.part")
-    part.write_bytes(data)
-    part.replace(path)
-    return load_text(VERDICT, data_dir)
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def _how_to_get_the_verdict(path: Path) -> str:

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from gpt_core.config import PRESETS
+
 Batch = tuple[Tensor, Tensor]
 
 
@@ -105,11 +107,11 @@ def check_splits(
         fits = min(train_tokens - 1 - (batch_size - 1) * stride, val_tokens - 1)
     total = train_tokens + val_tokens
     total_needed = max(-(-train_needed // train_ratio), -(-val_needed // (1 - train_ratio)))
-    mend = (
-        f"Choose context_length={fits} or less, or a longer text."
-        if fits >= 1
-        else "No context length would fit: choose a longer text."
-    )
+    mend = "No context length would fit: choose a longer text."
+    if fits >= 1:
+        presets = [p.name for p in PRESETS.values() if p.model.context_length <= fits]
+        named = f" (preset {' or '.join(presets)})" if presets else ""
+        mend = f"Choose context_length={fits} or less{named}, or a longer text."
     raise ValueError(
         f"The text is too short for context_length={context_length}: it has {total:,} tokens "
         f"({train_tokens:,} for training, {val_tokens:,} for validation) and needs about "

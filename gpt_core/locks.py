@@ -32,5 +32,10 @@ def mark_interrupted_runs(store: RunStore) -> None:
             lock = acquire_run(store, run.id)
         except ValueError:
             continue  # it is live in another process
-        store.set_state(run.id, "interrupted", run.owner, "The process that trained it is gone.")
-        lock.release()
+        try:
+            current = store.run(run.id)  # it may have ended just before its lock was free
+            if current is not None and current.is_live:
+                message = "The process that trained it is gone."
+                store.set_state(run.id, "interrupted", run.owner, message)
+        finally:
+            lock.release()

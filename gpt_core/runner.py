@@ -9,6 +9,7 @@ import atexit
 import logging
 import re
 import secrets
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -139,9 +140,9 @@ class TrainingRunner:
                     versions=describe_machine(self._threads),
                 )
                 self._enqueue(self._find(run_id), data, settings, lock)
-            except BaseException:
+            except (sqlite3.Error, OSError) as error:
                 lock.release()
-                raise
+                raise ValueError(f"The run was not started. {describe_error(error)}") from error
             return run_id
 
     def pause(self, run_id: str, actor: str = "local") -> "Future[None]":
@@ -174,6 +175,15 @@ class TrainingRunner:
     def snapshot(self, run_id: str) -> "Future[Snapshot]":
         """Copy a run's model between two steps, for looking at it."""
         return self._ask("", run_id, partial(self._in_turn, run_id, Session.snapshot))
+
+    def live_runs(self) -> list[Run]:
+        """Return the live runs of every process, the oldest first.
+
+        A run whose process is gone is recorded as interrupted first, so that no page goes on
+        showing it as running.
+        """
+        mark_interrupted_runs(self._store)
+        return self._store.live_runs()
 
     def pending(self, run_id: str) -> str:
         """Return what was asked of a run and is still to be done ("stopping"), or ""."""
@@ -221,7 +231,10 @@ class TrainingRunner:
             self._store.set_state(run_id, "queued", actor, change)
             settings = (run.owner, run.model_config, run.training_config, run.text_sha256)
             self._enqueue(self._find(run_id), data, settings, lock)
-        except BaseException:
+        except (sqlite3.Error, OSError) as error:
+            lock.release()
+            raise ValueError(f"The run was not resumed. {describe_error(error)}") from error
+        except ValueError:  # the text is gone
             lock.release()
             raise
 

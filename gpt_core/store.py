@@ -103,7 +103,7 @@ class RunStore:
         self._writing = threading.Lock()
 
     def close(self) -> None:
-        """Close the file. Reading and writing end here."""
+        """Close the file for writing."""
         with self._writing:
             self._writer.close()
 
@@ -217,7 +217,10 @@ class RunStore:
 
     def live_runs(self) -> list[Run]:
         """Return the runs that are waiting, training or paused, the oldest first."""
-        return [run for run in reversed(self.runs()) if run.is_live]
+        marks = ", ".join("?" * len(LIVE_STATES))
+        return self._select_runs(
+            f"WHERE last.state IN ({marks}) ORDER BY runs.created_at, runs.rowid", *LIVE_STATES
+        )
 
     def transitions(self, run_id: str, after: int = 0) -> list[Row]:
         """Return a run's transitions with ``id > after``, oldest first."""

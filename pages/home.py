@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard import state
-from dashboard.runtime import get_store
+from dashboard.runtime import get_runner, get_store
 from dashboard.widgets import run_title, start_run, state_badge
 from gpt_core import DEFAULT_TEXT, PRESETS, load_text
 
@@ -15,7 +15,7 @@ st.markdown(
     "sentences: every loss, every sample, as it happens."
 )
 
-live = get_store().live_runs()
+live = get_runner().live_runs()
 if live:
     if st.button("Watch the run that is training", type="primary"):
         st.switch_page(TRAIN_PAGE, query_params={state.RUN: live[0].id})
@@ -26,7 +26,7 @@ elif st.button("Train a small GPT now", type="primary"):
 st.caption("About a minute on a laptop. The text is a short story that comes with the app.")
 
 st.divider()
-steps = (
+cards = (
     (
         "Two curves",
         "The **training loss** says how badly the model predicts the text it learns from; the "
@@ -43,7 +43,7 @@ steps = (
         "data”: on a PC's CPU it prints the book's losses digit for digit.",
     ),
 )
-for column, (title, text) in zip(st.columns(3, gap="large"), steps, strict=True):
+for column, (title, text) in zip(st.columns(3, gap="large"), cards, strict=True):
     with column:
         st.subheader(title)
         st.markdown(text)

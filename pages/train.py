@@ -1,79 +1,44 @@
-"""Train: start a run, watch its losses and its samples, stop it."""
+"""Train: start a run, watch its losses and its samples; pause, resume and stop it."""
 
 import streamlit as st
 
 from dashboard import state, widgets
 from dashboard.charts import loss_chart
-from dashboard.frames import evaluations_frame, format_duration, run_progress
+from dashboard.frames import evaluations_frame, format_duration
+from dashboard.run_form import show_form
 from dashboard.runtime import get_runner, get_store
-from gpt_core import (
-    VERDICT,
-    Corpus,
-    Run,
-    download_the_verdict,
-    has_the_verdict,
-    load_text,
-    read_upload,
-)
-
-PACE_STEPS = 20  # the pace shown is that of the last so many steps
+from gpt_core import PACE_STEPS, Run, run_progress
 
 
-def choose_corpus(name: str) -> Corpus | None:
-    """Return the chosen text, or None after saying how to get it."""
-    try:
-        if name == widgets.UPLOADED:
-            file = st.file_uploader("A text file (UTF-8)", type=["txt", "md"], key=state.UPLOAD)
-            return read_upload(file.name, file.getvalue()) if file else None
-        if name == VERDICT and not has_the_verdict():
-            st.text("The book's text is not in this repository. It is one click away:")
-            if not st.button("Download The Verdict (20 kB)"):
-                return None
-            with st.spinner("Downloading…"):
-                return download_the_verdict()
-        return load_text(name)
-    except ValueError as error:
-        widgets.show_refusal(error)
-        return None
-
-
-def show_form() -> None:
-    """Let the user choose preset and text, and start."""
-    with st.container(border=True):
-        left, right = st.columns(2, gap="large")
-        with left:
-            preset = widgets.choose_preset()
-        with right:
-            corpus = choose_corpus(widgets.choose_text())
-        if st.button("Start training", type="primary", disabled=corpus is None) and corpus:
-            run_id = widgets.start_run(preset, corpus)
-            if run_id:
-                state.select_run(run_id)
-                st.rerun()
+def show_heading(run: Run) -> None:
+    """Name the run, its state, and what can be done with it."""
+    runner = get_runner()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.text(widgets.run_title(run))
+        widgets.state_badge(run)
+        pending = bool(runner.pending(run.id))
+        if run.state in ("running", "queued") and runner.owns(run.id):
+            widgets.run_button("Pause", runner.pause, run.id, pending)
+            widgets.run_button("Stop", runner.stop, run.id, pending)
+        elif run.state == "paused" and runner.owns(run.id):
+            widgets.run_button("Resume", runner.resume, run.id, pending)
+            widgets.run_button("Stop", runner.stop, run.id, pending)
+        elif run.is_resumable:
+            widgets.run_button("Resume", runner.resume, run.id, pending)
+    if run.is_live and not runner.owns(run.id):
+        st.caption("It trains in another process on this machine, which alone can stop it.")
+    if run.message:
+        st.text(run.message)
 
 
 def show_run(run: Run) -> None:
     """Draw what the store knows of a run."""
     store = get_store()
-    progress = run_progress(run, store.last_steps(run.id, PACE_STEPS + 1))
+    progress = run_progress(run, store.last_steps(run.id, PACE_STEPS))
     evaluations = evaluations_frame(store.evaluations(run.id), run)
     samples = store.samples(run.id)
 
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.text(widgets.run_title(run))
-        widgets.state_badge(run)
-        if run.is_live and get_runner().owns(run.id):
-            asked = bool(get_runner().pending(run.id))
-            st.button(
-                "Stop",
-                disabled=asked,
-                help="Ends after the present step.",
-                on_click=widgets.stop_run,
-                args=(run.id,),
-            )
-    if run.message:
-        st.text(run.message)
-
+    show_heading(run)
     st.progress(
         progress.fraction,
         text=f"Epoch {progress.epoch} of {progress.num_epochs} · "
@@ -81,7 +46,7 @@ def show_run(run: Run) -> None:
     )
     last = evaluations.iloc[-1] if len(evaluations) else None
     pace = progress.tokens_per_second
-    left = progress.seconds_left if run.is_live else None
+    left = progress.seconds_left if run.state == "running" else None
     with st.container(horizontal=True, gap="medium"):  # wraps to two by two on a phone
         for label, value in (
             ("Training loss", "–" if last is None else f"{last['train_loss']:.3f}"),
@@ -91,11 +56,12 @@ def show_run(run: Run) -> None:
         ):
             st.metric(label, value, width=150)
 
+    tokens_per_step = run.training_config.batch_size * run.model_config.context_length
     st.plotly_chart(
         loss_chart(
             evaluations,
             run.training_config.num_epochs,
-            run.steps_per_epoch * run.training_config.batch_size * run.model_config.context_length,
+            run.steps_per_epoch * tokens_per_step,
             run.id,
         ),
         key="losses",
@@ -104,33 +70,42 @@ def show_run(run: Run) -> None:
 
     st.subheader("What it writes")
     if not samples:
-        st.caption(f"After each epoch it goes on from “{run.training_config.start_context}”.")
+        st.text(f"After each epoch it goes on from “{run.training_config.start_context}”.")
     for sample in reversed(samples):
         with st.container(border=True):
             st.caption(f"After epoch {sample['epoch']} · step {sample['global_step'] + 1:,}")
             st.text(sample["text"])
 
 
-def watch(drawn_live: bool) -> None:
+def show_others(live: list[Run], shown: Run | None) -> None:
+    """Link to the live runs beside the one that is shown."""
+    for run in live:
+        if shown is None or run.id != shown.id:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                widgets.state_badge(run)
+                st.text(widgets.run_title(run))
+                st.page_link("pages/train.py", label="Watch", query_params={state.RUN: run.id})
+
+
+def watch(drawn: list[tuple[str, str]]) -> None:
     """Redraw from the store; when a run has begun or ended, redraw the whole page."""
-    run = state.selected_run()
-    if (run is not None and run.is_live) != drawn_live:
+    if state.outline() != drawn:
         st.rerun()
+    run = state.selected_run()
     if run is not None:
         show_run(run)
 
 
 st.title("Train")
+live = get_runner().live_runs()
 shown = state.selected_run()
 if shown is None and state.RUN in st.query_params:
     st.text(f"There is no run {st.query_params[state.RUN]}. Start one below.")
-if not get_store().live_runs():
-    show_form()
-elif shown is None or not shown.is_live:
-    st.page_link(
-        "pages/train.py",
-        label="Another run is training now: watch it",
-        query_params={state.RUN: get_store().live_runs()[0].id},
-    )
-is_live = shown is not None and shown.is_live
-st.fragment(watch, run_every=1 if is_live else 5)(is_live)
+show_others(live, shown)
+if not live:
+    with st.container(border=True):
+        show_form("Start training")
+st.fragment(watch, run_every=1 if live else 5)(state.outline())
+if live:
+    with st.expander("Queue another run"):
+        show_form("Add to the queue")

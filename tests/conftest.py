@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import tiktoken
 
-from gpt_core import GPTConfig, TrainingConfig, get_tokenizer, has_the_verdict, load_text
+from gpt_core import GPTConfig, Run, TrainingConfig, get_tokenizer, has_the_verdict, load_text
 
 # A tiny GPT that trains in a second; everything else about it is the real thing.
 TINY = GPTConfig(context_length=32, emb_dim=16, n_heads=2, n_layers=2)
@@ -47,3 +47,24 @@ def runs_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "runs"
     monkeypatch.setenv("GPT_LAB_RUNS_DIR", str(path))
     return path
+
+
+@pytest.fixture
+def run() -> Run:
+    return Run(
+        id="a-run",
+        created_at=0.0,
+        owner="ada",
+        preset="tiny",
+        model_config=TINY,
+        training_config=TINY_TRAINING,
+        text_name="a text",
+        text_sha256="0" * 64,
+        train_tokens=900,
+        val_tokens=100,
+        total_steps=20,
+        versions={},
+        state="running",
+        state_at=0.0,
+        message="",
+    )

@@ -61,7 +61,7 @@ def test_a_text_too_short_says_how_long_it_is_and_must_be_and_what_would_fit() -
     message = str(refusal.value)
     assert "it has 1,298 tokens (1,171 for training, 127 for validation)" in message
     assert "needs about 2,571 (513 for a training batch of 2, 257 for a validation" in message
-    assert "Choose context_length=126 or less" in message
+    assert "Choose context_length=126 or less (preset pocket), or a longer text." in message
 
 
 @pytest.mark.parametrize("stride", [None, 1, 5, 40])

@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "checkpoints": {"config", "model", "training"},
     "store": {"config", "records", "schema"},
     "schema": set(),
+    "progress": {"store"},
     "locks": {"store"},
     "machine": set(),
     "requests": set(),

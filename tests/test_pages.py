@@ -8,15 +8,20 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import filelock
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import runtime
 from gpt_core import PRESETS, load_text
+from gpt_core.locks import acquire_run
+from gpt_core.store import LIVE_STATES, RESUMABLE_STATES
+from tests.conftest import TINY, TINY_TRAINING
 from tests.network_watch import watched_environment
 
 ROOT = Path(__file__).parents[1]
 TIMEOUT = 30
+STATES = ("queued", "paused", "finished", "stopped", "failed", "interrupted")
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +41,28 @@ def open_app(page: str | None = None, **query: str) -> AppTest:
     return app
 
 
+def add_run_in_state(state: str) -> filelock.BaseFileLock | None:
+    """Write down a run in some state, as another process would; it lives as long as its lock."""
+    store = runtime.get_store()
+    sizes = {"train_tokens": 900, "val_tokens": 100, "total_steps": 20}
+    corpus = load_text("counting")
+    store.add_run(
+        run_id="there",
+        owner="ada",
+        preset="tiny",
+        model_config=TINY,
+        training_config=TINY_TRAINING,
+        text_name=corpus.name,
+        text_sha256=corpus.sha256,
+        versions={},
+        **sizes,
+    )
+    lock = acquire_run(store, "there") if state in LIVE_STATES else None
+    if state != "queued":
+        store.set_state("there", state, "ada", f"It is {state}.")
+    return lock
+
+
 def start_pocket_run(steps: int = 11) -> str:
     runner = runtime.get_runner()
     run_id = runner.start(PRESETS["pocket"], load_text("counting"))
@@ -47,8 +74,14 @@ def start_pocket_run(steps: int = 11) -> str:
 
 
 def finish(run_id: str) -> None:
-    runtime.get_runner().stop(run_id)
-    runtime.get_runner().wait(run_id, timeout=30)
+    runtime.get_runner().stop(run_id).result(timeout=30)
+
+
+def wait_for_state(run_id: str, state: str) -> None:
+    deadline = time.monotonic() + 30
+    while (run := runtime.get_store().run(run_id)) is None or run.state != state:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def button(app: AppTest, label: str):
@@ -63,13 +96,19 @@ def texts(app: AppTest) -> str:
 
 
 @pytest.mark.parametrize("page", ["home", "train"])
-@pytest.mark.parametrize("state", ["empty", "stopped", "running"])
+@pytest.mark.parametrize("state", ["empty", "running", *STATES])
 def test_every_page_in_every_state_of_the_store(page: str, state: str) -> None:
-    if state != "empty":
-        run_id = start_pocket_run(1)
-        if state == "stopped":
-            finish(run_id)
-    assert open_app(page).title
+    if state == "running":
+        start_pocket_run(1)
+    elif state != "empty":
+        lock = add_run_in_state(state)
+        assert (lock is not None) == (state in LIVE_STATES)
+    app = open_app(page)
+    assert app.title
+    if state not in ("empty", "running"):
+        assert state in texts(app)
+    if page == "train":
+        assert ("Resume" in [b.label for b in app.button]) == (state in RESUMABLE_STATES)
 
 
 def test_homes_one_button_starts_the_pocket_run_on_the_story_and_goes_to_train() -> None:
@@ -99,7 +138,7 @@ def test_train_shows_curve_samples_progress_and_pace() -> None:
     assert labels == ["Training loss", "Validation loss", "Tokens per second", "Time left"]
     assert all(metric.value != "–" for metric in app.metric)
     assert "pocket on Counting" in texts(app)
-    assert [b.label for b in app.button] == ["Stop"]
+    assert [b.label for b in app.button] == ["Pause", "Stop", "Add to the queue"]
     finish(run_id)
 
 
@@ -113,6 +152,48 @@ def test_stop_stops_the_run_and_the_form_is_there_again() -> None:
     assert run.state == "stopped"
     app.run()
     assert "Start training" in [b.label for b in app.button]
+
+
+def test_pause_and_resume_by_their_buttons() -> None:
+    run_id = start_pocket_run()
+    app = open_app("train")
+    button(app, "Pause").click().run()
+    wait_for_state(run_id, "paused")
+    app.run()
+    assert "paused" in texts(app)
+    button(app, "Resume").click().run()
+    wait_for_state(run_id, "running")
+    assert not app.exception
+
+
+def test_a_stopped_run_is_resumed_by_its_button() -> None:
+    run_id = start_pocket_run()
+    finish(run_id)
+    app = open_app("train")
+    button(app, "Resume").click().run()
+    assert not app.exception
+    wait_for_state(run_id, "running")
+
+
+def test_a_second_run_waits_in_the_queue() -> None:
+    first = start_pocket_run()
+    app = open_app("train")
+    app.selectbox[1].select("days-of-the-week").run()
+    button(app, "Add to the queue").click().run()
+    assert not app.exception
+    assert [run.state for run in runtime.get_store().live_runs()] == ["running", "queued"]
+    assert "pocket on Counting" in texts(app)
+    assert "Checkpoints take up to 0.5 GB" in texts(app)
+    finish(first)
+
+
+def test_a_run_whose_process_is_gone_is_not_shown_as_running() -> None:
+    open_app("train")
+    lock = add_run_in_state("running")
+    assert lock is not None
+    assert "Resume" not in [b.label for b in open_app("train").button]
+    lock.release()  # as the operating system does when the process dies
+    assert "Resume" in [b.label for b in open_app("train").button]
 
 
 def test_a_stopped_run_is_still_shown_by_its_address() -> None:

@@ -1,0 +1,101 @@
+"""The form that starts a run: preset, text, what is kept on disk."""
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.widgets import show_refusal, start_run
+from gpt_core import (
+    BUNDLED_TEXTS,
+    PRESETS,
+    VERDICT,
+    VERDICT_TITLE,
+    Corpus,
+    Preset,
+    TrainingConfig,
+    disk_space,
+    download_the_verdict,
+    field_help,
+    has_the_verdict,
+    keep_the_verdict,
+    load_text,
+    read_upload,
+)
+
+UPLOADED = "upload"  # stands for a file of the user's own among the names of texts
+
+
+def show_form(label: str) -> None:
+    """Let the user choose preset and text, and start."""
+    left, right = st.columns(2, gap="large")
+    with left:
+        preset = choose_preset()
+    with right:
+        corpus = choose_corpus(choose_text())
+        keep_epochs = choose_kept_epochs(preset)
+    if st.button(label, type="primary", disabled=corpus is None) and corpus:
+        run_id = start_run(preset, corpus, keep_epochs)
+        if run_id:
+            state.select_run(run_id)
+            st.rerun()
+
+
+def choose_corpus(name: str) -> Corpus | None:
+    """Return the chosen text, or None after saying how to get it."""
+    try:
+        if name == UPLOADED:
+            file = st.file_uploader("A text file (UTF-8)", type=["txt", "md"], key=state.UPLOAD)
+            if file is None:
+                return None
+            keep_the_verdict(file.getvalue())  # if it is that text, recognised by its hash
+            return read_upload(file.name, file.getvalue())
+        if name == VERDICT and not has_the_verdict():
+            st.text(
+                "The book's text is not in this repository. It is one click away; without a "
+                "network, upload it as a file of your own."
+            )
+            if not st.button("Download The Verdict (20 kB)"):
+                return None
+            with st.spinner("Downloading…"):
+                return download_the_verdict()
+        return load_text(name)
+    except ValueError as error:
+        show_refusal(error)
+        return None
+
+
+def choose_preset() -> Preset:
+    """Let the user choose a preset; its one-sentence description stands below."""
+    name = st.selectbox(
+        "Model and training", list(PRESETS), key=state.PRESET, persist_state="session"
+    )
+    preset = PRESETS[name]
+    st.caption(preset.description)
+    return preset
+
+
+def choose_text() -> str:
+    """Let the user choose a text and return its name, or UPLOADED for a file of their own."""
+    titles = {**BUNDLED_TEXTS, VERDICT: VERDICT_TITLE, UPLOADED: "A file of your own…"}
+    return st.selectbox(
+        "Text",
+        list(titles),
+        format_func=lambda name: titles[name],
+        key=state.TEXT,
+        persist_state="session",
+    )
+
+
+def choose_kept_epochs(preset: Preset) -> int:
+    """Let the user choose how many epochs' weights are kept, and say what that takes on disk."""
+    kept = st.number_input(
+        "Epochs whose weights are kept",
+        min_value=0,
+        max_value=preset.training.num_epochs,
+        value=preset.training.keep_epochs,
+        help=field_help(TrainingConfig)["keep_epochs"],
+        key=f"{state.KEEP_EPOCHS}-{preset.name}",
+        persist_state="session",
+    )
+    space = disk_space(preset.model, kept)
+    st.caption(f"Checkpoints take up to {space / 1e9:.1f} GB of disk.")
+    return kept

@@ -39,7 +39,7 @@ from gpt_core.loss import (
 )
 from gpt_core.model import GPTModel, build_model, count_parameters
 from gpt_core.progress import PACE_STEPS, Progress, run_progress
-from gpt_core.records import EvaluationRecord, Record, SampleRecord, StepRecord
+from gpt_core.records import EvaluationRecord, ProbeRecord, Record, SampleRecord, StepRecord
 from gpt_core.runner import TrainingRunner
 from gpt_core.session import Snapshot
 from gpt_core.shelf import ModelShelf, Writing
@@ -67,6 +67,7 @@ __all__ = [
     "LossWalkthrough",
     "ModelShelf",
     "Preset",
+    "ProbeRecord",
     "Progress",
     "Record",
     "Run",

@@ -101,6 +101,10 @@ class TrainingConfig:
     eval_iter: int = _setting(5, "Batches of each split that an evaluation looks at, at most.")
     start_context: str = _setting("Every effort moves you", "What the sample texts begin with.")
     sample_tokens: int = _setting(50, "Length of the sample written after each epoch, in tokens.")
+    probes: tuple[str, ...] = _setting(
+        ("every effort moves you", "I really like chocolate"),
+        "Rows of text whose target probabilities are recorded at each evaluation.",
+    )
     keep_epochs: int = _setting(
         2, "Epochs whose weights are kept, beside the best and the last checkpoint."
     )
@@ -128,6 +132,10 @@ class TrainingConfig:
             raise ValueError(
                 "start_context is empty: give the samples at least one character to begin with."
             )
+        # JSON gives a list back; frozen, so set around the dataclass.
+        object.__setattr__(self, "probes", tuple(self.probes))
+        if not all(isinstance(probe, str) and probe for probe in self.probes):
+            raise ValueError(f"probes={self.probes!r} holds an empty row: give each some text.")
         _check_choice("precision", self.precision, PRECISIONS)
         _check_choice("device", self.device, DEVICES)
 

@@ -41,4 +41,17 @@ class SampleRecord:
     text: str
 
 
-Record = StepRecord | EvaluationRecord | SampleRecord
+@dataclass(frozen=True)
+class ProbeRecord:
+    """What the model makes of one fixed row of text at an evaluation, dropout off."""
+
+    global_step: int
+    epoch: int
+    tokens_seen: int
+    probe: int  # which of the configuration's probes, counted from 0
+    loss: float
+    target_probas: tuple[float, ...]  # p11, p12, …: the probability of each right token
+    predicted_ids: tuple[int, ...]  # the most probable token in each one's place
+
+
+Record = StepRecord | EvaluationRecord | SampleRecord | ProbeRecord

@@ -58,6 +58,19 @@ MIGRATIONS = (
         seconds REAL NOT NULL,
         UNIQUE (run_id, global_step)
     );
+    CREATE TABLE probes (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        run_id TEXT NOT NULL REFERENCES runs (id),
+        global_step INTEGER NOT NULL,
+        epoch INTEGER NOT NULL,
+        tokens_seen INTEGER NOT NULL,
+        probe INTEGER NOT NULL,       -- which of the configuration's probes
+        loss REAL NOT NULL,
+        target_probas TEXT NOT NULL,  -- JSON
+        predicted_ids TEXT NOT NULL,  -- JSON
+        seconds REAL NOT NULL,
+        UNIQUE (run_id, global_step, probe)
+    );
     CREATE TABLE checkpoints (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         run_id TEXT NOT NULL REFERENCES runs (id),
@@ -72,6 +85,7 @@ MIGRATIONS = (
     CREATE INDEX steps_by_run ON steps (run_id, id);
     CREATE INDEX evaluations_by_run ON evaluations (run_id, id);
     CREATE INDEX samples_by_run ON samples (run_id, id);
+    CREATE INDEX probes_by_run ON probes (run_id, id);
     CREATE INDEX checkpoints_by_run ON checkpoints (run_id, id);
     """,
 )

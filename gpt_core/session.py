@@ -168,19 +168,19 @@ class Session:
         self._seconds = last[0]["seconds"] if last else 0.0
         self._next_checkpoint = self._timer() + CHECKPOINT_SECONDS
 
-    def _rows_to_replay(self) -> dict[tuple[str, int], Row]:
+    def _rows_to_replay(self) -> dict[tuple[str, int, int | None], Row]:
         """Return what was recorded after the checkpoint: it will come again, and must be equal."""
-        tables = (self._store.steps, self._store.evaluations, self._store.samples)
         return {
-            (name, row["global_step"]): row
-            for name, read in zip(RECORD_TABLES.values(), tables, strict=True)
-            for row in read(self.run.id)
+            (table, row["global_step"], row.get("probe")): row
+            for table in RECORD_TABLES.values()
+            for row in getattr(self._store, table)(self.run.id)
             if row["global_step"] > self._state.global_step
         }
 
     def _is_replayed(self, record: Record) -> bool:
         """Compare a record with the row written when the run came by here before, if it did."""
-        row = self._recorded.pop((RECORD_TABLES[type(record)], record.global_step), None)
+        probe = getattr(record, "probe", None)
+        row = self._recorded.pop((RECORD_TABLES[type(record)], record.global_step, probe), None)
         if row is None:
             return False
         for name, value in asdict(record).items():

@@ -16,18 +16,25 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from gpt_core.config import GPTConfig, TrainingConfig
-from gpt_core.records import EvaluationRecord, Record, SampleRecord, StepRecord
+from gpt_core.records import EvaluationRecord, ProbeRecord, Record, SampleRecord, StepRecord
 from gpt_core.schema import MIGRATIONS
 
 LIVE_STATES = ("queued", "running", "paused")  # a process holds the run
 RESUMABLE_STATES = ("stopped", "failed", "interrupted")  # no process does, and it can go on
+NETWORK_FILE_SYSTEMS = (
+    *("nfs", "nfs3", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afpfs", "afs", "ceph"),
+    *("glusterfs", "lustre", "webdav", "davfs", "fuse.sshfs", "fuse.glusterfs", "fuse.rclone"),
+)
 STATES = (*LIVE_STATES, *RESUMABLE_STATES, "finished")
 
 RECORD_TABLES: dict[type, str] = {
     StepRecord: "steps",
     EvaluationRecord: "evaluations",
     SampleRecord: "samples",
+    ProbeRecord: "probes",
 }
 
 Row = dict[str, Any]
@@ -75,6 +82,24 @@ class Run:
         return self.total_steps // self.training_config.num_epochs
 
 
+def refuse_network_file_system(folder: Path) -> None:
+    """Refuse a folder on another machine: SQLite's log is shared memory, which ends at this one.
+
+    Raises:
+        ValueError: the folder is on a network file system.
+    """
+    here = folder.resolve()
+    holding = [
+        disk for disk in psutil.disk_partitions(all=True) if here.is_relative_to(disk.mountpoint)
+    ]
+    innermost = max(holding, key=lambda disk: len(disk.mountpoint), default=None)
+    if innermost is not None and innermost.fstype.lower() in NETWORK_FILE_SYSTEMS:
+        raise ValueError(
+            f"The runs directory {folder} is on a network file system ({innermost.fstype}), where "
+            "runs could be damaged: choose a local one with --runs-dir or GPT_LAB_RUNS_DIR."
+        )
+
+
 class RunStore:
     """The runs of one directory, in ``runs.sqlite`` there.
 
@@ -92,6 +117,7 @@ class RunStore:
         self._clock = clock
         try:
             self.runs_dir.mkdir(parents=True, exist_ok=True)
+            refuse_network_file_system(self.runs_dir)
             self._writer = self._connect()
             self._migrate()
         except (OSError, sqlite3.Error) as error:
@@ -152,7 +178,11 @@ class RunStore:
         """Write down records, each with the seconds spent on the run so far, all or none."""
         with self._transaction() as connection:
             for record, seconds in records:
-                row = {"run_id": run_id, **asdict(record), "seconds": seconds}
+                values = {
+                    name: json.dumps(value) if isinstance(value, tuple) else value
+                    for name, value in asdict(record).items()
+                }
+                row = {"run_id": run_id, **values, "seconds": seconds}
                 _insert(connection, RECORD_TABLES[type(record)], row)
 
     def add_checkpoint(
@@ -237,6 +267,14 @@ class RunStore:
     def samples(self, run_id: str, after: int = 0) -> list[Row]:
         """Return a run's samples with ``id > after``, oldest first."""
         return self._select_rows("samples", run_id, after)
+
+    def probes(self, run_id: str, after: int = 0) -> list[Row]:
+        """Return a run's probes with ``id > after``, oldest first."""
+        rows = self._select_rows("probes", run_id, after)
+        for row in rows:
+            for name in ("target_probas", "predicted_ids"):
+                row[name] = tuple(json.loads(row[name]))
+        return rows
 
     def checkpoints(self, run_id: str, after: int = 0) -> list[Row]:
         """Return a run's checkpoints with ``id > after``, oldest first."""

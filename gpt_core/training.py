@@ -14,9 +14,9 @@ from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.corpus import split_text
 from gpt_core.dataset import Batch, check_splits, create_dataloader
 from gpt_core.generation import generate
-from gpt_core.loss import calc_loss_batch, calc_loss_loader
+from gpt_core.loss import calc_loss_batch, calc_loss_loader, loss_walkthrough
 from gpt_core.model import GPTModel
-from gpt_core.records import EvaluationRecord, Record, SampleRecord, StepRecord
+from gpt_core.records import EvaluationRecord, ProbeRecord, Record, SampleRecord, StepRecord
 from gpt_core.tokenizer import encode_corpus, text_to_token_ids, token_ids_to_text
 
 
@@ -81,8 +81,11 @@ def train(
 
             if evaluates:
                 losses = evaluate_model(model, train_loader, val_loader, config)
-                state.between_steps = not ends_epoch
-                yield EvaluationRecord(*at, *losses)
+                probes = probe_model(model, tokenizer, config, at)
+                records: list[Record] = [EvaluationRecord(*at, *losses), *probes]
+                for record in records:
+                    state.between_steps = record is records[-1] and not ends_epoch
+                    yield record
 
         text = generate_sample(model, tokenizer, config)
         state.epoch, state.batches_done, state.epoch_rng_state = state.epoch + 1, 0, None
@@ -139,6 +142,23 @@ def evaluate_model(
     return train_loss, val_loss
 
 
+def probe_model(
+    model: GPTModel, tokenizer: tiktoken.Encoding, config: TrainingConfig, at: tuple[int, int, int]
+) -> list[ProbeRecord]:
+    """Return what the model makes of each probe, dropout off: nothing random is drawn."""
+    model.eval()
+    records = []
+    for i, text in enumerate(config.probes):
+        ids = text_to_token_ids(text, tokenizer).to(config.device)  # (1, T + 1)
+        with autocast(config):
+            walk = loss_walkthrough(model, ids[:, :-1], ids[:, 1:])
+        target_probas = tuple(walk.target_probas[0].tolist())  # T of them
+        predicted_ids = tuple(walk.predicted_ids[0].tolist())
+        records.append(ProbeRecord(*at, i, walk.loss.item(), target_probas, predicted_ids))
+    model.train()
+    return records
+
+
 def generate_sample(model: GPTModel, tokenizer: tiktoken.Encoding, config: TrainingConfig) -> str:
     """Return ``start_context`` and the greedy continuation of ``sample_tokens`` tokens."""
     model.eval()
@@ -177,7 +197,8 @@ def prepare_data(
     loader does neither. Both draw from torch's global generator when they are iterated.
 
     Raises:
-        ValueError: the text is too short for a training batch and a validation window.
+        ValueError: the text is too short for a training batch and a validation window, or a
+            probe is too short or too long.
     """
     train_text, val_text = split_text(text, config.train_ratio)
     train_ids = encode_corpus(train_text, tokenizer)  # (train_tokens,)
@@ -190,6 +211,13 @@ def prepare_data(
         config.train_ratio,
         config.stride,
     )
+    for probe in config.probes:
+        length = text_to_token_ids(probe, tokenizer).shape[1]
+        if not 2 <= length <= model_config.context_length + 1:
+            raise ValueError(
+                f"The probe {probe!r} has {length} tokens: give it 2 to "
+                f"{model_config.context_length + 1}, so that there is a next token to predict."
+            )
     sizes = (config.batch_size, model_config.context_length, config.stride)
     return TrainingData(
         len(train_ids),

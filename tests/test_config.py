@@ -60,6 +60,8 @@ def test_fewer_dimensions_than_heads_names_the_one_choice_there_is() -> None:
         (TrainingConfig, "eval_iter", 0),
         (TrainingConfig, "sample_tokens", 0),
         (TrainingConfig, "start_context", ""),
+        (TrainingConfig, "probes", ("a row", "")),
+        (TrainingConfig, "keep_epochs", -1),
         (TrainingConfig, "seed", -1),
         (TrainingConfig, "seed", 2**63),
         (TrainingConfig, "precision", "float8"),

@@ -1,9 +1,13 @@
+import errno
 import logging
 import multiprocessing
+import os
 import random
 import re
 import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -33,6 +37,9 @@ from gpt_core import (
 from gpt_core import requests as requests_module
 from gpt_core import runner as runner_module
 from gpt_core import session as session_module
+from gpt_core import training as training_module
+from gpt_core.loss import calc_loss_batch
+from gpt_core.machine import describe_error
 from tests.conftest import TINY, TINY_TRAINING
 
 PRESET = Preset("tiny", "Two layers.", TINY, TINY_TRAINING)
@@ -512,6 +519,84 @@ def test_a_run_that_fails_says_why_and_the_next_one_trains(
     again = runner.start(PRESET, corpus)
     runner.wait(again, timeout=60)
     assert states(store, again)[-1] == "finished"
+
+
+def test_a_diverging_run_fails_in_words_and_its_last_checkpoint_stays_good(
+    runner: TrainingRunner,
+    store: RunStore,
+    corpus: Corpus,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.CRITICAL + 1)
+    run_id = runner.start(LONG, corpus)
+    wait_for_steps(store, run_id, 3)
+    runner.pause(run_id).result(timeout=30)
+    step = store.checkpoints(run_id)[-1]["global_step"]
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            training_module, "calc_loss_batch", lambda *args: calc_loss_batch(*args) * torch.nan
+        )
+        runner.resume(run_id).result(timeout=30)
+        runner.wait(run_id, timeout=30)
+    run = store.run(run_id)
+    assert run is not None
+    assert run.state == "failed"
+    assert f"Step {step + 1}: the loss is nan" in run.message
+    assert len(store.steps(run_id)) == step + 1
+    runner.resume(run_id)
+    wait_for_steps(store, run_id, step + 4)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError(), "The memory is full: choose a smaller model"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "The memory is full"),
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            "The disk is full: make room and resume",
+        ),
+        (RuntimeError("something else"), "something else"),
+    ],
+)
+def test_what_ended_a_run_is_said_in_words(error: Exception, words: str) -> None:
+    assert describe_error(error).startswith(words)
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.getuid() != 0, reason="mounts a tiny disk")
+def test_a_full_disk_fails_the_run_in_words_and_the_next_run_trains(
+    tmp_path: Path, corpus: Corpus, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL + 1)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(disk)], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("this machine lets nobody mount a disk")
+    try:
+        store = RunStore(disk)
+        runner = TrainingRunner(store)
+        run_id = runner.start(SIX_EPOCHS, corpus)  # its weights alone take 6 MB each time
+        assert runner.wait(run_id, timeout=60)
+        run = store.run(run_id)
+        assert run is not None
+        assert run.state == "failed"
+        assert run.message.startswith("The disk is full: make room and resume")
+        assert not list(disk.rglob("*.part"))
+        steps = [row["global_step"] for row in store.steps(run_id)]
+        assert steps == list(range(len(steps)))
+
+        subprocess.run(["mount", "-o", "remount,size=200m", str(disk)], check=True)
+        runner.resume(run_id)
+        runner.wait(run_id, timeout=60)
+        assert states(store, run_id)[-1] == "finished"
+        runner.close()
+        store.close()
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
 def test_close_interrupts_what_trains_and_may_be_called_twice(

@@ -2,6 +2,7 @@ import sqlite3
 import threading
 from pathlib import Path
 
+import psutil
 import pytest
 
 from gpt_core import EvaluationRecord, RunStore, SampleRecord, StepRecord
@@ -140,3 +141,16 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "runs.sqlite").write_text("not a database " * 100)
     with pytest.raises(ValueError, match="cannot be used"):
         RunStore(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs"])
+def test_a_directory_on_a_network_file_system_is_refused_in_words(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = type(psutil.disk_partitions(all=True)[0])
+    disks = [disk("/dev/a", "/", "ext4", ""), disk("server:/home", str(tmp_path), kind, "")]
+    monkeypatch.setattr(psutil, "disk_partitions", lambda all: disks)
+    with pytest.raises(ValueError, match=rf"network file system \({kind}\).*--runs-dir"):
+        RunStore(tmp_path / "runs")
+    monkeypatch.setattr(psutil, "disk_partitions", lambda all: disks[:1])
+    RunStore(tmp_path / "runs").close()

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 from gpt_core import (
     EvaluationRecord,
     GPTModel,
+    ProbeRecord,
     Record,
     SampleRecord,
     StepRecord,
@@ -38,10 +40,14 @@ def test_records_come_in_the_order_of_the_chapters_print_outs(
     steps = [r for r in records if isinstance(r, StepRecord)]
     evaluations = [r for r in records if isinstance(r, EvaluationRecord)]
     samples = [r for r in records if isinstance(r, SampleRecord)]
+    probes = [r for r in records if isinstance(r, ProbeRecord)]
 
     assert [r.global_step for r in steps] == list(range(len(steps)))
     assert [r.tokens_seen for r in steps] == [64 * (i + 1) for i in range(len(steps))]
     assert [r.global_step for r in evaluations] == list(range(0, len(steps), 5))
+    assert [(r.global_step, r.probe) for r in probes] == [
+        (r.global_step, probe) for r in evaluations for probe in (0, 1)
+    ]
     assert [r.epoch for r in samples] == [1, 2]
     assert samples[-1].global_step == steps[-1].global_step
     assert isinstance(records[0], StepRecord)
@@ -85,6 +91,34 @@ def test_what_is_asked_for_beside_a_run_does_not_change_its_losses(
     assert disturbed == undisturbed
 
 
+def test_probes_follow_the_target_probabilities_through_a_run(
+    tokenizer: tiktoken.Encoding,
+) -> None:
+    config = replace(TINY_TRAINING, num_epochs=6, learning_rate=5e-3)
+    config = replace(config, probes=("one, two, three", "I really like chocolate"))
+    probes = [r for r in run(tokenizer, config) if isinstance(r, ProbeRecord)]
+    learnt, not_learnt = ([r for r in probes if r.probe == i] for i in (0, 1))
+    assert len(learnt[0].target_probas) == len(tokenizer.encode("one, two, three")) - 1
+    assert len(not_learnt[0].target_probas) == len(not_learnt[0].predicted_ids) == 3
+    first, last = learnt[0], learnt[-1]
+    assert -sum(math.log(p) for p in last.target_probas) / 4 == pytest.approx(last.loss, abs=1e-4)
+    assert last.loss < 0.5 * first.loss
+    assert not_learnt[-1].loss > 1.5 * last.loss
+
+
+def test_probes_do_not_change_a_runs_losses(tokenizer: tiktoken.Encoding) -> None:
+    without = run(tokenizer, replace(TINY_TRAINING, probes=()))
+    assert [r for r in run(tokenizer) if not isinstance(r, ProbeRecord)] == without
+
+
+@pytest.mark.parametrize("probe", ["one", "one " * 40])
+def test_a_probe_without_a_next_token_or_too_long_is_refused(
+    probe: str, tokenizer: tiktoken.Encoding
+) -> None:
+    with pytest.raises(ValueError, match=r"The probe 'one.* tokens: give it 2 to 33"):
+        run(tokenizer, replace(TINY_TRAINING, probes=(probe,)))
+
+
 def test_a_sample_is_the_start_and_its_greedy_continuation(tokenizer: tiktoken.Encoding) -> None:
     config = replace(TINY_TRAINING, start_context="Count from three:", sample_tokens=7)
     sample = run(tokenizer, config)[-1]
@@ -118,3 +152,29 @@ def test_a_device_that_is_not_there_is_refused_with_those_that_are() -> None:
         pytest.skip("this machine has a GPU")
     with pytest.raises(ValueError, match=r"device='cuda' is not available.*choose cpu"):
         check_device("cuda")
+
+
+@pytest.mark.parametrize("broken", ["loss", "gradient"])
+def test_a_loss_or_gradient_that_is_not_finite_ends_it_before_the_update(
+    broken: str, tokenizer: tiktoken.Encoding
+) -> None:
+    config = replace(TINY_TRAINING, learning_rate=0.01)
+    data = prepare_data(load_text("counting").text, tokenizer, TINY, config)
+    torch.manual_seed(config.seed)
+    model = GPTModel(TINY)
+    optimizer = create_optimizer(model, config)
+    records = train(model, data.train_loader, data.val_loader, optimizer, tokenizer, config)
+    while not isinstance(record := next(records), StepRecord) or record.global_step < 1:
+        pass
+    if broken == "loss":
+        with torch.no_grad():
+            model.final_norm.scale[0] = torch.nan
+    else:
+        model.tok_emb.weight.register_hook(lambda grad: grad * torch.inf)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.raises(
+        FloatingPointError, match=r"Step 2: the loss is .* gradient norm .* learning_rate=0\.01"
+    ):
+        next(records)
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name]) or value.isnan().any(), name

@@ -9,7 +9,6 @@ import csv
 import logging
 import signal
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -118,7 +117,7 @@ def _watch(options: argparse.Namespace, begin: Callable[[TrainingRunner], str]) 
     run_id = None
     try:
         run_id = begin(runner)
-        run = _print_run(store, run_id)
+        run = _print_run(store, runner, run_id)
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C would cut the saving off
         print("\nSaving a checkpoint after this step …", file=sys.stderr)
@@ -145,7 +144,7 @@ def fetch_verdict_command(options: argparse.Namespace) -> int:
     return FINISHED
 
 
-def _print_run(store: RunStore, run_id: str) -> Run:
+def _print_run(store: RunStore, runner: TrainingRunner, run_id: str) -> Run:
     """Print a run's evaluations and samples from the store until it has ended."""
     run = store.run(run_id)
     assert run is not None
@@ -159,8 +158,7 @@ def _print_run(store: RunStore, run_id: str) -> Run:
     start = done[0]["global_step"] + 1 if done else 0
     with tqdm(total=run.total_steps, initial=start, unit="step", dynamic_ncols=True) as bar:
         while True:
-            run = store.run(run_id)  # the state first: records written before it are then read
-            assert run is not None
+            has_ended = runner.wait(run_id, POLL_SECONDS)  # first: all records are written then
             rows = [
                 *(("evaluations", row) for row in store.evaluations(run_id, seen["evaluations"])),
                 *(("samples", row) for row in store.samples(run_id, seen["samples"])),
@@ -170,9 +168,10 @@ def _print_run(store: RunStore, run_id: str) -> Run:
                 seen[table] = row["id"]
                 bar.write(_line(row))
             _advance(bar, run_progress(run, store.last_steps(run_id, PACE_STEPS)))
-            if not run.is_live:
+            if has_ended:
                 break
-            time.sleep(POLL_SECONDS)
+    run = store.run(run_id)
+    assert run is not None
     last = store.evaluations(run_id)[-1:]
     if last:
         losses = f"train loss {last[0]['train_loss']:.3f}, val loss {last[0]['val_loss']:.3f}"

@@ -51,6 +51,11 @@ class _Entry:
     asked: str = ""  # what was asked for last and is not done yet: shown, never acted upon
     ended: threading.Event = field(default_factory=threading.Event)
 
+    def forget(self, doing: str) -> None:
+        """Show no longer what has been done, unless something else is asked for by now."""
+        if self.asked == doing:
+            self.asked = ""
+
 
 class TrainingRunner:
     """Trains runs in a thread of its own, by turns, and writes down what happens.
@@ -116,13 +121,13 @@ class TrainingRunner:
         config = training_config or preset.training
         check_device(config.device)
         settings = (actor, preset.model, config, corpus.sha256)
+        data = prepare_data(corpus.text, get_tokenizer(), preset.model, config)
         with self._starting:
             self._refuse_if_closing()
             for live_id, entry in self._entries.items():
                 if entry.settings == settings and run_id in (None, live_id):
                     return live_id
             run_id = self._check_name(run_id) or f"{preset.name}-{secrets.token_hex(4)}"
-            data = prepare_data(corpus.text, get_tokenizer(), preset.model, config)
             lock = acquire_run(self._store, run_id)
             try:
                 self._store.keep_text(corpus.text, corpus.sha256)
@@ -156,12 +161,8 @@ class TrainingRunner:
             ValueError: there is no such run, it has finished, it is live in another process, or
                 its text is gone.
         """
-        with self._starting:
-            if run_id not in self._entries:
-                self._reopen(run_id, actor)
-                answer: Future[None] = Future()
-                answer.set_result(None)
-                return answer
+        if not self.owns(run_id):
+            self._reopen(run_id, actor)
         return self._ask("resuming", run_id, partial(self._unpause, run_id, actor))
 
     def stop(self, run_id: str, actor: str = "local") -> "Future[None]":
@@ -218,25 +219,25 @@ class TrainingRunner:
 
     def _reopen(self, run_id: str, actor: str) -> None:
         """Queue a run again that has ended before its last step."""
-        self._refuse_if_closing()
         run = self._find(run_id)
         if run.state == "finished":
             raise ValueError(f"Run {run_id} has finished: there is nothing to resume.")
         check_device(run.training_config.device)
-        lock = acquire_run(self._store, run_id)
-        try:
-            text = self._store.text(run.text_sha256)
-            data = prepare_data(text, get_tokenizer(), run.model_config, run.training_config)
-            change = describe_change(run.versions, describe_machine(self._threads))
-            self._store.set_state(run_id, "queued", actor, change)
-            settings = (run.owner, run.model_config, run.training_config, run.text_sha256)
-            self._enqueue(self._find(run_id), data, settings, lock)
-        except (sqlite3.Error, OSError) as error:
-            lock.release()
-            raise ValueError(f"The run was not resumed. {describe_error(error)}") from error
-        except ValueError:  # the text is gone
-            lock.release()
-            raise
+        text = self._store.text(run.text_sha256)
+        data = prepare_data(text, get_tokenizer(), run.model_config, run.training_config)
+        with self._starting:
+            self._refuse_if_closing()
+            if self.owns(run_id):
+                return  # somebody else was quicker
+            lock = acquire_run(self._store, run_id)
+            try:
+                change = describe_change(run.versions, describe_machine(self._threads))
+                self._store.set_state(run_id, "queued", actor, change)
+                settings = (run.owner, run.model_config, run.training_config, run.text_sha256)
+                self._enqueue(self._find(run_id), data, settings, lock)
+            except (sqlite3.Error, OSError) as error:
+                lock.release()
+                raise ValueError(f"The run was not resumed. {describe_error(error)}") from error
 
     def _ask(self, doing: str, run_id: str, action: Callable[[], T]) -> "Future[T]":
         """Hand something to the owner thread; it is done between two steps."""
@@ -245,8 +246,11 @@ class TrainingRunner:
             entry = self._entries.get(run_id)
             if entry is None:
                 raise ValueError(f"Run {run_id} is not live here: nothing can be asked of it.")
-            entry.asked = doing or entry.asked
-            return self._requests.ask(action)
+            future = self._requests.ask(action)
+            if doing:
+                entry.asked = doing
+                future.add_done_callback(lambda _: entry.forget(doing))
+            return future
 
     def _refuse_if_closing(self) -> None:
         if self._closing:
@@ -315,13 +319,11 @@ class TrainingRunner:
             self._in_turn(run_id, Session.checkpoint)
         if entry.state != "paused":
             self._set_state(run_id, "paused", actor)
-        entry.asked = ""
 
     def _unpause(self, run_id: str, actor: str) -> None:
         entry = self._get(run_id)
         if entry.state == "paused":
             self._set_state(run_id, "queued", actor)
-        entry.asked = ""
 
     def _stop(self, run_id: str, actor: str) -> None:
         entry = self._get(run_id)
@@ -337,7 +339,6 @@ class TrainingRunner:
             return action(session)
         finally:
             session.leave()
-            self._get(run_id).asked = ""
 
     def _get(self, run_id: str) -> _Entry:
         entry = self._entries.get(run_id)

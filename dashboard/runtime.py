@@ -4,6 +4,7 @@ Module state on purpose, and the only such: ``st.cache_resource`` can be cleared
 client, and the old thread would train on beside a new one (STREAMLIT.md, fact 4).
 """
 
+import os
 import threading
 
 from gpt_core import RunStore, TrainingRunner, default_runs_dir
@@ -46,5 +47,6 @@ def _get_pair() -> tuple[RunStore, TrainingRunner]:
     with _making:
         if _pair is None:
             store = RunStore(default_runs_dir())
-            _pair = (store, TrainingRunner(store))
+            threads = int(os.environ.get("GPT_LAB_THREADS", "0")) or None
+            _pair = (store, TrainingRunner(store, threads=threads))
         return _pair

@@ -26,7 +26,7 @@ def describe_change(then: dict[str, str], now: dict[str, str]) -> str:
     return f"Resumed with {', '.join(changes)}: its numbers may differ in the last digits."
 
 
-def describe_error(error: Exception) -> str:
+def describe_error(error: BaseException) -> str:
     """Return what a person should read of an exception that ended a run."""
     text = str(error)
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in text:

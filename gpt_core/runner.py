@@ -49,12 +49,15 @@ class _Entry:
     state: str = "queued"  # the owner thread's; the store has it for everybody else
     reported: bool = False  # that it does not repeat what was recorded
     asked: str = ""  # what was asked for last and is not done yet: shown, never acted upon
+    complaint: str = ""  # why what was asked for last could not be done: shown
     ended: threading.Event = field(default_factory=threading.Event)
 
-    def forget(self, doing: str) -> None:
+    def answered(self, doing: str, future: "Future[Any]") -> None:
         """Show no longer what has been done, unless something else is asked for by now."""
         if self.asked == doing:
             self.asked = ""
+        error = None if future.cancelled() else future.exception()
+        self.complaint = f"{doing.capitalize()} failed. {describe_error(error)}" if error else ""
 
 
 class TrainingRunner:
@@ -191,6 +194,11 @@ class TrainingRunner:
         entry = self._entries.get(run_id)
         return entry.asked if entry else ""
 
+    def complaint(self, run_id: str) -> str:
+        """Return, in words, why the last thing asked of a live run could not be done, or ""."""
+        entry = self._entries.get(run_id)
+        return entry.complaint if entry else ""
+
     def owns(self, run_id: str) -> bool:
         """Tell whether a run is live in this process, so that it can be asked here."""
         return run_id in self._entries
@@ -249,7 +257,7 @@ class TrainingRunner:
             future = self._requests.ask(action)
             if doing:
                 entry.asked = doing
-                future.add_done_callback(lambda _: entry.forget(doing))
+                future.add_done_callback(partial(entry.answered, doing))
             return future
 
     def _refuse_if_closing(self) -> None:

@@ -27,8 +27,9 @@ def show_heading(run: Run) -> None:
             widgets.run_button("Resume", runner.resume, run.id, pending)
     if run.is_live and not runner.owns(run.id):
         st.caption("It trains in another process on this machine, which alone can stop it.")
-    if run.message:
-        st.text(run.message)
+    for message in (run.message, runner.complaint(run.id)):
+        if message:
+            st.text(message)
 
 
 def show_run(run: Run) -> None:

@@ -425,10 +425,12 @@ def test_a_request_that_fails_answers_with_its_exception_and_the_run_goes_on(
     with pytest.raises(OSError, match=r"File exists|Not a directory"):
         runner.checkpoint(run_id).result(timeout=30)
     assert runner.pending(run_id) == ""
+    assert runner.complaint(run_id).startswith("Saving failed.")
     folder.unlink()
     count = len(store.steps(run_id))
     wait_for_steps(store, run_id, count + 3)
     assert runner.checkpoint(run_id).result(timeout=30) >= count - 1
+    assert runner.complaint(run_id) == ""
 
 
 def test_a_request_past_its_deadline_answers_with_a_timeout(

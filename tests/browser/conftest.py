@@ -59,7 +59,7 @@ class Server:
         return self.process.wait(timeout=60)
 
 
-def start_server(folder: Path) -> Server:
+def start_server(folder: Path, **settings: str) -> Server:
     """Start the app as the README does, watched for attempts to reach another machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -72,6 +72,7 @@ def start_server(folder: Path) -> Server:
         "GPT_LAB_RUNS_DIR": str(folder / "runs"),
         **watched,
         "PYTHONWARNINGS": "default",
+        **settings,
     }
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
     with log.open("wb") as output:

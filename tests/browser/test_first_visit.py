@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from gpt_core import RunStore
 from tests.browser.conftest import Server, open_page, start_server
 
 pytestmark = pytest.mark.slow
@@ -42,6 +43,11 @@ def test_one_press_starts_a_run_whose_curve_moves_in_two_browsers_and_nothing_ca
     expect(page.locator(POINTS).nth(before + 2)).to_be_visible(timeout=60_000)
     expect(page.get_by_text("After epoch 1 ", exact=False).first).to_be_visible(timeout=60_000)
 
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_text("paused", exact=True)).to_be_visible(timeout=30_000)
+    page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_text("running", exact=True)).to_be_visible(timeout=30_000)
+
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("stopped", exact=True)).to_be_visible(timeout=30_000)
     expect(page.get_by_role("button", name="Start training")).to_be_visible(timeout=30_000)
@@ -63,3 +69,11 @@ def test_the_server_ends_with_code_0_while_a_run_trains(
     start_from_home(page, server)
     assert server.end(ending) == 0
     assert "Traceback" not in server.log.read_text()
+    # What trained was saved on the way out, and can go on.
+    store = RunStore(server.runs_dir)
+    run = store.latest_run()
+    assert run is not None
+    assert (run.state, run.message) == ("interrupted", "The app was closed.")
+    step = len(store.steps(run.id)) - 1
+    assert (step, "whole") in [(c["global_step"], c["kind"]) for c in store.checkpoints(run.id)]
+    store.close()

@@ -10,6 +10,7 @@ import logging
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -80,33 +81,30 @@ def resume_command(options: argparse.Namespace) -> int:
 
 def runs_command(options: argparse.Namespace) -> int:
     """List the runs, the newest first."""
-    store = RunStore(options.runs_dir)
-    mark_interrupted_runs(store)
-    print(f"{'RUN':24} {'STATE':12} {'STEP':>13}  {'STARTED':16}  TEXT")
-    for run in store.runs():
-        last = store.last_steps(run.id, 1)
-        step = f"{last[0]['global_step'] + 1 if last else 0:,} of {run.total_steps:,}"
-        started = datetime.fromtimestamp(run.created_at).strftime("%Y-%m-%d %H:%M")
-        print(f"{run.id:24} {run.state:12} {step:>13}  {started}  {run.text_name}")
-    store.close()
+    with closing(RunStore(options.runs_dir)) as store:
+        mark_interrupted_runs(store)
+        print(f"{'RUN':24} {'STATE':12} {'STEP':>13}  {'STARTED':16}  TEXT")
+        for run in store.runs():
+            last = store.last_steps(run.id, 1)
+            step = f"{last[0]['global_step'] + 1 if last else 0:,} of {run.total_steps:,}"
+            started = datetime.fromtimestamp(run.created_at).strftime("%Y-%m-%d %H:%M")
+            print(f"{run.id:24} {run.state:12} {step:>13}  {started}  {run.text_name}")
     return FINISHED
 
 
 def export_command(options: argparse.Namespace) -> int:
     """Write a run's numbers to standard output: one row per step and per evaluation."""
-    store = RunStore(options.runs_dir)
-    run = store.run(options.run)
-    if run is None:
-        raise ValueError(f"There is no run {options.run}: python -m gpt_core runs lists them.")
-    rows = [
-        *({"kind": "step", **row} for row in store.steps(run.id)),
-        *({"kind": "evaluation", **row} for row in store.evaluations(run.id)),
-    ]
+    with closing(RunStore(options.runs_dir)) as store:
+        if store.run(options.run) is None:
+            raise ValueError(f"There is no run {options.run}: python -m gpt_core runs lists them.")
+        rows = [
+            *({"kind": "step", **row} for row in store.steps(options.run)),
+            *({"kind": "evaluation", **row} for row in store.evaluations(options.run)),
+        ]
     writer = csv.DictWriter(sys.stdout, EXPORT_COLUMNS, extrasaction="ignore")
     writer.writeheader()
     # Of one step, the update comes before the evaluation, as it happened.
     writer.writerows(sorted(rows, key=lambda row: (row["global_step"], row["kind"] != "step")))
-    store.close()
     return FINISHED
 
 

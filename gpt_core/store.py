@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -118,8 +118,10 @@ class RunStore:
         try:
             self.runs_dir.mkdir(parents=True, exist_ok=True)
             refuse_network_file_system(self.runs_dir)
-            self._writer = self._connect()
-            self._migrate()
+            with ExitStack() as on_failure:
+                self._writer = on_failure.enter_context(closing(self._connect()))
+                self._migrate()
+                on_failure.pop_all()  # all is well: the connection stays open
         except (OSError, sqlite3.Error) as error:
             raise ValueError(
                 f"The runs directory {self.runs_dir} cannot be used ({error}): choose another one "
@@ -311,7 +313,6 @@ class RunStore:
         self._writer.execute("PRAGMA journal_mode = WAL")
         version = self._version()
         if version > len(MIGRATIONS):
-            self._writer.close()
             raise ValueError(
                 f"{self._path} was written by a newer version of this app (schema {version}, this "
                 f"one knows {len(MIGRATIONS)}): update the app, or choose another runs directory."
@@ -342,11 +343,8 @@ class RunStore:
 
     def _select(self, sql: str, *values: Any) -> list[Row]:
         """Read on a connection of this call's own: readers never wait for the writer."""
-        connection = self._connect()
-        try:
+        with closing(self._connect()) as connection:
             return [dict(row) for row in connection.execute(sql, values)]
-        finally:
-            connection.close()
 
     def _select_rows(self, table: str, run_id: str, after: int) -> list[Row]:
         sql = f"SELECT * FROM {table} WHERE run_id = ? AND id > ? ORDER BY id"  # noqa: S608

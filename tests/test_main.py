@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -60,11 +61,12 @@ def test_ctrl_c_ends_it_cleanly_and_says_how_to_go_on(
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in err
-    run = RunStore(tmp_path).latest_run()
-    assert run is not None
-    assert run.state == "interrupted"
-    assert f"python -m gpt_core resume {run.id}" in err
-    assert RunStore(tmp_path).evaluations(run.id)
+    with closing(RunStore(tmp_path)) as store:
+        run = store.latest_run()
+        assert run is not None
+        assert run.state == "interrupted"
+        assert f"python -m gpt_core resume {run.id}" in err
+        assert store.evaluations(run.id)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +82,8 @@ def test_bad_input_is_refused_with_exit_code_2(
 ) -> None:
     assert main(["train", "--runs-dir", str(tmp_path), *arguments]) == 2
     assert message in capsys.readouterr().err
-    assert RunStore(tmp_path).runs() == []
+    with closing(RunStore(tmp_path)) as store:
+        assert store.runs() == []
 
 
 def test_an_unknown_preset_is_refused_with_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
@@ -142,3 +145,31 @@ def test_a_run_that_is_not_there_is_refused_with_exit_code_2(
 ) -> None:
     assert main([command, "nobody", "--runs-dir", str(tmp_path)]) == 2
     assert "There is no run nobody" in capsys.readouterr().err
+
+
+def test_two_terminals_train_into_one_store_at_the_same_time(tmp_path: Path) -> None:
+    common = ("train", "--text", "counting", "--epochs", "1", "--runs-dir", str(tmp_path))
+    processes = [start(*common, "--run-id", name) for name in ("one", "two")]
+    for process in processes:
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+    with closing(RunStore(tmp_path)) as store:
+        assert {run.id: run.state for run in store.runs()} == {"one": "finished", "two": "finished"}
+        losses = [[row["loss"] for row in store.steps(name)] for name in ("one", "two")]
+    assert losses[0] == losses[1]
+    assert len(losses[0]) == 9
+
+
+def test_a_run_that_trains_in_another_process_cannot_be_resumed_here(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    process = start("train", "--run-id", "theirs", "--runs-dir", str(tmp_path))
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("Ep 1"):
+            break
+    assert main(["resume", "theirs", "--runs-dir", str(tmp_path)]) == 2
+    assert "is live in another process" in capsys.readouterr().err
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130

@@ -48,8 +48,10 @@ LONG = Preset("tiny", "Two layers.", TINY, replace(TINY_TRAINING, num_epochs=500
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> RunStore:
-    return RunStore(tmp_path)
+def store(tmp_path: Path) -> Iterator[RunStore]:
+    store = RunStore(tmp_path)
+    yield store
+    store.close()
 
 
 @pytest.fixture
@@ -285,7 +287,9 @@ def left_alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list]:
     run_id = runner.start(SIX_EPOCHS, load_text("counting"))
     runner.wait(run_id, timeout=120)
     runner.close()
-    return everything(store, run_id)
+    recorded = everything(store, run_id)
+    store.close()
+    return recorded
 
 
 def test_a_paused_copied_and_saved_run_gives_the_same_losses(
@@ -620,11 +624,10 @@ def _train_until_killed(runs_dir: Path) -> None:
 
 
 def test_a_run_whose_process_was_killed_is_interrupted_but_a_living_one_is_not(
-    tmp_path: Path,
+    store: RunStore,
 ) -> None:
-    store = RunStore(tmp_path)
     process = multiprocessing.get_context("spawn").Process(
-        target=_train_until_killed, args=(tmp_path,)
+        target=_train_until_killed, args=(store.runs_dir,)
     )
     process.start()
     deadline = time.monotonic() + 60

@@ -5,7 +5,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from gpt_core import GPTConfig, ModelShelf, RunStore, TrainingRunner, build_model, generate
+from gpt_core import (
+    GPTConfig,
+    ModelShelf,
+    RunStore,
+    TrainingRunner,
+    build_model,
+    generate,
+    load_text,
+)
 from gpt_core import shelf as shelf_module
 from gpt_core.model import GPTModel, count_parameters
 from tests.conftest import TINY
@@ -94,8 +102,6 @@ def test_settings_out_of_range_come_back_as_the_texts_error(shelf: ModelShelf) -
 def test_snapshots_and_checkpoints_of_a_run_stand_on_the_shelf(
     shelf: ModelShelf, tmp_path: Path
 ) -> None:
-    from gpt_core import load_text
-
     store = RunStore(tmp_path)
     runner = TrainingRunner(store)
     run_id = runner.start(LONG, load_text("counting"))
@@ -104,6 +110,7 @@ def test_snapshots_and_checkpoints_of_a_run_stand_on_the_shelf(
     snapshot = shelf.snapshot(runner, run_id)
     saved = shelf.checkpoint(store, run_id, snapshot.global_step)
     runner.close()
+    store.close()
     assert saved is shelf.checkpoint(store, run_id, snapshot.global_step)
     for (name, ours), theirs in zip(
         saved.named_parameters(), snapshot.model.parameters(), strict=True

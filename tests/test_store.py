@@ -1,5 +1,7 @@
 import sqlite3
 import threading
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -17,9 +19,11 @@ def add_run(store: RunStore, run_id: str = "a-run") -> None:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> RunStore:
+def store(tmp_path: Path) -> Iterator[RunStore]:
     times = iter(range(1_000_000))
-    return RunStore(tmp_path, clock=lambda: float(next(times)))
+    store = RunStore(tmp_path, clock=lambda: float(next(times)))
+    yield store
+    store.close()
 
 
 def test_a_run_is_read_back_as_it_was_written(store: RunStore) -> None:
@@ -96,7 +100,8 @@ def test_what_is_written_is_there_for_the_next_process(tmp_path: Path) -> None:
     first = RunStore(tmp_path)
     add_run(first)
     first.close()
-    assert RunStore(tmp_path).run("a-run") is not None
+    with closing(RunStore(tmp_path)) as second:
+        assert second.run("a-run") is not None
 
 
 def test_many_threads_read_while_one_writes(store: RunStore) -> None:

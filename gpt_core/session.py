@@ -18,12 +18,12 @@ from gpt_core.checkpoints import (
     set_random_state,
 )
 from gpt_core.model import GPTModel
-from gpt_core.records import EvaluationRecord, Record, SampleRecord, StepRecord
+from gpt_core.records import EvaluationRecord, Record, SampleRecord
 from gpt_core.store import RECORD_TABLES, Row, Run, RunStore
 from gpt_core.tokenizer import get_tokenizer
 from gpt_core.training import TrainingData, TrainingState, create_optimizer, train
 
-FLUSH_SECONDS = 0.5  # step records wait this long at most before they are written together
+FLUSH_SECONDS = 0.5  # records wait about this long before they are written together
 CHECKPOINT_SECONDS = 30.0  # a whole checkpoint not more often than this …
 CHECKPOINT_SHARE = 20.0  # … nor so often that writing takes more than a 20th of the time
 
@@ -101,7 +101,7 @@ class Session:
         if not self._is_replayed(record):
             self._seconds += self._timer() - began
             self._waiting.append((record, self._seconds))
-        if not isinstance(record, StepRecord) or self._timer() - self._flushed >= FLUSH_SECONDS:
+        if self._timer() - self._flushed >= FLUSH_SECONDS:
             self.flush()
         self._keep(record)
         return True
@@ -202,6 +202,7 @@ class Session:
             self.checkpoint()
 
     def _save_weights(self, step: int) -> None:
+        self.flush()  # which checkpoint is the best is asked of the evaluations on record
         rows = self._store.checkpoints(self.run.id)
         if not any(r["global_step"] == step and r["kind"] == "weights" for r in rows):
             folder = self._folder(step, "weights")

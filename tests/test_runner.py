@@ -1,4 +1,5 @@
 import errno
+import itertools
 import logging
 import multiprocessing
 import os
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -274,6 +275,32 @@ def test_a_run_can_be_named_once_and_only_by_a_plain_name(
     for name in ("", "../up", "a/b", ".hidden", "x" * 65, "<b>"):
         with pytest.raises(ValueError, match="no name for a run"):
             runner.start(PRESET, corpus, run_id=name)
+
+
+class CountingStore(RunStore):
+    """A store that knows how often records were written to it."""
+
+    writes = 0
+
+    def add_records(self, run_id: str, records: Iterable[tuple[Record, float]]) -> None:
+        self.writes += 1
+        super().add_records(run_id, records)
+
+
+def test_records_are_written_in_batches_by_time_not_one_by_one(
+    tmp_path: Path, corpus: Corpus
+) -> None:
+    """On a clock that goes on by a millisecond each time somebody looks at it."""
+    store = CountingStore(tmp_path)
+    clock = itertools.count()
+    runner = TrainingRunner(store, timer=lambda: next(clock) / 1000)
+    quiet = replace(SIX_EPOCHS.training, eval_freq=10_000, keep_epochs=0)
+    run_id = runner.start(SIX_EPOCHS, corpus, quiet)
+    runner.wait(run_id, timeout=120)
+    runner.close()
+    assert len(store.steps(run_id)) == 108
+    assert store.writes < 20
+    store.close()
 
 
 # Exact resume: bit for bit the losses of the run that was left alone

@@ -1,8 +1,23 @@
 """Who owns a run: the process that holds its file lock, and nobody once that process is gone."""
 
+import re
+
 import filelock
 
 from gpt_core.store import RunStore
+
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # a folder's and a lock file's name too
+
+
+def check_run_id(store: RunStore, run_id: str) -> None:
+    """Raise ValueError unless a run may be given this name."""
+    if not RUN_ID.fullmatch(run_id):
+        raise ValueError(
+            f"run_id={run_id!r} is no name for a run: take letters, digits, dots, dashes and "
+            "underscores, 64 at most, the first a letter or digit."
+        )
+    if store.run(run_id) is not None:
+        raise ValueError(f"run_id={run_id!r} is taken: choose another name, or resume it.")
 
 
 def acquire_run(store: RunStore, run_id: str) -> filelock.BaseFileLock:

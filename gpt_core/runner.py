@@ -7,7 +7,6 @@ generator.
 
 import atexit
 import logging
-import re
 import secrets
 import sqlite3
 import threading
@@ -23,7 +22,7 @@ import torch
 
 from gpt_core.config import Preset, TrainingConfig
 from gpt_core.corpus import Corpus
-from gpt_core.locks import acquire_run, mark_interrupted_runs
+from gpt_core.locks import acquire_run, check_run_id, mark_interrupted_runs
 from gpt_core.machine import describe_change, describe_error, describe_machine
 from gpt_core.requests import RequestQueue
 from gpt_core.session import Session, Snapshot
@@ -36,7 +35,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 TURN_SECONDS = 1.0  # how long a run trains before the next one's turn
-RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass
@@ -130,7 +128,9 @@ class TrainingRunner:
             for live_id, entry in self._entries.items():
                 if entry.settings == settings and run_id in (None, live_id):
                     return live_id
-            run_id = self._check_name(run_id) or f"{preset.name}-{secrets.token_hex(4)}"
+            if run_id is not None:
+                check_run_id(self._store, run_id)
+            run_id = run_id or f"{preset.name}-{secrets.token_hex(4)}"
             lock = acquire_run(self._store, run_id)
             try:
                 self._store.keep_text(corpus.text, corpus.sha256)
@@ -269,16 +269,6 @@ class TrainingRunner:
         if run is None:
             raise ValueError(f"There is no run {run_id}: python -m gpt_core runs lists them.")
         return run
-
-    def _check_name(self, run_id: str | None) -> str | None:
-        if run_id is not None and not RUN_ID.fullmatch(run_id):
-            raise ValueError(
-                f"run_id={run_id!r} is no name for a run: take letters, digits, dots, dashes and "
-                "underscores, 64 at most, the first a letter or digit."
-            )
-        if run_id is not None and self._store.run(run_id) is not None:
-            raise ValueError(f"run_id={run_id!r} is taken: choose another name, or resume it.")
-        return run_id
 
     # The owner thread
 

@@ -48,6 +48,7 @@ def test_train_prints_the_books_log_lines_the_samples_and_the_last_losses(tmp_pa
     assert "step" in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_it_cleanly_and_says_how_to_go_on(
     ending: signal.Signals, tmp_path: Path
@@ -93,6 +94,7 @@ def test_an_unknown_preset_is_refused_with_exit_code_2(capsys: pytest.CaptureFix
     assert "book-124m" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_process_ends_soon_after_its_run(tmp_path: Path) -> None:
     """A thread left behind would keep it, or abort it at exit."""
     process = start(
@@ -108,6 +110,7 @@ def test_the_process_ends_soon_after_its_run(tmp_path: Path) -> None:
     assert time.monotonic() - ended < 30
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_is_listed_resumed_and_exported_whole(tmp_path: Path) -> None:
     runs_dir = ("--runs-dir", str(tmp_path))
     process = start("train", "--text", "counting", "--epochs", "8", "--run-id", "mine", *runs_dir)
@@ -147,6 +150,7 @@ def test_a_run_that_is_not_there_is_refused_with_exit_code_2(
     assert "There is no run nobody" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_two_terminals_train_into_one_store_at_the_same_time(tmp_path: Path) -> None:
     common = ("train", "--text", "counting", "--epochs", "1", "--runs-dir", str(tmp_path))
     processes = [start(*common, "--run-id", name) for name in ("one", "two")]
@@ -160,6 +164,7 @@ def test_two_terminals_train_into_one_store_at_the_same_time(tmp_path: Path) -> 
     assert len(losses[0]) == 9
 
 
+@pytest.mark.slow
 def test_a_run_that_trains_in_another_process_cannot_be_resumed_here(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

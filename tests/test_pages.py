@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import filelock
@@ -13,7 +14,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import runtime
-from gpt_core import PRESETS, load_text
+from gpt_core import Preset, load_text
 from gpt_core.locks import acquire_run
 from gpt_core.store import LIVE_STATES, RESUMABLE_STATES
 from tests.conftest import TINY, TINY_TRAINING
@@ -21,6 +22,8 @@ from tests.network_watch import watched_environment
 
 ROOT = Path(__file__).parents[1]
 TIMEOUT = 30
+# Named as the real one, but tiny, so that a test need not wait; it trains until it is stopped.
+POCKET = Preset("pocket", "Two layers.", TINY, replace(TINY_TRAINING, num_epochs=500))
 STATES = ("queued", "paused", "finished", "stopped", "failed", "interrupted")
 
 
@@ -65,7 +68,7 @@ def add_run_in_state(state: str) -> filelock.BaseFileLock | None:
 
 def start_pocket_run(steps: int = 11) -> str:
     runner = runtime.get_runner()
-    run_id = runner.start(PRESETS["pocket"], load_text("counting"))
+    run_id = runner.start(POCKET, load_text("counting"))
     deadline = time.monotonic() + 60
     while len(runtime.get_store().steps(run_id)) < steps:
         assert time.monotonic() < deadline

@@ -195,6 +195,7 @@ def test_runs_wait_in_a_queue_and_go_one_after_the_other(
     assert states(store, second) == ["queued", "running", "finished"]
 
 
+@pytest.mark.slow
 def test_two_active_runs_advance_by_turns_and_neither_disturbs_the_other(
     store: RunStore, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -319,6 +320,7 @@ def left_alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list]:
     return recorded
 
 
+@pytest.mark.slow
 def test_a_paused_copied_and_saved_run_gives_the_same_losses(
     runner: TrainingRunner, store: RunStore, corpus: Corpus, left_alone: dict[str, list]
 ) -> None:
@@ -334,7 +336,9 @@ def test_a_paused_copied_and_saved_run_gives_the_same_losses(
     assert everything(store, run_id) == left_alone
 
 
-@pytest.mark.parametrize("steps", [1, 7, 25, 60])
+@pytest.mark.parametrize(
+    "steps", [7, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 25, 60))]
+)
 def test_a_stopped_and_resumed_run_gives_the_same_losses(
     steps: int, runner: TrainingRunner, store: RunStore, corpus: Corpus, left_alone: dict[str, list]
 ) -> None:
@@ -354,6 +358,7 @@ def test_a_stopped_and_resumed_run_gives_the_same_losses(
     assert everything(store, run_id) == left_alone
 
 
+@pytest.mark.slow
 def test_a_closed_and_reopened_run_gives_the_same_losses(
     store: RunStore, corpus: Corpus, left_alone: dict[str, list]
 ) -> None:
@@ -373,6 +378,7 @@ def test_a_closed_and_reopened_run_gives_the_same_losses(
     assert everything(store, run_id) == left_alone
 
 
+@pytest.mark.slow
 def test_a_replayed_step_that_is_not_what_was_recorded_is_said(
     runner: TrainingRunner, store: RunStore, corpus: Corpus
 ) -> None:
@@ -496,6 +502,7 @@ def test_closing_fails_what_is_still_asked_for(store: RunStore, corpus: Corpus) 
     assert outcomes <= {type(None), RuntimeError, ValueError}
 
 
+@pytest.mark.slow
 def test_two_hundred_random_requests_from_eight_threads_lose_no_answer_and_change_no_loss(
     runner: TrainingRunner, store: RunStore, corpus: Corpus, left_alone: dict[str, list]
 ) -> None:

@@ -48,7 +48,7 @@ def main() -> None:
         open_page(page, server.url)
         page.get_by_role("button", name="Train a small GPT now").click()
         page.wait_for_url("**/train?run=*")
-        take(browser, page.url, "train", "After epoch 7")
+        take(browser, page.url, "train", "After epoch 8")
         browser.close()
         server.end(signal.SIGTERM)
 

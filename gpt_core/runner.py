@@ -274,6 +274,8 @@ class TrainingRunner:
 
     def _work(self) -> None:
         torch.set_num_threads(self._threads)  # it counts in the thread that calls it, only there
+        # The first optimizer makes PyTorch import its compiler: now, while nobody waits for it.
+        torch.optim.AdamW([torch.zeros(1)])
         while not self._closing:
             running = self._activate()
             self._requests.serve(wait=not running)

@@ -101,7 +101,8 @@ class Session:
         if not self._is_replayed(record):
             self._seconds += self._timer() - began
             self._waiting.append((record, self._seconds))
-        if self._timer() - self._flushed >= FLUSH_SECONDS:
+        # A point of the curve is what people wait for: it is written at once.
+        if isinstance(record, EvaluationRecord) or self._timer() - self._flushed >= FLUSH_SECONDS:
             self.flush()
         self._keep(record)
         return True

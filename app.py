@@ -4,7 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.widgets import apply_look
+from dashboard.runtime import get_runner
+from dashboard.widgets import apply_look, show_refusal
 
 ICON = Path(__file__).parent / "dashboard" / "icon.svg"
 
@@ -18,4 +19,9 @@ page = st.navigation(
         st.Page("pages/train.py", title="Train"),
     ]
 )
-page.run()
+try:
+    get_runner()  # made with the first visit
+except ValueError as error:
+    show_refusal(error)
+else:
+    page.run()

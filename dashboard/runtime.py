@@ -47,6 +47,20 @@ def _get_pair() -> tuple[RunStore, TrainingRunner]:
     with _making:
         if _pair is None:
             store = RunStore(default_runs_dir())
-            threads = int(os.environ.get("GPT_LAB_THREADS", "0")) or None
-            _pair = (store, TrainingRunner(store, threads=threads))
+            runner = TrainingRunner(
+                store,
+                active_runs=_number_from("GPT_LAB_ACTIVE_RUNS") or 1,
+                threads=_number_from("GPT_LAB_THREADS"),
+            )
+            _pair = (store, runner)
         return _pair
+
+
+def _number_from(variable: str) -> int | None:
+    """Return the number in an environment variable, or None where it is not set."""
+    text = os.environ.get(variable)
+    if text is None:
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"The environment variable {variable}={text!r} is no number from 1 on.")
+    return int(text)

@@ -136,10 +136,18 @@ def disk_space(config: GPTConfig, keep_epochs: int) -> int:
 
 def remove(folder: Path) -> None:
     """Remove a checkpoint's folder; whole or absent holds here too."""
+    doomed = folder.with_name(f".{folder.name}.removed")
+    shutil.rmtree(doomed, ignore_errors=True)  # of a process that was killed while removing
     if folder.exists():
-        doomed = folder.with_name(f".{folder.name}.removed")
         folder.rename(doomed)
         shutil.rmtree(doomed)
+
+
+def sweep(folder: Path, kept: set[str]) -> None:
+    """Remove whatever in a run's folder is none of its checkpoints: killed processes leave it."""
+    for path in folder.iterdir() if folder.exists() else ():
+        if path.name not in kept:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _write_whole(folder: Path, tensors: dict[str, dict[str, Tensor]], facts: dict[str, Any]) -> int:

@@ -1,10 +1,14 @@
 """Who owns a run: the process that holds its file lock, and nobody once that process is gone."""
 
+import logging
 import re
+import sqlite3
 
 import filelock
 
 from gpt_core.store import RunStore
+
+log = logging.getLogger(__name__)
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # a folder's and a lock file's name too
 
@@ -52,5 +56,7 @@ def mark_interrupted_runs(store: RunStore) -> None:
             if current is not None and current.is_live:
                 message = "The process that trained it is gone."
                 store.set_state(run.id, "interrupted", run.owner, message)
+        except sqlite3.Error:  # a full disk must not keep anybody from looking
+            log.exception("run %s could not be marked as interrupted", run.id)
         finally:
             lock.release()

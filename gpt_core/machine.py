@@ -29,7 +29,10 @@ def describe_change(then: dict[str, str], now: dict[str, str]) -> str:
 def describe_error(error: BaseException) -> str:
     """Return what a person should read of an exception that ended a run."""
     text = str(error)
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in text:
+    no_memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    if no_memory or any(
+        words in text for words in ("allocate memory", "enough memory", "out of m")
+    ):
         return "The memory is full: choose a smaller model, batch_size or context_length."
     no_space = isinstance(error, OSError) and error.errno == errno.ENOSPC
     if no_space or "No space left" in text or "disk is full" in text:

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
@@ -22,6 +21,7 @@ import torch
 
 from gpt_core.config import Preset, TrainingConfig
 from gpt_core.corpus import Corpus
+from gpt_core.live_run import LiveRun
 from gpt_core.locks import acquire_run, check_run_id, mark_interrupted_runs
 from gpt_core.machine import describe_change, describe_error, describe_machine
 from gpt_core.requests import RequestQueue
@@ -35,27 +35,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 TURN_SECONDS = 1.0  # how long a run trains before the next one's turn
-
-
-@dataclass
-class _Entry:
-    """A live run, as both sides see it: the owner thread its session, the others the rest."""
-
-    session: Session
-    settings: tuple[Any, ...]  # what makes two runs give the same losses
-    lock: filelock.BaseFileLock
-    state: str = "queued"  # the owner thread's; the store has it for everybody else
-    reported: bool = False  # that it does not repeat what was recorded
-    asked: str = ""  # what was asked for last and is not done yet: shown, never acted upon
-    complaint: str = ""  # why what was asked for last could not be done: shown
-    ended: threading.Event = field(default_factory=threading.Event)
-
-    def answered(self, doing: str, future: "Future[Any]") -> None:
-        """Show no longer what has been done, unless something else is asked for by now."""
-        if self.asked == doing:
-            self.asked = ""
-        error = None if future.cancelled() else future.exception()
-        self.complaint = f"{doing.capitalize()} failed. {describe_error(error)}" if error else ""
 
 
 class TrainingRunner:
@@ -80,11 +59,13 @@ class TrainingRunner:
     ) -> None:
         self._store = store
         self._active_runs = active_runs
-        self._threads = threads or torch.get_num_threads()
+        self._threads = torch.get_num_threads() if threads is None else threads
+        if self._threads < 1 or active_runs < 1:
+            raise ValueError(f"threads={threads}, active_runs={active_runs}: choose 1 or more.")
         self._timer = timer
         # Guards _entries and _closing, and that of two equal starts the second finds the first.
         self._starting = threading.RLock()
-        self._entries: dict[str, _Entry] = {}  # the live runs, in the order of the queue
+        self._entries: dict[str, LiveRun] = {}  # the live runs, in the order of the queue
         self._closing = False
         self._requests = RequestQueue()
         mark_interrupted_runs(store)
@@ -126,7 +107,8 @@ class TrainingRunner:
         with self._starting:
             self._refuse_if_closing()
             for live_id, entry in self._entries.items():
-                if entry.settings == settings and run_id in (None, live_id):
+                is_equal = entry.settings == settings and run_id in (None, live_id)
+                if is_equal and entry.state != "paused" and entry.asked != "stopping":
                     return live_id
             if run_id is not None:
                 check_run_id(self._store, run_id)
@@ -164,9 +146,12 @@ class TrainingRunner:
             ValueError: there is no such run, it has finished, it is live in another process, or
                 its text is gone.
         """
-        if not self.owns(run_id):
-            self._reopen(run_id, actor)
-        return self._ask("resuming", run_id, partial(self._unpause, run_id, actor))
+        if self.owns(run_id):
+            return self._ask("resuming", run_id, partial(self._unpause, run_id, actor))
+        self._reopen(run_id, actor)
+        answer: Future[None] = Future()
+        answer.set_result(None)
+        return answer
 
     def stop(self, run_id: str, actor: str = "local") -> "Future[None]":
         """End a run after its present step, with a checkpoint from which it can be resumed."""
@@ -222,14 +207,12 @@ class TrainingRunner:
         self, run: Run, data: Any, settings: tuple[Any, ...], lock: filelock.BaseFileLock
     ) -> None:
         session = Session(self._store, run, data, self._timer)
-        self._entries[run.id] = _Entry(session, settings, lock)
+        self._entries[run.id] = LiveRun(session, settings, lock)
         self._requests.wake()
 
     def _reopen(self, run_id: str, actor: str) -> None:
         """Queue a run again that has ended before its last step."""
-        run = self._find(run_id)
-        if run.state == "finished":
-            raise ValueError(f"Run {run_id} has finished: there is nothing to resume.")
+        run = self._find_unfinished(run_id)
         check_device(run.training_config.device)
         text = self._store.text(run.text_sha256)
         data = prepare_data(text, get_tokenizer(), run.model_config, run.training_config)
@@ -239,6 +222,7 @@ class TrainingRunner:
                 return  # somebody else was quicker
             lock = acquire_run(self._store, run_id)
             try:
+                self._find_unfinished(run_id)  # another process may have been quicker
                 change = describe_change(run.versions, describe_machine(self._threads))
                 self._store.set_state(run_id, "queued", actor, change)
                 settings = (run.owner, run.model_config, run.training_config, run.text_sha256)
@@ -246,6 +230,9 @@ class TrainingRunner:
             except (sqlite3.Error, OSError) as error:
                 lock.release()
                 raise ValueError(f"The run was not resumed. {describe_error(error)}") from error
+            except ValueError:
+                lock.release()
+                raise
 
     def _ask(self, doing: str, run_id: str, action: Callable[[], T]) -> "Future[T]":
         """Hand something to the owner thread; it is done between two steps."""
@@ -268,6 +255,12 @@ class TrainingRunner:
         run = self._store.run(run_id)
         if run is None:
             raise ValueError(f"There is no run {run_id}: python -m gpt_core runs lists them.")
+        return run
+
+    def _find_unfinished(self, run_id: str) -> Run:
+        run = self._find(run_id)
+        if run.state == "finished":
+            raise ValueError(f"Run {run_id} has finished: there is nothing to resume.")
         return run
 
     # The owner thread
@@ -327,9 +320,17 @@ class TrainingRunner:
 
     def _stop(self, run_id: str, actor: str) -> None:
         entry = self._get(run_id)
-        if entry.session.is_open:
-            self._in_turn(run_id, Session.checkpoint)
-        self._end(run_id, "stopped", actor)
+        self._end(run_id, "stopped", actor, self._save(run_id, entry))
+
+    def _save(self, run_id: str, entry: LiveRun) -> str:
+        """Save a run that is about to end; where that fails, return what to say about it."""
+        try:
+            if entry.session.is_open:
+                self._in_turn(run_id, Session.checkpoint)
+        except Exception as error:
+            log.exception("run %s could not be saved", run_id)
+            return f"Its last steps are not in a checkpoint. {describe_error(error)}"
+        return ""
 
     def _in_turn(self, run_id: str, action: Callable[[Session], T]) -> T:
         """Do something with a run's session while the global random generator is this run's."""
@@ -340,13 +341,13 @@ class TrainingRunner:
         finally:
             session.leave()
 
-    def _get(self, run_id: str) -> _Entry:
+    def _get(self, run_id: str) -> LiveRun:
         entry = self._entries.get(run_id)
         if entry is None:
             raise ValueError(f"Run {run_id} has ended meanwhile.")
         return entry
 
-    def _live(self) -> list[tuple[str, _Entry]]:
+    def _live(self) -> list[tuple[str, LiveRun]]:
         with self._starting:
             return list(self._entries.items())
 
@@ -389,12 +390,6 @@ class TrainingRunner:
     def _close_sessions(self) -> None:
         """Save what is in memory, end it as interrupted, and fail what is still asked for."""
         for run_id, entry in self._live():
-            message = "The app was closed."
-            if entry.session.is_open:
-                try:
-                    self._in_turn(run_id, Session.checkpoint)
-                except Exception as error:
-                    log.exception("run %s could not be saved", run_id)
-                    message += f" Its last steps are not in a checkpoint: {describe_error(error)}"
+            message = f"The app was closed. {self._save(run_id, entry)}".strip()
             self._end(run_id, "interrupted", entry.session.run.owner, message)
         self._requests.fail_all("The app is closing.")

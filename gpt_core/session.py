@@ -16,6 +16,7 @@ from gpt_core.checkpoints import (
     save_checkpoint,
     save_weights,
     set_random_state,
+    sweep,
 )
 from gpt_core.model import GPTModel
 from gpt_core.records import EvaluationRecord, Record, SampleRecord
@@ -56,7 +57,8 @@ class Session:
         self._data = data
         self._timer = timer
         self._model: GPTModel | None = None  # until the run's first turn
-        self._snapshot: weakref.ref[Snapshot] | None = None
+        self._copy: weakref.ref[GPTModel] | None = None  # the last snapshot's model
+        self._copied_step = -1
         self._waiting: list[tuple[Record, float]] = []
         self._flushed = timer()
 
@@ -130,14 +132,13 @@ class Session:
         return step
 
     def snapshot(self) -> Snapshot:
-        """Return a copy of the model, made once per step however many ask."""
+        """Return a copy of the model, made once per step as long as somebody keeps it."""
         step = self._state.global_step
-        kept = self._snapshot() if self._snapshot else None
-        if kept is None or kept.global_step != step:
+        model = self._copy() if self._copy and self._copied_step == step else None
+        if model is None:
             model = copy.deepcopy(self._get_model()).to("cpu").eval().requires_grad_(False)
-            kept = Snapshot(self.run.id, step, model)
-            self._snapshot = weakref.ref(kept)
-        return kept
+            self._copy, self._copied_step = weakref.ref(model), step
+        return Snapshot(self.run.id, step, model)
 
     def _open(self) -> None:
         """Build the model as the chapter does or, if there is a checkpoint, go on from it."""
@@ -147,9 +148,11 @@ class Session:
         model = GPTModel(self.run.model_config).to(self._device)
         self._optimizer = create_optimizer(model, config)
         self._state = TrainingState()
-        whole = [r for r in self._store.checkpoints(self.run.id) if r["kind"] == "whole"]
+        rows = self._store.checkpoints(self.run.id)
+        sweep(self._folder(0, "").parent, {Path(row["folder"]).name for row in rows})
+        whole = [row for row in rows if row["kind"] == "whole"]
         if whole:
-            folder = self._store.runs_dir / whole[-1]["folder"]
+            folder = self._store.runs_dir / max(whole, key=_by_step)["folder"]
             self._state = load_checkpoint(folder, model, self._optimizer)
         self._model = model
         data = self._data
@@ -213,7 +216,7 @@ class Session:
 
     def _prune(self) -> None:
         """Remove all but the last whole checkpoint, the best, and the last epochs' weights."""
-        rows = self._store.checkpoints(self.run.id)
+        rows = sorted(self._store.checkpoints(self.run.id), key=_by_step)
         best = self._store.best_checkpoint(self.run.id)
         epoch_ends = {r["global_step"] for r in self._store.samples(self.run.id)}
         epochs = [r for r in rows if r["global_step"] in epoch_ends and r["kind"] == "weights"]
@@ -233,3 +236,7 @@ class Session:
     def _get_model(self) -> GPTModel:
         assert self._model is not None, "enter() comes first"
         return self._model
+
+
+def _by_step(row: Row) -> int:
+    return int(row["global_step"])

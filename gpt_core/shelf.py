@@ -4,6 +4,7 @@ What stands here is never trained. A model that trains is the runner's; to read 
 takes a snapshot of it.
 """
 
+import atexit
 import queue
 import threading
 from collections import OrderedDict
@@ -53,7 +54,9 @@ class ModelShelf:
         self._tasks: queue.SimpleQueue[tuple[Writing, Callable[[], None]] | None]
         self._tasks = queue.SimpleQueue()
         self._worker = threading.Thread(target=self._work, name="writing", daemon=True)
+        self._closing = False
         self._worker.start()
+        atexit.register(self.close)  # a torch thread cut off in the middle aborts the process
 
     def untrained(self, config: GPTConfig, seed: int = 123) -> GPTModel:
         """Return the untrained model that a seed gives."""
@@ -79,6 +82,7 @@ class ModelShelf:
             TimeoutError: it did not come between two steps in time.
         """
         snapshot = runner.snapshot(run_id).result(timeout)
+        # Standing here keeps it alive: the run copies itself once per step, however many ask.
         self._get(("snapshot", run_id, snapshot.global_step), lambda: snapshot.model)
         return snapshot
 
@@ -104,16 +108,20 @@ class ModelShelf:
             settings = (temperature, top_k, eos_id, generator)
             for next_id in stream_tokens(model, token_ids, max_new_tokens, *settings):
                 writing.new_ids.append(int(next_id.item()))
-                if writing.stop_asked:
+                if writing.stop_asked or self._closing:
                     return
 
+        if self._closing:
+            raise ValueError("The app is closing: nothing is written any more.")
         self._tasks.put((writing, add_tokens))
         return writing
 
     def close(self) -> None:
-        """End the worker after the text it is writing."""
+        """End the worker after the token it is at; texts that wait are not begun."""
+        self._closing = True
         self._tasks.put(None)
         self._worker.join()
+        atexit.unregister(self.close)
 
     def _get(self, key: Hashable, build: Callable[[], GPTModel]) -> GPTModel:
         """Return a model, built by the first who asks while the others wait for it."""
@@ -146,7 +154,7 @@ class ModelShelf:
         while (task := self._tasks.get()) is not None:
             writing, add_tokens = task
             try:
-                if not writing.stop_asked:
+                if not (writing.stop_asked or self._closing):
                     add_tokens()
             except Exception as error:
                 writing.error = error

@@ -92,7 +92,8 @@ def refuse_network_file_system(folder: Path) -> None:
     holding = [
         disk for disk in psutil.disk_partitions(all=True) if here.is_relative_to(disk.mountpoint)
     ]
-    innermost = max(holding, key=lambda disk: len(disk.mountpoint), default=None)
+    # Of two at one place (an automounter and what it mounted) the later one is what is seen.
+    innermost = max(reversed(holding), key=lambda disk: len(disk.mountpoint), default=None)
     if innermost is not None and innermost.fstype.lower() in NETWORK_FILE_SYSTEMS:
         raise ValueError(
             f"The runs directory {folder} is on a network file system ({innermost.fstype}), where "
@@ -302,15 +303,15 @@ class RunStore:
         return self.runs_dir / "texts" / f"{sha256}.txt"
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, timeout=10, check_same_thread=False)
+        connection = sqlite3.connect(self._path, timeout=30, check_same_thread=False)
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA synchronous = FULL")  # what is read back survives a power cut
         return connection
 
     def _migrate(self) -> None:
         """Bring the file to the newest schema, one numbered script after the other."""
-        self._writer.execute("PRAGMA journal_mode = WAL")
+        self._use_wal()
         version = self._version()
         if version > len(MIGRATIONS):
             raise ValueError(
@@ -325,6 +326,20 @@ class RunStore:
                     self._writer.execute(statement)
                 self._writer.execute(f"PRAGMA user_version = {number + 1}")
             self._writer.commit()
+
+    def _use_wal(self) -> None:
+        """Switch to the write-ahead log, so that readers never wait for the writer."""
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                mode = self._writer.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+                break
+            except sqlite3.OperationalError:  # two processes at once: SQLite does not wait here
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+        if mode != "wal":
+            raise sqlite3.OperationalError(f"journal mode {mode} instead of wal")
 
     def _version(self) -> int:
         return int(self._writer.execute("PRAGMA user_version").fetchone()[0])

@@ -1,5 +1,6 @@
 """The chapter's training loop, as a generator of records: no threads, no files, no printing."""
 
+import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -81,6 +82,11 @@ def train(
 
             if evaluates:
                 losses = evaluate_model(model, train_loader, val_loader, config)
+                if not all(map(math.isfinite, losses)):
+                    raise FloatingPointError(
+                        f"Step {state.global_step}: the evaluation's losses are {losses}, at "
+                        f"learning_rate={config.learning_rate:g}. Choose a smaller one."
+                    )
                 probes = probe_model(model, tokenizer, config, at)
                 records: list[Record] = [EvaluationRecord(*at, *losses), *probes]
                 for record in records:

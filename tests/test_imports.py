@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "machine": set(),
     "requests": set(),
     "session": FOUNDATION | {"checkpoints", "store", "training"},
+    "live_run": {"machine", "session"},
     "runner": set(CORE),
     "shelf": set(CORE),
     "__init__": set(CORE),

@@ -260,6 +260,19 @@ def test_an_upload_that_is_no_text_is_refused_in_words() -> None:
     assert button(app, "Start training").disabled
 
 
+def test_a_runs_directory_that_cannot_be_used_is_said_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("GPT_LAB_RUNS_DIR", str(tmp_path / "file"))
+    assert "cannot be used" in texts(open_app())
+
+
+def test_a_setting_that_is_no_number_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GPT_LAB_THREADS", "-1")
+    assert "GPT_LAB_THREADS='-1' is no number from 1 on" in texts(open_app())
+
+
 NETWORK_PROGRAM = """
 from streamlit.testing.v1 import AppTest
 from dashboard import runtime

@@ -1,7 +1,9 @@
+import multiprocessing
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import psutil
@@ -127,6 +129,24 @@ def test_many_threads_read_while_one_writes(store: RunStore) -> None:
     assert counts
 
 
+def _open_and_close(runs_dir: Path, gate: Barrier) -> None:
+    gate.wait()
+    RunStore(runs_dir).close()
+
+
+def test_four_processes_may_open_a_new_directory_at_the_same_moment(tmp_path: Path) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    gate = spawn.Barrier(4)
+    processes = [
+        spawn.Process(target=_open_and_close, args=(tmp_path / "new", gate)) for _ in range(4)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(timeout=60)
+    assert [process.exitcode for process in processes] == [0, 0, 0, 0]
+
+
 def test_a_store_of_a_newer_version_is_refused_in_words(tmp_path: Path) -> None:
     RunStore(tmp_path).close()
     connection = sqlite3.connect(tmp_path / "runs.sqlite")
@@ -153,7 +173,9 @@ def test_a_directory_on_a_network_file_system_is_refused_in_words(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk = type(psutil.disk_partitions(all=True)[0])
-    disks = [disk("/dev/a", "/", "ext4", ""), disk("server:/home", str(tmp_path), kind, "")]
+    automounter = disk("auto", str(tmp_path), "autofs", "")
+    remote = disk("server:/home", str(tmp_path), kind, "")
+    disks = [disk("/dev/a", "/", "ext4", ""), automounter, remote]
     monkeypatch.setattr(psutil, "disk_partitions", lambda all: disks)
     with pytest.raises(ValueError, match=rf"network file system \({kind}\).*--runs-dir"):
         RunStore(tmp_path / "runs")

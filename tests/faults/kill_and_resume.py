@@ -118,7 +118,8 @@ def run_faults(kills: int, seed: int, folder: Path) -> dict[str, int]:
         runs_dir = folder / f"runs-{number}"
         # Once there have been enough kills, the last run is left to come to its end.
         life = draw.uniform(0.5, LONGEST_LIFE) if counts["kills"] < kills else 600.0
-        counts["kills"] += live(runs_dir, life, seen)
+        killed = live(runs_dir, life, seen)
+        counts["kills"] += killed
 
         store = RunStore(runs_dir)
         counts["databases_damaged"] += not is_sound(store)
@@ -133,6 +134,8 @@ def run_faults(kills: int, seed: int, folder: Path) -> dict[str, int]:
             counts["runs_not_equal"] += losses != expected or run.message != ""
             counts["rows_read"] += len(seen)
             number, seen = number + 1, {}
+        elif not killed:
+            sys.exit(f"the victim ended by itself: {run}")
         store.close()
         print(json.dumps(counts), file=sys.stderr)
         if counts["kills"] >= kills and not seen:

@@ -1,0 +1,32 @@
+"""LiveRun: a run of this process, as the owner thread and the others see it."""
+
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+import filelock
+
+from gpt_core.machine import describe_error
+from gpt_core.session import Session
+
+
+@dataclass
+class LiveRun:
+    """A live run, as both sides see it: the owner thread its session, the others the rest."""
+
+    session: Session
+    settings: tuple[Any, ...]  # what makes two runs give the same losses
+    lock: filelock.BaseFileLock
+    state: str = "queued"  # the owner thread's; the store has it for everybody else
+    reported: bool = False  # that it does not repeat what was recorded
+    asked: str = ""  # what was asked for last and is not done yet: shown, never acted upon
+    complaint: str = ""  # why what was asked for last could not be done: shown
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def answered(self, doing: str, future: "Future[Any]") -> None:
+        """Show no longer what has been done, unless something else is asked for by now."""
+        if self.asked == doing:
+            self.asked = ""
+        error = None if future.cancelled() else future.exception()
+        self.complaint = f"{doing.capitalize()} failed. {describe_error(error)}" if error else ""

@@ -81,11 +81,9 @@ def train(
             yield StepRecord(*at, loss.item(), grad_norm)
 
             if evaluates:
-                losses = evaluate_model(model, train_loader, val_loader, config)
-                if not all(map(math.isfinite, losses)):
-                    raise FloatingPointError(
-                        f"Step {state.global_step}: the evaluation's losses are {losses}, at "
-                        f"learning_rate={config.learning_rate:g}. Choose a smaller one."
+                with autocast(config):
+                    losses = evaluate_model(
+                        model, train_loader, val_loader, device, config.eval_iter
                     )
                 probes = probe_model(model, tokenizer, config, at)
                 records: list[Record] = [EvaluationRecord(*at, *losses), *probes]
@@ -136,15 +134,26 @@ def evaluate_model(
     model: GPTModel,
     train_loader: DataLoader[Batch],
     val_loader: DataLoader[Batch],
-    config: TrainingConfig,
+    device: torch.device | str,
+    eval_iter: int,
 ) -> tuple[float, float]:
-    """Return the mean loss on up to ``eval_iter`` batches of each split, dropout off."""
+    """Return the mean loss on up to ``eval_iter`` batches of each split, dropout off.
+
+    Raises:
+        FloatingPointError: one of the two is not finite.
+
+    Source: the chapter, "Training an LLM", ``evaluate_model``.
+    """
     model.eval()
-    with torch.no_grad(), autocast(config):
-        device = torch.device(config.device)
-        train_loss = calc_loss_loader(train_loader, model, device, config.eval_iter)
-        val_loss = calc_loss_loader(val_loader, model, device, config.eval_iter)
+    with torch.no_grad():
+        train_loss = calc_loss_loader(train_loader, model, device, eval_iter)
+        val_loss = calc_loss_loader(val_loader, model, device, eval_iter)
     model.train()
+    if not (math.isfinite(train_loss) and math.isfinite(val_loss)):
+        raise FloatingPointError(
+            f"The evaluation's losses are {train_loss:.4g} and {val_loss:.4g}: the last updates "
+            "were too large. Choose a smaller learning rate."
+        )
     return train_loss, val_loss
 
 

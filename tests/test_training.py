@@ -15,6 +15,7 @@ from gpt_core import (
     TrainingConfig,
     build_model,
     create_optimizer,
+    evaluate_model,
     generate,
     load_text,
     prepare_data,
@@ -178,3 +179,14 @@ def test_a_loss_or_gradient_that_is_not_finite_ends_it_before_the_update(
         next(records)
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[name]) or value.isnan().any(), name
+
+
+def test_an_evaluation_that_is_not_finite_is_an_error_in_words(
+    tokenizer: tiktoken.Encoding,
+) -> None:
+    data = prepare_data(load_text("counting").text, tokenizer, TINY, TINY_TRAINING)
+    model = build_model(TINY, seed=1)
+    with torch.no_grad():
+        model.final_norm.scale[0] = torch.nan
+    with pytest.raises(FloatingPointError, match=r"evaluation's losses are nan and nan"):
+        evaluate_model(model, data.train_loader, data.val_loader, "cpu", 1)

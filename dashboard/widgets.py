@@ -58,10 +58,10 @@ def _ask(ask: Callable[[str], "Future[None]"], run_id: str) -> None:
     try:
         ask(run_id)
     except ValueError as error:
-        st.toast(f":red[{label_as_text(str(error))}]")
+        st.toast(f":red[{_as_text(str(error))}]")
 
 
-def label_as_text(text: str) -> str:
+def _as_text(text: str) -> str:
     """Escape what markdown would read as markup, for the places that show only markdown."""
     return "".join(f"\\{c}" if c in "\\`*_{}[]<>()#+-.!|$~:" else c for c in text)
 

@@ -20,7 +20,7 @@ class LiveRun:
     lock: filelock.BaseFileLock
     state: str = "queued"  # the owner thread's; the store has it for everybody else
     reported: bool = False  # that it does not repeat what was recorded
-    asked: str = ""  # what was asked for last and is not done yet: shown, never acted upon
+    asked: str = ""  # what was asked for last and is not done yet
     complaint: str = ""  # why what was asked for last could not be done: shown
     ended: threading.Event = field(default_factory=threading.Event)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("float32", "bfloat16", "auto")
 DEVICES = ("cpu", "cuda", "mps")
 
 
@@ -110,7 +110,9 @@ class TrainingConfig:
     )
     seed: int = _setting(123, "Fixes initial weights, shuffling and dropout.")
     precision: str = _setting(
-        "float32", "float32 is the chapter's, exact; bfloat16 is faster where the CPU has it."
+        "float32",
+        "float32 is the chapter's, exact; bfloat16 rounds matrix products and is faster where the "
+        "device has it; auto measures both and chooses.",
     )
     device: str = _setting("cpu", "Where the model computes: cpu, cuda or mps.")
 
@@ -159,7 +161,7 @@ PRESETS: dict[str, Preset] = {
             "pocket",
             "A GPT small enough to learn a short story in about a minute on a laptop.",
             GPTConfig(context_length=64, emb_dim=128, n_heads=4, n_layers=3),
-            TrainingConfig(num_epochs=12, learning_rate=2e-3, eval_freq=10),
+            TrainingConfig(num_epochs=12, learning_rate=2e-3, eval_freq=10, precision="auto"),
         ),
         Preset(
             "book-124m",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from gpt_core.model import GPTModel
+from gpt_core.model import GPTModel, KeyValueCache
 
 
 def generate(
@@ -62,9 +62,15 @@ def stream_tokens(
     if top_k is not None and top_k < 1:
         raise ValueError(f"top_k={top_k} is too small: choose 1 or more.")
 
+    caches: list[KeyValueCache] = []
     for _ in range(max_new_tokens):
-        context = token_ids[:, -model.config.context_length :]  # (1, at most context_length)
-        logits = model(context)[:, -1, :]  # (1, vocab_size): what comes after the last token
+        # Once the context is full it slides: each token moves to another position, so that no
+        # key or value of before is right any more.
+        if not caches or len(caches[0]) == model.config.context_length:
+            caches = [KeyValueCache() for _ in model.trf_blocks]
+            new_ids = token_ids[:, -model.config.context_length :]  # (1, at most context_length)
+        x = model.features(new_ids, caches)[:, -1]  # (1, emb_dim)
+        logits = model.out_head(x)  # (1, vocab_size): what comes after the last token
         if top_k is not None:
             top_logits, _ = torch.topk(logits, min(top_k, logits.shape[-1]))  # (1, k)
             logits = logits.masked_fill(logits < top_logits[:, -1:], -torch.inf)
@@ -76,4 +82,5 @@ def stream_tokens(
         if eos_id is not None and next_id.item() == eos_id:
             break
         yield next_id
+        new_ids = next_id
         token_ids = torch.cat((token_ids, next_id), dim=1)  # (1, T + 1)

@@ -4,22 +4,26 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from gpt_core.kernels import linear_cross_entropy
+from gpt_core.model import GPTModel
 
 
 def calc_loss_batch(
-    input_batch: Tensor, target_batch: Tensor, model: nn.Module, device: torch.device | str
+    input_batch: Tensor, target_batch: Tensor, model: GPTModel, device: torch.device | str
 ) -> Tensor:
     """Return the mean cross-entropy of one batch (B, T), a scalar tensor, in nats per token."""
     input_batch, target_batch = input_batch.to(device), target_batch.to(device)
-    logits = model(input_batch)  # (B, T, vocab_size)
-    return F.cross_entropy(logits.flatten(0, 1), target_batch.flatten())
+    # The same as F.cross_entropy(model(input_batch).flatten(0, 1), target_batch.flatten()), but
+    # without several arrays of (B * T, vocab_size) at once, the largest of the whole step:
+    x = model.features(input_batch).flatten(0, 1)  # (B * T, emb_dim)
+    return linear_cross_entropy(x, model.out_head.weight, target_batch.flatten())
 
 
 def calc_loss_loader(
     data_loader: Iterable[tuple[Tensor, Tensor]],
-    model: nn.Module,
+    model: GPTModel,
     device: torch.device | str,
     num_batches: int | None = None,
 ) -> float:

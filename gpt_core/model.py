@@ -7,11 +7,15 @@ dropout in the book's order too: in float32 on a CPU a run's losses equal the bo
 Shapes: B rows in a batch, T tokens in a row, emb_dim numbers per token.
 """
 
+from collections.abc import Sequence
+from itertools import zip_longest
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gpt_core.config import GPTConfig
+from gpt_core.kernels import Dropout, causal_attention
 
 
 class LayerNorm(nn.Module):
@@ -27,6 +31,25 @@ class LayerNorm(nn.Module):
         return F.layer_norm(x, self.scale.shape, self.scale, self.shift, eps=1e-5)
 
 
+class KeyValueCache:
+    """What one block's attention has computed for the tokens so far, to be used again."""
+
+    def __init__(self) -> None:
+        self.keys: Tensor | None = None  # (B, n_heads, T so far, head_dim)
+        self.values: Tensor | None = None  # (B, n_heads, T so far, head_dim)
+
+    def __len__(self) -> int:
+        return 0 if self.keys is None else self.keys.shape[2]
+
+    def extend(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Add the keys and values of new tokens; return those of all."""
+        if self.keys is not None and self.values is not None:
+            keys = torch.cat((self.keys, keys), dim=2)
+            values = torch.cat((self.values, values), dim=2)
+        self.keys, self.values = keys, values
+        return keys, values
+
+
 class MultiHeadAttention(nn.Module):
     """Causal self-attention: each token looks at itself and at those before it."""
 
@@ -39,18 +62,18 @@ class MultiHeadAttention(nn.Module):
         self.W_value = nn.Linear(config.emb_dim, config.emb_dim, bias=config.qkv_bias)
         self.out_proj = nn.Linear(config.emb_dim, config.emb_dim)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Mix each token's vector with its predecessors': (B, T, emb_dim) to the same."""
+    def forward(self, x: Tensor, cache: KeyValueCache | None = None) -> Tensor:
+        """Mix each token's vector with its predecessors': (B, T, emb_dim) to the same.
+
+        With a cache, x holds the whole prompt or, after that, one new token at a time.
+        """
         queries = self._split_heads(self.W_query(x))  # (B, n_heads, T, head_dim)
         keys = self._split_heads(self.W_key(x))  # (B, n_heads, T, head_dim)
         values = self._split_heads(self.W_value(x))  # (B, n_heads, T, head_dim)
-        context = F.scaled_dot_product_attention(
-            queries,
-            keys,
-            values,
-            dropout_p=self.drop_rate if self.training else 0.0,
-            is_causal=True,
-        )  # (B, n_heads, T, head_dim)
+        if cache is not None:
+            keys, values = cache.extend(keys, values)  # (B, n_heads, T so far, head_dim)
+        drop_rate = self.drop_rate if self.training else 0.0
+        context = causal_attention(queries, keys, values, drop_rate)  # (B, n_heads, T, head_dim)
         return self.out_proj(context.transpose(1, 2).flatten(2))  # (B, T, emb_dim)
 
     def _split_heads(self, x: Tensor) -> Tensor:
@@ -83,11 +106,11 @@ class TransformerBlock(nn.Module):
         self.ff = FeedForward(config)
         self.norm1 = LayerNorm(config.emb_dim)
         self.norm2 = LayerNorm(config.emb_dim)
-        self.drop_resid = nn.Dropout(config.drop_rate)
+        self.drop_resid = Dropout(config.drop_rate)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, cache: KeyValueCache | None = None) -> Tensor:
         """Refine each token's vector: (B, T, emb_dim) to the same."""
-        x = x + self.drop_resid(self.att(self.norm1(x)))
+        x = x + self.drop_resid(self.att(self.norm1(x), cache))
         return x + self.drop_resid(self.ff(self.norm2(x)))
 
 
@@ -104,7 +127,7 @@ class GPTModel(nn.Module):
         self.config = config
         self.tok_emb = nn.Embedding(config.vocab_size, config.emb_dim)
         self.pos_emb = nn.Embedding(config.context_length, config.emb_dim)
-        self.drop_emb = nn.Dropout(config.drop_rate)
+        self.drop_emb = Dropout(config.drop_rate)
         self.trf_blocks = nn.Sequential(*[TransformerBlock(config) for _ in range(config.n_layers)])
         self.final_norm = LayerNorm(config.emb_dim)
         self.out_head = nn.Linear(config.emb_dim, config.vocab_size, bias=False)
@@ -115,18 +138,29 @@ class GPTModel(nn.Module):
         Raises:
             ValueError: T is more than the model's context_length.
         """
-        num_tokens = ids.shape[1]
+        return self.out_head(self.features(ids))  # (B, T, vocab_size)
+
+    def features(self, ids: Tensor, caches: Sequence[KeyValueCache] = ()) -> Tensor:
+        """Map token IDs (B, T) to what the output head reads: (B, T, emb_dim).
+
+        Given one cache per block, the IDs go on from the tokens that the caches hold.
+
+        Raises:
+            ValueError: T, those in the caches included, is more than context_length.
+        """
+        start = len(caches[0]) if caches else 0
+        num_tokens = start + ids.shape[1]
         if num_tokens > self.config.context_length:
             raise ValueError(
                 f"{num_tokens} tokens are more than context_length={self.config.context_length}: "
                 "give the model only the last ones, ids[:, -context_length:]."
             )
-        positions = torch.arange(num_tokens, device=ids.device)  # (T,)
+        positions = torch.arange(start, num_tokens, device=ids.device)  # (T,)
         x = self.tok_emb(ids) + self.pos_emb(positions)  # (B, T, emb_dim)
         x = self.drop_emb(x)
-        x = self.trf_blocks(x)
-        x = self.final_norm(x)
-        return self.out_head(x)  # (B, T, vocab_size)
+        for block, cache in zip_longest(self.trf_blocks, caches):
+            x = block(x, cache)
+        return self.final_norm(x)
 
 
 def build_model(config: GPTConfig, seed: int) -> GPTModel:

@@ -24,6 +24,8 @@ from gpt_core.corpus import Corpus
 from gpt_core.live_run import LiveRun
 from gpt_core.locks import acquire_run, check_run_id, mark_interrupted_runs
 from gpt_core.machine import describe_change, describe_error, describe_machine
+from gpt_core.memory import keep_freed_memory, return_freed_memory, start_thread
+from gpt_core.precision import resolve_precision
 from gpt_core.requests import RequestQueue
 from gpt_core.session import Session, Snapshot
 from gpt_core.store import Run, RunStore
@@ -69,10 +71,10 @@ class TrainingRunner:
         self._closing = False
         self._requests = RequestQueue()
         mark_interrupted_runs(store)
-        # A daemon: a thread that is not would keep the process from ending. atexit joins it,
-        # since a torch thread that is cut off in the middle aborts the process.
-        self._thread = threading.Thread(target=self._work, name="training", daemon=True)
-        self._thread.start()
+        keep_freed_memory()
+        # A daemon thread. atexit joins it, since a torch thread that is cut off in the middle
+        # aborts the process.
+        self._thread = start_thread(self._work, name="training")
         atexit.register(self.close)
 
     # What anybody may call, from any thread
@@ -102,6 +104,7 @@ class TrainingRunner:
         """
         config = training_config or preset.training
         check_device(config.device)
+        config = resolve_precision(config)
         settings = (actor, preset.model, config, corpus.sha256)
         data = prepare_data(corpus.text, get_tokenizer(), preset.model, config)
         with self._starting:
@@ -271,6 +274,8 @@ class TrainingRunner:
         torch.optim.AdamW([torch.zeros(1)])
         while not self._closing:
             running = self._activate()
+            if not running:
+                return_freed_memory()
             self._requests.serve(wait=not running)
             for run_id in running:
                 self._take_turn(run_id)

@@ -17,6 +17,7 @@ from gpt_core.dataset import Batch, check_splits, create_dataloader
 from gpt_core.generation import generate
 from gpt_core.loss import calc_loss_batch, calc_loss_loader, loss_walkthrough
 from gpt_core.model import GPTModel
+from gpt_core.precision import resolve_precision
 from gpt_core.records import EvaluationRecord, ProbeRecord, Record, SampleRecord, StepRecord
 from gpt_core.tokenizer import encode_corpus, text_to_token_ids, token_ids_to_text
 
@@ -58,6 +59,7 @@ def train(
 
     Source: the chapter, "Training an LLM", ``train_model_simple``; steps counted as there.
     """
+    config = resolve_precision(config)
     state = TrainingState() if state is None else state
     device = torch.device(config.device)
 
@@ -244,9 +246,18 @@ def prepare_data(
 
 def create_optimizer(model: GPTModel, config: TrainingConfig) -> AdamW:
     """Return AdamW as in the chapter, in PyTorch's fused form: one pass over the weights."""
-    return AdamW(
+    optimizer = AdamW(
         model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
     )
+    # The moments at once, as the first step would make them: there they would be cut out of
+    # the memory that the step's temporaries have just left, which would then be missing.
+    for parameter in model.parameters():
+        optimizer.state[parameter] = {
+            "step": torch.zeros((), device=parameter.device),
+            "exp_avg": torch.zeros_like(parameter),
+            "exp_avg_sq": torch.zeros_like(parameter),
+        }
+    return optimizer
 
 
 def check_device(device: str) -> None:

@@ -1,0 +1,115 @@
+"""What makes bfloat16 fast on a CPU, kept out of the model that is read beside the book.
+
+Under ``torch.autocast("cpu")`` PyTorch runs the matrix products in bfloat16; once they are
+fast, the rest of the step is what one waits for. The three pieces here compute what the
+chapter computes, up to rounding and the draw of dropout; in float32, and on other devices,
+each is PyTorch's own. What each one saves is measured in docs/LOG.md.
+"""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+ROWS = 64  # of logits that are turned into float32 at once: 13 MB, which caches can hold
+COLUMNS = 12288  # of the vocabulary per product: whole cache lines, which 50257 are not
+
+
+def is_reduced(x: Tensor) -> bool:
+    """Tell whether x is on a CPU whose products autocast runs in bfloat16."""
+    return x.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+
+
+class Dropout(nn.Dropout):
+    """Dropout that draws four elements from each random number where precision is reduced."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Zero elements of x with probability p and scale the others by 1 / (1 - p)."""
+        if self.training and is_reduced(x):
+            return dropout(x, self.p)
+        return super().forward(x)
+
+
+def dropout(x: Tensor, p: float) -> Tensor:
+    """Zero elements of x with probability p and scale the others by 1 / (1 - p)."""
+    dropped: Tensor = _Dropout.apply(x, p)  # type: ignore[no-untyped-call]
+    return dropped
+
+
+def causal_attention(queries: Tensor, keys: Tensor, values: Tensor, drop_rate: float) -> Tensor:
+    """Let each token attend to itself and those before it: (B, n_heads, T, head_dim) to the same.
+
+    PyTorch's fused kernel knows no dropout on a CPU and falls back to float32-like steps; with
+    dropout in reduced precision the same steps are written out here.
+    """
+    if drop_rate == 0 or not is_reduced(queries):
+        # One new token may look at all that came before it: there is nothing to hide.
+        is_causal = queries.shape[2] > 1
+        return F.scaled_dot_product_attention(
+            queries, keys, values, dropout_p=drop_rate, is_causal=is_causal
+        )
+    T, head_dim = queries.shape[-2:]
+    q, k, v = (x.flatten(0, 1) for x in (queries, keys, values))  # (B * n_heads, T, head_dim)
+    future = torch.full((T, T), -torch.inf, dtype=q.dtype).triu(diagonal=1)
+    scores = torch.baddbmm(future, q, k.mT, alpha=head_dim**-0.5)  # (B * n_heads, T, T)
+    weights = dropout(torch.softmax(scores, dim=-1), drop_rate)
+    return (weights @ v).view_as(queries)
+
+
+def linear_cross_entropy(x: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+    """Return ``F.cross_entropy(F.linear(x, weight), targets)`` for x (N, emb_dim), targets (N,).
+
+    On a CPU the output layer and the loss are one: of N × vocab_size there is the logits' array
+    alone; their logarithms and gradients are made a few rows at a time, and in their place.
+    """
+    if x.device.type != "cpu":
+        return F.cross_entropy(F.linear(x, weight), targets)
+    loss: Tensor = _LinearCrossEntropy.apply(x, weight, targets)  # type: ignore[no-untyped-call]
+    return loss
+
+
+class _Dropout(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, p: float) -> Tensor:
+        # 16 random bits per element, as numbers from -32768: p is met to 1 in 65536.
+        draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
+        bits = draws.view(torch.int16)[: x.numel()].view(x.shape)
+        kept = bits >= round(p * 2**16) - 2**15
+        ctx.save_for_backward(kept)
+        ctx.scale = 1 / (1 - p)
+        return x.mul(kept).mul_(ctx.scale)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        (kept,) = ctx.saved_tensors
+        return grad.mul(kept).mul_(ctx.scale), None
+
+
+class _LinearCrossEntropy(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+        dtype = torch.bfloat16 if is_reduced(x) else torch.float32
+        x = x.to(dtype)  # (N, emb_dim)
+        logits = x @ weight.to(dtype).T  # (N, vocab_size)
+        loss = torch.zeros(())
+        for i in range(0, len(x), ROWS):
+            right = targets[i : i + ROWS].unsqueeze(1)  # (rows, 1)
+            log_probas = torch.log_softmax(logits[i : i + ROWS].float(), dim=-1)
+            loss -= log_probas.gather(1, right).sum()
+            if ctx.needs_input_grad[0]:
+                # The gradient by the logits is known already: probabilities, less 1 at the target.
+                grad = log_probas.exp_()
+                grad.scatter_add_(1, right, torch.full_like(right, -1, dtype=grad.dtype))
+                logits[i : i + ROWS] = grad.div_(len(x))
+        ctx.save_for_backward(x, weight, logits)
+        return loss / len(x)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+        x, weight, grad_logits = ctx.saved_tensors
+        grad_x = (grad_logits @ weight.to(x.dtype)).float()  # (N, emb_dim)
+        grad_weight = torch.empty_like(weight)  # (vocab_size, emb_dim)
+        for i in range(0, len(weight), COLUMNS):
+            grad_weight[i : i + COLUMNS] = grad_logits[:, i : i + COLUMNS].T @ x
+        return grad_x.mul_(grad), grad_weight.mul_(grad) if grad != 1 else grad_weight, None

@@ -3,9 +3,14 @@
 import json
 import platform
 import statistics
+import subprocess
 from collections.abc import Callable
+from datetime import date
+from pathlib import Path
 
 import torch
+
+HISTORY = Path(__file__).parent / "history.jsonl"
 
 
 def measure_pairs(a: Callable[[], float], b: Callable[[], float], pairs: int) -> dict[str, float]:
@@ -19,11 +24,27 @@ def measure_pairs(a: Callable[[], float], b: Callable[[], float], pairs: int) ->
 
 
 def print_result(**result: object) -> None:
-    """Print the last line of a benchmark: one JSON object, with what machine it ran on."""
-    machine = {
+    """Print the last line of a benchmark, one JSON object, and add it to the history."""
+    result["machine"] = {
         "machine": platform.machine(),
-        "cpu": torch.backends.cpu.get_cpu_capability(),
+        "cpu": _cpu_name(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
     }
-    print(json.dumps(result | {"machine": machine}))
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    dated = {"date": date.today().isoformat(), "commit": commit.stdout.strip()} | result
+    with HISTORY.open("a") as history:
+        history.write(json.dumps(dated) + "\n")
+    print(json.dumps(result))
+
+
+def _cpu_name() -> str:
+    """Return what the system calls the CPU, and the vector instructions that PyTorch uses."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+        has_bfloat16 = any("avx512_bf16" in line or "amx_bf16" in line for line in lines)
+    except (OSError, StopIteration):
+        name, has_bfloat16 = platform.processor(), False
+    words = [name, torch.backends.cpu.get_cpu_capability()]
+    return ", ".join([*words, "bfloat16 instructions"] if has_bfloat16 else words)

@@ -10,6 +10,7 @@ RUN = "run"  # query parameter: the ID of the run that is shown
 PRESET = "preset"  # session: name of the preset chosen in the form
 TEXT = "text"  # session: name of the text chosen in the form
 UPLOAD = "upload"  # session: the file uploader
+PRECISION = "precision"  # session: the precision chosen in the form
 KEEP_EPOCHS = "keep_epochs"  # session: how many epochs' weights are kept
 
 

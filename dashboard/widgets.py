@@ -1,8 +1,9 @@
 """Pieces of page that several pages show."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 
@@ -34,13 +35,12 @@ def apply_look() -> None:
     st.html(LOOK)
 
 
-def start_run(preset: Preset, corpus: Corpus, keep_epochs: int | None = None) -> str | None:
+def start_run(
+    preset: Preset, corpus: Corpus, changes: Mapping[str, Any] | None = None
+) -> str | None:
     """Start a run and return its ID; where that is refused, say why and return None."""
-    config = preset.training
-    if keep_epochs is not None:
-        config = replace(config, keep_epochs=keep_epochs)
     try:
-        return get_runner().start(preset, corpus, config)
+        return get_runner().start(preset, corpus, replace(preset.training, **(changes or {})))
     except ValueError as error:
         show_refusal(error)
         return None

@@ -40,12 +40,10 @@ def dropout(x: Tensor, p: float) -> Tensor:
 def causal_attention(queries: Tensor, keys: Tensor, values: Tensor, drop_rate: float) -> Tensor:
     """Let each token attend to itself and those before it: (B, n_heads, T, head_dim) to the same.
 
-    PyTorch's fused kernel knows no dropout on a CPU and falls back to float32-like steps; with
-    dropout in reduced precision the same steps are written out here.
+    A single query is the newest token's and may look at all keys: there is nothing to hide.
     """
-    if drop_rate == 0 or not is_reduced(queries):
-        # One new token may look at all that came before it: there is nothing to hide.
-        is_causal = queries.shape[2] > 1
+    is_causal = queries.shape[2] > 1
+    if not (is_causal and is_reduced(queries)):
         return F.scaled_dot_product_attention(
             queries, keys, values, dropout_p=drop_rate, is_causal=is_causal
         )
@@ -53,7 +51,9 @@ def causal_attention(queries: Tensor, keys: Tensor, values: Tensor, drop_rate: f
     q, k, v = (x.flatten(0, 1) for x in (queries, keys, values))  # (B * n_heads, T, head_dim)
     future = torch.full((T, T), -torch.inf, dtype=q.dtype).triu(diagonal=1)
     scores = torch.baddbmm(future, q, k.mT, alpha=head_dim**-0.5)  # (B * n_heads, T, T)
-    weights = dropout(torch.softmax(scores, dim=-1), drop_rate)
+    weights = torch.softmax(scores, dim=-1)  # (B * n_heads, T, T)
+    if drop_rate > 0:
+        weights = dropout(weights, drop_rate)
     return (weights @ v).view_as(queries)
 
 

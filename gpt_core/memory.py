@@ -46,7 +46,7 @@ def start_thread(target: Callable[[], None], name: str) -> threading.Thread:
         def begin(
             goes_on: queue.SimpleQueue[bool] = goes_on, last: bool = not attempts_left
         ) -> None:
-            is_chosen = last or _has_main_arena()
+            is_chosen = last or has_main_arena()
             goes_on.put(is_chosen)
             if is_chosen:
                 target()
@@ -62,7 +62,7 @@ def start_thread(target: Callable[[], None], name: str) -> threading.Thread:
     return thread
 
 
-def _has_main_arena() -> bool:
+def has_main_arena() -> bool:
     """Tell whether what this thread allocates lies in the process's one growing heap."""
     libc = _glibc()
     if libc is None:

@@ -30,6 +30,7 @@ from gpt_core import (
     train,
 )
 from gpt_core.loss import LossWalkthrough
+from gpt_core.published import BOOK_RUN
 from gpt_core.training import TrainingData
 
 INPUTS = torch.tensor([[16833, 3626, 6100], [40, 1107, 588]])
@@ -174,28 +175,6 @@ def test_the_untrained_losses(untrained: GPTModel, data: TrainingData) -> None:
 
 # 10. The training loop, in float32 on a CPU
 
-# The book's printed log: global_step → training and validation loss.
-BOOK_LOG = {
-    0: (9.781, 9.933),
-    5: (8.111, 8.339),
-    10: (6.661, 7.048),
-    15: (5.961, 6.616),
-    20: (5.726, 6.600),
-    25: (5.201, 6.348),
-    30: (4.417, 6.278),
-    35: (4.069, 6.226),
-    40: (3.732, 6.160),
-    45: (2.850, 6.179),
-    50: (2.427, 6.141),
-    55: (2.104, 6.134),
-    60: (1.882, 6.233),
-    65: (1.320, 6.238),
-    70: (0.985, 6.242),
-    75: (0.717, 6.293),
-    80: (0.541, 6.393),
-    85: (0.391, 6.452),
-}
-
 
 def check_against_the_book(verdict: str, tokenizer: tiktoken.Encoding, last_step: int) -> None:
     preset = PRESETS["book-124m"]
@@ -209,11 +188,11 @@ def check_against_the_book(verdict: str, tokenizer: tiktoken.Encoding, last_step
     ):
         if isinstance(record, EvaluationRecord):
             seen.append(record.global_step)
-            expected = BOOK_LOG[record.global_step]
+            expected = BOOK_RUN.losses[record.global_step]
             assert (record.train_loss, record.val_loss) == pytest.approx(expected, abs=0.01)
         if record.global_step == last_step:
             break
-    assert seen == [step for step in BOOK_LOG if step <= last_step]
+    assert seen == [step for step in BOOK_RUN.losses if step <= last_step]
 
 
 X86_64 = platform.machine() in ("x86_64", "AMD64")

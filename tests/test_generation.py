@@ -1,7 +1,9 @@
 import pytest
 import torch
+from torch import Tensor
 
-from gpt_core import build_model, generate
+from gpt_core import GPTModel, build_model, generate
+from gpt_core.model import KeyValueCache
 from tests.conftest import TINY
 
 PROMPT = torch.tensor([[6109, 3626]])
@@ -9,6 +11,30 @@ PROMPT = torch.tensor([[6109, 3626]])
 
 def test_it_writes_past_the_context_length() -> None:
     assert generate(build_model(TINY, seed=1), PROMPT, 40).shape == (1, 42)
+
+
+def recomputed(model: GPTModel, token_ids: Tensor, max_new_tokens: int) -> Tensor:
+    """Continue as the chapter's generate_text_simple does: everything anew for each token."""
+    for _ in range(max_new_tokens):
+        with torch.no_grad():
+            logits = model(token_ids[:, -model.config.context_length :])[:, -1]
+        token_ids = torch.cat((token_ids, logits.argmax(-1, keepdim=True)), dim=1)
+    return token_ids
+
+
+@pytest.mark.parametrize("length", [1, 2, 20, 31, 32, 33, 50])
+def test_the_cache_gives_the_tokens_that_computing_all_anew_gives(length: int) -> None:
+    model = build_model(TINY, seed=1)
+    prompt = torch.randint(0, 50257, (1, length), generator=torch.Generator().manual_seed(2))
+    assert torch.equal(generate(model, prompt, 20), recomputed(model, prompt, 20))
+
+
+def test_tokens_beyond_the_context_are_refused_by_a_model_with_a_full_cache() -> None:
+    model = build_model(TINY, seed=1)
+    caches = [KeyValueCache() for _ in model.trf_blocks]
+    model.features(torch.zeros(1, 32, dtype=torch.int64), caches)
+    with pytest.raises(ValueError, match="33 tokens are more than context_length=32"):
+        model.features(torch.zeros(1, 1, dtype=torch.int64), caches)
 
 
 def test_greedy_draws_no_random_number() -> None:

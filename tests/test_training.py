@@ -6,7 +6,9 @@ import tiktoken
 import torch
 
 from gpt_core import (
+    DEFAULT_TEXT,
     EvaluationRecord,
+    GPTConfig,
     GPTModel,
     ProbeRecord,
     Record,
@@ -22,6 +24,7 @@ from gpt_core import (
     text_to_token_ids,
     train,
 )
+from gpt_core.published import BAND
 from gpt_core.training import check_device
 from tests.conftest import TINY, TINY_TRAINING
 
@@ -190,3 +193,32 @@ def test_an_evaluation_that_is_not_finite_is_an_error_in_words(
         model.final_norm.scale[0] = torch.nan
     with pytest.raises(FloatingPointError, match=r"evaluation's losses are nan and nan"):
         evaluate_model(model, data.train_loader, data.val_loader, "cpu", 1)
+
+
+def test_in_bfloat16_a_run_ends_near_float32_and_stays_in_the_band(
+    tokenizer: tiktoken.Encoding,
+) -> None:
+    small = GPTConfig(context_length=64, emb_dim=64, n_heads=4, n_layers=2)
+    text = load_text(DEFAULT_TEXT).text[:12_000]
+    curves = {}
+    for precision in ("float32", "bfloat16"):
+        config = TrainingConfig(num_epochs=3, learning_rate=2e-3, precision=precision)
+        data = prepare_data(text, tokenizer, small, config)
+        torch.manual_seed(123)
+        model = GPTModel(small)
+        records = train(
+            model,
+            data.train_loader,
+            data.val_loader,
+            create_optimizer(model, config),
+            tokenizer,
+            config,
+        )
+        curves[precision] = [r for r in records if isinstance(r, EvaluationRecord)]
+    pairs = list(zip(curves["float32"], curves["bfloat16"], strict=True))
+    assert all(abs(a.train_loss - b.train_loss) < BAND.train_loss for a, b in pairs)
+    assert all(abs(a.val_loss - b.val_loss) < BAND.val_loss for a, b in pairs)
+    last = pairs[-1]
+    assert last[0].train_loss < pairs[0][0].train_loss - 2  # both have learnt
+    assert abs(last[0].val_loss - last[1].val_loss) < 0.1
+    assert curves["float32"] != curves["bfloat16"]  # and it was not float32 twice

@@ -1,0 +1,86 @@
+"""From a command to a page, from a button to a curve: ``python -m benchmarks.dashboard``.
+
+Start: seconds until ``import torch`` is done (A), until ``import gpt_core`` is done, and until
+``streamlit run app.py`` has shown its first page to a Chromium that is already open (B); by turns.
+Pocket: from the press of Home's button to the first point on the screen, and to the end of the
+whole run, in the same server. Files are read once before, so that the disk's cache is warm.
+"""
+
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+from benchmarks.pairs import print_result
+from gpt_core import RunStore
+from tests.browser.conftest import CHROMIUM_FLAGS, open_page, start_server
+
+ROUNDS = 3
+
+
+def seconds_of(code: str) -> float:
+    """Return how long a fresh Python takes to run some code."""
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], check=True)
+    return time.perf_counter() - began
+
+
+def measure_app(browser: Browser) -> dict[str, float]:
+    """Return the seconds to the first page, to the first point and to the end of a pocket run."""
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        server = start_server(Path(folder))
+        page = browser.new_page()
+        open_page(page, server.url)
+        page.get_by_role("button", name="Train a small GPT now").wait_for()
+        first_page = time.perf_counter() - began
+
+        pressed, pressed_at = time.perf_counter(), time.time()
+        page.get_by_role("button", name="Train a small GPT now").click()
+        page.locator(".js-plotly-plot .scatterlayer .point").first.wait_for(timeout=60_000)
+        first_point = time.perf_counter() - pressed
+        store = RunStore(server.runs_dir)
+        while (run := store.latest_run()) is None or run.state in ("queued", "running"):
+            time.sleep(0.2)
+        assert run.state == "finished", run.message
+        result = {
+            "first_page": first_page,
+            "first_point": first_point,
+            "whole_pocket_run": run.state_at - pressed_at,
+        }
+        store.close()
+        page.close()
+        server.end()
+        return result
+
+
+def main() -> None:
+    """Measure by turns and print the medians."""
+    rounds = []
+    with sync_playwright() as playwright:
+        chromium = shutil.which("chromium")
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+        measure_app(browser)  # reads every file once
+        for _ in range(ROUNDS):
+            imports = {
+                "import_torch": seconds_of("import torch"),
+                "import_gpt_core": seconds_of("import gpt_core"),
+            }
+            rounds.append(imports | measure_app(browser))
+        browser.close()
+    medians = {name: statistics.median(r[name] for r in rounds) for name in rounds[0]}
+    more = statistics.median(r["first_page"] - r["import_torch"] for r in rounds)
+    print_result(
+        benchmark="dashboard",
+        first_page_after_import_torch=round(more, 2),
+        seconds={name: round(value, 2) for name, value in medians.items()},
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""The README's table of speeds, from the history: ``python -m benchmarks.table``.
+
+Writes the newest result of each benchmark between the README's two marks. Run it after a
+benchmark; a test holds the README to it.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmarks.pairs import HISTORY
+
+README = Path(__file__).parents[1] / "README.md"
+BEGIN, END = "<!-- benchmarks: python -m benchmarks.table -->\n", "<!-- end of benchmarks -->\n"
+
+
+def newest() -> dict[str, dict[str, Any]]:
+    """Return the newest result of each benchmark, by its name."""
+    results = [json.loads(line) for line in HISTORY.read_text().splitlines()]
+    return {result["benchmark"]: result for result in results}
+
+
+def table() -> str:
+    """Return the table as markdown, with the machine it was measured on."""
+    results = newest()
+    training, whole = results["training"], results["whole_run"]
+    speed, roof = training["speed"], training["step_over_roofline"]
+    memory, share = training["peak_memory"], whole["share_of_the_steps_time"]
+    rows = [
+        ("training step, bfloat16", "the book's code", f"{speed['ours-bfloat16 / book']:.2f} ×"),
+        ("training step, float32", "the book's code", f"{speed['ours-float32 / book']:.2f} ×"),
+        (
+            "training step, bfloat16",
+            "Hugging Face transformers, bfloat16",
+            f"{speed['ours-bfloat16 / transformers-bfloat16']:.2f} ×",
+        ),
+        (
+            "training step, float32",
+            "Hugging Face transformers, float32",
+            f"{speed['ours-float32 / transformers-float32']:.2f} ×",
+        ),
+        (
+            "time of a step, bfloat16 and float32",
+            "what the machine's products and bandwidth allow",
+            f"{roof['bfloat16']:.2f} × and {roof['float32']:.2f} ×",
+        ),
+        (
+            "peak memory, bfloat16 and float32",
+            "the book's code",
+            f"{memory['ours-bfloat16 / book']:.2f} × and {memory['ours-float32 / book']:.2f} ×",
+        ),
+        (
+            "evaluations and samples, whole run in bfloat16",
+            "the time of its steps",
+            f"{share['evaluations']:.2f} × and {share['samples']:.2f} ×",
+        ),
+        (
+            "200 greedy tokens",
+            "the book's `generate_text_simple`",
+            f"{results['generation']['ratio']:.1f} ×",
+        ),
+        (
+            "a text of 10 MB to its batches: speed, memory saved",
+            "the book's `create_dataloader_v1`",
+            f"{results['dataset']['seconds']['ratio']:.1f} ×, "
+            f"{results['dataset']['peak_mb']['ratio']:.1f} ×",
+        ),
+    ]
+    machine = training["machine"]
+    lines = [
+        "| what | against | ratio |",
+        "|---|---|---|",
+        *(f"| {what} | {peer} | {ratio} |" for what, peer, ratio in rows),
+        "",
+        f"Medians of pairs on {machine['cpu']}, {machine['threads']} threads, torch "
+        f"{machine['torch']}, {training['date']}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def with_table(readme: str) -> str:
+    """Return the README's text with the table in its place."""
+    before, rest = readme.split(BEGIN)
+    return before + BEGIN + table() + END + rest.split(END)[1]
+
+
+if __name__ == "__main__":
+    README.write_text(with_table(README.read_text()))

@@ -1,0 +1,65 @@
+"""Runs of the chapter that others have published, to lay beside one's own.
+
+Losses by ``global_step`` as the book counts it: the lecture's label L is step L - 2 here, since
+its counter starts at 1 and is raised after each update, the book's at -1.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PublishedRun:
+    """A printed log: where it was run, and its training and validation loss by step."""
+
+    name: str
+    device: str
+    losses: dict[int, tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Band:
+    """How far from the book's losses a sound run on another device or precision may lie."""
+
+    train_loss: float
+    val_loss: float
+
+
+BOOK_RUN = PublishedRun(
+    "The book's printed log",
+    "cpu",
+    {
+        0: (9.781, 9.933),
+        5: (8.111, 8.339),
+        10: (6.661, 7.048),
+        15: (5.961, 6.616),
+        20: (5.726, 6.600),
+        25: (5.201, 6.348),
+        30: (4.417, 6.278),
+        35: (4.069, 6.226),
+        40: (3.732, 6.160),
+        45: (2.850, 6.179),
+        50: (2.427, 6.141),
+        55: (2.104, 6.134),
+        60: (1.882, 6.233),
+        65: (1.320, 6.238),
+        70: (0.985, 6.242),
+        75: (0.717, 6.293),
+        80: (0.541, 6.393),
+        85: (0.391, 6.452),
+    },
+)
+
+# The notebook's later printed run (MPS), at the steps that are known of it.
+NOTEBOOK_RUN = PublishedRun(
+    "The notebook's later run",
+    "mps",
+    {
+        0: (9.817, 9.924),
+        20: (5.524, 6.508),
+        40: (3.879, 6.130),
+        60: (2.104, 6.133),
+        70: (1.391, 6.230),
+        85: (0.569, 6.373),
+    },
+)
+BAND = Band(train_loss=0.6, val_loss=0.2)

@@ -1,0 +1,39 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from gpt_core import PRESETS, TrainingConfig
+from gpt_core import precision as precision_module
+from gpt_core.precision import measure_products, resolve_precision
+
+AUTO = TrainingConfig(precision="auto")
+
+
+@pytest.mark.parametrize(
+    ("bfloat16", "chosen"), [(440.0, "bfloat16"), (200.0, "float32"), (2.0, "float32")]
+)
+def test_auto_takes_bfloat16_where_its_products_are_clearly_faster(
+    bfloat16: float, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = {"float32": 190.0, "bfloat16": bfloat16}
+    monkeypatch.setattr(precision_module, "measure_products", lambda device: rates)
+    assert resolve_precision(AUTO) == replace(AUTO, precision=chosen)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_what_the_user_chose_is_kept(precision: str) -> None:
+    config = TrainingConfig(precision=precision)
+    assert resolve_precision(config) is config
+
+
+def test_measuring_gives_a_rate_for_each_and_draws_no_random_number() -> None:
+    state = torch.get_rng_state()
+    rates = measure_products("cpu")
+    assert set(rates) == {"float32", "bfloat16"}
+    assert all(rate > 0 for rate in rates.values())
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_the_books_preset_stays_exact_unless_asked() -> None:
+    assert PRESETS["book-124m"].training.precision == "float32"

@@ -4,24 +4,28 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard.lecture import section
 from dashboard.runtime import get_runner
+from dashboard.sidebar import show_current_run
 from dashboard.widgets import apply_look, show_refusal
 
 ICON = Path(__file__).parent / "dashboard" / "icon.svg"
+PAGES = ("Train",)  # in the order of the lecture's steps
 
 st.set_page_config(page_title="GPT Pretraining Lab", page_icon=ICON, layout="wide")
 st.logo(ICON, size="large")
 apply_look()
 
-page = st.navigation(
-    [
-        st.Page("pages/home.py", title="Home", default=True),
-        st.Page("pages/train.py", title="Train"),
-    ]
-)
+sections = {"": [st.Page("pages/home.py", title="Home", default=True)]}
+for title in PAGES:
+    pages = sections.setdefault(section(title), [])
+    pages.append(st.Page(f"pages/{title.lower()}.py", title=title))
+page = st.navigation(sections)
 try:
     get_runner()  # made with the first visit
 except ValueError as error:
     show_refusal(error)
 else:
+    with st.sidebar:
+        show_current_run()
     page.run()

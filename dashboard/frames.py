@@ -1,5 +1,7 @@
 """Rows of the store → DataFrames and figures for display. No streamlit here."""
 
+import math
+
 import pandas as pd
 
 from gpt_core import Run
@@ -12,6 +14,21 @@ def evaluations_frame(rows: list[Row], run: Run) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=columns)
     frame["epochs"] = (frame["global_step"] + 1) / run.steps_per_epoch
     return frame
+
+
+def format_loss(loss: float | None) -> str:
+    """Return a loss as it is shown everywhere: three decimals, or a dash before the first."""
+    return "–" if loss is None else f"{loss:.3f}"
+
+
+def format_probability(probability: float) -> str:
+    """Return a probability short enough for a chip: ``0.312``, ``7.5e-05``."""
+    return f"{probability:.3f}" if probability >= 0.001 else f"{probability:.1e}"
+
+
+def probability_strength(probability: float) -> float:
+    """Return how strongly a probability is coloured, 0 to 1: 0.00001 and less not at all."""
+    return min(1.0, max(0.0, 1 + math.log10(max(probability, 1e-12)) / 5))
 
 
 def format_duration(seconds: float) -> str:

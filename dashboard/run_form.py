@@ -34,12 +34,11 @@ def show_form(label: str) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         preset = choose_preset()
+        precision = choose_precision(preset)
     with right:
         corpus = choose_corpus(choose_text())
-        changes = {
-            "precision": choose_precision(preset),
-            "keep_epochs": choose_kept_epochs(preset),
-        }
+        keep_epochs = choose_kept_epochs(preset)
+    changes = {"precision": precision, "keep_epochs": keep_epochs}
     if st.button(label, type="primary", disabled=corpus is None) and corpus:
         run_id = start_run(preset, corpus, changes)
         if run_id:

@@ -21,13 +21,18 @@ def selected_run() -> Run | None:
     return store.run(run_id) if run_id else store.latest_run()
 
 
+def current_run() -> Run | None:
+    """Return the run that trains now or, where none does, the latest."""
+    live = get_runner().live_runs()
+    return live[0] if live else get_store().latest_run()
+
+
 def select_run(run_id: str) -> None:
     """Put a run's ID into the URL, so that a reload or a shared link shows it."""
     st.query_params[RUN] = run_id
 
 
 def outline() -> list[tuple[str, str]]:
-    """Return what a page is arranged by: which runs are live, and which is shown, by state."""
-    shown = selected_run()
-    runs = [*get_runner().live_runs(), *([shown] if shown else [])]
+    """Return what a page is arranged by: the live, the current and the shown run, by state."""
+    runs = [*get_runner().live_runs(), *filter(None, (current_run(), selected_run()))]
     return [(run.id, run.state) for run in runs]

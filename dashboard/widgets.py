@@ -1,8 +1,10 @@
 """Pieces of page that several pages show."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -20,14 +22,7 @@ STATE_COLORS = {
     "interrupted": "orange",
 }
 
-# Digits of equal width, so that numbers that change each second do not jump; a page's
-# text no wider than is easy to read; less empty space above the first line.
-LOOK = """
-<style>
-[data-testid="stMetricValue"], [data-testid="stProgress"] { font-variant-numeric: tabular-nums; }
-[data-testid="stMainBlockContainer"] { max-width: 72rem; padding-top: 3.5rem; }
-</style>
-"""
+LOOK = Path(__file__).parent / "look.css"
 
 
 def apply_look() -> None:
@@ -46,11 +41,21 @@ def start_run(
         return None
 
 
-def run_button(
-    label: str, ask: Callable[[str], "Future[None]"], run_id: str, disabled: bool
-) -> None:
-    """Show a button that asks something of a run; it is done between two steps."""
-    st.button(label, disabled=disabled, on_click=_ask, args=(ask, run_id))
+def run_buttons(run: Run, place: str) -> None:
+    """Show the buttons for what can be done with a run; it is done between two steps."""
+    runner = get_runner()
+    actions: list[tuple[str, Callable[[str], Future[None]]]] = []
+    if run.state in ("running", "queued") and runner.owns(run.id):
+        actions = [("Pause", runner.pause), ("Stop", runner.stop)]
+    elif run.state == "paused" and runner.owns(run.id):
+        actions = [("Resume", runner.resume), ("Stop", runner.stop)]
+    elif run.is_resumable:
+        actions = [("Resume", runner.resume)]
+    pending = bool(runner.pending(run.id))
+    for label, ask in actions:
+        st.button(
+            label, disabled=pending, on_click=_ask, args=(ask, run.id), key=f"{label} in {place}"
+        )
 
 
 def _ask(ask: Callable[[str], "Future[None]"], run_id: str) -> None:
@@ -71,6 +76,22 @@ def show_refusal(error: ValueError) -> None:
     with st.container(border=True):
         st.markdown(":red[**That does not work yet**]")
         st.text(str(error))
+
+
+def formula(latex: str, meaning: str) -> None:
+    """Show a formula and, below it, what its letters stand for."""
+    with st.container(border=True):
+        st.latex(latex)
+        st.caption(meaning)
+
+
+def show_code(*functions: Callable[..., object]) -> None:
+    """Offer the source of functions of the core, as it runs."""
+    names = ", ".join(function.__name__ for function in functions)
+    with st.expander(f"Show the code: `{names}`"):
+        for function in functions:
+            st.caption(f"`{function.__module__}.{function.__name__}`")
+            st.code(inspect.getsource(function), language="python")
 
 
 def run_title(run: Run) -> str:

@@ -162,13 +162,15 @@ def evaluate_model(
 def probe_model(
     model: GPTModel, tokenizer: tiktoken.Encoding, config: TrainingConfig, at: tuple[int, int, int]
 ) -> list[ProbeRecord]:
-    """Return what the model makes of each probe, dropout off: nothing random is drawn."""
+    """Return what the model makes of each probe, dropout off: nothing random is drawn.
+
+    Always in float32: a few rows cost little, and bfloat16 has two digits for a probability.
+    """
     model.eval()
     records = []
     for i, text in enumerate(config.probes):
         ids = text_to_token_ids(text, tokenizer).to(config.device)  # (1, T + 1)
-        with autocast(config):
-            walk = loss_walkthrough(model, ids[:, :-1], ids[:, 1:])
+        walk = loss_walkthrough(model, ids[:, :-1], ids[:, 1:])
         target_probas = tuple(walk.target_probas[0].tolist())  # T of them
         predicted_ids = tuple(walk.predicted_ids[0].tolist())
         records.append(ProbeRecord(*at, i, walk.loss.item(), target_probas, predicted_ids))

@@ -134,6 +134,7 @@ def _open_and_close(runs_dir: Path, gate: Barrier) -> None:
     RunStore(runs_dir).close()
 
 
+@pytest.mark.slow
 def test_four_processes_may_open_a_new_directory_at_the_same_moment(tmp_path: Path) -> None:
     spawn = multiprocessing.get_context("spawn")
     gate = spawn.Barrier(4)

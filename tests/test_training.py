@@ -195,6 +195,7 @@ def test_an_evaluation_that_is_not_finite_is_an_error_in_words(
         evaluate_model(model, data.train_loader, data.val_loader, "cpu", 1)
 
 
+@pytest.mark.slow
 def test_in_bfloat16_a_run_ends_near_float32_and_stays_in_the_band(
     tokenizer: tiktoken.Encoding,
 ) -> None:

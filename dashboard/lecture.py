@@ -1,0 +1,72 @@
+"""The lecture's seven steps: the path through the app."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Step:
+    """One of the lecture's steps, what one sees of it, and the pages that show it."""
+
+    number: int
+    title: str
+    short: str  # for the navigation
+    sentence: str
+    pages: tuple[str, ...] = ()  # titles of pages, in the order of the navigation
+
+
+STEPS = (
+    Step(
+        1,
+        "Text generation",
+        "Generation",
+        "A prompt becomes token IDs, the model names the next token, and again the next.",
+    ),
+    Step(
+        2,
+        "Text evaluation: the loss",
+        "The loss",
+        "How probable was each right token? Six probabilities, their logarithms, one number.",
+    ),
+    Step(
+        3,
+        "Training and validation losses",
+        "A text's losses",
+        "The same number for a whole text: for the part it learns from, and for a part it never "
+        "sees.",
+        ("Train",),
+    ),
+    Step(
+        4,
+        "The training function",
+        "Training",
+        "Batch by batch the loss goes down; after each epoch the model writes a sample.",
+        ("Train",),
+    ),
+    Step(
+        5,
+        "Decoding strategies",
+        "Decoding",
+        "Temperature and top-k: from always the likeliest token to a measured surprise.",
+    ),
+    Step(
+        6,
+        "Saving and loading weights",
+        "Weights",
+        "Take a trained model home, and bring one in.",
+    ),
+    Step(
+        7,
+        "OpenAI's pretrained weights",
+        "Pretrained",
+        "The same architecture, after far more text than one laptop could read.",
+    ),
+)
+
+
+def section(title: str) -> str:
+    """Return the navigation's heading for a page: the steps that it shows."""
+    shown = [step for step in STEPS if title in step.pages]
+    if not shown:
+        return ""
+    numbers = "–".join(str(n) for n in sorted({shown[0].number, shown[-1].number}))
+    return f"{numbers} · {shown[-1].short}"

@@ -1,0 +1,78 @@
+// One chart: mounted once, then handed each new figure. Streamlit calls the default export
+// whenever the data has changed.
+
+const CONFIG = {
+  displaylogo: false,
+  plotlyServerURL: "",
+  modeBarButtonsToRemove: ["sendChartToCloud", "lasso2d", "select2d"],
+};
+
+function loadPlotly(url) {
+  // One promise per page load. Kept apart from window.Plotly, which st.plotly_chart replaces.
+  window.gptLabPlotly ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = url;
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => {
+      window.gptLabPlotly = undefined; // the next tick tries again
+      reject(new Error("plotly.js could not be loaded"));
+    };
+    document.head.append(script);
+  });
+  return window.gptLabPlotly;
+}
+
+function inThePagesColours(layout, host) {
+  const style = getComputedStyle(host);
+  const text = style.getPropertyValue("--st-text-color") || style.color;
+  const grid = style.getPropertyValue("--st-border-color");
+  const background = style.getPropertyValue("--st-background-color");
+  const themed = {
+    ...layout,
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    font: { ...layout.font, color: text, family: style.getPropertyValue("--st-font") || style.fontFamily },
+    hoverlabel: { bgcolor: background, bordercolor: grid, font: { color: text } },
+  };
+  for (const name of Object.keys(layout).filter((name) => /^[xy]axis/.test(name))) {
+    themed[name] = { gridcolor: grid, linecolor: grid, zerolinecolor: grid, ...layout[name] };
+  }
+  return themed;
+}
+
+async function draw(host, state) {
+  const { plotly, figure, description } = state.data;
+  host.classList.toggle("preload", !figure);
+  const Plotly = await loadPlotly(plotly);
+  if (!figure || !host.isConnected) return;
+  state.Plotly = Plotly;
+  host.setAttribute("aria-label", description);
+  await Plotly.react(host, figure.data, inThePagesColours(figure.layout, host), CONFIG);
+}
+
+export default function ({ data, parentElement }) {
+  const host = parentElement.querySelector(".live-chart");
+  const state = (host.liveChart ??= { drawing: Promise.resolve() });
+  // One drawing after another: calls overlap when the browser is slow.
+  const redraw = () => (state.drawing = state.drawing.then(() => draw(host, state)).catch(console.error));
+  state.data = data;
+  if (!state.observer) {
+    state.observer = new ResizeObserver(() => {
+      if (state.Plotly && host.isConnected) state.Plotly.Plots.resize(host);
+    });
+    state.observer.observe(host);
+    // The text's colour passes over within a millisecond when the theme changes (live_chart.css).
+    host.addEventListener("transitionend", (event) => {
+      if (event.target === host && event.propertyName === "color") redraw();
+    });
+  }
+  redraw();
+  // Called when the component goes, and also when the next call takes this one's place.
+  return () =>
+    setTimeout(() => {
+      if (host.isConnected || !host.liveChart) return;
+      state.observer.disconnect();
+      state.Plotly?.purge(host);
+      delete host.liveChart;
+    });
+}

@@ -1,0 +1,11 @@
+"""The colours of what is measured: the same thing has the same colour in every chart and chip.
+
+Told apart by colour-blind eyes (blue, orange, green and purple of different lightness), and with
+a contrast of at least 3 on the light and on the dark page. The one accent, of buttons and links,
+stands in .streamlit/config.toml.
+"""
+
+TRAINING = "#2f7fc8"
+VALIDATION = "#d9691e"
+TARGET = "#1f9d6b"
+PREDICTED = "#a463c9"

@@ -1,0 +1,59 @@
+"""The current run, on every page."""
+
+import streamlit as st
+
+from dashboard import palette, state, widgets
+from dashboard.frames import format_duration, format_loss
+from dashboard.runtime import get_runner, get_store
+from gpt_core import PACE_STEPS, Run, run_progress
+
+TRAIN_PAGE = "pages/train.py"
+
+
+def show_current_run() -> None:
+    """Show the run that trains or, where none does, the latest; redrawn as it goes on."""
+    live = bool(get_runner().live_runs())
+    st.fragment(_watch, run_every=1 if live else 5)(state.outline())
+
+
+def _watch(drawn: list[tuple[str, str]]) -> None:
+    """Redraw from the store; when a run has begun or ended, redraw the whole page."""
+    if state.outline() != drawn:
+        st.rerun()
+    run = state.current_run()
+    if run is None:
+        st.caption("No run yet. Home starts one with a press.")
+    else:
+        _show(run)
+
+
+def _show(run: Run) -> None:
+    store = get_store()
+    progress = run_progress(run, store.last_steps(run.id, PACE_STEPS))
+    losses = store.last_evaluation(run.id) or {}
+    with st.container(gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption("Current run" if run.is_live else "Latest run")
+            widgets.state_badge(run)
+        st.text(widgets.run_title(run))
+        st.progress(progress.fraction)
+        rows = [
+            ("Step", f"{progress.steps_done:,} of {progress.total_steps:,}", ""),
+            ("Training loss", format_loss(losses.get("train_loss")), palette.TRAINING),
+            ("Validation loss", format_loss(losses.get("val_loss")), palette.VALIDATION),
+        ]
+        if run.state == "running" and progress.seconds_left is not None:
+            rows.append(("Time left", format_duration(progress.seconds_left), ""))
+        st.html(_numbers(rows))
+        with st.container(horizontal=True):
+            widgets.run_buttons(run, "sidebar")
+        st.page_link(TRAIN_PAGE, label="Open", query_params={state.RUN: run.id})
+
+
+def _numbers(rows: list[tuple[str, str, str]]) -> str:
+    """Return rows of label, number and colour as HTML: nothing in it is a user's text."""
+    items = []
+    for label, number, color in rows:
+        dot = f' style="--dot: {color}"' if color else ""
+        items.append(f'<span class="label"{dot}>{label}</span><span class="value">{number}</span>')
+    return f'<div class="gpt-run">{"".join(items)}</div>'

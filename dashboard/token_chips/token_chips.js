@@ -1,0 +1,119 @@
+// Tokens as chips. Text of the user's is only ever set as textContent.
+// One chip has the tab stop; the arrow keys move it, Enter or Space selects.
+
+function element(tag, className, text) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  if (text !== undefined) node.textContent = text;
+  return node;
+}
+
+function describe(data, i) {
+  const bytes = data.bytes[i];
+  const count = bytes.split(" ").length;
+  const parts = [`ID ${data.ids[i]}`, `${count} byte${count > 1 ? "s" : ""}: ${bytes}`];
+  if (bytes.startsWith("20") && count > 1) parts.push("begins with a space");
+  if (data.details[i]) parts.push(data.details[i]);
+  return parts.join(" · ");
+}
+
+function build(state) {
+  const { data, host } = state;
+  const row = element("div", "row");
+  row.setAttribute("role", "listbox");
+  row.setAttribute("aria-orientation", "horizontal");
+  data.ids.forEach((id, i) => {
+    const chip = element("div", "chip");
+    chip.setAttribute("role", "option");
+    chip.setAttribute("aria-selected", "false");
+    chip.tabIndex = i === 0 ? 0 : -1;
+    chip.append(element("span", "text", data.texts[i]), element("span", "id", id));
+    if (data.second_line.length) chip.append(element("span", "second"));
+    row.append(chip);
+  });
+  state.row = row;
+  state.hint = element("div", "hint");
+  host.replaceChildren(row);
+  if (data.scale) {
+    const legend = element("div", "legend");
+    legend.append(element("span", "", data.scale.low), element("span", "bar"), element("span", "", data.scale.high));
+    host.append(legend);
+  }
+  host.append(state.hint);
+}
+
+// What may change at each tick, while the tokens stay.
+function update(state) {
+  const { data, host, row } = state;
+  row.setAttribute("aria-label", data.label);
+  host.style.setProperty("--chip-color", data.scale ? data.scale.color : "transparent");
+  [...row.children].forEach((chip, i) => {
+    if (data.second_line.length) chip.lastChild.textContent = data.second_line[i];
+    if (data.strengths.length) chip.style.setProperty("--strength", data.strengths[i]);
+    chip.setAttribute("aria-label", [data.texts[i], `ID ${data.ids[i]}`, data.second_line[i]].filter(Boolean).join(", "));
+  });
+  hint(state, state.pointed ?? state.selected);
+}
+
+function hint(state, i) {
+  state.hint.textContent = i === undefined || i === null || i >= state.data.ids.length ? "" : describe(state.data, i);
+}
+
+function select(state, i) {
+  state.selected = state.selected === i ? null : i;
+  [...state.row.children].forEach((chip, j) => chip.setAttribute("aria-selected", String(j === state.selected)));
+  state.report(state.selected);
+}
+
+function focus(state, i) {
+  const chips = state.row.children;
+  const next = Math.max(0, Math.min(chips.length - 1, i));
+  for (const chip of state.row.querySelectorAll('[tabindex="0"]')) chip.tabIndex = -1;
+  chips[next].tabIndex = 0;
+  chips[next].focus();
+}
+
+function listen(state) {
+  const { host } = state;
+  const position = (event) => {
+    const chip = event.target.closest?.(".chip");
+    return chip ? [...state.row.children].indexOf(chip) : -1;
+  };
+  const point = (event) => {
+    const i = position(event);
+    state.pointed = i < 0 ? undefined : i;
+    hint(state, state.pointed ?? state.selected);
+  };
+  host.addEventListener("mouseover", point);
+  host.addEventListener("focusin", point);
+  host.addEventListener("mouseleave", () => { state.pointed = undefined; hint(state, state.selected); });
+  host.addEventListener("click", (event) => { const i = position(event); if (i >= 0) { focus(state, i); select(state, i); } });
+  host.addEventListener("keydown", (event) => {
+    const i = position(event);
+    if (i < 0) return;
+    const to = { ArrowRight: i + 1, ArrowDown: i + 1, ArrowLeft: i - 1, ArrowUp: i - 1, Home: 0, End: Infinity }[event.key];
+    if (to !== undefined) focus(state, to);
+    else if (event.key === "Enter" || event.key === " ") select(state, i);
+    else return;
+    event.preventDefault();
+  });
+}
+
+export default function ({ data, parentElement, setStateValue }) {
+  const host = parentElement.querySelector(".token-chips");
+  let state = host.tokenChips;
+  if (!state) {
+    state = host.tokenChips = { host, selected: null };
+    listen(state);
+  }
+  state.report = (i) => setStateValue("selected", i);
+  state.data = data;
+  const shape = JSON.stringify([data.ids, data.second_line.length > 0, data.scale]);
+  if (shape !== state.shape) {
+    state.shape = shape;
+    state.selected = null;
+    state.pointed = undefined;
+    build(state);
+  }
+  update(state);
+}

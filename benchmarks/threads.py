@@ -39,14 +39,15 @@ def measure(browser: Browser, threads: int) -> tuple[float, float]:
         time.sleep(SECONDS)
         last = store.last_steps(run.id, 1)[0]
         pace = (last["tokens_seen"] - first["tokens_seen"]) / (time.perf_counter() - began)
+        main = page.get_by_test_id("stMain")
         delays = []
         for _ in range(CLICKS):
-            page.get_by_role("button", name="Pause").click()
+            main.get_by_role("button", name="Pause").click()
             clicked = time.perf_counter()
             page.wait_for_function("/paus/.test(document.body.innerText)", polling=5)
             delays.append((time.perf_counter() - clicked) * 1000)
-            page.get_by_role("button", name="Resume").click(timeout=30_000)
-            expect(page.get_by_text("running", exact=True)).to_be_visible(timeout=30_000)
+            main.get_by_role("button", name="Resume").click(timeout=30_000)
+            expect(main.get_by_text("running", exact=True)).to_be_visible(timeout=30_000)
             time.sleep(1)
         page.close()
         store.close()

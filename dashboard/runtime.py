@@ -7,7 +7,17 @@ client, and the old thread would train on beside a new one (STREAMLIT.md, fact 4
 import os
 import threading
 
+import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
+
 from gpt_core import RunStore, TrainingRunner, default_runs_dir
+
+# Streamlit takes a folder named pages/ for its older kind of app until st.navigation has run
+# once in the process: were a page's own address the first to be opened, it would come up
+# without app.py around it. Whatever page runs first imports this, and is run again as it should.
+if PagesManager.uses_pages_directory:
+    PagesManager.uses_pages_directory = False
+    st.rerun()
 
 _making = threading.Lock()  # guards _pair: two first visitors must get the same one
 _pair: tuple[RunStore, TrainingRunner] | None = None

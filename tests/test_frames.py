@@ -1,6 +1,12 @@
 import pytest
 
-from dashboard.frames import evaluations_frame, format_duration
+from dashboard.frames import (
+    evaluations_frame,
+    format_duration,
+    format_loss,
+    format_probability,
+    probability_strength,
+)
 from gpt_core import Run
 
 
@@ -23,3 +29,20 @@ def test_a_run_without_evaluations_gives_an_empty_frame_with_its_columns(run: Ru
 )
 def test_durations_are_for_people(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
+
+
+def test_a_loss_has_three_decimals_or_is_a_dash() -> None:
+    assert (format_loss(None), format_loss(6.4516)) == ("–", "6.452")
+
+
+@pytest.mark.parametrize(
+    ("probability", "text"), [(0.98765, "0.988"), (0.001, "0.001"), (7.454e-05, "7.5e-05")]
+)
+def test_probabilities_are_short(probability: float, text: str) -> None:
+    assert format_probability(probability) == text
+
+
+def test_a_certain_token_is_coloured_fully_and_an_improbable_one_not_at_all() -> None:
+    assert probability_strength(1.0) == 1.0
+    assert probability_strength(0.1) == pytest.approx(0.8)
+    assert probability_strength(1e-5) == probability_strength(0.0) == 0.0

@@ -1,5 +1,6 @@
 """Every page, run as Streamlit runs it, over each kind of store."""
 
+import inspect
 import json
 import os
 import subprocess
@@ -8,13 +9,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import filelock
 import pytest
+from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from dashboard import runtime
-from gpt_core import Preset, load_text
+from dashboard.lecture import STEPS, section
+from gpt_core import Preset, evaluate_model, load_text, train
 from gpt_core.locks import acquire_run
 from gpt_core.store import LIVE_STATES, RESUMABLE_STATES
 from tests.conftest import TINY, TINY_TRAINING
@@ -28,7 +32,16 @@ STATES = ("queued", "paused", "finished", "stopped", "failed", "interrupted")
 
 
 @pytest.fixture(autouse=True)
-def _own_runtime(runs_dir: Path) -> Iterator[None]:
+def _own_runtime(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    # AppTest forgets before each run what dashboard/runtime.py has told Streamlit once for the
+    # whole process: that pages/ is not a folder of its older kind, whose pages have no frame.
+    make = PagesManager.__init__
+
+    def make_for_navigation(manager: PagesManager, *args: Any, **kwargs: Any) -> None:
+        make(manager, *args, **kwargs)
+        PagesManager.uses_pages_directory = False
+
+    monkeypatch.setattr(PagesManager, "__init__", make_for_navigation)
     yield
     runtime.close_runtime()
 
@@ -88,9 +101,19 @@ def wait_for_state(run_id: str, state: str) -> None:
 
 
 def button(app: AppTest, label: str):
-    found = [button for button in app.button if button.label == label]
-    assert found, [button.label for button in app.button]
+    found = [button for button in app.main.button if button.label == label]
+    assert found, [button.label for button in app.main.button]
     return found[0]
+
+
+def choose(app: AppTest, label: str, option: str) -> None:
+    next(box for box in app.selectbox if box.label == label).select(option).run()
+
+
+def components(app: AppTest, name: str) -> list[dict]:
+    """Return the data of a page's components of one kind."""
+    found = [e for e in app.get("bidi_component") if e.proto.component_name.endswith(name)]
+    return [json.loads(element.proto.json) for element in found]
 
 
 def texts(app: AppTest) -> str:
@@ -111,12 +134,12 @@ def test_every_page_in_every_state_of_the_store(page: str, state: str) -> None:
     if state not in ("empty", "running"):
         assert state in texts(app)
     if page == "train":
-        assert ("Resume" in [b.label for b in app.button]) == (state in RESUMABLE_STATES)
+        assert ("Resume" in [b.label for b in app.main.button]) == (state in RESUMABLE_STATES)
 
 
 def test_homes_one_button_starts_the_pocket_run_on_the_story_and_goes_to_train() -> None:
     app = open_app()
-    primary = [b for b in app.button if b.proto.type == "primary"]
+    primary = [b for b in app.main.button if b.proto.type == "primary"]
     assert [b.label for b in primary] == ["Train a small GPT now"]
     primary[0].click().run()
     assert not app.exception
@@ -129,20 +152,74 @@ def test_homes_one_button_starts_the_pocket_run_on_the_story_and_goes_to_train()
 
 def test_home_offers_to_watch_the_run_that_trains_instead_of_a_second_one() -> None:
     start_pocket_run(1)
-    assert [b.label for b in open_app().button] == ["Watch the run that is training"]
+    assert [b.label for b in open_app().main.button] == ["Watch the run that is training"]
 
 
 def test_train_shows_curve_samples_progress_and_pace() -> None:
     run_id = start_pocket_run()
     app = open_app("train")
-    figure = json.loads(app.get("plotly_chart")[0].proto.spec)
-    assert [trace.get("name") for trace in figure["data"][:2]] == ["Training", "Validation"]
+    chart = components(app, "live_chart")[0]
+    assert [trace.get("name") for trace in chart["figure"]["data"][:2]] == [
+        "Training",
+        "Validation",
+    ]
+    assert chart["figure"]["layout"]["uirevision"] == run_id
+    assert "evaluations. The last, after" in chart["description"]
     labels = [metric.label for metric in app.metric]
     assert labels == ["Training loss", "Validation loss", "Tokens per second", "Time left"]
     assert all(metric.value != "–" for metric in app.metric)
     assert "pocket on Counting" in texts(app)
-    assert [b.label for b in app.button] == ["Pause", "Stop", "Add to the queue"]
+    assert [b.label for b in app.main.button] == ["Pause", "Stop", "Add to the queue"]
     finish(run_id)
+
+
+def test_train_shows_how_probable_each_token_of_the_probes_is() -> None:
+    run_id = start_pocket_run()
+    finish(run_id)
+    chips = components(open_app("train", run=run_id), "token_chips")
+    probes = runtime.get_store().probes(run_id)
+    assert [chip["ids"] for chip in chips] == [[3626, 6100, 345], [1107, 588, 11311]]
+    assert chips[0]["texts"] == ["·effort", "·moves", "·you"]
+    for chip, probe in zip(chips, probes[-2:], strict=True):
+        names = [line.split()[0] for line in chip["second_line"]]
+        row = probe["probe"] + 1
+        assert names == [f"p{row}1", f"p{row}2", f"p{row}3"]
+        shown = [float(line.split()[1]) for line in chip["second_line"]]
+        assert shown == pytest.approx(probe["target_probas"], rel=0.06, abs=0.0006)
+        assert all(0 <= strength <= 1 for strength in chip["strengths"])
+
+
+def test_before_a_run_the_chart_and_the_chips_leave_their_place_to_a_sentence() -> None:
+    app = open_app("train")
+    assert not components(app, "live_chart")
+    assert not components(app, "token_chips")
+    assert "No run yet" in texts(app)
+
+
+def test_the_sidebar_shows_the_current_run_on_every_page_and_pauses_it() -> None:
+    run_id = start_pocket_run()
+    for page in ("home", "train"):
+        sidebar = open_app(page).sidebar
+        assert [b.label for b in sidebar.button] == ["Pause", "Stop"]
+        assert "pocket on Counting" in sidebar.text[0].value
+    app = open_app()
+    next(b for b in app.sidebar.button if b.label == "Pause").click().run()
+    wait_for_state(run_id, "paused")
+    assert [b.label for b in app.run().sidebar.button] == ["Resume", "Stop"]
+
+
+def test_the_navigation_groups_the_pages_by_the_lectures_steps() -> None:
+    assert section("Train") == "3–4 · Training"
+    assert section("Home") == ""
+    assert [step.number for step in STEPS] == [1, 2, 3, 4, 5, 6, 7]
+    titles = {page.stem.capitalize() for page in (ROOT / "pages").glob("*.py")}
+    assert {title for step in STEPS for title in step.pages} <= titles
+
+
+def test_the_code_that_is_shown_is_the_code_that_runs() -> None:
+    shown = [block.value for block in open_app("train").code]
+    assert inspect.getsource(evaluate_model).strip() in shown
+    assert inspect.getsource(train).strip() in shown
 
 
 def test_stop_stops_the_run_and_the_form_is_there_again() -> None:
@@ -154,7 +231,7 @@ def test_stop_stops_the_run_and_the_form_is_there_again() -> None:
     assert run is not None
     assert run.state == "stopped"
     app.run()
-    assert "Start training" in [b.label for b in app.button]
+    assert "Start training" in [b.label for b in app.main.button]
 
 
 def test_pause_and_resume_by_their_buttons() -> None:
@@ -181,7 +258,7 @@ def test_a_stopped_run_is_resumed_by_its_button() -> None:
 def test_a_second_run_waits_in_the_queue() -> None:
     first = start_pocket_run()
     app = open_app("train")
-    app.selectbox[1].select("days-of-the-week").run()
+    choose(app, "Text", "days-of-the-week")
     button(app, "Add to the queue").click().run()
     assert not app.exception
     assert [run.state for run in runtime.get_store().live_runs()] == ["running", "queued"]
@@ -221,7 +298,7 @@ def test_an_address_of_no_run_says_so_in_words() -> None:
 
 def test_the_form_starts_the_chosen_text() -> None:
     app = open_app("train")
-    app.selectbox[1].select("days-of-the-week").run()
+    choose(app, "Text", "days-of-the-week")
     button(app, "Start training").click().run()
     assert not app.exception
     run = runtime.get_store().latest_run()
@@ -232,7 +309,7 @@ def test_the_form_starts_the_chosen_text() -> None:
 def test_a_text_too_short_for_the_preset_is_refused_in_words() -> None:
     app = open_app("train")
     app.selectbox[0].select("book-124m")
-    app.selectbox[1].select("counting").run()
+    choose(app, "Text", "counting")
     button(app, "Start training").click().run()
     assert not app.exception
     assert "Choose context_length=126 or less" in texts(app)
@@ -241,7 +318,7 @@ def test_a_text_too_short_for_the_preset_is_refused_in_words() -> None:
 
 def test_an_uploaded_file_is_trained_on_and_named_as_it_is() -> None:
     app = open_app("train")
-    app.selectbox[1].select("upload").run()
+    choose(app, "Text", "upload")
     assert button(app, "Start training").disabled
     name = "<script>alert(1)</script>.txt"
     text = load_text("counting").text.encode()
@@ -253,7 +330,7 @@ def test_an_uploaded_file_is_trained_on_and_named_as_it_is() -> None:
 
 def test_an_upload_that_is_no_text_is_refused_in_words() -> None:
     app = open_app("train")
-    app.selectbox[1].select("upload").run()
+    choose(app, "Text", "upload")
     app.file_uploader[0].upload("a.txt", b"\xff\xfe\x00", "text/plain").run()
     assert not app.exception
     assert "is not UTF-8 text" in texts(app)
@@ -274,6 +351,7 @@ def test_a_setting_that_is_no_number_is_said_in_words(monkeypatch: pytest.Monkey
 
 
 NETWORK_PROGRAM = """
+from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 from dashboard import runtime
 

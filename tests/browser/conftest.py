@@ -1,6 +1,7 @@
 """A real server and a real headless Chromium for the tests in this folder."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -59,7 +60,7 @@ class Server:
         return self.process.wait(timeout=60)
 
 
-def start_server(folder: Path, **settings: str) -> Server:
+def start_server(folder: Path, app: str = "app.py", **settings: str) -> Server:
     """Start the app as the README does, watched for attempts to reach another machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -72,9 +73,10 @@ def start_server(folder: Path, **settings: str) -> Server:
         "GPT_LAB_RUNS_DIR": str(folder / "runs"),
         **watched,
         "PYTHONWARNINGS": "default",
+        "PYTHONPATH": os.pathsep.join([str(ROOT), watched.get("PYTHONPATH", "")]),
         **settings,
     }
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    command = [sys.executable, "-m", "streamlit", "run", app, "--server.port", str(port)]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
@@ -109,6 +111,32 @@ def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture
+def problems(page: Page, server: Server) -> Iterator[list[str]]:
+    """What must not happen while a test looks: console errors, requests to elsewhere."""
+    found: list[str] = []
+
+    def hear(message: object) -> None:
+        text, place = message.text, message.location.get("url", "")  # type: ignore[attr-defined]
+        # On a deep link Streamlit itself asks for its server's health below the page's path
+        # before it finds the root, which is a 404 of its own making.
+        is_probe = re.search(r"/train/_stcore/(health|host-config)$", place)
+        if message.type == "error" and not is_probe:  # type: ignore[attr-defined]
+            found.append(f"{text} {place}")
+
+    page.on("console", hear)
+    page.on("pageerror", lambda error: found.append(str(error)))
+    page.on(
+        "request",
+        lambda request: (
+            request.url.startswith((server.url, "data:", "blob:")) or found.append(request.url)
+        ),
+    )
+    yield found
+    assert not found
+    assert not page.get_by_test_id("stException").count()
 
 
 def open_page(page: Page, url: str) -> None:

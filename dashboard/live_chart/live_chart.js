@@ -47,7 +47,10 @@ async function draw(host, state) {
   if (!figure || !host.isConnected) return;
   state.Plotly = Plotly;
   host.setAttribute("aria-label", description);
-  await Plotly.react(host, figure.data, inThePagesColours(figure.layout, host), CONFIG);
+  // A copy: plotly writes the user's zoom and legend choices into what it is given, and would
+  // take them for the figure's own when the same figure is drawn again in another theme.
+  const { data, layout } = structuredClone(figure);
+  await Plotly.react(host, data, inThePagesColours(layout, host), CONFIG);
 }
 
 export default function ({ data, parentElement }) {

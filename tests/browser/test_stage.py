@@ -74,6 +74,7 @@ def test_zoom_and_legend_survive_ticks_and_a_theme_switch_and_belong_to_one_tab(
     light = page.evaluate(colour)
     page.emulate_media(color_scheme="dark")
     page.wait_for_function(f"{colour} !== '{light}'")
+    page.wait_for_timeout(4 * TICK)
     assert x_range(page) == pytest.approx(zoomed)
     assert shown_lines(page)[1] == "legendonly"
 

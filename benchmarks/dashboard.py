@@ -1,9 +1,10 @@
 """From a command to a page, from a button to a curve: ``python -m benchmarks.dashboard``.
 
-Start: seconds until ``import torch`` is done (A), until ``import gpt_core`` is done, and until
-``streamlit run app.py`` has shown its first page to a Chromium that is already open (B); by turns.
-Pocket: from the press of Home's button to the first point on the screen, and to the end of the
-whole run, in the same server. Files are read once before, so that the disk's cache is warm.
+Start: seconds until ``import torch`` is done (A), until ``import gpt_core`` is done, until
+``streamlit run app.py`` has sent its first page whole to a client (B), and until a Chromium that is
+already open shows it; by turns. Pocket: from the press of Home's button, two seconds after the page
+came, to the first point on the screen, and to the end of the whole run while that page watches.
+Files are read once before, so that the disk's cache is warm.
 """
 
 import shutil
@@ -15,12 +16,16 @@ import time
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from benchmarks.pairs import print_result
 from gpt_core import RunStore
 from tests.browser.conftest import CHROMIUM_FLAGS, open_page, start_server
 
-ROUNDS = 3
+ROUNDS = 2
 
 
 def seconds_of(code: str) -> float:
@@ -28,6 +33,23 @@ def seconds_of(code: str) -> float:
     began = time.perf_counter()
     subprocess.run([sys.executable, "-c", code], check=True)
     return time.perf_counter() - began
+
+
+def seconds_to_serve() -> float:
+    """Return how long a fresh server takes to send its first page whole."""
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        server = start_server(Path(folder))
+        address = server.url.replace("http", "ws", 1) + "/_stcore/stream"
+        with connect(address, subprotocols=[Subprotocol("streamlit")], max_size=None) as socket:
+            question, answer = BackMsg(), ForwardMsg()
+            question.rerun_script.query_string = ""
+            socket.send(question.SerializeToString())
+            while answer.WhichOneof("type") != "script_finished":
+                answer.ParseFromString(socket.recv())
+        seconds = time.perf_counter() - began
+        server.end()
+        return seconds
 
 
 def measure_app(browser: Browser) -> dict[str, float]:
@@ -40,6 +62,7 @@ def measure_app(browser: Browser) -> dict[str, float]:
         page.get_by_role("button", name="Train a small GPT now").wait_for()
         first_page = time.perf_counter() - began
 
+        time.sleep(2)
         pressed, pressed_at = time.perf_counter(), time.time()
         page.get_by_role("button", name="Train a small GPT now").click()
         page.locator(".js-plotly-plot .scatterlayer .point").first.wait_for(timeout=60_000)
@@ -49,7 +72,7 @@ def measure_app(browser: Browser) -> dict[str, float]:
             time.sleep(0.2)
         assert run.state == "finished", run.message
         result = {
-            "first_page": first_page,
+            "first_page_on_screen": first_page,
             "first_point": first_point,
             "whole_pocket_run": run.state_at - pressed_at,
         }
@@ -70,14 +93,15 @@ def main() -> None:
             imports = {
                 "import_torch": seconds_of("import torch"),
                 "import_gpt_core": seconds_of("import gpt_core"),
+                "first_page_served": seconds_to_serve(),
             }
             rounds.append(imports | measure_app(browser))
         browser.close()
     medians = {name: statistics.median(r[name] for r in rounds) for name in rounds[0]}
-    more = statistics.median(r["first_page"] - r["import_torch"] for r in rounds)
+    more = statistics.median(r["first_page_served"] - r["import_torch"] for r in rounds)
     print_result(
         benchmark="dashboard",
-        first_page_after_import_torch=round(more, 2),
+        served_after_import_torch=round(more, 2),
         seconds={name: round(value, 2) for name, value in medians.items()},
     )
 

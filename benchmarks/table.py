@@ -65,6 +65,11 @@ def table() -> str:
             f"{results['dataset']['seconds']['ratio']:.1f} ×, "
             f"{results['dataset']['peak_mb']['ratio']:.1f} ×",
         ),
+        (
+            "first page served",
+            "Python's `import torch` alone",
+            f"+ {results['dashboard']['served_after_import_torch']:.1f} s",
+        ),
     ]
     machine = training["machine"]
     lines = [

@@ -147,6 +147,7 @@ def _print_run(store: RunStore, runner: TrainingRunner, run_id: str) -> Run:
     run = store.run(run_id)
     assert run is not None
     print(f"Run {run.id}: {run.preset} on {run.text_name}, {run.train_tokens:,} training tokens")
+    print(f"Computing in {run.training_config.precision} on {run.training_config.device}")
     # A resumed run has been printed up to here before.
     seen = {
         "evaluations": max((row["id"] for row in store.evaluations(run_id)), default=0),

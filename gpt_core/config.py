@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 PRECISIONS = ("float32", "bfloat16", "auto")
-DEVICES = ("cpu", "cuda", "mps")
+DEVICES = ("cpu", "cuda", "mps", "auto")
 
 
 def _setting(default: Any, help: str) -> Any:
@@ -114,7 +114,9 @@ class TrainingConfig:
         "float32 is the chapter's, exact; bfloat16 rounds matrix products and is faster where the "
         "device has it; auto measures both and chooses.",
     )
-    device: str = _setting("cpu", "Where the model computes: cpu, cuda or mps.")
+    device: str = _setting(
+        "cpu", "Where the model computes: cpu, cuda or mps; auto takes a GPU if there is one."
+    )
 
     def __post_init__(self) -> None:
         for name in ("num_epochs", "batch_size", "eval_freq", "eval_iter", "sample_tokens"):

@@ -1,4 +1,4 @@
-"""float32 or bfloat16: measured on the device at hand."""
+"""Where to compute and in which precision, chosen for the machine at hand."""
 
 import time
 from dataclasses import replace
@@ -13,16 +13,26 @@ TOKENS, EMB_DIM = 512, 768  # the chapter's batch, through a feed-forward layer
 REPEATS = 3
 
 
-def resolve_precision(config: TrainingConfig) -> TrainingConfig:
-    """Return the config with the precision ``auto`` replaced by what suits the device.
+def resolve_auto(config: TrainingConfig) -> TrainingConfig:
+    """Return the config with what is ``auto`` in it replaced by what suits this machine.
 
-    float32, unless the device multiplies bfloat16 matrices clearly faster: few CPUs do.
+    Device: cuda, else mps, else cpu. Precision: float32, unless the device multiplies bfloat16
+    matrices clearly faster, as GPUs do and some CPUs.
     """
+    if config.device == "auto":
+        config = replace(config, device=best_device())
     if config.precision != "auto":
         return config
     rates = measure_products(config.device)
     is_faster = rates["bfloat16"] > WORTH_IT * rates["float32"]
     return replace(config, precision="bfloat16" if is_faster else "float32")
+
+
+def best_device() -> str:
+    """Return the fastest kind of device that this machine has."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def measure_products(device: str) -> dict[str, float]:

@@ -17,7 +17,7 @@ from gpt_core.dataset import Batch, check_splits, create_dataloader
 from gpt_core.generation import generate
 from gpt_core.loss import calc_loss_batch, calc_loss_loader, loss_walkthrough
 from gpt_core.model import GPTModel
-from gpt_core.precision import resolve_precision
+from gpt_core.precision import resolve_auto
 from gpt_core.records import EvaluationRecord, ProbeRecord, Record, SampleRecord, StepRecord
 from gpt_core.tokenizer import encode_corpus, text_to_token_ids, token_ids_to_text
 
@@ -59,7 +59,7 @@ def train(
 
     Source: the chapter, "Training an LLM", ``train_model_simple``; steps counted as there.
     """
-    config = resolve_precision(config)
+    config = resolve_auto(config)
     state = TrainingState() if state is None else state
     device = torch.device(config.device)
 

@@ -5,7 +5,7 @@ import torch
 
 from gpt_core import PRESETS, TrainingConfig
 from gpt_core import precision as precision_module
-from gpt_core.precision import measure_products, resolve_precision
+from gpt_core.precision import measure_products, resolve_auto
 
 AUTO = TrainingConfig(precision="auto")
 
@@ -18,13 +18,24 @@ def test_auto_takes_bfloat16_where_its_products_are_clearly_faster(
 ) -> None:
     rates = {"float32": 190.0, "bfloat16": bfloat16}
     monkeypatch.setattr(precision_module, "measure_products", lambda device: rates)
-    assert resolve_precision(AUTO) == replace(AUTO, precision=chosen)
+    assert resolve_auto(AUTO) == replace(AUTO, precision=chosen)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_what_the_user_chose_is_kept(precision: str) -> None:
     config = TrainingConfig(precision=precision)
-    assert resolve_precision(config) is config
+    assert resolve_auto(config) is config
+
+
+@pytest.mark.parametrize(
+    ("has", "device"), [({"cuda", "mps"}, "cuda"), ({"mps"}, "mps"), (set(), "cpu")]
+)
+def test_the_device_auto_takes_a_gpu_before_the_cpu(
+    has: set[str], device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: "cuda" in has)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: "mps" in has)
+    assert resolve_auto(TrainingConfig(device="auto")).device == device
 
 
 def test_measuring_gives_a_rate_for_each_and_draws_no_random_number() -> None:

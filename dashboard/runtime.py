@@ -10,14 +10,15 @@ import threading
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
-from gpt_core import RunStore, TrainingRunner, default_runs_dir
-
 # Streamlit takes a folder named pages/ for its older kind of app until st.navigation has run
 # once in the process: were a page's own address the first to be opened, it would come up
 # without app.py around it. Whatever page runs first imports this, and is run again as it should.
 if PagesManager.uses_pages_directory:
     PagesManager.uses_pages_directory = False
     st.rerun()
+
+# After that, as this takes two seconds, in which another first visitor may come.
+from gpt_core import RunStore, TrainingRunner, default_runs_dir
 
 _making = threading.Lock()  # guards _pair: two first visitors must get the same one
 _pair: tuple[RunStore, TrainingRunner] | None = None

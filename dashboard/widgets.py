@@ -54,7 +54,11 @@ def run_buttons(run: Run, place: str) -> None:
     pending = bool(runner.pending(run.id))
     for label, ask in actions:
         st.button(
-            label, disabled=pending, on_click=_ask, args=(ask, run.id), key=f"{label} in {place}"
+            label,
+            disabled=pending,
+            on_click=_ask,
+            args=(ask, run.id),
+            key=f"{label} {run.id} in {place}",
         )
 
 

@@ -38,6 +38,7 @@ from gpt_core.loss import (
     perplexity,
 )
 from gpt_core.model import GPTModel, build_model, count_parameters
+from gpt_core.precision import resolve_auto
 from gpt_core.progress import PACE_STEPS, Progress, run_progress
 from gpt_core.records import EvaluationRecord, ProbeRecord, Record, SampleRecord, StepRecord
 from gpt_core.runner import TrainingRunner
@@ -102,6 +103,7 @@ __all__ = [
     "prepare_data",
     "read_text_file",
     "read_upload",
+    "resolve_auto",
     "run_progress",
     "split_text",
     "stream_tokens",

@@ -2,8 +2,9 @@
 
 Under ``torch.autocast("cpu")`` PyTorch runs the matrix products in bfloat16; once they are
 fast, the rest of the step is what one waits for. The three pieces here compute what the
-chapter computes, up to rounding and the draw of dropout; in float32, and on other devices,
-each is PyTorch's own. What each one saves is measured in docs/LOG.md.
+chapter computes, up to rounding and the draw of dropout. On other devices each is PyTorch's
+own; on a CPU in float32 dropout and attention are, to the bit, and the loss equals PyTorch's
+up to the order of its sum. What each one saves is measured in docs/LOG.md.
 """
 
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 ROWS = 64  # of logits that are turned into float32 at once: 13 MB, which caches can hold
 COLUMNS = 12288  # of the vocabulary per product: whole cache lines, which 50257 are not
@@ -65,7 +67,8 @@ def linear_cross_entropy(x: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
     """
     if x.device.type != "cpu":
         return F.cross_entropy(F.linear(x, weight), targets)
-    loss: Tensor = _LinearCrossEntropy.apply(x, weight, targets)  # type: ignore[no-untyped-call]
+    learns = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
+    loss: Tensor = _LinearCrossEntropy.apply(x, weight, targets, learns)  # type: ignore[no-untyped-call]
     return loss
 
 
@@ -88,16 +91,17 @@ class _Dropout(torch.autograd.Function):
 
 class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
-        dtype = torch.bfloat16 if is_reduced(x) else torch.float32
+    def forward(ctx: Any, x: Tensor, weight: Tensor, targets: Tensor, learns: bool) -> Tensor:
+        dtype = torch.bfloat16 if is_reduced(x) else x.dtype
         x = x.to(dtype)  # (N, emb_dim)
         logits = x @ weight.to(dtype).T  # (N, vocab_size)
-        loss = torch.zeros(())
+        exact = torch.promote_types(dtype, torch.float32)
+        loss = torch.zeros((), dtype=exact)
         for i in range(0, len(x), ROWS):
             right = targets[i : i + ROWS].unsqueeze(1)  # (rows, 1)
-            log_probas = torch.log_softmax(logits[i : i + ROWS].float(), dim=-1)
+            log_probas = torch.log_softmax(logits[i : i + ROWS], dim=-1, dtype=exact)
             loss -= log_probas.gather(1, right).sum()
-            if ctx.needs_input_grad[0]:
+            if learns:
                 # The gradient by the logits is known already: probabilities, less 1 at the target.
                 grad = log_probas.exp_()
                 grad.scatter_add_(1, right, torch.full_like(right, -1, dtype=grad.dtype))
@@ -106,10 +110,11 @@ class _LinearCrossEntropy(torch.autograd.Function):
         return loss / len(x)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
         x, weight, grad_logits = ctx.saved_tensors
-        grad_x = (grad_logits @ weight.to(x.dtype)).float()  # (N, emb_dim)
+        grad_x = (grad_logits @ weight.to(x.dtype)).to(weight.dtype)  # (N, emb_dim)
         grad_weight = torch.empty_like(weight)  # (vocab_size, emb_dim)
         for i in range(0, len(weight), COLUMNS):
             grad_weight[i : i + COLUMNS] = grad_logits[:, i : i + COLUMNS].T @ x
-        return grad_x.mul_(grad), grad_weight.mul_(grad) if grad != 1 else grad_weight, None
+        return grad_x.mul_(grad), grad_weight.mul_(grad) if grad != 1 else grad_weight, None, None

@@ -14,14 +14,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of mallopt(3)
-ATTEMPTS = 64  # more than there are arenas
+ATTEMPTS = 64  # more than there usually are arenas; the last thread is taken as it is
 
 
 def keep_freed_memory() -> None:
     """Let this process keep freed memory, for what it allocates next."""
     libc = _glibc()
-    if libc is not None:
-        libc.mallopt(M_MMAP_THRESHOLD, 2**30)
+    if libc is None:
+        return
+    # Older ones refuse a threshold above 32 MB, and answer 0.
+    if libc.mallopt(M_MMAP_THRESHOLD, 2**30) or libc.mallopt(M_MMAP_THRESHOLD, 2**25):
         libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
         libc.mallopt(M_ARENA_MAX, 1)
 
@@ -63,14 +65,21 @@ def start_thread(target: Callable[[], None], name: str) -> threading.Thread:
 
 
 def has_main_arena() -> bool:
-    """Tell whether what this thread allocates lies in the process's one growing heap."""
+    """Tell whether what this thread allocates lies in the process's one growing heap.
+
+    Where that cannot be told, the thread is as good as any other.
+    """
     libc = _glibc()
     if libc is None:
         return True
     libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
     address = libc.malloc(2**16)
     libc.free(address)
-    heaps = [line for line in Path("/proc/self/maps").read_text().splitlines() if "[heap]" in line]
+    try:
+        maps = Path("/proc/self/maps").read_text().splitlines()
+    except OSError:
+        return True
+    heaps = [line for line in maps if "[heap]" in line]
     limits = [[int(limit, 16) for limit in line.split()[0].split("-")] for line in heaps]
     return any(start <= address < end for start, end in limits)
 

@@ -143,12 +143,15 @@ class GPTModel(nn.Module):
     def features(self, ids: Tensor, caches: Sequence[KeyValueCache] = ()) -> Tensor:
         """Map token IDs (B, T) to what the output head reads: (B, T, emb_dim).
 
-        Given one cache per block, the IDs go on from the tokens that the caches hold.
+        Given one cache per block, the IDs go on from the tokens that the caches hold: first the
+        whole prompt, then one token at a time.
 
         Raises:
             ValueError: T, those in the caches included, is more than context_length.
         """
         start = len(caches[0]) if caches else 0
+        assert start == 0 or ids.shape[1] == 1, "only a prompt may be several tokens"
+        assert len(caches) in (0, len(self.trf_blocks)), "one cache per block"
         num_tokens = start + ids.shape[1]
         if num_tokens > self.config.context_length:
             raise ValueError(

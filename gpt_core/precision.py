@@ -1,7 +1,9 @@
 """Where to compute and in which precision, chosen for the machine at hand."""
 
+import math
 import time
 from dataclasses import replace
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -18,9 +20,13 @@ def resolve_auto(config: TrainingConfig) -> TrainingConfig:
 
     Device: cuda, else mps, else cpu. Precision: float32, unless the device multiplies bfloat16
     matrices clearly faster, as GPUs do and some CPUs.
+
+    Raises:
+        ValueError: the device is not available on this machine.
     """
     if config.device == "auto":
         config = replace(config, device=best_device())
+    check_device(config.device)
     if config.precision != "auto":
         return config
     rates = measure_products(config.device)
@@ -35,9 +41,23 @@ def best_device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
+def check_device(device: str) -> None:
+    """Raise ValueError unless this machine has the device."""
+    available = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not available[device]:
+        usable = ", ".join(name for name, there in available.items() if there)
+        raise ValueError(f"device={device!r} is not available on this machine: choose {usable}.")
+
+
+@cache  # measured once per process: what is chosen must not depend on what else runs just then
 def measure_products(device: str) -> dict[str, float]:
     """Multiply one pair of matrices in each precision; return the rates in GFLOP per second.
 
+    A precision that the device does not have at all has the rate 0.
     This takes some tens of milliseconds and draws nothing from the global random generator.
     """
     generator = torch.Generator().manual_seed(0)
@@ -55,6 +75,9 @@ def _seconds(x: Tensor, weight: Tensor) -> float:
     times = []
     for _ in range(1 + REPEATS):
         began = time.perf_counter()
-        (x @ weight.T)[0, 0].item()  # .item() waits for the device
+        try:
+            (x @ weight.T)[0, 0].item()  # .item() waits for the device
+        except (RuntimeError, TypeError):
+            return math.inf  # the device cannot do it
         times.append(time.perf_counter() - began)
     return min(times[1:])

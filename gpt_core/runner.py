@@ -25,12 +25,12 @@ from gpt_core.live_run import LiveRun
 from gpt_core.locks import acquire_run, check_run_id, mark_interrupted_runs
 from gpt_core.machine import describe_change, describe_error, describe_machine
 from gpt_core.memory import keep_freed_memory, return_freed_memory, start_thread
-from gpt_core.precision import resolve_auto
+from gpt_core.precision import check_device, resolve_auto
 from gpt_core.requests import RequestQueue
 from gpt_core.session import Session, Snapshot
 from gpt_core.store import Run, RunStore
 from gpt_core.tokenizer import get_tokenizer
-from gpt_core.training import check_device, prepare_data
+from gpt_core.training import prepare_data
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +104,6 @@ class TrainingRunner:
         """
         config = training_config or preset.training
         config = resolve_auto(config)
-        check_device(config.device)
         settings = (actor, preset.model, config, corpus.sha256)
         data = prepare_data(corpus.text, get_tokenizer(), preset.model, config)
         with self._starting:

@@ -55,6 +55,7 @@ def train(
     its weights, optimizer and random state is gone on from. It is whole ``between_steps``.
 
     Raises:
+        ValueError: the model is on another device than the configuration says.
         FloatingPointError: a loss or gradient is not finite; the update was not made.
 
     Source: the chapter, "Training an LLM", ``train_model_simple``; steps counted as there.
@@ -62,6 +63,12 @@ def train(
     config = resolve_auto(config)
     state = TrainingState() if state is None else state
     device = torch.device(config.device)
+    place = next(model.parameters()).device
+    if place.type != device.type:
+        raise ValueError(
+            f"The model is on {place.type}, but device={config.device!r}: move it there with "
+            "model.to(…) before its optimizer is made, or choose the other device."
+        )
 
     while state.epoch <= config.num_epochs:
         model.train()
@@ -247,7 +254,10 @@ def prepare_data(
 
 
 def create_optimizer(model: GPTModel, config: TrainingConfig) -> AdamW:
-    """Return AdamW as in the chapter, in PyTorch's fused form: one pass over the weights."""
+    """Return AdamW as in the chapter, in PyTorch's fused form: one pass over the weights.
+
+    The model must be on its device already.
+    """
     optimizer = AdamW(
         model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
     )
@@ -260,15 +270,3 @@ def create_optimizer(model: GPTModel, config: TrainingConfig) -> AdamW:
             "exp_avg_sq": torch.zeros_like(parameter),
         }
     return optimizer
-
-
-def check_device(device: str) -> None:
-    """Raise ValueError unless this machine has the device."""
-    available = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    if not available[device]:
-        usable = ", ".join(name for name, there in available.items() if there)
-        raise ValueError(f"device={device!r} is not available on this machine: choose {usable}.")

@@ -43,6 +43,22 @@ def test_the_output_layer_and_its_loss_in_one_equal_pytorchs_two() -> None:
         torch.testing.assert_close(ours, theirs, atol=1e-7, rtol=1e-5)
 
 
+@pytest.mark.parametrize("frozen", ["x", "weight"])
+def test_where_only_one_of_the_two_learns_its_gradient_is_the_same(frozen: str) -> None:
+    x, weight, targets = head_and_loss()
+    (x if frozen == "x" else weight).requires_grad_(False)
+    learning = weight if frozen == "x" else x
+    (ours,) = gradients(linear_cross_entropy(x, weight, targets), learning)
+    (theirs,) = gradients(F.cross_entropy(F.linear(x, weight), targets), learning)
+    torch.testing.assert_close(ours, theirs, atol=1e-7, rtol=1e-5)
+
+
+def test_in_float64_the_gradient_is_the_derivative() -> None:
+    x, weight, targets = (part.detach() for part in head_and_loss(rows=3, columns=11))
+    x, weight = x.double().requires_grad_(), weight.double().requires_grad_()
+    assert torch.autograd.gradcheck(lambda a, b: linear_cross_entropy(a, b, targets), (x, weight))
+
+
 def test_a_scaled_loss_has_scaled_gradients() -> None:
     x, weight, targets = head_and_loss()
     once = gradients(linear_cross_entropy(x, weight, targets), x, weight)

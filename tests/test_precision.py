@@ -38,6 +38,13 @@ def test_the_device_auto_takes_a_gpu_before_the_cpu(
     assert resolve_auto(TrainingConfig(device="auto")).device == device
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has one")
+@pytest.mark.parametrize("precision", ["auto", "float32"])
+def test_a_device_that_is_not_there_is_refused_in_words(precision: str) -> None:
+    with pytest.raises(ValueError, match=r"device='cuda' is not available .* choose .*cpu"):
+        resolve_auto(TrainingConfig(device="cuda", precision=precision))
+
+
 def test_measuring_gives_a_rate_for_each_and_draws_no_random_number() -> None:
     state = torch.get_rng_state()
     rates = measure_products("cpu")

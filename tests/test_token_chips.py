@@ -58,7 +58,8 @@ def test_columns_and_legend_are_passed_on() -> None:
     assert data["ids"] == [3626, 6100]
     assert data["bytes"][0] == "20 65 66 66 6F 72 74"
     assert data["second_line"] == ["p11", "p12"]
-    assert data["scale"] == {"low": "improbable", "high": "certain", "color": "#123456"}
+    words = {"low": "improbable", "high": "certain", "color": "#123456", "has_legend": True}
+    assert data["scale"] == words
 
 
 def test_a_column_of_another_length_and_an_unknown_id_are_refused() -> None:

@@ -24,8 +24,8 @@ from gpt_core import (
     text_to_token_ids,
     train,
 )
+from gpt_core.precision import check_device
 from gpt_core.published import BAND
-from gpt_core.training import check_device
 from tests.conftest import TINY, TINY_TRAINING
 
 
@@ -193,6 +193,18 @@ def test_an_evaluation_that_is_not_finite_is_an_error_in_words(
         model.final_norm.scale[0] = torch.nan
     with pytest.raises(FloatingPointError, match=r"evaluation's losses are nan and nan"):
         evaluate_model(model, data.train_loader, data.val_loader, "cpu", 1)
+
+
+def test_a_model_on_another_device_than_the_configuration_says_is_refused(
+    tokenizer: tiktoken.Encoding,
+) -> None:
+    data = prepare_data(load_text("counting").text, tokenizer, TINY, TINY_TRAINING)
+    with torch.device("meta"):
+        model = GPTModel(TINY)
+    optimizer = create_optimizer(model, TINY_TRAINING)
+    loaders = (data.train_loader, data.val_loader)
+    with pytest.raises(ValueError, match="The model is on meta, but device='cpu'"):
+        next(train(model, *loaders, optimizer, tokenizer, TINY_TRAINING))
 
 
 @pytest.mark.slow

@@ -36,31 +36,38 @@ def live_chart(figure: go.Figure, description: str, key: str) -> None:
         description: what a screen reader says instead of the chart.
         key: identifies the chart on its page.
     """
-    data = {
-        "plotly": _plotly_url(),
-        "description": description,
-        "figure": json.loads(figure.to_json()),
-    }
+    url = _plotly_url()
+    if url is None:
+        st.plotly_chart(figure, key=key)
+        st.caption(f"{STATIC} cannot be written to: zoom is lost at each update.")
+        return
+    data = {"plotly": url, "description": description, "figure": json.loads(figure.to_json())}
     _component(data=data, key=key)
 
 
 def preload() -> None:
     """Let the browser fetch plotly already, on a page that leads to a chart."""
-    _component(data={"plotly": _plotly_url(), "figure": None}, key="preload")
+    url = _plotly_url()
+    if url is not None:
+        _component(data={"plotly": url, "figure": None}, key="preload")
 
 
 @cache  # it is copied once per process at most
-def _plotly_url() -> str:
+def _plotly_url() -> str | None:
     """Put the installed plotly.js where the server can serve it; return its address.
 
-    It is 5 MB: sent with the component it would be sent with each tick.
+    It is 5 MB: sent with the component it would be sent with each tick. None where the folder
+    cannot be written to.
     """
     source = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
     target = STATIC / "plotly.min.js"
     if not target.exists() or target.stat().st_size != source.stat().st_size:
-        STATIC.mkdir(exist_ok=True)
         part = target.with_suffix(f".{os.getpid()}")
-        shutil.copy2(source, part)  # with its time, which is what browsers' caches go by
-        part.replace(target)
+        try:
+            STATIC.mkdir(exist_ok=True)
+            shutil.copy2(source, part)  # with its time, which is what browsers' caches go by
+            part.replace(target)
+        except OSError:
+            return None
     base = st.get_option("server.baseUrlPath").strip("/")
     return f"{'/' + base if base else ''}/app/static/plotly.min.js?v={plotly.__version__}"

@@ -7,6 +7,8 @@ const CONFIG = {
   modeBarButtonsToRemove: ["sendChartToCloud", "lasso2d", "select2d"],
 };
 
+const RETRY_MS = 3000;
+
 function loadPlotly(url) {
   // One promise per page load. Kept apart from window.Plotly, which st.plotly_chart replaces.
   window.gptLabPlotly ??= new Promise((resolve, reject) => {
@@ -14,7 +16,7 @@ function loadPlotly(url) {
     script.src = url;
     script.onload = () => resolve(window.Plotly);
     script.onerror = () => {
-      window.gptLabPlotly = undefined; // the next tick tries again
+      window.gptLabPlotly = undefined; // so that it can be tried again
       reject(new Error("plotly.js could not be loaded"));
     };
     document.head.append(script);
@@ -57,7 +59,11 @@ export default function ({ data, parentElement }) {
   const host = parentElement.querySelector(".live-chart");
   const state = (host.liveChart ??= { drawing: Promise.resolve() });
   // One drawing after another: calls overlap when the browser is slow.
-  const redraw = () => (state.drawing = state.drawing.then(() => draw(host, state)).catch(console.error));
+  const redraw = () => (state.drawing = state.drawing.then(() => draw(host, state)).catch(retry));
+  const retry = (error) => {
+    console.error(error);
+    if (host.isConnected) setTimeout(redraw, RETRY_MS);
+  };
   state.data = data;
   if (!state.observer) {
     state.observer = new ResizeObserver(() => {

@@ -28,6 +28,7 @@ class Scale:
     low: str
     high: str
     color: str = palette.TARGET
+    has_legend: bool = True  # of several rows of chips, one legend is enough
 
 
 def token_chips(
@@ -51,6 +52,8 @@ def token_chips(
         scale: the legend of those colours.
     """
     data = chips_data(token_ids, label, second_line, details, strengths, scale)
+    # A page that is mounted anew starts from what Python still holds to be selected.
+    data["selected"] = st.session_state.get(key, {}).get("selected")
     result = _component(data=data, key=key, on_selected_change=_nothing)
     selected = result.selected
     return selected if isinstance(selected, int) and selected < len(token_ids) else None

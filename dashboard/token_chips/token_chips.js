@@ -25,7 +25,7 @@ function build(state) {
   data.ids.forEach((id, i) => {
     const chip = element("div", "chip");
     chip.setAttribute("role", "option");
-    chip.setAttribute("aria-selected", "false");
+    chip.setAttribute("aria-selected", String(i === state.selected));
     chip.tabIndex = i === 0 ? 0 : -1;
     chip.append(element("span", "text", data.texts[i]), element("span", "id", id));
     if (data.second_line.length) chip.append(element("span", "second"));
@@ -33,8 +33,9 @@ function build(state) {
   });
   state.row = row;
   state.hint = element("div", "hint");
+  state.hint.setAttribute("role", "status"); // read aloud as one moves from chip to chip
   host.replaceChildren(row);
-  if (data.scale) {
+  if (data.scale?.has_legend) {
     const legend = element("div", "legend");
     legend.append(element("span", "", data.scale.low), element("span", "bar"), element("span", "", data.scale.high));
     host.append(legend);
@@ -86,7 +87,9 @@ function listen(state) {
   };
   host.addEventListener("mouseover", point);
   host.addEventListener("focusin", point);
-  host.addEventListener("mouseleave", () => { state.pointed = undefined; hint(state, state.selected); });
+  const leave = () => { state.pointed = undefined; hint(state, state.selected); };
+  host.addEventListener("mouseleave", leave);
+  host.addEventListener("focusout", leave);
   host.addEventListener("click", (event) => { const i = position(event); if (i >= 0) { focus(state, i); select(state, i); } });
   host.addEventListener("keydown", (event) => {
     const i = position(event);
@@ -103,15 +106,19 @@ export default function ({ data, parentElement, setStateValue }) {
   const host = parentElement.querySelector(".token-chips");
   let state = host.tokenChips;
   if (!state) {
-    state = host.tokenChips = { host, selected: null };
+    state = host.tokenChips = { host, selected: data.selected ?? null };
     listen(state);
   }
   state.report = (i) => setStateValue("selected", i);
   state.data = data;
   const shape = JSON.stringify([data.ids, data.second_line.length > 0, data.scale]);
   if (shape !== state.shape) {
+    // Other tokens: what was selected of the old ones is no more.
+    if (state.shape !== undefined && state.selected !== null) {
+      state.selected = null;
+      state.report(null);
+    }
     state.shape = shape;
-    state.selected = null;
     state.pointed = undefined;
     build(state);
   }

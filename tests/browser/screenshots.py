@@ -15,22 +15,22 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from tests.browser.conftest import CHROMIUM_FLAGS, ROOT, open_page, start_server
 
 FOLDER = ROOT / "docs" / "screenshots"
-WIDTHS = (1440, 390)
+SIZES = ((1440, 1250), (390, 1700))  # tall enough to show what one scrolls to
 SCHEMES = ("light", "dark")
 
 
 def take(browser: Browser, url: str, name: str, settled: str) -> None:
     """Photograph a page in every look, once the text ``settled`` is on it."""
-    for width in WIDTHS:
+    for width, height in SIZES:
         for scheme in SCHEMES:
             context = browser.new_context(
-                viewport={"width": width, "height": 900}, color_scheme=scheme
+                viewport={"width": width, "height": height}, color_scheme=scheme
             )
             page = context.new_page()
             open_page(page, url)
             expect(page.get_by_text(settled).first).to_be_visible(timeout=120_000)
             page.wait_for_timeout(2500)  # plotly's first drawing
-            page.screenshot(path=FOLDER / f"{name}-{width}-{scheme}.png", full_page=width < 600)
+            page.screenshot(path=FOLDER / f"{name}-{width}-{scheme}.png")
             context.close()
 
 

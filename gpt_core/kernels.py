@@ -3,8 +3,8 @@
 Under ``torch.autocast("cpu")`` PyTorch runs the matrix products in bfloat16; once they are
 fast, the rest of the step is what one waits for. The three pieces here compute what the
 chapter computes, up to rounding and the draw of dropout. On other devices each is PyTorch's
-own; on a CPU in float32 dropout and attention are, to the bit, and the loss equals PyTorch's
-up to the order of its sum. What each one saves is measured in docs/LOG.md.
+own; on a CPU in float32 dropout, attention and the loss are so to the bit, and the loss's
+gradients up to rounding. What each one saves is measured in docs/LOG.md.
 """
 
 from typing import Any
@@ -96,18 +96,19 @@ class _LinearCrossEntropy(torch.autograd.Function):
         x = x.to(dtype)  # (N, emb_dim)
         logits = x @ weight.to(dtype).T  # (N, vocab_size)
         exact = torch.promote_types(dtype, torch.float32)
-        loss = torch.zeros((), dtype=exact)
+        target_log_probas = torch.empty(len(x), 1, dtype=exact)  # (N, 1)
         for i in range(0, len(x), ROWS):
             right = targets[i : i + ROWS].unsqueeze(1)  # (rows, 1)
             log_probas = torch.log_softmax(logits[i : i + ROWS], dim=-1, dtype=exact)
-            loss -= log_probas.gather(1, right).sum()
+            target_log_probas[i : i + ROWS] = log_probas.gather(1, right)
             if learns:
                 # The gradient by the logits is known already: probabilities, less 1 at the target.
                 grad = log_probas.exp_()
                 grad.scatter_add_(1, right, torch.full_like(right, -1, dtype=grad.dtype))
                 logits[i : i + ROWS] = grad.div_(len(x))
         ctx.save_for_backward(x, weight, logits)
-        return loss / len(x)
+        # Their mean as cross_entropy takes it: in the same order, so to the same last digit.
+        return F.nll_loss(target_log_probas, torch.zeros_like(targets))
 
     @staticmethod
     @once_differentiable

@@ -78,7 +78,7 @@ class _Dropout(torch.autograd.Function):
         # 16 random bits per element, as numbers from -32768: p is met to 1 in 65536.
         draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
         bits = draws.view(torch.int16)[: x.numel()].view(x.shape)
-        kept = bits >= round(p * 2**16) - 2**15
+        kept = bits >= min(round(p * 2**16), 2**16 - 1) - 2**15
         ctx.save_for_backward(kept)
         ctx.scale = 1 / (1 - p)
         return x.mul(kept).mul_(ctx.scale)

@@ -90,11 +90,11 @@ def test_in_bfloat16_loss_and_gradients_are_near_those_of_float32() -> None:
 
 
 @pytest.mark.usefixtures("reduced")
-@pytest.mark.parametrize("drop_rate", [0.1, 0.5])
+@pytest.mark.parametrize("drop_rate", [0.1, 0.5, 0.999999])
 def test_dropout_keeps_its_share_and_the_mean(drop_rate: float) -> None:
     x = torch.ones(400_003, requires_grad=True)  # not a multiple of four
     y = dropout(x, drop_rate)
-    assert y.unique().tolist() == pytest.approx([0.0, 1 / (1 - drop_rate)])
+    assert set(y.unique().tolist()) <= {0.0, torch.tensor(1 / (1 - drop_rate)).item()}
     assert (y == 0).float().mean().item() == pytest.approx(drop_rate, abs=0.005)
     (grad,) = gradients(y.sum(), x)
     assert torch.equal(grad, y.detach())  # what was dropped learns nothing

@@ -366,6 +366,7 @@ print("trained")
 """
 
 
+@pytest.mark.slow
 def test_no_network_connection_is_opened_while_the_app_and_a_run_start(
     runs_dir: Path, tmp_path: Path
 ) -> None:

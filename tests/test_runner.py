@@ -655,6 +655,7 @@ def test_what_ended_a_run_is_said_in_words(error: Exception, words: str) -> None
 
 
 @pytest.mark.skipif(sys.platform != "linux" or os.getuid() != 0, reason="mounts a tiny disk")
+@pytest.mark.slow
 def test_a_full_disk_fails_the_run_in_words_and_the_next_run_trains(
     tmp_path: Path, corpus: Corpus, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -707,6 +708,7 @@ def _train_until_killed(runs_dir: Path) -> None:
     runner.wait(runner.start(LONG, load_text("counting")))
 
 
+@pytest.mark.slow
 def test_a_run_whose_process_was_killed_is_interrupted_but_a_living_one_is_not(
     store: RunStore,
 ) -> None:

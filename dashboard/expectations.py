@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from dashboard.frames import format_probability, probability_strength
+from dashboard.frames import format_loss, format_probability, probability_strength
 from dashboard.token_chips import Scale, readable, token_chips
 from gpt_core import Run, get_tokenizer, text_to_token_ids
 from gpt_core.store import Row
@@ -33,7 +33,7 @@ def show_expectations(run: Run, probes: list[Row]) -> None:
             readable(tokenizer.decode_single_token_bytes(token_id))
             for token_id in probe["predicted_ids"]
         ]
-        st.text(f"{text}  ·  loss {probe['loss']:.3f}")
+        st.text(f"{text}  ·  loss {format_loss(probe['loss'])}")
         token_chips(
             targets,
             label=f"Target tokens of “{text}” and their probabilities",

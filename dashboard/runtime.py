@@ -1,4 +1,4 @@
-"""The one store and the one runner of this process, made on first use.
+"""The one store, runner and shelf of this process, made on first use.
 
 Module state on purpose, and the only such: ``st.cache_resource`` can be cleared by any
 client, and the old thread would train on beside a new one (STREAMLIT.md, fact 4).
@@ -18,10 +18,10 @@ if PagesManager.uses_pages_directory:
     st.rerun()
 
 # After that, as this takes two seconds, in which another first visitor may come.
-from gpt_core import RunStore, TrainingRunner, default_runs_dir
+from gpt_core import ModelShelf, RunStore, TrainingRunner, default_runs_dir
 
-_making = threading.Lock()  # guards _pair: two first visitors must get the same one
-_pair: tuple[RunStore, TrainingRunner] | None = None
+_making = threading.Lock()  # guards _house: two first visitors must get the same one
+_house: tuple[RunStore, TrainingRunner, ModelShelf] | None = None
 
 
 def get_store() -> RunStore:
@@ -30,7 +30,7 @@ def get_store() -> RunStore:
     Raises:
         ValueError: the runs directory cannot be used.
     """
-    return _get_pair()[0]
+    return _get_house()[0]
 
 
 def get_runner() -> TrainingRunner:
@@ -39,32 +39,42 @@ def get_runner() -> TrainingRunner:
     Raises:
         ValueError: the runs directory cannot be used.
     """
-    return _get_pair()[1]
+    return _get_house()[1]
+
+
+def get_shelf() -> ModelShelf:
+    """Return the shelf of the models that pages look into.
+
+    Raises:
+        ValueError: the runs directory cannot be used.
+    """
+    return _get_house()[2]
 
 
 def close_runtime() -> None:
-    """End what trains and forget the pair; the next use makes a new one (tests need it)."""
-    global _pair
+    """End what trains and forget all three; the next use makes new ones (tests need it)."""
+    global _house
     with _making:
-        if _pair is not None:
-            store, runner = _pair
+        if _house is not None:
+            store, runner, shelf = _house
+            shelf.close()
             runner.close()
             store.close()
-            _pair = None
+            _house = None
 
 
-def _get_pair() -> tuple[RunStore, TrainingRunner]:
-    global _pair
+def _get_house() -> tuple[RunStore, TrainingRunner, ModelShelf]:
+    global _house
     with _making:
-        if _pair is None:
+        if _house is None:
             store = RunStore(default_runs_dir())
             runner = TrainingRunner(
                 store,
                 active_runs=_number_from("GPT_LAB_ACTIVE_RUNS") or 1,
                 threads=_number_from("GPT_LAB_THREADS"),
             )
-            _pair = (store, runner)
-        return _pair
+            _house = (store, runner, ModelShelf())
+        return _house
 
 
 def _number_from(variable: str) -> int | None:

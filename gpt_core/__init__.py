@@ -5,6 +5,8 @@
 Nothing here knows of the dashboard; see ``docs/LOG.md`` for decisions and the README for a map.
 """
 
+from gpt_core.anatomy import Anatomy, Part, dissect
+from gpt_core.byte_pairs import Merge, byte_ids, byte_pair_merges, split_words
 from gpt_core.checkpoints import disk_space
 from gpt_core.config import (
     GPT_CONFIG_124M,
@@ -28,14 +30,24 @@ from gpt_core.corpus import (
     read_upload,
     split_text,
 )
-from gpt_core.dataset import TokenWindows, check_splits, create_dataloader
+from gpt_core.dataset import (
+    IGNORE_INDEX,
+    TokenWindows,
+    check_splits,
+    create_dataloader,
+    rows_to_batch,
+)
 from gpt_core.generation import generate, stream_tokens
 from gpt_core.loss import (
     LossWalkthrough,
+    binary_cross_entropy,
     calc_loss_batch,
     calc_loss_loader,
+    categorical_cross_entropy,
+    loss_in_one_call,
     loss_walkthrough,
     perplexity,
+    target_ranks,
 )
 from gpt_core.model import GPTModel, build_model, count_parameters
 from gpt_core.precision import resolve_auto
@@ -46,27 +58,39 @@ from gpt_core.session import Snapshot
 from gpt_core.shelf import ModelShelf, Writing
 from gpt_core.store import Run, RunStore, default_runs_dir
 from gpt_core.tokenizer import (
+    END_OF_TEXT,
     encode_corpus,
     get_tokenizer,
     text_to_token_ids,
     token_ids_to_text,
 )
-from gpt_core.training import create_optimizer, evaluate_model, prepare_data, train
+from gpt_core.training import (
+    create_optimizer,
+    evaluate_model,
+    prepare_data,
+    train,
+    with_text_probe,
+)
 
 __all__ = [
     "BUNDLED_TEXTS",
     "DEFAULT_TEXT",
+    "END_OF_TEXT",
     "GPT_CONFIG_124M",
+    "IGNORE_INDEX",
     "PACE_STEPS",
     "PRESETS",
     "VERDICT",
     "VERDICT_TITLE",
+    "Anatomy",
     "Corpus",
     "EvaluationRecord",
     "GPTConfig",
     "GPTModel",
     "LossWalkthrough",
+    "Merge",
     "ModelShelf",
+    "Part",
     "Preset",
     "ProbeRecord",
     "Progress",
@@ -80,15 +104,20 @@ __all__ = [
     "TrainingConfig",
     "TrainingRunner",
     "Writing",
+    "binary_cross_entropy",
     "build_model",
+    "byte_ids",
+    "byte_pair_merges",
     "calc_loss_batch",
     "calc_loss_loader",
+    "categorical_cross_entropy",
     "check_splits",
     "count_parameters",
     "create_dataloader",
     "create_optimizer",
     "default_runs_dir",
     "disk_space",
+    "dissect",
     "download_the_verdict",
     "encode_corpus",
     "evaluate_model",
@@ -98,16 +127,21 @@ __all__ = [
     "has_the_verdict",
     "keep_the_verdict",
     "load_text",
+    "loss_in_one_call",
     "loss_walkthrough",
     "perplexity",
     "prepare_data",
     "read_text_file",
     "read_upload",
     "resolve_auto",
+    "rows_to_batch",
     "run_progress",
     "split_text",
+    "split_words",
     "stream_tokens",
+    "target_ranks",
     "text_to_token_ids",
     "token_ids_to_text",
     "train",
+    "with_text_probe",
 ]

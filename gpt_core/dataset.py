@@ -3,13 +3,17 @@
 A window's targets are its inputs one token later: a row of T tokens is T prediction tasks.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset
 
 from gpt_core.config import PRESETS
 
 Batch = tuple[Tensor, Tensor]
+IGNORE_INDEX = -100  # a target that does not count: PyTorch's own default for it
 
 
 class TokenWindows(Dataset[Batch]):
@@ -78,6 +82,28 @@ def _stack_windows(windows: list[Batch]) -> Batch:
     """Stack B windows to inputs (B, T) and targets (B, T), int64."""
     inputs, targets = zip(*windows, strict=True)
     return torch.stack(inputs).long(), torch.stack(targets).long()
+
+
+def rows_to_batch(rows: Sequence[Tensor]) -> Batch:
+    """Stack rows of token IDs, (T + 1,) each, to inputs (B, T) and targets (B, T), int64.
+
+    A row's targets are its IDs one later. A batch is a rectangle: a row shorter than the longest
+    is filled up at its end, where nothing before it can see, with targets that do not count.
+
+    Raises:
+        ValueError: a row has fewer than two tokens, and so nothing to predict.
+    """
+    for number, row in enumerate(rows, start=1):
+        if len(row) < 2:
+            raise ValueError(
+                f"Row {number} has {len(row)} token{'s' * (len(row) != 1)}: give it at least 2, "
+                "one to go on from and one to predict."
+            )
+    inputs = pad_sequence([row[:-1].long() for row in rows], batch_first=True)  # (B, T)
+    targets = pad_sequence(
+        [row[1:].long() for row in rows], batch_first=True, padding_value=IGNORE_INDEX
+    )  # (B, T)
+    return inputs, targets
 
 
 def check_splits(

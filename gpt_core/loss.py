@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gpt_core.dataset import IGNORE_INDEX
 from gpt_core.kernels import linear_cross_entropy
 from gpt_core.model import GPTModel
 
@@ -52,7 +54,11 @@ def perplexity(loss: float | Tensor) -> float:
 
 @dataclass(frozen=True)
 class LossWalkthrough:
-    """Every intermediate of the six steps from logits to the loss, and the perplexity."""
+    """Every intermediate of the six steps from logits to the loss, and the perplexity.
+
+    Where a row is shorter than the others (targets of :data:`IGNORE_INDEX`), what stands at its
+    missing positions means nothing and enters neither mean nor loss.
+    """
 
     logits: Tensor  # (B, T, vocab_size)
     probas: Tensor  # (B, T, vocab_size), softmax of the logits: each position sums to 1
@@ -72,13 +78,15 @@ def loss_walkthrough(model: nn.Module, inputs: Tensor, targets: Tensor) -> LossW
 
     Source: the chapter, "Calculating the text generation loss".
     """
+    asked = targets != IGNORE_INDEX  # (B, T), all of them where the rows are equally long
     logits = model(inputs)  # (B, T, vocab_size)
     probas = torch.softmax(logits, dim=-1)  # (B, T, vocab_size)
     predicted_ids = torch.argmax(probas, dim=-1)  # (B, T)
-    target_probas = probas.gather(-1, targets.unsqueeze(-1)).squeeze(-1)  # (B, T)
+    target_ids = targets.masked_fill(~asked, 0).unsqueeze(-1)  # (B, T, 1)
+    target_probas = probas.gather(-1, target_ids).squeeze(-1)  # (B, T)
     log_probas = torch.log(target_probas)  # (B, T)
-    mean_log_proba = log_probas.mean()
-    loss = -mean_log_proba
+    mean_log_proba = log_probas[asked].mean()  # ()
+    loss = -mean_log_proba  # ()
     return LossWalkthrough(
         logits,
         probas,
@@ -89,3 +97,50 @@ def loss_walkthrough(model: nn.Module, inputs: Tensor, targets: Tensor) -> LossW
         loss,
         perplexity(loss),
     )
+
+
+def loss_in_one_call(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return the same loss, a scalar tensor, as PyTorch computes it at once.
+
+    Args:
+        logits: what the model answers, (B, T, vocab_size).
+        targets: the right tokens, (B, T); positions of :data:`IGNORE_INDEX` do not count.
+    """
+    logits_flat = logits.flatten(0, 1)  # (B * T, vocab_size)
+    targets_flat = targets.flatten()  # (B * T,)
+    return F.cross_entropy(logits_flat, targets_flat, ignore_index=IGNORE_INDEX)
+
+
+def target_ranks(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return each target's place among all tokens, 1 for the most probable: (B, T).
+
+    Args:
+        logits: what the model answers, (B, T, vocab_size).
+        targets: the right tokens, (B, T); at :data:`IGNORE_INDEX` the rank means nothing.
+    """
+    target_logits = logits.gather(-1, targets.clamp(min=0).unsqueeze(-1))  # (B, T, 1)
+    return (logits > target_logits).sum(dim=-1) + 1  # (B, T)
+
+
+def binary_cross_entropy(probas: Tensor, labels: Tensor) -> Tensor:
+    """Return the mean loss of N yes-or-no guesses, a scalar tensor.
+
+    Args:
+        probas: the probability given to "yes", (N,).
+        labels: 1 where the answer was yes, else 0, (N,).
+
+    Source: the lecture's L_BCE, with the leading minus that its slide lacks.
+    """
+    return -(labels * probas.log() + (1 - labels) * (1 - probas).log()).mean()
+
+
+def categorical_cross_entropy(probas: Tensor, one_hot: Tensor) -> Tensor:
+    """Return the mean loss of N guesses among C classes, a scalar tensor.
+
+    With two classes, "no" and "yes", this is :func:`binary_cross_entropy`.
+
+    Args:
+        probas: the probability given to each class, (N, C).
+        one_hot: 1 at the right class and 0 elsewhere, (N, C).
+    """
+    return -(one_hot * probas.log()).sum(dim=-1).mean()

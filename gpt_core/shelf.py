@@ -86,6 +86,15 @@ class ModelShelf:
         self._get(("snapshot", run_id, snapshot.global_step), lambda: snapshot.model)
         return snapshot
 
+    def recall(self, run_id: str, global_step: int) -> GPTModel | None:
+        """Return the model of a snapshot taken before, or None if it has been evicted."""
+        key = ("snapshot", run_id, global_step)
+        with self._lock:
+            future = self._models.get(key)
+            if future is not None:
+                self._models.move_to_end(key)
+        return None if future is None else future.result()
+
     def write(
         self,
         model: GPTModel,

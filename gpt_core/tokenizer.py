@@ -40,24 +40,33 @@ def get_tokenizer(path: Path = VOCABULARY_FILE) -> tiktoken.Encoding:
     )
 
 
-def text_to_token_ids(text: str, tokenizer: tiktoken.Encoding) -> Tensor:
+def text_to_token_ids(
+    text: str, tokenizer: tiktoken.Encoding, allow_special: bool = True
+) -> Tensor:
     """Encode a text as one row of token IDs, shape (1, T), int64.
 
-    ``<|endoftext|>`` in the text becomes the one token 50256, as in the chapter.
+    Arguments and errors are those of :func:`encode_corpus`.
     """
-    return encode_corpus(text, tokenizer).long().unsqueeze(0)  # (1, T)
+    return encode_corpus(text, tokenizer, allow_special).long().unsqueeze(0)  # (1, T)
 
 
-def encode_corpus(text: str, tokenizer: tiktoken.Encoding) -> Tensor:
+def encode_corpus(text: str, tokenizer: tiktoken.Encoding, allow_special: bool = True) -> Tensor:
     """Encode a whole text as one flat tensor of token IDs, shape (N,), int32.
 
     Four bytes per token, so that a book fits: a batch is widened to int64 when it is made.
+
+    Args:
+        text: any text.
+        tokenizer: from :func:`get_tokenizer`.
+        allow_special: ``<|endoftext|>`` in the text becomes the one token 50256, as in the
+            chapter; False encodes it like any other text.
 
     Raises:
         ValueError: the text holds half of a surrogate pair, which is no character.
     """
     try:
-        token_ids = tokenizer.encode_to_numpy(text, allowed_special={END_OF_TEXT})
+        special = {END_OF_TEXT} if allow_special else set()
+        token_ids = tokenizer.encode_to_numpy(text, allowed_special=special, disallowed_special=())
     except UnicodeEncodeError as error:
         raise ValueError(
             f"The text is damaged at character {error.start:,}: half of a surrogate pair "

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import tiktoken
 import torch
@@ -20,6 +20,8 @@ from gpt_core.model import GPTModel
 from gpt_core.precision import resolve_auto
 from gpt_core.records import EvaluationRecord, ProbeRecord, Record, SampleRecord, StepRecord
 from gpt_core.tokenizer import encode_corpus, text_to_token_ids, token_ids_to_text
+
+PROBE_TOKENS = 8  # of the training text that one probe asks for
 
 
 @dataclass
@@ -251,6 +253,27 @@ def prepare_data(
         create_dataloader(train_ids, *sizes, shuffle=True, drop_last=True),
         create_dataloader(val_ids, *sizes, shuffle=False, drop_last=False),
     )
+
+
+def with_text_probe(
+    config: TrainingConfig, text: str, tokenizer: tiktoken.Encoding, context_length: int
+) -> TrainingConfig:
+    """Return the configuration with one probe more: how a line early in the text begins.
+
+    Beside rows that the text does not hold, it shows what is being learnt by heart. A text that
+    is too short for it leaves the configuration as it is.
+    """
+    beginning = text[:10_000].strip()
+    lines = [line.strip() for line in beginning.splitlines()]
+    long_enough = (line for line in lines if len(line.split()) > PROBE_TOKENS)  # no heading
+    ids = text_to_token_ids(next(long_enough, beginning), tokenizer)  # (1, N)
+    longest = min(PROBE_TOKENS + 1, context_length + 1, ids.shape[1])
+    for length in range(longest, 1, -1):
+        probe = token_ids_to_text(ids[:, :length], tokenizer)
+        # Cut in the middle of a character, or of what is a single token, it would read otherwise.
+        if torch.equal(text_to_token_ids(probe, tokenizer), ids[:, :length]):
+            return replace(config, probes=tuple(dict.fromkeys((*config.probes, probe))))
+    return config
 
 
 def create_optimizer(model: GPTModel, config: TrainingConfig) -> AdamW:

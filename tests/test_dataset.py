@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gpt_core import TokenWindows, check_splits, create_dataloader
+from gpt_core import TokenWindows, check_splits, create_dataloader, rows_to_batch
 
 ROOT = Path(__file__).parents[1]
 
@@ -122,3 +122,16 @@ def test_a_50_mb_text_needs_at_most_10_bytes_per_token_beside_the_text() -> None
         [sys.executable, "-c", MEMORY_PROGRAM], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert 4 <= float(result.stdout) <= 10
+
+
+def test_rows_become_a_batch_of_inputs_and_targets() -> None:
+    every, really = torch.tensor([16833, 3626, 6100, 345]), torch.tensor([40, 1107, 588, 11311])
+    inputs, targets = rows_to_batch([every, really])
+    assert inputs.tolist() == [[16833, 3626, 6100], [40, 1107, 588]]
+    assert targets.tolist() == [[3626, 6100, 345], [1107, 588, 11311]]
+    assert inputs.dtype == targets.dtype == torch.int64
+
+
+def test_a_row_with_nothing_to_predict_is_refused_by_its_number() -> None:
+    with pytest.raises(ValueError, match="Row 2 has 1 token: give it at least 2"):
+        rows_to_batch([torch.tensor([1, 2]), torch.tensor([3])])

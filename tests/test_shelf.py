@@ -108,6 +108,8 @@ def test_snapshots_and_checkpoints_of_a_run_stand_on_the_shelf(
     wait_for_steps(store, run_id, 3)
     runner.pause(run_id).result(timeout=30)
     snapshot = shelf.snapshot(runner, run_id)
+    assert shelf.recall(run_id, snapshot.global_step) is snapshot.model
+    assert shelf.recall(run_id, 9999) is None
     saved = shelf.checkpoint(store, run_id, snapshot.global_step)
     runner.close()
     store.close()

@@ -57,6 +57,13 @@ def test_half_a_surrogate_pair_is_refused_with_its_place(tokenizer: tiktoken.Enc
         text_to_token_ids("ab\ud800", tokenizer)
 
 
+def test_end_of_text_can_be_taken_as_plain_text(tokenizer: tiktoken.Encoding) -> None:
+    assert text_to_token_ids("<|endoftext|>", tokenizer).tolist() == [[50256]]
+    plain = text_to_token_ids("<|endoftext|>", tokenizer, allow_special=False)
+    assert plain.shape[1] == 7
+    assert token_ids_to_text(plain, tokenizer) == "<|endoftext|>"
+
+
 @pytest.mark.parametrize("token_id", [-1, 50257])
 def test_an_id_outside_the_vocabulary_is_refused(
     token_id: int, tokenizer: tiktoken.Encoding

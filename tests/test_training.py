@@ -23,6 +23,7 @@ from gpt_core import (
     prepare_data,
     text_to_token_ids,
     train,
+    with_text_probe,
 )
 from gpt_core.precision import check_device
 from gpt_core.published import BAND
@@ -235,3 +236,21 @@ def test_in_bfloat16_a_run_ends_near_float32_and_stays_in_the_band(
     assert last[0].train_loss < pairs[0][0].train_loss - 2  # both have learnt
     assert abs(last[0].val_loss - last[1].val_loss) < 0.1
     assert curves["float32"] != curves["bfloat16"]  # and it was not float32 twice
+
+
+def test_a_probe_from_the_text_is_added_once_and_reads_as_the_text_does(
+    tokenizer: tiktoken.Encoding,
+) -> None:
+    text = "A TITLE\n\nOne day nine small boats went out to sea and did not come home.\n"
+    config = with_text_probe(TINY_TRAINING, text, tokenizer, 32)
+    assert config.probes == (*TINY_TRAINING.probes, "One day nine small boats went out to sea")
+    assert with_text_probe(config, text, tokenizer, 32) == config
+    assert replace(config, probes=TINY_TRAINING.probes) == TINY_TRAINING
+
+
+@pytest.mark.parametrize("text", ["नमस्ते दुनिया यह एक परीक्षण है", "👩‍👩‍👧‍👦" * 9, "word"])
+def test_a_probe_is_never_cut_within_a_character(text: str, tokenizer: tiktoken.Encoding) -> None:
+    probes = with_text_probe(TINY_TRAINING, text, tokenizer, 4).probes
+    for probe in probes[len(TINY_TRAINING.probes) :]:
+        assert text.startswith(probe)
+        assert 2 <= text_to_token_ids(probe, tokenizer).shape[1] <= 5

@@ -1,0 +1,61 @@
+import math
+
+import pytest
+import torch
+
+from gpt_core import GPT_CONFIG_124M, GPTConfig, GPTModel, count_parameters, disk_space, dissect
+from tests.conftest import TINY
+
+
+def test_the_chapters_model_has_162_million_parameters_and_not_124() -> None:
+    anatomy = dissect(GPT_CONFIG_124M, 2, 4)
+    assert anatomy.parameters == 162_419_712
+    assert anatomy.tied_parameters == 162_419_712 - 50257 * 768
+    assert anatomy.part("tok_emb").parameters == anatomy.part("out_head").parameters == 50257 * 768
+
+
+def test_openais_gpt2_has_its_published_number_with_the_head_tied() -> None:
+    gpt2 = GPTConfig(context_length=1024, qkv_bias=True)
+    assert dissect(gpt2, 1, 1).tied_parameters == 124_439_808
+
+
+def test_the_shapes_are_those_of_the_tensors() -> None:
+    anatomy = dissect(TINY, 3, 7)
+    shapes = {part.name: part.output_shape for part in anatomy.parts}
+    assert shapes["tok_emb"] == shapes["trf_blocks.0"] == (3, 7, 16)
+    assert shapes["pos_emb"] == (7, 16)
+    assert shapes["trf_blocks.0.ff.layers.0"] == (3, 7, 64)
+    assert shapes["out_head"] == (3, 7, 50257)
+    assert next(iter(shapes)) == "tok_emb"
+    assert list(shapes)[-1] == "out_head"
+
+
+@pytest.mark.parametrize("config", [TINY, GPTConfig(emb_dim=12, n_layers=5, qkv_bias=True)])
+def test_the_parts_add_up_to_the_model(config: GPTConfig) -> None:
+    anatomy = dissect(config, 1, 1)
+    whole = ("tok_emb", "pos_emb", "final_norm", "out_head")
+    outside = sum(anatomy.part(name).parameters for name in whole)
+    block = anatomy.part("trf_blocks.0").parameters
+    assert outside + config.n_layers * block == anatomy.parameters
+    with torch.device("meta"):
+        assert anatomy.parameters == count_parameters(GPTModel(config))
+
+
+def test_memory_counts_weights_gradients_and_two_moments_in_float32() -> None:
+    anatomy = dissect(GPT_CONFIG_124M, 1, 1)
+    assert anatomy.weights_bytes == 4 * 162_419_712
+    assert anatomy.optimizer_bytes == 8 * 162_419_712
+    assert anatomy.checkpoint_bytes == 12 * 162_419_712
+    weights = 2 * anatomy.weights_bytes  # the best, and one epoch's while it is written
+    assert disk_space(GPT_CONFIG_124M, 0) == 2 * anatomy.checkpoint_bytes + weights
+
+
+def test_a_model_too_large_for_any_machine_can_be_looked_at() -> None:
+    gpt3 = GPTConfig(context_length=2048, emb_dim=12288, n_heads=96, n_layers=96)
+    assert dissect(gpt3, 1, 2048).parameters == pytest.approx(175e9, rel=0.02)
+    assert math.prod(dissect(gpt3, 8, 2048).part("out_head").output_shape) == 8 * 2048 * 50257
+
+
+def test_more_tokens_than_the_context_are_refused() -> None:
+    with pytest.raises(ValueError, match="33 tokens are more than context_length=32"):
+        dissect(TINY, 1, 33)

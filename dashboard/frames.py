@@ -26,6 +26,19 @@ def format_probability(probability: float) -> str:
     return f"{probability:.3f}" if probability >= 0.001 else f"{probability:.1e}"
 
 
+def format_exactly(probability: float) -> str:
+    """Return a probability as the chapter prints it: ``7.454e-05``."""
+    return f"{probability:.3e}"
+
+
+def format_bytes(count: float) -> str:
+    """Return a size for people: ``650 MB``, ``1.9 GB``."""
+    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count / 1e3:.3g} kB"
+
+
 def probability_strength(probability: float) -> float:
     """Return how strongly a probability is coloured, 0 to 1: 0.00001 and less not at all."""
     return min(1.0, max(0.0, 1 + math.log10(max(probability, 1e-12)) / 5))

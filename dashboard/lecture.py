@@ -18,8 +18,9 @@ STEPS = (
     Step(
         1,
         "Text generation",
-        "Generation",
+        "Tokens and model",
         "A prompt becomes token IDs, the model names the next token, and again the next.",
+        ("Tokens",),
     ),
     Step(
         2,

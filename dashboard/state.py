@@ -13,6 +13,28 @@ UPLOAD = "upload"  # session: the file uploader
 PRECISION = "precision"  # session: the precision chosen in the form
 KEEP_EPOCHS = "keep_epochs"  # session: how many epochs' weights are kept
 
+PROBES = "probes"  # session: the learner's own probes, in the form
+
+TOKENS_TEXT = "tokens_text"  # session: the text of the Tokens page
+ALLOW_SPECIAL = "allow_special"  # session: whether <|endoftext|> is the special token there
+IDS_TEXT = "ids_text"  # session: the IDs to decode
+WORD = "word"  # session: the word whose merges are shown
+WINDOW = "window"  # session: the tokens per window
+WINDOW_START = "window_start"  # session: where the window begins
+
+MODEL_FIELD = "model_field"  # session: a field of the model that is drawn
+MODEL_PRESET = "model_preset"  # session: the preset that it began from
+
+WALK_ROWS = "walk_rows"  # session: the rows of text on the Loss page
+WALK_MODEL = "walk_model"  # session: the model that answers them
+WALK_STEP = "walk_step"  # session: which checkpoint of a run's
+WALK_POSITION = "walk_position"  # session: the position looked at closely
+SNAPSHOT = "snapshot"  # session: the step of the live run's copy that is looked at
+BINARY_PROBA = "binary_proba"  # session: the probability in the two cross-entropies
+BINARY_LABEL = "binary_label"  # session: the right answer there
+CLASSES = "classes"  # session: the number of classes there
+EVALUATION = "evaluation"  # session: the evaluation whose probes are shown
+
 
 def selected_run() -> Run | None:
     """Return the run that the URL names or, where it names none, the latest."""

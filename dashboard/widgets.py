@@ -1,6 +1,8 @@
 """Pieces of page that several pages show."""
 
+import ast
 import inspect
+import textwrap
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
@@ -96,6 +98,24 @@ def show_code(*functions: Callable[..., object]) -> None:
         for function in functions:
             st.caption(f"`{function.__module__}.{function.__name__}`")
             st.code(inspect.getsource(function), language="python")
+
+
+def show_statements(function: Callable[..., object], *names: str) -> None:
+    """Show the lines of a function of the core that make what has these names."""
+    lines = inspect.getsource(function).splitlines()
+    shown = [
+        line
+        for statement in ast.walk(ast.parse("\n".join(lines)))
+        if isinstance(statement, ast.Assign)
+        and any(isinstance(t, ast.Name) and t.id in names for t in statement.targets)
+        for line in lines[statement.lineno - 1 : statement.end_lineno]
+    ]
+    st.code(textwrap.dedent("\n".join(shown)), language="python", wrap_lines=True)
+
+
+def slip(text: str) -> None:
+    """Point out what circulating notes get wrong. The text is ours, never a user's."""
+    st.html(f'<p class="gpt-slip"><span>You may have met</span> {text}</p>')
 
 
 def run_title(run: Run) -> str:

@@ -64,7 +64,9 @@ from gpt_core.tokenizer import (
     text_to_token_ids,
     token_ids_to_text,
 )
+from gpt_core.toy import TOY_PROBAS, TOY_VOCABULARY, toy_argmax, toy_ids
 from gpt_core.training import (
+    PROBE_TOKENS,
     create_optimizer,
     evaluate_model,
     prepare_data,
@@ -80,6 +82,9 @@ __all__ = [
     "IGNORE_INDEX",
     "PACE_STEPS",
     "PRESETS",
+    "PROBE_TOKENS",
+    "TOY_PROBAS",
+    "TOY_VOCABULARY",
     "VERDICT",
     "VERDICT_TITLE",
     "Anatomy",
@@ -142,6 +147,8 @@ __all__ = [
     "target_ranks",
     "text_to_token_ids",
     "token_ids_to_text",
+    "toy_argmax",
+    "toy_ids",
     "train",
     "with_text_probe",
 ]

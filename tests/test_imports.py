@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "loss": {"dataset", "kernels", "model"},
     "anatomy": {"checkpoints", "config", "model"},
     "byte_pairs": set(),
+    "toy": set(),
     "precision": {"config"},
     "published": set(),
     "generation": {"model"},

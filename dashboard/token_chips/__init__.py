@@ -31,6 +31,14 @@ class Scale:
     has_legend: bool = True  # of several rows of chips, one legend is enough
 
 
+@dataclass(frozen=True)
+class Row:
+    """Where a new row of chips begins, and what stands before it."""
+
+    start: int  # position of its first chip
+    heading: str
+
+
 def token_chips(
     token_ids: Sequence[int],
     label: str,
@@ -39,6 +47,8 @@ def token_chips(
     details: Sequence[str] = (),
     strengths: Sequence[float] = (),
     scale: Scale | None = None,
+    rows: Sequence[Row] = (),
+    marks: Sequence[str] = (),
 ) -> int | None:
     """Show tokens as chips; return the position of the one that the user selected, or None.
 
@@ -50,8 +60,10 @@ def token_chips(
         details: a sentence for each, shown beside its bytes while one points at it.
         strengths: how strongly each is coloured, 0 to 1.
         scale: the legend of those colours.
+        rows: breaks the chips into rows with headings; the first begins at 0.
+        marks: what is special about each, in a word ("target", "new"), or "".
     """
-    data = chips_data(token_ids, label, second_line, details, strengths, scale)
+    data = chips_data(token_ids, label, second_line, details, strengths, scale, rows, marks)
     # A page that is mounted anew starts from what Python still holds to be selected.
     data["selected"] = st.session_state.get(key, {}).get("selected")
     result = _component(data=data, key=key, on_selected_change=_nothing)
@@ -66,13 +78,20 @@ def chips_data(
     details: Sequence[str] = (),
     strengths: Sequence[float] = (),
     scale: Scale | None = None,
+    rows: Sequence[Row] = (),
+    marks: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return what the component draws, column by column: 5,000 tokens are 150 kB of JSON.
 
     Raises:
         ValueError: a column is not as long as the tokens, or an ID is outside the vocabulary.
     """
-    columns = {"second_line": second_line, "details": details, "strengths": strengths}
+    columns = {
+        "second_line": second_line,
+        "details": details,
+        "strengths": strengths,
+        "marks": marks,
+    }
     for name, column in columns.items():
         if column and len(column) != len(token_ids):
             raise ValueError(f"{name} has {len(column)} entries for {len(token_ids)} tokens.")
@@ -84,6 +103,8 @@ def chips_data(
         "bytes": [token.hex(" ").upper() for token in raw],
         **{name: list(column) for name, column in columns.items()},
         "scale": None if scale is None else vars(scale),
+        "rows": [vars(row) for row in rows],
+        "colors": {"target": palette.TARGET, "predicted": palette.PREDICTED},
     }
 
 

@@ -1,6 +1,9 @@
 // Tokens as chips. Text of the user's is only ever set as textContent.
 // One chip has the tab stop; the arrow keys move it, Enter or Space selects.
 
+const SINGLE_BYTES = 256; // the tokens that no merge made (gpt_core/byte_pairs.py)
+const END_OF_TEXT = 50256;
+
 function element(tag, className, text) {
   const node = document.createElement(tag);
   if (className) node.className = className;
@@ -11,30 +14,46 @@ function element(tag, className, text) {
 function describe(data, i) {
   const bytes = data.bytes[i];
   const count = bytes.split(" ").length;
-  const parts = [`ID ${data.ids[i]}`, `${count} byte${count > 1 ? "s" : ""}: ${bytes}`];
+  const id = data.ids[i];
+  const parts = [`ID ${id}`, `${count} byte${count > 1 ? "s" : ""}: ${bytes}`];
   if (bytes.startsWith("20") && count > 1) parts.push("begins with a space");
+  if (id === END_OF_TEXT) parts.push("the special token between texts, which no bytes spell");
+  else parts.push(id < SINGLE_BYTES ? "a single byte" : `merge ${(id - SINGLE_BYTES + 1).toLocaleString("en")} of 50,000`);
   if (data.details[i]) parts.push(data.details[i]);
   return parts.join(" · ");
 }
 
 function build(state) {
   const { data, host } = state;
-  const row = element("div", "row");
-  row.setAttribute("role", "listbox");
-  row.setAttribute("aria-orientation", "horizontal");
-  data.ids.forEach((id, i) => {
+  const list = element("div", data.rows.length ? "list in-rows" : "list");
+  list.setAttribute("role", "listbox");
+  list.setAttribute("aria-orientation", "horizontal");
+  state.chips = data.ids.map((id, i) => {
     const chip = element("div", "chip");
     chip.setAttribute("role", "option");
     chip.setAttribute("aria-selected", String(i === state.selected));
     chip.tabIndex = i === 0 ? 0 : -1;
     chip.append(element("span", "text", data.texts[i]), element("span", "id", id));
     if (data.second_line.length) chip.append(element("span", "second"));
-    row.append(chip);
+    return chip;
   });
-  state.row = row;
+  const starts = data.rows.length ? data.rows : [{ start: 0, heading: "" }];
+  starts.forEach(({ start, heading }, r) => {
+    const row = element("div", "row");
+    row.append(...state.chips.slice(start, starts[r + 1]?.start));
+    if (!heading) return list.append(row);
+    const group = element("div", "group");
+    group.setAttribute("role", "group");
+    group.setAttribute("aria-label", heading);
+    const head = element("span", "heading", heading);
+    head.setAttribute("aria-hidden", "true"); // it is the group's name
+    group.append(head, row);
+    list.append(group);
+  });
+  state.list = list;
   state.hint = element("div", "hint");
   state.hint.setAttribute("role", "status"); // read aloud as one moves from chip to chip
-  host.replaceChildren(row);
+  host.replaceChildren(list);
   if (data.scale?.has_legend) {
     const legend = element("div", "legend");
     legend.append(element("span", "", data.scale.low), element("span", "bar"), element("span", "", data.scale.high));
@@ -45,13 +64,15 @@ function build(state) {
 
 // What may change at each tick, while the tokens stay.
 function update(state) {
-  const { data, host, row } = state;
-  row.setAttribute("aria-label", data.label);
+  const { data, host, list, chips } = state;
+  list.setAttribute("aria-label", data.label);
   host.style.setProperty("--chip-color", data.scale ? data.scale.color : "transparent");
-  [...row.children].forEach((chip, i) => {
+  for (const [name, color] of Object.entries(data.colors)) host.style.setProperty(`--${name}`, color);
+  chips.forEach((chip, i) => {
     if (data.second_line.length) chip.lastChild.textContent = data.second_line[i];
     if (data.strengths.length) chip.style.setProperty("--strength", data.strengths[i]);
-    chip.setAttribute("aria-label", [data.texts[i], `ID ${data.ids[i]}`, data.second_line[i]].filter(Boolean).join(", "));
+    if (data.marks.length) chip.dataset.mark = data.marks[i];
+    chip.setAttribute("aria-label", [data.marks[i], data.texts[i], `ID ${data.ids[i]}`, data.second_line[i]].filter(Boolean).join(", "));
   });
   hint(state, state.pointed ?? state.selected);
 }
@@ -62,14 +83,14 @@ function hint(state, i) {
 
 function select(state, i) {
   state.selected = state.selected === i ? null : i;
-  [...state.row.children].forEach((chip, j) => chip.setAttribute("aria-selected", String(j === state.selected)));
+  state.chips.forEach((chip, j) => chip.setAttribute("aria-selected", String(j === state.selected)));
   state.report(state.selected);
 }
 
 function focus(state, i) {
-  const chips = state.row.children;
+  const { chips, list } = state;
   const next = Math.max(0, Math.min(chips.length - 1, i));
-  for (const chip of state.row.querySelectorAll('[tabindex="0"]')) chip.tabIndex = -1;
+  for (const chip of list.querySelectorAll('[tabindex="0"]')) chip.tabIndex = -1;
   chips[next].tabIndex = 0;
   chips[next].focus();
 }
@@ -78,7 +99,7 @@ function listen(state) {
   const { host } = state;
   const position = (event) => {
     const chip = event.target.closest?.(".chip");
-    return chip ? [...state.row.children].indexOf(chip) : -1;
+    return chip ? state.chips.indexOf(chip) : -1;
   };
   const point = (event) => {
     const i = position(event);
@@ -111,7 +132,7 @@ export default function ({ data, parentElement, setStateValue }) {
   }
   state.report = (i) => setStateValue("selected", i);
   state.data = data;
-  const shape = JSON.stringify([data.ids, data.second_line.length > 0, data.scale]);
+  const shape = JSON.stringify([data.ids, data.second_line.length > 0, data.scale, data.rows]);
   if (shape !== state.shape) {
     // Other tokens: what was selected of the old ones is no more.
     if (state.shape !== undefined && state.selected !== null) {

@@ -1,0 +1,42 @@
+"""Tokens: from a text to the numbers that a model reads, and from there to its tasks."""
+
+import streamlit as st
+
+from dashboard import tokenization
+from dashboard.widgets import show_code
+from gpt_core import (
+    TokenWindows,
+    byte_pair_merges,
+    text_to_token_ids,
+    token_ids_to_text,
+)
+
+st.title("Tokens")
+st.html(
+    '<p class="gpt-lead">A model reads numbers. First with seven words, then with GPT-2\'s 50,257 '
+    "tokens and your own text.</p>"
+)
+
+st.header("Seven words")
+tokenization.show_toy()
+
+st.header("Your text in GPT-2's tokens")
+text, token_ids = tokenization.enter_text()
+tokenization.show_tokens(text, token_ids)
+show_code(text_to_token_ids)
+
+st.header("How it arrived there: the merges of a word")
+tokenization.show_merges(text)
+show_code(byte_pair_merges)
+
+st.header("Inputs and targets")
+tokenization.show_window(token_ids)
+show_code(TokenWindows)
+
+st.header("From IDs back to text")
+st.markdown(
+    "The fourteen numbers that stand here first are the chapter's: its prompt, and what the "
+    "untrained model went on with."
+)
+tokenization.show_ids_to_text()
+show_code(token_ids_to_text)

@@ -20,7 +20,7 @@ STEPS = (
         "Text generation",
         "Tokens and model",
         "A prompt becomes token IDs, the model names the next token, and again the next.",
-        ("Tokens",),
+        ("Tokens", "Model"),
     ),
     Step(
         2,

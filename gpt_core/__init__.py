@@ -9,6 +9,7 @@ from gpt_core.anatomy import Anatomy, Part, dissect
 from gpt_core.byte_pairs import Merge, byte_ids, byte_pair_merges, split_words
 from gpt_core.checkpoints import disk_space
 from gpt_core.config import (
+    GPT2_CONFIGS,
     GPT_CONFIG_124M,
     PRESETS,
     GPTConfig,
@@ -78,6 +79,7 @@ __all__ = [
     "BUNDLED_TEXTS",
     "DEFAULT_TEXT",
     "END_OF_TEXT",
+    "GPT2_CONFIGS",
     "GPT_CONFIG_124M",
     "IGNORE_INDEX",
     "PACE_STEPS",

@@ -156,6 +156,21 @@ class Preset:
 
 GPT_CONFIG_124M = GPTConfig()
 
+# OpenAI's four GPT-2s, named by their parameters with the output head tied to the embedding.
+# Source: Radford et al. (2019), "Language Models are Unsupervised Multitask Learners", table 2;
+# the numbers of parameters as OpenAI corrected them later.
+GPT2_CONFIGS: dict[str, GPTConfig] = {
+    name: GPTConfig(
+        context_length=1024, emb_dim=emb_dim, n_heads=n_heads, n_layers=n_layers, qkv_bias=True
+    )
+    for name, emb_dim, n_layers, n_heads in (
+        ("124M", 768, 12, 12),
+        ("355M", 1024, 24, 16),
+        ("774M", 1280, 36, 20),
+        ("1558M", 1600, 48, 25),
+    )
+}
+
 PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (

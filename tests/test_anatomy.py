@@ -3,7 +3,15 @@ import math
 import pytest
 import torch
 
-from gpt_core import GPT_CONFIG_124M, GPTConfig, GPTModel, count_parameters, disk_space, dissect
+from gpt_core import (
+    GPT2_CONFIGS,
+    GPT_CONFIG_124M,
+    GPTConfig,
+    GPTModel,
+    count_parameters,
+    disk_space,
+    dissect,
+)
 from tests.conftest import TINY
 
 
@@ -14,9 +22,19 @@ def test_the_chapters_model_has_162_million_parameters_and_not_124() -> None:
     assert anatomy.part("tok_emb").parameters == anatomy.part("out_head").parameters == 50257 * 768
 
 
-def test_openais_gpt2_has_its_published_number_with_the_head_tied() -> None:
-    gpt2 = GPTConfig(context_length=1024, qkv_bias=True)
-    assert dissect(gpt2, 1, 1).tied_parameters == 124_439_808
+@pytest.mark.parametrize(
+    ("name", "published"),
+    [
+        ("124M", 124_439_808),
+        ("355M", 354_823_168),
+        ("774M", 774_030_080),
+        ("1558M", 1_557_611_200),
+    ],
+)
+def test_openais_models_have_their_published_numbers_with_the_head_tied(
+    name: str, published: int
+) -> None:
+    assert dissect(GPT2_CONFIGS[name], 1, 1).tied_parameters == published
 
 
 def test_the_shapes_are_those_of_the_tensors() -> None:

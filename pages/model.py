@@ -1,0 +1,31 @@
+"""Model: a configuration, the architecture that follows from it, and what it weighs."""
+
+import streamlit as st
+
+from dashboard import architecture
+from gpt_core import dissect
+
+st.title("Model")
+st.html(
+    '<p class="gpt-lead">Seven numbers describe a GPT. Change one and see what becomes of the '
+    "model: its parts, the tensors between them, its size.</p>"
+)
+
+with st.container(border=True):
+    config = architecture.choose_config()
+
+if config:
+    anatomy = dissect(config, architecture.BATCH_SIZE, architecture.num_tokens(config))
+    architecture.show_size(anatomy)
+    st.header("From token IDs to logits")
+    st.caption(
+        f"For a batch of {architecture.BATCH_SIZE} rows of {architecture.num_tokens(config)} "
+        "tokens. Beside each part: its parameters, and its share of all; below it, the shape of "
+        "what leaves it."
+    )
+    st.html(architecture.drawing(config, anatomy))
+    st.header("What “124M” counts")
+    architecture.show_count(config, anatomy)
+
+st.header("The code")
+architecture.show_source()

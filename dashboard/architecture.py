@@ -108,8 +108,8 @@ def show_count(config: GPTConfig, anatomy: Anatomy) -> None:
     )
     if config == GPT_CONFIG_124M:
         st.markdown(
-            f"GPT-2's own number is {openais.tied_parameters:,}: its context is four times as long, "
-            "and its queries, keys and values have biases. Choose it above to see it."
+            f"GPT-2's own number is {openais.tied_parameters:,}: its context is four times as "
+            "long, and its queries, keys and values have biases. Choose it above to see it."
         )
     widgets.slip(
         "“A model of 124M parameters”: the chapter's configuration, with the output head that its "

@@ -27,6 +27,7 @@ STEPS = (
         "Text evaluation: the loss",
         "The loss",
         "How probable was each right token? Six probabilities, their logarithms, one number.",
+        ("Loss",),
     ),
     Step(
         3,

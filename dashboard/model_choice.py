@@ -1,0 +1,92 @@
+"""Which model is looked into: untrained, the run that trains, or a checkpoint."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.runtime import get_runner, get_shelf, get_store
+from dashboard.widgets import run_title, show_refusal
+from gpt_core import PRESETS, GPTModel, Run
+
+UNTRAINED_SEED = 123
+NOW = -2  # stands among a run's steps for the model as it is now (-1 is before the first update)
+
+
+@dataclass(frozen=True)
+class ChosenModel:
+    """A model in eval mode, what it is in words, and the run it comes from."""
+
+    model: GPTModel
+    name: str
+    run: Run | None = None
+
+
+def choose_model() -> ChosenModel | None:
+    """Let the user choose a model, and build or load it; None after saying why there is none."""
+    runs = {run.id: run for run in get_store().runs()}
+    options = [*sorted(PRESETS), *runs]  # the chapter's model first
+    wanted = st.query_params.get(state.RUN, "")
+    choice = st.selectbox(
+        "Model",
+        options,
+        index=options.index(wanted) if wanted in runs else 0,
+        format_func=lambda option: (
+            f"Untrained {option}, seed {UNTRAINED_SEED}"
+            if option in PRESETS
+            else f"{run_title(runs[option])} · {runs[option].state} · {option}"
+        ),
+        key=state.WALK_MODEL,
+        persist_state="session",
+    )
+    try:
+        if choice in PRESETS:
+            with st.spinner("Building the model…"):
+                model = get_shelf().untrained(PRESETS[choice].model, UNTRAINED_SEED)
+            return ChosenModel(model, f"Untrained {choice}, seed {UNTRAINED_SEED}")
+        return _choose_moment(runs[choice])
+    except TimeoutError:
+        st.text("The run has not come to the end of a step within a minute. Try again.")
+    except ValueError as error:
+        show_refusal(error)
+    return None
+
+
+def _choose_moment(run: Run) -> ChosenModel | None:
+    """Let the user choose when in a run: as it is now, or at one of its checkpoints."""
+    store = get_store()
+    steps = sorted({int(row["global_step"]) for row in store.checkpoints(run.id)}, reverse=True)
+    best = store.best_checkpoint(run.id)
+    if get_runner().owns(run.id):
+        steps.insert(0, NOW)
+    if not steps:
+        st.text("This run has kept no weights yet. Choose another, or wait for its first epoch.")
+        return None
+
+    def describe(step: int) -> str:
+        if step == NOW:
+            return "as it is now"
+        is_best = best is not None and step == best["global_step"]
+        return f"after step {step + 1:,}{' (lowest validation loss)' if is_best else ''}"
+
+    step = st.selectbox("When", steps, format_func=describe, key=f"{state.WALK_STEP}-{run.id}")
+    if step == NOW:
+        return _snapshot(run)
+    with st.spinner("Loading the checkpoint…"):
+        model = get_shelf().checkpoint(store, run.id, step)
+    return ChosenModel(model, f"{run_title(run)}, {describe(step)}", run)
+
+
+def _snapshot(run: Run) -> ChosenModel:
+    """Return a copy of a live run's model: the one taken before, until a new one is asked for."""
+    key = f"{state.SNAPSHOT}-{run.id}"
+    if st.button("Look again", help="Takes a new copy of the model, between two of its steps."):
+        st.session_state.pop(key, None)
+    step = st.session_state.get(key, NOW)
+    model = get_shelf().recall(run.id, step)
+    if model is None:
+        with st.spinner("Waiting for the end of a step…"):
+            snapshot = get_shelf().snapshot(get_runner(), run.id)
+        step, model = snapshot.global_step, snapshot.model
+        st.session_state[key] = step
+    return ChosenModel(model, f"{run_title(run)}, a copy after step {step + 1:,}", run)

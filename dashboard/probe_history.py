@@ -1,0 +1,70 @@
+"""The probes of a run, evaluation by evaluation: p11, p12, … as a model learns."""
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import state
+from dashboard.expectations import show_probes
+from dashboard.live_chart import live_chart
+from dashboard.runtime import get_store
+from dashboard.token_chips import readable
+from dashboard.walk_charts import probe_lines
+from dashboard.widgets import run_title
+from gpt_core import Run, get_tokenizer, text_to_token_ids
+from gpt_core.store import Row
+
+
+def show(run: Run | None) -> None:
+    """Show a run's probes; while it trains they come in as it evaluates."""
+    if run is None:
+        st.text("Start a run on the Train page: what it makes of such rows is recorded here.")
+        return
+    st.fragment(_show, run_every=2 if run.is_live else None)(run)
+
+
+def _show(run: Run) -> None:
+    probes = get_store().probes(run.id)
+    if not probes:
+        st.text(f"{run_title(run)}: at its first evaluation it is asked for its rows.")
+        return
+    texts = run.training_config.probes
+    steps = list(dict.fromkeys(int(row["global_step"]) for row in probes))
+    st.text(f"{run_title(run)}: {len(steps)} evaluations. Dropout is off, nothing random is drawn.")
+    step = steps[-1]
+    if len(steps) > 1:
+        step = st.select_slider(
+            "After step",
+            steps,
+            value=steps[-1],
+            format_func=lambda step: f"{step + 1:,}",
+            key=f"{state.EVALUATION}-{run.id}",
+        )
+    show_probes(run, [row for row in probes if row["global_step"] == step], "history")
+    number = st.selectbox(
+        "Its probabilities over the steps",
+        range(len(texts)),
+        format_func=lambda i: texts[i],
+        key=f"{state.PROBES}-{run.id}",
+    )
+    rows = [row for row in probes if row["probe"] == number]
+    live_chart(
+        probe_lines(probe_frame(rows, texts[number]), step, f"{run.id}-{number}"),
+        f"Target probabilities of “{texts[number]}” over {len(rows)} evaluations.",
+        key="probe-lines",
+    )
+
+
+def probe_frame(rows: list[Row], text: str) -> pd.DataFrame:
+    """Return a probe's probabilities as rows of ``global_step``, ``name`` and ``proba``."""
+    tokenizer = get_tokenizer()
+    targets = text_to_token_ids(text, tokenizer)[0, 1:].tolist()
+    names = [
+        f"p{j} {readable(tokenizer.decode_single_token_bytes(target))}"
+        for j, target in enumerate(targets, start=1)
+    ]
+    records = [
+        (row["global_step"], name, proba)
+        for row in rows
+        for name, proba in zip(names, row["target_probas"], strict=True)
+    ]
+    return pd.DataFrame(records, columns=["global_step", "name", "proba"])

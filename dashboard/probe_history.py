@@ -44,22 +44,28 @@ def _show(run: Run) -> None:
         "Its probabilities over the steps",
         range(len(texts)),
         format_func=lambda i: texts[i],
-        key=f"{state.PROBES}-{run.id}",
+        key=f"{state.PROBE}-{run.id}",
     )
     rows = [row for row in probes if row["probe"] == number]
     live_chart(
-        probe_lines(probe_frame(rows, texts[number]), step, f"{run.id}-{number}"),
+        probe_lines(probe_frame(rows, texts[number], number + 1), step, f"{run.id}-{number}"),
         f"Target probabilities of “{texts[number]}” over {len(rows)} evaluations.",
         key="probe-lines",
     )
 
 
-def probe_frame(rows: list[Row], text: str) -> pd.DataFrame:
-    """Return a probe's probabilities as rows of ``global_step``, ``name`` and ``proba``."""
+def probe_frame(rows: list[Row], text: str, number: int) -> pd.DataFrame:
+    """Return a probe's probabilities as rows of ``global_step``, ``name`` and ``proba``.
+
+    Args:
+        rows: what was recorded of this probe.
+        text: its words.
+        number: which row it is, counted from 1, as in p11.
+    """
     tokenizer = get_tokenizer()
     targets = text_to_token_ids(text, tokenizer)[0, 1:].tolist()
     names = [
-        f"p{j} {readable(tokenizer.decode_single_token_bytes(target))}"
+        f"p{number}{j} {readable(tokenizer.decode_single_token_bytes(target))}"
         for j, target in enumerate(targets, start=1)
     ]
     records = [

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard import state
+from dashboard.loss_walk import MOST_TASKS, parse_rows
 from dashboard.widgets import show_refusal, start_run
 from gpt_core import (
     BUNDLED_TEXTS,
@@ -15,10 +16,12 @@ from gpt_core import (
     disk_space,
     download_the_verdict,
     field_help,
+    get_tokenizer,
     has_the_verdict,
     keep_the_verdict,
     load_text,
     read_upload,
+    token_ids_to_text,
 )
 
 PRECISIONS = {
@@ -26,6 +29,7 @@ PRECISIONS = {
     "float32": "Exact. On a PC's CPU the chapter's run gives the book's losses digit for digit.",
     "bfloat16": "Products are rounded: faster where the CPU can, and near the book's losses only.",
 }
+MOST_OWN_PROBES = 4
 UPLOADED = "upload"  # stands for a file of the user's own among the names of texts
 
 
@@ -38,8 +42,10 @@ def show_form(label: str) -> None:
     with right:
         corpus = choose_corpus(choose_text())
         keep_epochs = choose_kept_epochs(preset)
-    changes = {"precision": precision, "keep_epochs": keep_epochs}
-    if st.button(label, type="primary", disabled=corpus is None) and corpus:
+    probes = choose_probes(preset)
+    changes = {"precision": precision, "keep_epochs": keep_epochs, "probes": probes}
+    ready = corpus is not None and probes is not None
+    if st.button(label, type="primary", disabled=not ready) and corpus:
         run_id = start_run(preset, corpus, changes)
         if run_id:
             state.select_run(run_id)
@@ -120,3 +126,33 @@ def choose_kept_epochs(preset: Preset) -> int:
     space = disk_space(preset.model, kept)
     st.caption(f"Checkpoints take up to {space / 1e9:.1f} GB of disk.")
     return kept
+
+
+def choose_probes(preset: Preset) -> tuple[str, ...] | None:
+    """Let the user add rows of their own to the probes; None after saying what is wrong."""
+    with st.expander("Rows to ask about while it trains"):
+        st.caption(
+            "At each evaluation the model is asked how probable it finds the tokens of the "
+            "chapter's two rows and of a line of the text. Add up to four rows of your own."
+        )
+        entered = st.text_area(
+            "Rows of your own, one per line", key=state.OWN_PROBES, persist_state="session"
+        )
+    try:
+        own = own_probes(entered or "", preset.model.context_length)
+    except ValueError as error:
+        show_refusal(error)
+        return None
+    return (*preset.training.probes, *(row for row in own if row not in preset.training.probes))
+
+
+def own_probes(entered: str, context_length: int) -> tuple[str, ...]:
+    """Return the rows that a user entered.
+
+    Raises:
+        ValueError: there are too many, or one is too short or too long.
+    """
+    if not entered.strip():
+        return ()
+    rows = parse_rows(entered, min(context_length, MOST_TASKS), MOST_OWN_PROBES)
+    return tuple(dict.fromkeys(token_ids_to_text(row, get_tokenizer()) for row in rows))

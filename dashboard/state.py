@@ -13,7 +13,7 @@ UPLOAD = "upload"  # session: the file uploader
 PRECISION = "precision"  # session: the precision chosen in the form
 KEEP_EPOCHS = "keep_epochs"  # session: how many epochs' weights are kept
 
-PROBES = "probes"  # session: the learner's own probes, in the form
+OWN_PROBES = "own_probes"  # session: the learner's own probes, in the form
 
 TOKENS_TEXT = "tokens_text"  # session: the text of the Tokens page
 ALLOW_SPECIAL = "allow_special"  # session: whether <|endoftext|> is the special token there
@@ -33,6 +33,7 @@ SNAPSHOT = "snapshot"  # session: the step of the live run's copy that is looked
 BINARY_PROBA = "binary_proba"  # session: the probability in the two cross-entropies
 BINARY_LABEL = "binary_label"  # session: the right answer there
 CLASSES = "classes"  # session: the number of classes there
+PROBE = "probe"  # session: the probe whose lines are shown
 EVALUATION = "evaluation"  # session: the evaluation whose probes are shown
 
 

@@ -68,7 +68,7 @@ def candidates_bars(
     )
     figure.update_layout(
         **_frame(70 + 27 * len(tokens), left=20, bottom=40),
-        xaxis={"title": "Probability", "rangemode": "tozero", "nticks": 4},
+        xaxis={"title": "Probability", "rangemode": "tozero", "nticks": 4, "tickformat": ".2~g"},
         yaxis={"autorange": "reversed", "showgrid": False, "automargin": True, "type": "category"},
         bargap=0.25,
     )
@@ -88,14 +88,11 @@ def log_bars(names: Sequence[str], logs: Sequence[float], mean: float | None = N
         hovertemplate="%{x}: %{y:.4f}<extra></extra>",
     )
     if mean is not None:
-        figure.add_hline(
-            mean,
-            line={"color": VALIDATION, "width": 2, "dash": "dash"},
-            annotation={"text": f"mean {mean:.4f}", "font": {"color": VALIDATION}},
-            annotation_position="top right",
-        )
+        beside = {"xref": "paper", "x": 1, "xanchor": "left", "showarrow": False}
+        figure.add_hline(mean, line={"color": VALIDATION, "width": 2, "dash": "dash"})
+        figure.add_annotation(y=mean, text=f"mean<br>{mean:.4f}", **beside)
     figure.update_layout(
-        **_frame(260, left=50, bottom=40, top=25),
+        **_frame(260, left=50, right=10 if mean is None else 70, bottom=40, top=25),
         xaxis={"type": "category", "side": "top", "showgrid": False, "zeroline": False},
         yaxis={"title": "log p", "rangemode": "tozero"},
     )
@@ -207,15 +204,17 @@ def probe_lines(frame: pd.DataFrame, step: int, run_id: str) -> go.Figure:
         hovermode="x unified",
         legend={"orientation": "h", "y": -0.22, "yanchor": "top"},
         xaxis={"title": "Step", "zeroline": False},
-        yaxis={"title": "Probability", "type": "log", "exponentformat": "power", "dtick": 1},
+        yaxis={"title": "Probability", "type": "log", "exponentformat": "power"},
     )
     figure.update_layout(uirevision=run_id)
     return figure
 
 
-def _frame(height: int, left: int, top: int = 10, bottom: int = 10) -> dict[str, Any]:
+def _frame(
+    height: int, left: int, right: int = 10, top: int = 10, bottom: int = 10
+) -> dict[str, Any]:
     """Return what all these figures have in common."""
-    margin = {"l": left, "r": 10, "t": top, "b": bottom}
+    margin = {"l": left, "r": right, "t": top, "b": bottom}
     return {"template": "none", "height": height, "margin": margin, "uirevision": "walk"}
 
 

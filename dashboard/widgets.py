@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.runtime import get_runner
-from gpt_core import Corpus, Preset, Run
+from gpt_core import Corpus, Preset, Run, get_tokenizer, with_text_probe
 
 STATE_COLORS = {
     "queued": "gray",
@@ -35,9 +35,15 @@ def apply_look() -> None:
 def start_run(
     preset: Preset, corpus: Corpus, changes: Mapping[str, Any] | None = None
 ) -> str | None:
-    """Start a run and return its ID; where that is refused, say why and return None."""
+    """Start a run and return its ID; where that is refused, say why and return None.
+
+    A line of the text is added to its probes: what is learnt by heart, beside what is not.
+    """
     try:
-        return get_runner().start(preset, corpus, replace(preset.training, **(changes or {})))
+        config = replace(preset.training, **(changes or {}))
+        context_length = preset.model.context_length
+        config = with_text_probe(config, corpus.text, get_tokenizer(), context_length)
+        return get_runner().start(preset, corpus, config)
     except ValueError as error:
         show_refusal(error)
         return None

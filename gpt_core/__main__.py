@@ -32,6 +32,8 @@ from gpt_core.locks import mark_interrupted_runs
 from gpt_core.progress import PACE_STEPS, Progress, run_progress
 from gpt_core.runner import TrainingRunner
 from gpt_core.store import Row, Run, RunStore, default_runs_dir
+from gpt_core.tokenizer import get_tokenizer
+from gpt_core.training import with_text_probe
 
 FINISHED, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130  # exit codes
 POLL_SECONDS = 0.2
@@ -60,8 +62,9 @@ def train_command(options: argparse.Namespace) -> int:
         for name in ("num_epochs", "precision", "device", "keep_epochs")
         if getattr(options, name) is not None
     }
-    config = replace(preset.training, **changes)
+    config = replace(preset.training, **changes, probes=(*preset.training.probes, *options.probe))
     corpus = _find_text(options.text)
+    config = with_text_probe(config, corpus.text, get_tokenizer(), preset.model.context_length)
     space = disk_space(preset.model, config.keep_epochs)
     print(f"Checkpoints will take up to {space / 1e9:.1f} GB in {options.runs_dir}")
     return _watch(
@@ -241,6 +244,14 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--precision", choices=PRECISIONS, help=helps["precision"])
     train.add_argument("--device", choices=DEVICES, help=helps["device"])
     train.add_argument("--keep-epochs", type=int, metavar="N", help=helps["keep_epochs"])
+    train.add_argument(
+        "--probe",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="a row of text "
+        "whose probabilities are recorded at each evaluation; may be given several times",
+    )
     train.add_argument("--run-id", metavar="NAME", help="the run's name (default: one is made up)")
 
     resume = commands.add_parser(

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import cross_entropies, loss_walk, probe_history, state
+from dashboard import cross_entropies, loss_walk, probe_history, state, walk_steps
 from dashboard.model_choice import choose_model
 from dashboard.widgets import show_code, show_refusal
 from gpt_core import count_parameters, loss_walkthrough
@@ -18,25 +18,28 @@ with st.container(border=True):
     chosen = choose_model()
 
 if rows and chosen:
-    st.caption(f"{count_parameters(chosen.model):,} parameters, dropout off, float32.")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"{count_parameters(chosen.model):,} parameters, float32, dropout off.")
+        st.page_link("pages/model.py", label="What they are")
     try:
         walk = loss_walk.take_walk(chosen.model, rows)
     except ValueError as error:
         show_refusal(error)
     else:
-        loss_walk.show_rows(walk)
-        position = loss_walk.choose_position(walk)
-        loss_walk.show_logits(walk, position)
-        loss_walk.show_probas(walk, position)
-        loss_walk.show_predictions(walk)
-        loss_walk.show_target_probas(walk)
-        loss_walk.show_logs(walk)
-        loss_walk.show_mean(walk)
-        loss_walk.show_loss(walk)
-        loss_walk.show_one_call(walk)
-        loss_walk.show_perplexity(walk)
+        walk_steps.show_result(walk)
+        walk_steps.show_rows(walk)
+        position = walk_steps.choose_position(walk)
+        walk_steps.show_logits(walk, position)
+        walk_steps.show_probas(walk, position)
+        walk_steps.show_predictions(walk)
+        walk_steps.show_target_probas(walk)
+        walk_steps.show_logs(walk)
+        walk_steps.show_mean(walk)
+        walk_steps.show_loss(walk)
+        walk_steps.show_one_call(walk)
+        walk_steps.show_perplexity(walk)
         st.header("Every position")
-        loss_walk.show_table(walk)
+        walk_steps.show_table(walk)
         show_code(loss_walkthrough)
 
 st.header("Two classes, many classes: one cross-entropy")

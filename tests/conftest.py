@@ -1,11 +1,15 @@
 """What several test files share: the tokenizer, small configurations, the book's text."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tiktoken
+from streamlit.runtime.pages_manager import PagesManager
 
+from dashboard import runtime
 from gpt_core import GPTConfig, Run, TrainingConfig, get_tokenizer, has_the_verdict, load_text
 
 # A tiny GPT that trains in a second; everything else about it is the real thing.
@@ -68,3 +72,18 @@ def run() -> Run:
         state_at=0.0,
         message="",
     )
+
+
+@pytest.fixture
+def own_runtime(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    # AppTest forgets before each run what dashboard/runtime.py has told Streamlit once for the
+    # whole process: that pages/ is not a folder of its older kind, whose pages have no frame.
+    make = PagesManager.__init__
+
+    def make_for_navigation(manager: PagesManager, *args: Any, **kwargs: Any) -> None:
+        make(manager, *args, **kwargs)
+        PagesManager.uses_pages_directory = False
+
+    monkeypatch.setattr(PagesManager, "__init__", make_for_navigation)
+    yield
+    runtime.close_runtime()

@@ -1,60 +1,38 @@
 """Every page, run as Streamlit runs it, over each kind of store."""
 
 import inspect
-import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import filelock
 import pytest
-from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from dashboard import runtime
 from dashboard.lecture import STEPS, section
-from gpt_core import Preset, evaluate_model, load_text, train
+from gpt_core import evaluate_model, load_text, train
 from gpt_core.locks import acquire_run
 from gpt_core.store import LIVE_STATES, RESUMABLE_STATES
+from tests.app_driver import (
+    ROOT,
+    TIMEOUT,
+    button,
+    choose,
+    components,
+    finish,
+    open_app,
+    start_pocket_run,
+    texts,
+    wait_for_state,
+)
 from tests.conftest import TINY, TINY_TRAINING
 from tests.network_watch import watched_environment
 
-ROOT = Path(__file__).parents[1]
-TIMEOUT = 30
-# Named as the real one, but tiny, so that a test need not wait; it trains until it is stopped.
-POCKET = Preset("pocket", "Two layers.", TINY, replace(TINY_TRAINING, num_epochs=500))
+pytestmark = pytest.mark.usefixtures("own_runtime")
+SMALL_MODEL = {"walk_model": "pocket"}  # what the Loss page looks into, so that tests need not wait
 STATES = ("queued", "paused", "finished", "stopped", "failed", "interrupted")
-
-
-@pytest.fixture(autouse=True)
-def _own_runtime(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    # AppTest forgets before each run what dashboard/runtime.py has told Streamlit once for the
-    # whole process: that pages/ is not a folder of its older kind, whose pages have no frame.
-    make = PagesManager.__init__
-
-    def make_for_navigation(manager: PagesManager, *args: Any, **kwargs: Any) -> None:
-        make(manager, *args, **kwargs)
-        PagesManager.uses_pages_directory = False
-
-    monkeypatch.setattr(PagesManager, "__init__", make_for_navigation)
-    yield
-    runtime.close_runtime()
-
-
-def open_app(page: str | None = None, **query: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=TIMEOUT)
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.run()
-    if page:
-        app.switch_page(f"pages/{page}.py").run()
-    assert not app.exception
-    return app
 
 
 def add_run_in_state(state: str) -> filelock.BaseFileLock | None:
@@ -79,49 +57,7 @@ def add_run_in_state(state: str) -> filelock.BaseFileLock | None:
     return lock
 
 
-def start_pocket_run(steps: int = 11) -> str:
-    runner = runtime.get_runner()
-    run_id = runner.start(POCKET, load_text("counting"))
-    deadline = time.monotonic() + 60
-    while len(runtime.get_store().steps(run_id)) < steps:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return run_id
-
-
-def finish(run_id: str) -> None:
-    runtime.get_runner().stop(run_id).result(timeout=30)
-
-
-def wait_for_state(run_id: str, state: str) -> None:
-    deadline = time.monotonic() + 30
-    while (run := runtime.get_store().run(run_id)) is None or run.state != state:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def button(app: AppTest, label: str):
-    found = [button for button in app.main.button if button.label == label]
-    assert found, [button.label for button in app.main.button]
-    return found[0]
-
-
-def choose(app: AppTest, label: str, option: str) -> None:
-    next(box for box in app.selectbox if box.label == label).select(option).run()
-
-
-def components(app: AppTest, name: str) -> list[dict]:
-    """Return the data of a page's components of one kind."""
-    found = [e for e in app.get("bidi_component") if e.proto.component_name.endswith(name)]
-    return [json.loads(element.proto.json) for element in found]
-
-
-def texts(app: AppTest) -> str:
-    kinds = (app.text, app.markdown, app.caption, app.title, app.subheader)
-    return "\n".join(str(element.value) for elements in kinds for element in elements)
-
-
-@pytest.mark.parametrize("page", ["home", "train"])
+@pytest.mark.parametrize("page", ["home", "tokens", "model", "loss", "train"])
 @pytest.mark.parametrize("state", ["empty", "running", *STATES])
 def test_every_page_in_every_state_of_the_store(page: str, state: str) -> None:
     if state == "running":
@@ -129,7 +65,7 @@ def test_every_page_in_every_state_of_the_store(page: str, state: str) -> None:
     elif state != "empty":
         lock = add_run_in_state(state)
         assert (lock is not None) == (state in LIVE_STATES)
-    app = open_app(page)
+    app = open_app(page, state=SMALL_MODEL)
     assert app.title
     if state not in ("empty", "running"):
         assert state in texts(app)

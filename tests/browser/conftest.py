@@ -122,7 +122,7 @@ def problems(page: Page, server: Server) -> Iterator[list[str]]:
         text, place = message.text, message.location.get("url", "")  # type: ignore[attr-defined]
         # On a deep link Streamlit itself asks for its server's health below the page's path
         # before it finds the root, which is a 404 of its own making.
-        is_probe = re.search(r"/train/_stcore/(health|host-config)$", place)
+        is_probe = re.search(r"/[a-z]+/_stcore/(health|host-config)$", place)
         if message.type == "error" and not is_probe:  # type: ignore[attr-defined]
             found.append(f"{text} {place}")
 

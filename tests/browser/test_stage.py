@@ -12,6 +12,7 @@ pytestmark = pytest.mark.slow
 
 CHART = ".live-chart.js-plotly-plot"
 POINTS = f"{CHART} .scatterlayer .trace:first-child .points path"
+TITLES = ["Tokens", "Model", "Loss", "Train"]  # of the pages after Home
 TICK = 1100  # milliseconds
 
 
@@ -169,15 +170,15 @@ def test_five_thousand_chips_of_hostile_text_are_text_and_the_last_can_be_select
     server.end()
 
 
-@pytest.mark.parametrize("path", ["train", ""])
+@pytest.mark.parametrize("path", ["", "tokens", "model", "loss", "train"])
 def test_a_cold_deep_link_comes_with_its_frame(page: Page, tmp_path: Path, path: str) -> None:
     server = start_server(tmp_path)  # whose very first request is this one
     open_page(page, f"{server.url}/{path}")
     expect(
-        page.get_by_role("heading", name="Train" if path else "Watch a GPT learn")
+        page.get_by_role("heading", name=path.capitalize() or "Watch a GPT learn", exact=True)
     ).to_be_visible()
     navigation = page.get_by_test_id("stSidebarNav")
-    expect(navigation.get_by_role("link")).to_have_text(["Home", "Train"])
+    expect(navigation.get_by_role("link")).to_have_text(["Home", *TITLES])
     expect(page.get_by_text("No run yet")).to_be_visible()
     assert "Traceback" not in server.log.read_text()
     server.end()

@@ -1,0 +1,197 @@
+"""The Loss page: BRIEF's numbers as they are shown, every model, and rows that mean no good."""
+
+import inspect
+import math
+import re
+
+import pytest
+
+from dashboard import runtime
+from dashboard.loss_walk import parse_rows
+from gpt_core import loss_in_one_call, loss_walkthrough
+from tests.app_driver import (
+    chips,
+    components,
+    finish,
+    html,
+    metric,
+    open_app,
+    start_pocket_run,
+    texts,
+)
+
+pytestmark = pytest.mark.usefixtures("own_runtime")
+
+SMALL_MODEL = {"walk_model": "pocket"}
+
+
+def enter_rows(app, rows: str):
+    next(box for box in app.text_area if box.label == "Rows, one per line").set_value(rows).run()
+    assert not app.exception
+    return app
+
+
+def test_the_chapters_whole_walk_is_on_the_page() -> None:
+    app = open_app("loss")
+    assert "162,419,712 parameters" in texts(app)
+    shown = texts(app)
+
+    rows = chips(app, "Inputs and targets")
+    assert rows["ids"] == [
+        *(16833, 3626, 6100, 3626, 6100, 345),
+        *(40, 1107, 588, 1107, 588, 11311),
+    ]
+    assert "inputs, targets: (2, 3)" in shown
+    assert "logits: (2, 3, 50257)" in shown
+    predicted = chips(app, "The most probable token")
+    assert predicted["ids"] == [16657, 339, 42826, 49906, 29669, 41751]
+    assert "Row 1 reads: “ Armed heNetflix”" in shown
+
+    targets = chips(app, "Target tokens and their probabilities")
+    assert targets["second_line"] == [
+        *("p11 7.454e-05", "p12 3.106e-05", "p13 1.156e-05"),
+        *("p21 1.034e-05", "p22 5.678e-05", "p23 4.756e-06"),
+    ]
+    assert "index i11 = 3626" in targets["details"][0]
+    assert "-9.5042, -10.3796, -11.3677, -11.4798, -9.7764, -12.2561" in shown
+    formulas = "\n".join(formula.value for formula in app.latex)
+    assert r"= {} & -10.7940" in formulas
+    assert r"\log p_{11} + \log p_{12}" in formulas
+    assert metric(app, "Loss") == "10.7940"
+    assert metric(app, "Six steps")[:7] == metric(app, "One call")[:7] == "10.7939"
+    assert "logits_flat: (6, 50257) · targets_flat: (6,)" in shown
+    assert "Equal, as float32 can tell." in shown
+    assert float(metric(app, "Perplexity").replace(",", "")) == pytest.approx(48725.9, abs=1)
+    assert metric(app, "Vocabulary, V") == "50,257"
+    assert metric(app, "ln V") == "10.825"
+
+
+def test_each_step_has_its_formula_and_its_lines_of_the_core() -> None:
+    app = open_app("loss", state=SMALL_MODEL)
+    assert len(app.latex) == 12  # inputs, six steps, argmax, one call, perplexity, two entropies
+    source = inspect.getsource(loss_walkthrough)
+    lines = [line.strip() for line in source.splitlines() if line.strip()]
+    shown = [block.value for block in app.code]
+    for name in (
+        *("logits", "probas", "predicted_ids", "target_probas", "log_probas"),
+        *("mean_log_proba", "loss"),
+    ):
+        line = next(line for line in lines if line.startswith(f"{name} = "))
+        assert any(line in block for block in shown), name
+    assert source.strip() in shown
+    assert inspect.getsource(loss_in_one_call).strip() in shown
+
+
+def test_the_slips_of_circulating_notes_are_pointed_out() -> None:
+    shown = html(open_app("loss", state=SMALL_MODEL))
+    for words in (
+        "“Two batches”",
+        "“The logits are a tensor of probabilities”",
+        "repeat of the first's",
+        "minus signs between the logarithms",
+        "10.77",
+        "without its leading minus",
+    ):
+        assert words in shown
+
+
+def test_an_edit_is_walked_through_at_once() -> None:
+    app = enter_rows(open_app("loss", state=SMALL_MODEL), "one two three four\nfive six")
+    targets = chips(app, "Target tokens and their probabilities")
+    assert [line.split()[0] for line in targets["second_line"]] == ["p11", "p12", "p13", "p21"]
+    assert "have the target -100 and do not count" in texts(app)
+    probas = [float(line.split()[1]) for line in targets["second_line"]]
+    loss = -sum(math.log(p) for p in probas) / 4
+    assert float(metric(app, "Loss")) == pytest.approx(loss, abs=1e-3)
+    assert "Equal, as float32 can tell." in texts(app)
+
+
+def test_the_top_ten_and_the_rank_of_a_position_can_be_chosen() -> None:
+    app = open_app("loss", state=SMALL_MODEL)
+    box = next(box for box in app.selectbox if box.label == "Look closely at")
+    box.select_index(5).run()
+    data = next(d for d in components(app, "live_chart") if "at p23" in d["description"])
+    names = data["figure"]["data"][0]["y"]
+    assert len(names) == 11
+    assert names[-1].endswith("·chocolate (target)")
+    rank = app.dataframe[0].value["rank"][5]
+    assert names[-1].startswith(f"{rank:,}. ")
+    assert f"number {rank:,}" in texts(app)
+
+
+def test_a_run_can_be_looked_into_now_and_at_its_checkpoints() -> None:
+    run_id = start_pocket_run()
+    app = open_app("loss", run=run_id)  # its address chooses it
+    now = metric(app, "Loss")
+    step = app.session_state[f"snapshot-{run_id}"]
+    assert metric(app.run(), "Loss") == now  # the copy stays until another is asked for
+    runtime.get_runner().checkpoint(run_id).result(timeout=30)
+    next(b for b in app.main.button if b.label == "Look again").click().run()
+    assert app.session_state[f"snapshot-{run_id}"] > step
+    assert metric(app, "Loss") != now
+    finish(run_id)
+    app.run()
+    assert not app.exception
+    when = next(box for box in app.selectbox if box.label == "When")
+    assert all(option.startswith("after step") for option in when.options)
+    when.select_index(len(when.options) - 1).run()
+    assert not app.exception
+    assert metric(app, "Loss")
+
+
+def test_a_run_without_weights_says_so() -> None:
+    store = runtime.get_store()
+    run_id = start_pocket_run(1)
+    finish(run_id)
+    for row in store.checkpoints(run_id):
+        store.remove_checkpoint(row["id"])
+    assert "kept no weights yet" in texts(open_app("loss", run=run_id))
+
+
+def test_both_cross_entropies_are_one_with_two_classes_and_differ_with_three() -> None:
+    app = open_app("loss", state=SMALL_MODEL)
+    assert "**The same number, 0.3567.**" in texts(app)
+    sliders = {slider.label: slider for slider in app.slider}
+    sliders["p, given to “yes”"].set_value(0.25).run()
+    assert f"**The same number, {-math.log(0.25):.4f}.**" in texts(app)
+    sliders = {slider.label: slider for slider in app.slider}
+    sliders["Classes"].set_value(3).run()
+    assert f"−log 0.250 = {-math.log(0.25):.4f}" in texts(app)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("", "There is no row"),
+        (" \n\t\n", "There is no row"),
+        ("a", "Row 1 has 1 token: give it 2 to 17"),
+        ("fine here\n" + "word " * 30, "Row 2 has 31 tokens: give it 2 to 17"),
+        ("two words\n" * 9, "9 rows are too many: keep up to 8"),
+        ("x" * 10_001, "Row 1 has 10,001 characters"),
+    ],
+)
+def test_rows_that_cannot_be_walked_are_refused_in_words(rows: str, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        parse_rows(rows)
+
+
+def test_a_refused_row_leaves_the_rest_of_the_page() -> None:
+    app = enter_rows(open_app("loss", state=SMALL_MODEL), "word " * 30)
+    assert "Row 1 has 31 tokens" in texts(app)
+    assert "The same number" in texts(app)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "<script>alert(1)</script>",
+        "$x$ `y` **z** [a](b)",
+        "🙂🙃 مرحبا",
+        "<|endoftext|> and on",
+        "\n".join(["a b c d e f g h i j k l m n o p q"] * 8),
+    ],
+)
+def test_any_rows_leave_the_page_whole(rows: str) -> None:
+    app = enter_rows(open_app("loss", state=SMALL_MODEL), rows)
+    assert float(metric(app, "Loss")) > 0
+    assert "<script>alert" not in html(app)

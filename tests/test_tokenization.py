@@ -1,0 +1,134 @@
+"""The Tokens page: BRIEF's numbers as they are shown, and texts that mean no good."""
+
+import pytest
+
+from dashboard.tokenization import MOST_CHARACTERS, parse_ids
+from gpt_core import byte_pair_merges
+from tests.app_driver import chips, html, metric, open_app, texts
+
+pytestmark = pytest.mark.usefixtures("own_runtime")
+
+
+def enter(app, label: str, text: str) -> None:
+    boxes = [*app.text_area, *app.text_input]
+    next(box for box in boxes if box.label == label).set_value(text).run()
+    assert not app.exception
+
+
+def test_the_seven_words_and_what_comes_most_probably_next() -> None:
+    app = open_app("tokens")
+    assert "“every effort moves” is **2 1 4**" in texts(app)
+    assert "**1 4 5**: “effort moves you”" in texts(app)
+    table = html(app)
+    for i, word in enumerate(("a", "effort", "every", "forward", "moves", "you", "zoo")):
+        assert f'{word}<br><span class="id">{i}</span>' in table
+    assert table.count('class="most"') == 3
+    for most in ("0.60", "0.68", "0.52"):
+        assert f'class="most" style="--strength: {float(most)}">{most}' in table
+    assert "the largest is 6; of GPT-2's 50,257 tokens it is 50256" in table
+
+
+def test_a_text_comes_as_its_tokens_with_its_counts() -> None:
+    app = open_app("tokens")
+    assert chips(app, "The tokens of your text")["ids"] == [6109, 3626, 6100, 345]
+    assert [metric(app, name) for name in ("Characters", "Bytes (UTF-8)", "Tokens")] == [
+        *("22", "22", "4")
+    ]
+    assert metric(app, "Tokens per word") == "1.00"
+    enter(app, "Your text", "नमस्ते")
+    assert metric(app, "Characters") == "6"
+    assert metric(app, "Bytes (UTF-8)") == "18"
+    assert int(metric(app, "Tokens")) > 6
+
+
+def test_end_of_text_is_one_token_or_plain_text_by_the_switch() -> None:
+    app = open_app("tokens")
+    enter(app, "Your text", "one<|endoftext|>")
+    assert chips(app, "The tokens of your text")["ids"] == [505, 50256]
+    app.toggle[0].set_value(False).run()
+    assert 50256 not in chips(app, "The tokens of your text")["ids"]
+    assert metric(app, "Tokens") == "8"
+
+
+def test_the_chapters_ids_read_as_the_chapter_says() -> None:
+    app = open_app("tokens")
+    assert "Every effort moves you rentingetic wasnم refres RexMeCHicular stren" in texts(app)
+    assert chips(app, "The tokens of these IDs")["ids"][4:] == [
+        *(34245, 5139, 2492, 25405, 17434, 17853, 5308, 3398, 13174, 43071)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entered", "message"),
+    [
+        ("50257", "Token ID 50257 does not exist: IDs go from 0 to 50256"),
+        ("-1", "Token ID -1 does not exist"),
+        ("12 <b>x</b>", "“<b>x</b>” is no token ID"),
+        ("१२", "is no token ID"),
+        ("9" * 30, "is no token ID"),
+        ("1 " * 1001, "1,001 IDs are more than the 1,000"),
+    ],
+)
+def test_ids_that_do_not_exist_are_refused_in_words(entered: str, message: str) -> None:
+    app = open_app("tokens")
+    enter(app, "Token IDs", entered)
+    assert message in texts(app)
+
+
+def test_ids_may_be_copied_from_a_tensor() -> None:
+    assert parse_ids("tensor([[6109, 3626]])".removeprefix("tensor")) == [6109, 3626]
+    assert parse_ids("6109; 3626,\n345") == [6109, 3626, 345]
+    assert parse_ids("") == []
+
+
+def test_the_merges_of_a_word_come_row_by_row(tokenizer) -> None:
+    app = open_app("tokens")
+    data = chips(app, "The merges of “ effort”")
+    merges = byte_pair_merges(" effort", tokenizer)
+    assert [row["heading"] for row in data["rows"]] == [
+        "7 bytes",
+        *(f"merge {merge.number:,}" for merge in merges),
+    ]
+    assert data["ids"][-1] == 3626
+    assert data["marks"].count("new") == len(merges) == 6
+
+
+def test_a_window_is_as_many_tasks_as_it_has_tokens() -> None:
+    app = open_app("tokens")
+    enter(app, "Your text", "every effort moves you")
+    data = chips(app, "The prediction tasks")
+    assert data["ids"] == [*(16833, 3626), *(16833, 3626, 6100), *(16833, 3626, 6100, 345)]
+    assert [i for i, mark in enumerate(data["marks"]) if mark == "target"] == [1, 4, 8]
+    assert "inputs  = tensor([[16833, 3626, 6100]])" in texts(app)
+    assert "targets = tensor([[3626, 6100, 345]])" in texts(app)
+    app.slider[0].set_value(1).run()
+    app.slider[1].set_value(2).run()
+    assert chips(app, "The prediction tasks")["ids"] == [6100, 345]
+    enter(app, "Your text", "two words")  # shorter than where the window began
+    assert chips(app, "The prediction tasks")["ids"] == [11545, 2456]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "a",
+        "<script>alert(1)</script> $x$ `y` **z** [a](javascript:b)",
+        "🙂🙃 مرحبا بالعالم 日本語 नमस्ते",
+        "\x00\x07\u202e",
+        "x" * 10_000,
+        "word " * 2_000,
+    ],
+)
+def test_any_text_leaves_the_page_whole(text: str) -> None:
+    app = open_app("tokens")
+    enter(app, "Your text", text)
+    assert metric(app, "Characters") == f"{len(text):,}" if text else "Type something" in texts(app)
+
+
+def test_a_text_that_is_too_long_is_cut_and_says_so() -> None:
+    app = open_app("tokens")
+    enter(app, "Your text", "word " * 3_000)
+    assert "The text has 15,000 characters" in texts(app)
+    assert metric(app, "Characters") == f"{MOST_CHARACTERS:,}"

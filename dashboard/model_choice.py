@@ -26,11 +26,14 @@ def choose_model() -> ChosenModel | None:
     """Let the user choose a model, and build or load it; None after saying why there is none."""
     runs = {run.id: run for run in get_store().runs()}
     options = [*sorted(PRESETS), *runs]  # the chapter's model first
-    wanted = st.query_params.get(state.RUN, "")
+    wanted = st.query_params.get(state.RUN)
+    if wanted != st.session_state.get(state.WALK_LINK):  # somebody came by another link
+        st.session_state[state.WALK_LINK] = wanted
+        if wanted in runs:
+            st.session_state[state.WALK_MODEL] = wanted
     choice = st.selectbox(
         "Model",
         options,
-        index=options.index(wanted) if wanted in runs else 0,
         format_func=lambda option: (
             f"Untrained {option}, seed {UNTRAINED_SEED}"
             if option in PRESETS

@@ -27,6 +27,7 @@ MODEL_PRESET = "model_preset"  # session: the preset that it began from
 
 WALK_ROWS = "walk_rows"  # session: the rows of text on the Loss page
 WALK_MODEL = "walk_model"  # session: the model that answers them
+WALK_LINK = "walk_link"  # session: the run that the address named when the model was chosen
 WALK_STEP = "walk_step"  # session: which checkpoint of a run's
 WALK_POSITION = "walk_position"  # session: the position looked at closely
 SNAPSHOT = "snapshot"  # session: the step of the live run's copy that is looked at

@@ -26,6 +26,7 @@ MOST_CHARACTERS = 10_000  # of a text that is shown token by token
 LONGEST_WORD = 32  # bytes of a word whose merges are shown one by one
 LONGEST_WINDOW = 12
 MOST_IDS = 1000
+END_OF_TEXT_ID = 50256
 FREQUENCY = Scale("joined late: rare", "joined early: frequent")
 
 
@@ -111,6 +112,7 @@ def show_tokens(text: str, token_ids: Tensor) -> None:
         key="text-tokens",
         strengths=[1 - math.log(token_id + 1) / math.log(50257) for token_id in ids],
         scale=FREQUENCY,
+        marks=["special" if token_id == END_OF_TEXT_ID else "" for token_id in ids],
     )
     st.caption(
         "Point at a token, or move with the arrow keys: its bytes, and which of the 50,000 merges "

@@ -44,8 +44,9 @@ st.html(
     + "".join(
         f'<div role="listitem" class="{"here" if step.pages else ""}">'
         f'<span class="number">{step.number}</span>'
-        f"<div><h3>{step.title}</h3><p>{step.sentence}"
-        f"{' Page: ' + ', '.join(step.pages) + '.' if step.pages else ''}</p></div></div>"
+        f"<div><h3>{step.title}</h3><p>{step.sentence} "
+        + ", ".join(f'<a href="{title.lower()}" target="_self">{title}</a>' for title in step.pages)
+        + "</p></div></div>"
         for step in STEPS
     )
     + "</div>"

@@ -67,6 +67,7 @@ def show_run(run: Run) -> None:
 
     st.subheader("What it expects")
     show_expectations(run, store.probes(run.id))
+    st.page_link("pages/loss.py", label="Its loss, step by step", query_params={state.RUN: run.id})
 
     st.subheader("What it writes")
     samples = store.samples(run.id)

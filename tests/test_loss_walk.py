@@ -139,6 +139,20 @@ def test_a_run_can_be_looked_into_now_and_at_its_checkpoints() -> None:
     assert metric(app, "Loss")
 
 
+def test_a_link_to_a_run_chooses_it_also_after_another_was_chosen() -> None:
+    run_id = start_pocket_run(1)
+    finish(run_id)
+    app = open_app("loss", state=SMALL_MODEL)
+    model = next(box for box in app.selectbox if box.label == "Model")
+    assert model.value == "pocket"
+    app.query_params["run"] = run_id
+    app.run()
+    model = next(box for box in app.selectbox if box.label == "Model")
+    assert model.value == run_id
+    model.select("pocket").run()  # and then the choice is the user's again
+    assert next(box for box in app.selectbox if box.label == "Model").value == "pocket"
+
+
 def test_a_run_without_weights_says_so() -> None:
     store = runtime.get_store()
     run_id = start_pocket_run(1)

@@ -45,6 +45,7 @@ def test_end_of_text_is_one_token_or_plain_text_by_the_switch() -> None:
     app = open_app("tokens")
     enter(app, "Your text", "one<|endoftext|>")
     assert chips(app, "The tokens of your text")["ids"] == [505, 50256]
+    assert chips(app, "The tokens of your text")["marks"] == ["", "special"]
     app.toggle[0].set_value(False).run()
     assert 50256 not in chips(app, "The tokens of your text")["ids"]
     assert metric(app, "Tokens") == "8"

@@ -43,6 +43,7 @@ def choose_config() -> GPTConfig | None:
         index=list(SHAPES).index(CHAPTERS),
         key=state.MODEL_PRESET,
         persist_state="session",
+        on_change=_begin_afresh,
     )
     known = SHAPES[name]
     values: dict[str, Any] = {}
@@ -55,6 +56,12 @@ def choose_config() -> GPTConfig | None:
     except ValueError as error:
         widgets.show_refusal(error)
         return None
+
+
+def _begin_afresh() -> None:
+    """Forget what was changed of the models chosen before."""
+    for key in [key for key in st.session_state if str(key).startswith(state.MODEL_FIELD)]:
+        del st.session_state[key]
 
 
 def _choose(field: str, value: Any, preset: str) -> Any:

@@ -16,13 +16,22 @@ def show() -> None:
     """Let the user choose a guess and the right answer; show both losses and their formulas."""
     left, middle, right = st.columns(3, gap="large")
     with left:
-        proba = st.slider("p, given to “yes”", 0.01, 0.99, 0.7, key=state.BINARY_PROBA)
+        proba = st.slider(
+            "p, given to “yes”", 0.01, 0.99, 0.7, key=state.BINARY_PROBA, persist_state="session"
+        )
     with middle:
         answer = st.segmented_control(
-            "The right answer", ANSWERS, default="yes", required=True, key=state.BINARY_LABEL
+            "The right answer",
+            ANSWERS,
+            default="yes",
+            required=True,
+            key=state.BINARY_LABEL,
+            persist_state="session",
         )
     with right:
-        classes = st.slider("Classes", 2, MOST_CLASSES, 2, key=state.CLASSES)
+        classes = st.slider(
+            "Classes", 2, MOST_CLASSES, 2, key=state.CLASSES, persist_state="session"
+        )
     label = int(answer == "yes")
     # "no" and what else there is share what "yes" leaves.
     names = ["no", "yes", *(f"other {i}" for i in range(1, classes - 1))]

@@ -31,12 +31,17 @@ def format_exactly(probability: float) -> str:
     return f"{probability:.3e}"
 
 
-def format_bytes(count: float) -> str:
+def format_bytes(number: float) -> str:
     """Return a size for people: ``650 MB``, ``1.9 GB``."""
-    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
-        if count >= size:
-            return f"{count / size:.3g} {unit}"
-    return f"{count / 1e3:.3g} kB"
+    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return f"{number:.0f} B"
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number of things: ``1 merge``, ``1,200 tokens``."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def probability_strength(probability: float) -> float:

@@ -15,11 +15,10 @@ NOW = -2  # stands among a run's steps for the model as it is now (-1 is before 
 
 @dataclass(frozen=True)
 class ChosenModel:
-    """A model in eval mode, what it is in words, and the run it comes from."""
+    """A model in eval mode, and what it is in words."""
 
     model: GPTModel
     name: str
-    run: Run | None = None
 
 
 def choose_model() -> ChosenModel | None:
@@ -37,7 +36,7 @@ def choose_model() -> ChosenModel | None:
         format_func=lambda option: (
             f"Untrained {option}, seed {UNTRAINED_SEED}"
             if option in PRESETS
-            else f"{run_title(runs[option])} · {runs[option].state} · {option}"
+            else f"{run_title(runs[option])} · {option}"  # the same for as long as it is chosen
         ),
         key=state.WALK_MODEL,
         persist_state="session",
@@ -67,17 +66,20 @@ def _choose_moment(run: Run) -> ChosenModel | None:
         return None
 
     def describe(step: int) -> str:
-        if step == NOW:
-            return "as it is now"
-        is_best = best is not None and step == best["global_step"]
-        return f"after step {step + 1:,}{' (lowest validation loss)' if is_best else ''}"
+        return "a copy of it while it trains" if step == NOW else f"after step {step + 1:,}"
 
-    step = st.selectbox("When", steps, format_func=describe, key=f"{state.WALK_STEP}-{run.id}")
+    key = f"{state.WALK_STEP}-{run.id}"
+    before = st.session_state.get(key)
+    step = st.selectbox("When", steps, format_func=describe, key=key)
+    if before is not None and before != step:
+        st.text(f"There is nothing of “{describe(before)}” any more: another moment is shown.")
     if step == NOW:
         return _snapshot(run)
+    if best is not None and step == best["global_step"]:
+        st.caption("Of its checkpoints, the one with the lowest validation loss.")
     with st.spinner("Loading the checkpoint…"):
         model = get_shelf().checkpoint(store, run.id, step)
-    return ChosenModel(model, f"{run_title(run)}, {describe(step)}", run)
+    return ChosenModel(model, f"{run_title(run)}, {describe(step)}")
 
 
 def _snapshot(run: Run) -> ChosenModel:
@@ -92,4 +94,11 @@ def _snapshot(run: Run) -> ChosenModel:
             snapshot = get_shelf().snapshot(get_runner(), run.id)
         step, model = snapshot.global_step, snapshot.model
         st.session_state[key] = step
-    return ChosenModel(model, f"{run_title(run)}, a copy after step {step + 1:,}", run)
+    return ChosenModel(model, f"{run_title(run)}, a copy after step {step + 1:,}")
+
+
+def chosen_run() -> Run | None:
+    """Return the run whose model is chosen or, where none is, the current run."""
+    choice = st.session_state.get(state.WALK_MODEL)
+    run = get_store().run(choice) if choice and choice not in PRESETS else None
+    return run or state.current_run()

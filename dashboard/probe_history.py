@@ -5,6 +5,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.expectations import show_probes
+from dashboard.frames import count
 from dashboard.live_chart import live_chart
 from dashboard.runtime import get_store
 from dashboard.token_chips import readable
@@ -29,16 +30,9 @@ def _show(run: Run) -> None:
         return
     texts = run.training_config.probes
     steps = list(dict.fromkeys(int(row["global_step"]) for row in probes))
-    st.text(f"{run_title(run)}: {len(steps)} evaluations. Dropout is off, nothing random is drawn.")
-    step = steps[-1]
-    if len(steps) > 1:
-        step = st.select_slider(
-            "After step",
-            steps,
-            value=steps[-1],
-            format_func=lambda step: f"{step + 1:,}",
-            key=f"{state.EVALUATION}-{run.id}",
-        )
+    made = count(len(steps), "evaluation")
+    st.text(f"{run_title(run)}: {made}. Dropout is off, nothing random is drawn.")
+    step = _choose_evaluation(run, steps)
     show_probes(run, [row for row in probes if row["global_step"] == step], "history")
     number = st.selectbox(
         "Its probabilities over the steps",
@@ -51,6 +45,23 @@ def _show(run: Run) -> None:
         probe_lines(probe_frame(rows, texts[number], number + 1), step, f"{run.id}-{number}"),
         f"Target probabilities of “{texts[number]}” over {len(rows)} evaluations.",
         key="probe-lines",
+    )
+
+
+def _choose_evaluation(run: Run, steps: list[int]) -> int:
+    """Let the user choose one of the evaluations; until they do, the newest is shown."""
+    if len(steps) == 1:
+        return steps[0]
+    key, follows = f"{state.EVALUATION}-{run.id}", f"{state.FOLLOWS}-{run.id}"
+    if run.is_live and st.session_state.get(follows, True):
+        st.session_state[key] = steps[-1]
+    return st.select_slider(
+        "After step",
+        steps,
+        value=steps[-1] if key not in st.session_state else None,
+        format_func=lambda step: f"{step + 1:,}",
+        key=key,
+        on_change=lambda: st.session_state.update({follows: False}),
     )
 
 

@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.loss_walk import MOST_TASKS, parse_rows
+from dashboard.runtime import get_runner
 from dashboard.widgets import show_refusal, start_run
 from gpt_core import (
     BUNDLED_TEXTS,
@@ -46,7 +47,10 @@ def show_form(label: str) -> None:
     changes = {"precision": precision, "keep_epochs": keep_epochs, "probes": probes}
     ready = corpus is not None and probes is not None
     if st.button(label, type="primary", disabled=not ready) and corpus:
+        live = {run.id for run in get_runner().live_runs()}
         run_id = start_run(preset, corpus, changes)
+        if run_id in live:
+            st.toast("A run of exactly these settings is live already: here it is.")
         if run_id:
             state.select_run(run_id)
             st.rerun()

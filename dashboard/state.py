@@ -35,6 +35,7 @@ BINARY_PROBA = "binary_proba"  # session: the probability in the two cross-entro
 BINARY_LABEL = "binary_label"  # session: the right answer there
 CLASSES = "classes"  # session: the number of classes there
 PROBE = "probe"  # session: the probe whose lines are shown
+FOLLOWS = "follows"  # session: whether the newest evaluation is shown as they come
 EVALUATION = "evaluation"  # session: the evaluation whose probes are shown
 
 

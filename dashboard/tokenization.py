@@ -7,8 +7,10 @@ import streamlit as st
 from torch import Tensor, tensor
 
 from dashboard import palette, state, widgets
+from dashboard.frames import count
 from dashboard.token_chips import Row, Scale, readable, token_chips
 from gpt_core import (
+    END_OF_TEXT,
     TOY_PROBAS,
     TOY_VOCABULARY,
     TokenWindows,
@@ -25,9 +27,10 @@ from gpt_core import (
 MOST_CHARACTERS = 10_000  # of a text that is shown token by token
 LONGEST_WORD = 32  # bytes of a word whose merges are shown one by one
 LONGEST_WINDOW = 12
+MOST_CHIPS = 4000  # tokens drawn; an emoji or a rare script takes several per character
 MOST_IDS = 1000
 END_OF_TEXT_ID = 50256
-FREQUENCY = Scale("joined late: rare", "joined early: frequent")
+FREQUENCY = Scale("joined late", "joined early, or a single byte")
 
 
 def show_toy() -> None:
@@ -65,8 +68,8 @@ def show_toy() -> None:
     )
 
 
-def enter_text() -> tuple[str, Tensor]:
-    """Let the user enter a text; return it and its token IDs (N,)."""
+def enter_text() -> tuple[str, Tensor, bool]:
+    """Let the user enter a text; return it, its token IDs (N,), and if special tokens count."""
     text = st.text_area(
         "Your text",
         "Every effort moves you",
@@ -88,7 +91,7 @@ def enter_text() -> tuple[str, Tensor]:
             f"{MOST_CHARACTERS:,}; a whole book belongs on the Train page."
         )
         text = text[:MOST_CHARACTERS]
-    return text, text_to_token_ids(text, get_tokenizer(), allow_special)[0]
+    return text, text_to_token_ids(text, get_tokenizer(), allow_special)[0], allow_special
 
 
 def show_tokens(text: str, token_ids: Tensor) -> None:
@@ -105,7 +108,9 @@ def show_tokens(text: str, token_ids: Tensor) -> None:
             ("Tokens per word", f"{len(token_ids) / words:.2f}" if words else "–"),
         ):
             st.metric(label, value, width=150)
-    ids = token_ids.tolist()
+    if len(token_ids) > MOST_CHIPS:
+        st.text(f"Drawn are the first {MOST_CHIPS:,} tokens.")
+    ids = token_ids[:MOST_CHIPS].tolist()
     token_chips(
         ids,
         label="The tokens of your text",
@@ -159,10 +164,13 @@ def parse_ids(entered: str) -> list[int]:
     return [int(word) for word in words]
 
 
-def show_merges(text: str) -> None:
+def show_merges(text: str, allow_special: bool) -> None:
     """Let the user choose a word of the text and show its merges, one row each."""
     tokenizer = get_tokenizer()
-    words = [word for word in dict.fromkeys(split_words(text)) if len(word.encode()) > 1]
+    # No merge makes the special token, and none reaches across it.
+    parts = text.split(END_OF_TEXT) if allow_special else [text]
+    pieces = dict.fromkeys(word for part in parts for word in split_words(part))
+    words = [word for word in pieces if len(word.encode()) > 1]
     shown = [word for word in words if len(word.encode()) <= LONGEST_WORD][:500]
     if not shown:
         st.text(f"Enter a word of 2 to {LONGEST_WORD} bytes above: its merges appear here.")
@@ -189,7 +197,7 @@ def show_merges(text: str) -> None:
     )
     left = len(merges[-1].token_ids) if merges else len(byte_ids(word, tokenizer))
     st.caption(
-        f"{len(merges)} merges leave {left} token{'s' * (left != 1)}. The vocabulary is a list of "
+        f"{count(len(merges), 'merge')}, {count(left, 'token')}. The vocabulary is a list of "
         "50,000 merges, in the order in which they were learnt: the most frequent pair of "
         "neighbours first. In a word, the earliest of them that fits is made first; the new token "
         "is framed."
@@ -226,8 +234,8 @@ def show_window(token_ids: Tensor) -> None:
         wrap_lines=True,
     )
     st.caption(
-        f"The targets are the inputs, one token later. Each of the {length} positions is a task of "
-        "its own, and the model answers them all at once: no position can see what comes after it."
+        f"The targets are the inputs, one token later. {count(length, 'position')}, as many tasks: "
+        "the model answers them all at once, and no position can see what comes after it."
     )
 
 
@@ -235,6 +243,7 @@ def choose_up_to(most: int, least: int, value: int, label: str, key: str) -> int
     """Let the user choose a whole number; where there is but one, there is nothing to choose."""
     if most <= least:
         return least
-    if st.session_state.get(key, value) > most:
-        st.session_state[key] = most
-    return st.slider(label, least, most, value, key=key, persist_state="session")
+    # A slider with other bounds is another slider: what was chosen is carried over by ourselves.
+    value = min(max(st.session_state.get(key, value), least), most)
+    st.session_state[key] = st.slider(label, least, most, value, key=f"{key} {least} {most}")
+    return int(st.session_state[key])

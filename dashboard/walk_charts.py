@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.palette import PREDICTED, TARGET, TRAINING, VALIDATION
+from dashboard.palette import PREDICTED, TARGET, VALIDATION
 
 DASHES = ("solid", "dash", "dot", "dashdot")
 NEUTRAL = "#8a938f"
+SHADES = (TARGET, "#7cc9a8", "#0e6b47", NEUTRAL)  # with the dashes, sixteen lines
 
 
 def plain(text: str) -> str:
@@ -27,20 +28,20 @@ def logits_heatmap(
     figure.add_heatmap(
         z=np.array(logits),
         x=list(range(len(tokens))),
-        y=[plain(position) for position in positions],
+        y=list(range(len(positions))),
         text=[[f"{value:.1f}" for value in row] for row in logits],
         texttemplate="%{text}",
         colorscale=_tint(PREDICTED),
         showscale=False,
         xgap=2,
         ygap=2,
-        hovertemplate="%{y}: %{text}<extra></extra>",
+        hovertemplate="%{text}<extra></extra>",
     )
-    ticks = {"tickvals": list(range(len(tokens))), "ticktext": [plain(token) for token in tokens]}
+    bare = {"showgrid": False, "zeroline": False, "ticklabeloverflow": "allow"}
     figure.update_layout(
-        **_frame(110 + 34 * len(positions), left=20, top=85),
-        xaxis={"side": "top", "tickangle": -45, "showgrid": False, "zeroline": False, **ticks},
-        yaxis={"autorange": "reversed", "showgrid": False, "zeroline": False, "automargin": True},
+        **_frame(110 + 34 * len(positions), left=20, right=45, top=85),
+        xaxis={"side": "top", "tickangle": -45, **bare, **_labels(tokens)},
+        yaxis={"autorange": "reversed", "automargin": True, **bare, **_labels(positions)},
     )
     return figure
 
@@ -194,8 +195,7 @@ def probe_lines(frame: pd.DataFrame, step: int, run_id: str) -> go.Figure:
             y=line["proba"].to_numpy(),
             name=plain(str(name)),
             mode="lines",
-            line={"color": TARGET if i < 4 else TRAINING, "width": 2, "dash": DASHES[i % 4]},
-            opacity=1 - 0.6 * (i % 4) / 4,
+            line={"color": SHADES[i // 4 % 4], "width": 2, "dash": DASHES[i % 4]},
             hovertemplate="%{y:.2e}",
         )
     figure.add_vline(step + 1, line={"color": NEUTRAL, "width": 1})
@@ -216,6 +216,11 @@ def _frame(
     """Return what all these figures have in common."""
     margin = {"l": left, "r": right, "t": top, "b": bottom}
     return {"template": "none", "height": height, "margin": margin, "uirevision": "walk"}
+
+
+def _labels(texts: Sequence[str]) -> dict[str, Any]:
+    """Return an axis's labels, one at each whole number: equal ones stay apart."""
+    return {"tickvals": list(range(len(texts))), "ticktext": [plain(text) for text in texts]}
 
 
 def _tint(color: str) -> list[list[float | str]]:

@@ -41,13 +41,13 @@ def choose_position(walk: Walk) -> Position:
     chosen = st.selectbox(
         "Look closely at",
         range(len(walk.positions)),
-        format_func=lambda i: (
-            f"p{walk.positions[i].name}: after “{walk.positions[i].context}”, "
-            f"target “{walk.positions[i].target}”"
-        ),
+        format_func=lambda i: f"p{walk.positions[i].name}",  # stays when the words are edited
         key=state.WALK_POSITION,
+        persist_state="session",
     )
-    return walk.positions[min(chosen, len(walk.positions) - 1)]
+    position = walk.positions[min(chosen, len(walk.positions) - 1)]
+    st.text(f"After “{position.context}” the target is “{position.target}”.")
+    return position
 
 
 def show_rows(walk: Walk) -> None:
@@ -96,7 +96,10 @@ def show_logits(walk: Walk, at: Position) -> None:
         live_chart(
             walk_charts.logits_heatmap(
                 logits[:, columns].tolist(),
-                [f"after “{spell(int(walk.inputs[p.row, p.column]))}”" for p in positions],
+                [
+                    f"p{p.name} after “{spell(int(walk.inputs[p.row, p.column]))}”"
+                    for p in positions
+                ],
                 [f"{spell(i)} {i}" for i in columns],
             ),
             f"Logits of row {at.row + 1} for {len(columns)} tokens: its targets and the tokens "
@@ -293,7 +296,7 @@ def show_perplexity(walk: Walk) -> None:
             st.metric("Vocabulary, V", f"{vocab_size:,}", width=150)
             st.metric("ln V", f"{math.log(vocab_size):.3f}", width=150)
         st.markdown(
-            f"As unsure as if it chose among {walk.steps.perplexity:,.0f} equally likely tokens; a "
+            f"As unsure as if it chose among {walk.steps.perplexity:,.1f} equally likely tokens; a "
             f"uniform guess chooses among {vocab_size:,} and has the loss ln V = "
             f"{math.log(vocab_size):.3f}. More is possible: then the model is sure of wrong ones."
         )

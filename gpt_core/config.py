@@ -56,7 +56,9 @@ class GPTConfig:
     Source: the chapter "Pretraining on unlabeled data", opening section.
     """
 
-    vocab_size: int = _setting(50257, "How many tokens the tokenizer knows: IDs 0 to 50256.")
+    vocab_size: int = _setting(
+        50257, "How many tokens the tokenizer knows; GPT-2's 50,257 have the IDs 0 to 50256."
+    )
     context_length: int = _setting(
         256, "The most tokens the model sees at once (GPT-2's own: 1024)."
     )

@@ -210,7 +210,7 @@ class RunStore:
 
     def keep_text(self, text: str, sha256: str) -> None:
         """Keep a run's text by its content hash: resume needs it."""
-        path = self._text_path(sha256)
+        path = self.text_path(sha256)
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
             part = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.part")
@@ -228,7 +228,7 @@ class RunStore:
         Raises:
             ValueError: it is missing or damaged.
         """
-        path = self._text_path(sha256)
+        path = self.text_path(sha256)
         data = path.read_bytes() if path.exists() else b""
         if hashlib.sha256(data).hexdigest() != sha256:
             raise ValueError(f"The run's text {path} is missing or damaged: it cannot go on.")
@@ -302,10 +302,11 @@ class RunStore:
         sql = "SELECT * FROM evaluations WHERE run_id = ? ORDER BY id DESC LIMIT 1"
         return next(iter(self._select(sql, run_id)), None)
 
-    # Inside
-
-    def _text_path(self, sha256: str) -> Path:
+    def text_path(self, sha256: str) -> Path:
+        """Return where a text lies, if it is kept."""
         return self.runs_dir / "texts" / f"{sha256}.txt"
+
+    # Inside
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=30, check_same_thread=False)

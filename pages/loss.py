@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from dashboard import cross_entropies, loss_walk, probe_history, state, walk_steps
-from dashboard.model_choice import choose_model
+from dashboard import cross_entropies, loss_walk, probe_history, walk_steps
+from dashboard.model_choice import choose_model, chosen_run
 from dashboard.widgets import show_code, show_refusal
 from gpt_core import count_parameters, loss_walkthrough
 
@@ -19,7 +19,8 @@ with st.container(border=True):
 
 if rows and chosen:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"{count_parameters(chosen.model):,} parameters, float32, dropout off.")
+        about = f"{count_parameters(chosen.model):,} parameters, float32, dropout off"
+        st.text(f"{chosen.name}: {about}.")
         st.page_link("pages/model.py", label="What they are")
     try:
         walk = loss_walk.take_walk(chosen.model, rows)
@@ -45,5 +46,5 @@ if rows and chosen:
 st.header("Two classes, many classes: one cross-entropy")
 cross_entropies.show()
 
-st.header("The same rows while a model trains")
-probe_history.show(chosen.run if chosen and chosen.run else state.current_run())
+st.header("A run's own rows while it trains")
+probe_history.show(chosen_run())

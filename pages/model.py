@@ -24,7 +24,7 @@ if config:
         "what leaves it."
     )
     st.html(architecture.drawing(config, anatomy))
-    st.header("What “124M” counts")
+    st.header("How “124M” is counted")
     architecture.show_count(config, anatomy)
 
 st.header("The code")

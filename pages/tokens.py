@@ -21,12 +21,12 @@ st.header("Seven words")
 tokenization.show_toy()
 
 st.header("Your text in GPT-2's tokens")
-text, token_ids = tokenization.enter_text()
+text, token_ids, allow_special = tokenization.enter_text()
 tokenization.show_tokens(text, token_ids)
 show_code(text_to_token_ids)
 
 st.header("How it arrived there: the merges of a word")
-tokenization.show_merges(text)
+tokenization.show_merges(text, allow_special)
 show_code(byte_pair_merges)
 
 st.header("Inputs and targets")

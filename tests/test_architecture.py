@@ -62,6 +62,14 @@ def test_a_combination_that_cannot_be_says_why() -> None:
     assert metric(app, "Parameters") == "162,419,712"
 
 
+def test_to_choose_a_model_is_to_begin_afresh() -> None:
+    app = open_app("model")
+    set_field(app, "vocab_size", 100)
+    app.selectbox[0].select("OpenAI's GPT-2 124M").run()
+    app.selectbox[0].select("book-124m (a preset of this app)").run()
+    assert metric(app, "Parameters") == "162,419,712"
+
+
 def test_openais_models_can_be_looked_at() -> None:
     app = open_app("model")
     app.selectbox[0].select("OpenAI's GPT-2 1558M").run()

@@ -153,6 +153,31 @@ def test_a_link_to_a_run_chooses_it_also_after_another_was_chosen() -> None:
     assert next(box for box in app.selectbox if box.label == "Model").value == "pocket"
 
 
+def test_a_run_stays_chosen_when_it_pauses_and_when_it_ends() -> None:
+    run_id = start_pocket_run()
+    app = open_app("loss", run=run_id)
+    loss = metric(app, "Loss")
+    assert "a copy after step" in texts(app)
+    runtime.get_runner().pause(run_id).result(timeout=30)
+    app.run()
+    app.slider[0].set_value(0.5).run()
+    assert next(box for box in app.selectbox if box.label == "Model").value == run_id
+    assert metric(app, "Loss") == loss
+    finish(run_id)
+    app.run()
+    assert next(box for box in app.selectbox if box.label == "Model").value == run_id
+    assert "another moment is shown" in texts(app)
+
+
+def test_the_position_stays_when_its_words_are_edited() -> None:
+    app = open_app("loss", state=SMALL_MODEL)
+    next(box for box in app.selectbox if box.label == "Look closely at").select_index(1).run()
+    for rows in ("now the second line differs", "and once more it does"):
+        enter_rows(app, rows)
+        words = rows.split()
+        assert f"After “{' '.join(words[:2])}” the target is “·{words[2]}”" in texts(app)
+
+
 def test_a_run_without_weights_says_so() -> None:
     store = runtime.get_store()
     run_id = start_pocket_run(1)

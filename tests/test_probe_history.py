@@ -1,5 +1,7 @@
 """The probes of a run, over its evaluations, as the Loss page shows them."""
 
+import time
+
 import pytest
 
 from dashboard import runtime
@@ -36,6 +38,27 @@ def test_one_drags_through_the_evaluations_and_sees_the_probabilities_move() -> 
         *("p11 ·effort", "p12 ·moves", "p13 ·you")
     ]
     assert f"over {len(steps)} evaluations" in lines["description"]
+
+
+def test_the_newest_evaluation_is_shown_until_one_chooses_another() -> None:
+    run_id = start_pocket_run(12)
+    app = open_app("loss", run=run_id)
+
+    def slider():
+        return next(s for s in app.select_slider if s.label == "After step")
+
+    def wait_for_another() -> None:
+        known = len(slider().options)
+        while len({r["global_step"] for r in runtime.get_store().probes(run_id)}) <= known:
+            time.sleep(0.05)
+        app.run()
+
+    wait_for_another()
+    assert f"{slider().value + 1:,}" == slider().options[-1]
+    slider().set_value(0).run()
+    wait_for_another()
+    assert slider().value == 0
+    finish(run_id)
 
 
 def test_a_line_of_the_text_and_rows_of_ones_own_are_asked_about() -> None:

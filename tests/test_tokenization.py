@@ -2,7 +2,7 @@
 
 import pytest
 
-from dashboard.tokenization import MOST_CHARACTERS, parse_ids
+from dashboard.tokenization import MOST_CHARACTERS, MOST_CHIPS, parse_ids
 from gpt_core import byte_pair_merges
 from tests.app_driver import chips, html, metric, open_app, texts
 
@@ -107,6 +107,36 @@ def test_a_window_is_as_many_tasks_as_it_has_tokens() -> None:
     assert chips(app, "The prediction tasks")["ids"] == [6100, 345]
     enter(app, "Your text", "two words")  # shorter than where the window began
     assert chips(app, "The prediction tasks")["ids"] == [11545, 2456]
+
+
+def test_where_the_window_begins_is_kept_as_long_as_it_fits() -> None:
+    app = open_app("tokens")
+    enter(app, "Your text", "one two three four five six seven eight nine ten")
+    app.slider[1].set_value(5).run()
+    app.slider[0].set_value(2).run()
+    assert app.slider[1].value == 5
+    enter(app, "Your text", "one two three four five six seven eight nine ten eleven")
+    assert app.slider[1].value == 5
+    app.slider[0].set_value(7).run()
+    assert app.slider[1].value == 3  # the last place where seven tokens and their targets fit
+
+
+def test_the_special_token_is_not_merged() -> None:
+    app = open_app("tokens")
+    enter(app, "Your text", "hello <|endoftext|> world")
+    box = next(box for box in app.selectbox if box.label == "Word")
+    assert "endoftext" not in " ".join(box.options)
+    app.toggle[0].set_value(False).run()
+    box = next(box for box in app.selectbox if box.label == "Word")
+    assert "endoftext" in box.options
+
+
+def test_more_tokens_than_one_can_look_at_are_counted_but_not_drawn() -> None:
+    app = open_app("tokens")
+    enter(app, "Your text", "𠮷" * 2_000)
+    assert len(chips(app, "The tokens of your text")["ids"]) == MOST_CHIPS
+    assert metric(app, "Tokens") == "8,000"
+    assert "Drawn are the first 4,000 tokens" in texts(app)
 
 
 @pytest.mark.parametrize(

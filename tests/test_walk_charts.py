@@ -19,8 +19,14 @@ def test_tags_in_tokens_are_text_to_plotly() -> None:
     bars = candidates_bars(["<a href='x'>", "ok"], [0.6, 0.4], target=1)
     assert bars.data[0].y == ("&lt;a href='x'&gt; (argmax)", "ok (target)")
     heat = logits_heatmap([[1.0]], ["<i>"], ["<u>"])
-    assert heat.data[0].y == ("&lt;i&gt;",)
+    assert heat.layout.yaxis.ticktext == ("&lt;i&gt;",)
     assert heat.layout.xaxis.ticktext == ("&lt;u&gt;",)
+
+
+def test_rows_of_the_heat_map_stay_apart_when_their_words_are_equal() -> None:
+    heat = logits_heatmap([[1.0], [2.0]], ["after the", "after the"], ["x"])
+    assert list(heat.data[0].y) == [0, 1]
+    assert len(heat.layout.yaxis.ticktext) == 2
 
 
 def test_argmax_and_target_are_named_beside_their_colour_even_when_they_are_one() -> None:

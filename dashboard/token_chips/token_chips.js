@@ -17,7 +17,7 @@ function describe(data, i) {
   const id = data.ids[i];
   const parts = [`ID ${id}`, `${count} byte${count > 1 ? "s" : ""}: ${bytes}`];
   if (bytes.startsWith("20") && count > 1) parts.push("begins with a space");
-  if (id === END_OF_TEXT) parts.push("the special token between texts, which no bytes spell");
+  if (id === END_OF_TEXT) parts.push("the special token between two texts, which no merge makes");
   else parts.push(id < SINGLE_BYTES ? "a single byte" : `merge ${(id - SINGLE_BYTES + 1).toLocaleString("en")} of 50,000`);
   if (data.details[i]) parts.push(data.details[i]);
   return parts.join(" · ");

@@ -45,7 +45,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
         take(browser, server.url, "home", "Train a small GPT now")
         take(browser, f"{server.url}/tokens", "tokens", "The prediction tasks")
-        take(browser, f"{server.url}/model", "model", "What “124M” counts")
+        take(browser, f"{server.url}/model", "model", "How “124M” is counted")
         take(browser, f"{server.url}/loss", "loss", "Every position")
         page = browser.new_page()
         open_page(page, server.url)

@@ -35,7 +35,7 @@ STEPS = (
         "A text's losses",
         "The same number for a whole text: for the part it learns from, and for a part it never "
         "sees.",
-        ("Train",),
+        ("Data", "Train"),
     ),
     Step(
         4,

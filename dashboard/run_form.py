@@ -5,23 +5,15 @@ import streamlit as st
 from dashboard import state
 from dashboard.loss_walk import MOST_TASKS, parse_rows
 from dashboard.runtime import get_runner
+from dashboard.text_choice import choose_corpus
 from dashboard.widgets import show_refusal, start_run
 from gpt_core import (
-    BUNDLED_TEXTS,
     PRESETS,
-    VERDICT,
-    VERDICT_TITLE,
-    Corpus,
     Preset,
     TrainingConfig,
     disk_space,
-    download_the_verdict,
     field_help,
     get_tokenizer,
-    has_the_verdict,
-    keep_the_verdict,
-    load_text,
-    read_upload,
     token_ids_to_text,
 )
 
@@ -31,7 +23,6 @@ PRECISIONS = {
     "bfloat16": "Products are rounded: faster where the CPU can, and near the book's losses only.",
 }
 MOST_OWN_PROBES = 4
-UPLOADED = "upload"  # stands for a file of the user's own among the names of texts
 
 
 def show_form(label: str) -> None:
@@ -41,7 +32,8 @@ def show_form(label: str) -> None:
         preset = choose_preset()
         precision = choose_precision(preset)
     with right:
-        corpus = choose_corpus(choose_text())
+        corpus = choose_corpus()
+        st.page_link("pages/data.py", label="A text of your own, and what becomes of it")
         keep_epochs = choose_kept_epochs(preset)
     probes = choose_probes(preset)
     changes = {"precision": precision, "keep_epochs": keep_epochs, "probes": probes}
@@ -56,30 +48,6 @@ def show_form(label: str) -> None:
             st.rerun()
 
 
-def choose_corpus(name: str) -> Corpus | None:
-    """Return the chosen text, or None after saying how to get it."""
-    try:
-        if name == UPLOADED:
-            file = st.file_uploader("A text file (UTF-8)", type=["txt", "md"], key=state.UPLOAD)
-            if file is None:
-                return None
-            keep_the_verdict(file.getvalue())  # if it is that text, recognised by its hash
-            return read_upload(file.name, file.getvalue())
-        if name == VERDICT and not has_the_verdict():
-            st.text(
-                "The book's text is not in this repository. It is one click away; without a "
-                "network, upload it as a file of your own."
-            )
-            if not st.button("Download The Verdict (20 kB)"):
-                return None
-            with st.spinner("Downloading…"):
-                return download_the_verdict()
-        return load_text(name)
-    except ValueError as error:
-        show_refusal(error)
-        return None
-
-
 def choose_preset() -> Preset:
     """Let the user choose a preset; its one-sentence description stands below."""
     name = st.selectbox(
@@ -88,18 +56,6 @@ def choose_preset() -> Preset:
     preset = PRESETS[name]
     st.caption(preset.description)
     return preset
-
-
-def choose_text() -> str:
-    """Let the user choose a text and return its name, or UPLOADED for a file of their own."""
-    titles = {**BUNDLED_TEXTS, VERDICT: VERDICT_TITLE, UPLOADED: "A file of your own…"}
-    return st.selectbox(
-        "Text",
-        list(titles),
-        format_func=lambda name: titles[name],
-        key=state.TEXT,
-        persist_state="session",
-    )
 
 
 def choose_precision(preset: Preset) -> str:

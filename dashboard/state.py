@@ -9,7 +9,16 @@ RUN = "run"  # query parameter: the ID of the run that is shown
 
 PRESET = "preset"  # session: name of the preset chosen in the form
 TEXT = "text"  # session: name of the text chosen in the form
+NEW_TEXT = "new_text"  # session: the text that was just kept, to be chosen
 UPLOAD = "upload"  # session: the file uploader
+UPLOADS_KEPT = "uploads_kept"  # session: how often it was emptied by keeping what was in it
+PASTED = "pasted"  # session: a text being pasted
+RATIO = "train_ratio"  # session: the share for training
+CONTEXT = "context_length"  # session: the length of a window
+BATCH = "batch_size"  # session: windows in a batch
+STRIDE = "stride"  # session: from one window to the next
+BOUNDARY = "boundary"  # session: whether <|endoftext|> is a boundary
+MEASURED = "measured"  # session: the seconds that the last measured settings take
 PRECISION = "precision"  # session: the precision chosen in the form
 KEEP_EPOCHS = "keep_epochs"  # session: how many epochs' weights are kept
 

@@ -24,7 +24,9 @@ from gpt_core.corpus import (
     VERDICT_TITLE,
     Corpus,
     download_the_verdict,
+    gutenberg_body,
     has_the_verdict,
+    join_texts,
     keep_the_verdict,
     load_text,
     read_text_file,
@@ -36,9 +38,11 @@ from gpt_core.dataset import (
     TokenWindows,
     check_splits,
     create_dataloader,
+    fitting_context_length,
     rows_to_batch,
 )
 from gpt_core.generation import generate, stream_tokens
+from gpt_core.library import KeptText, TextLibrary
 from gpt_core.loss import (
     LossWalkthrough,
     binary_cross_entropy,
@@ -52,12 +56,15 @@ from gpt_core.loss import (
 )
 from gpt_core.model import GPTModel, build_model, count_parameters
 from gpt_core.precision import resolve_auto
+from gpt_core.preflight import Pace, measure_pace
 from gpt_core.progress import PACE_STEPS, Progress, run_progress
 from gpt_core.records import EvaluationRecord, ProbeRecord, Record, SampleRecord, StepRecord
 from gpt_core.runner import TrainingRunner
 from gpt_core.session import Snapshot
 from gpt_core.shelf import ModelShelf, Writing
 from gpt_core.store import Run, RunStore, default_runs_dir
+from gpt_core.survey import ENGLISH_TOKENS_PER_CHARACTER, Layout, Survey, lay_out, survey_tokens
+from gpt_core.token_cache import TokenCache
 from gpt_core.tokenizer import (
     END_OF_TEXT,
     encode_corpus,
@@ -69,6 +76,7 @@ from gpt_core.toy import TOY_PROBAS, TOY_VOCABULARY, toy_argmax, toy_ids
 from gpt_core.training import (
     PROBE_TOKENS,
     create_optimizer,
+    encode_splits,
     evaluate_model,
     prepare_data,
     train,
@@ -79,6 +87,7 @@ __all__ = [
     "BUNDLED_TEXTS",
     "DEFAULT_TEXT",
     "END_OF_TEXT",
+    "ENGLISH_TOKENS_PER_CHARACTER",
     "GPT2_CONFIGS",
     "GPT_CONFIG_124M",
     "IGNORE_INDEX",
@@ -94,9 +103,12 @@ __all__ = [
     "EvaluationRecord",
     "GPTConfig",
     "GPTModel",
+    "KeptText",
+    "Layout",
     "LossWalkthrough",
     "Merge",
     "ModelShelf",
+    "Pace",
     "Part",
     "Preset",
     "ProbeRecord",
@@ -107,6 +119,9 @@ __all__ = [
     "SampleRecord",
     "Snapshot",
     "StepRecord",
+    "Survey",
+    "TextLibrary",
+    "TokenCache",
     "TokenWindows",
     "TrainingConfig",
     "TrainingRunner",
@@ -127,15 +142,21 @@ __all__ = [
     "dissect",
     "download_the_verdict",
     "encode_corpus",
+    "encode_splits",
     "evaluate_model",
     "field_help",
+    "fitting_context_length",
     "generate",
     "get_tokenizer",
+    "gutenberg_body",
     "has_the_verdict",
+    "join_texts",
     "keep_the_verdict",
+    "lay_out",
     "load_text",
     "loss_in_one_call",
     "loss_walkthrough",
+    "measure_pace",
     "perplexity",
     "prepare_data",
     "read_text_file",
@@ -146,6 +167,7 @@ __all__ = [
     "split_text",
     "split_words",
     "stream_tokens",
+    "survey_tokens",
     "target_ranks",
     "text_to_token_ids",
     "token_ids_to_text",

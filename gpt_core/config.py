@@ -107,6 +107,11 @@ class TrainingConfig:
         ("every effort moves you", "I really like chocolate"),
         "Rows of text whose target probabilities are recorded at each evaluation.",
     )
+    end_of_text: bool = _setting(
+        True,
+        "Whether <|endoftext|> in the text is the one token 50256, a boundary between documents, "
+        "as in the chapter; else it is plain text.",
+    )
     keep_epochs: int = _setting(
         2, "Epochs whose weights are kept, beside the best and the last checkpoint."
     )

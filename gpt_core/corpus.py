@@ -2,11 +2,15 @@
 
 import hashlib
 import os
+import re
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from http.client import HTTPException
 from pathlib import Path
+
+from gpt_core.documents import document_text
 
 DATA_DIR = Path(__file__).parent.parent / "data"
 
@@ -27,7 +31,10 @@ VERDICT_URL = (
 VERDICT_SHA256 = "b41e41a68f0398a3154ae69e2e4c0e2694e17fe0d66730536837f1b01935b31f"
 VERDICT_BYTES = 20_479
 
-MAX_UPLOAD_BYTES = 50 * 2**20
+MAX_UPLOAD_MB = 100  # as .streamlit/config.toml; GPT_LAB_MAX_UPLOAD_MB says otherwise
+LONGEST_NAME = 80  # characters
+GUTENBERG_START = re.compile(r"\*\*\* ?START OF (?:THE|THIS) PROJECT GUTENBERG[^\n]*\n", re.I)
+GUTENBERG_END = re.compile(r"\*\*\* ?END OF (?:THE|THIS) PROJECT GUTENBERG", re.I)
 
 
 @dataclass(frozen=True)
@@ -79,14 +86,14 @@ def load_text(name: str, data_dir: Path = DATA_DIR) -> Corpus:
 
 
 def read_text_file(path: Path) -> Corpus:
-    """Read a UTF-8 text file from disk.
+    """Read a file from disk, as :func:`read_upload` does.
 
     Raises:
-        ValueError: it cannot be read, is too large or is no UTF-8 text.
+        ValueError: it cannot be read, is too large or holds no text.
     """
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_UPLOAD_BYTES + 1)
+            data = file.read(max_upload_bytes() + 1)
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}.") from error
     return read_upload(path.name, data)
@@ -95,23 +102,72 @@ def read_text_file(path: Path) -> Corpus:
 def read_upload(name: str, data: bytes) -> Corpus:
     """Turn the bytes of a file into a text; line endings become ``\\n``.
 
+    Plain text in most encodings, Markdown, HTML, PDF, Word (docx) and EPUB.
+
+    Args:
+        name: the file's name; its ending helps to tell what it is, and it names the text.
+        data: its bytes.
+
     Raises:
-        ValueError: the bytes are too many, or are no UTF-8 text.
+        ValueError: the bytes are too many, or hold no text; the message says what to do.
     """
-    if len(data) > MAX_UPLOAD_BYTES:
+    name = readable_name(name)
+    limit = max_upload_bytes()
+    if len(data) > limit:
         raise ValueError(
-            f"{name!r} is larger than {MAX_UPLOAD_BYTES / 2**20:.0f} MB: choose a shorter text."
+            f"{name!r} is larger than {limit / 2**20:.0f} MB: choose a shorter text, or start the "
+            "app with GPT_LAB_MAX_UPLOAD_MB and STREAMLIT_SERVER_MAX_UPLOAD_SIZE set to more."
         )
+    if not data:
+        raise ValueError(f"{name!r} is empty, 0 bytes: choose a file with some writing in it.")
     if hashlib.sha256(data).hexdigest() == VERDICT_SHA256:
         return Corpus(VERDICT_TITLE, data.decode("utf-8"))
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{name!r} is not UTF-8 text (byte {error.start:,} does not fit): "
-            "open it in an editor and save it as plain text, encoding UTF-8."
-        ) from error
+    text = document_text(name, data)
     return Corpus(name, text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def max_upload_bytes() -> int:
+    """Return how large a file may be.
+
+    Raises:
+        ValueError: GPT_LAB_MAX_UPLOAD_MB is no whole number.
+    """
+    text = os.environ.get("GPT_LAB_MAX_UPLOAD_MB", str(MAX_UPLOAD_MB))
+    if not text.isdecimal():
+        raise ValueError(f"GPT_LAB_MAX_UPLOAD_MB={text!r} is no whole number of megabytes.")
+    return int(text) * 2**20
+
+
+def readable_name(name: str) -> str:
+    """Return a file's name as a text's name: on one line, and not too long to show."""
+    printable = "".join(c if c.isprintable() else " " for c in name)
+    words = " ".join(printable.split()) or "A text without a name"
+    if len(words) <= LONGEST_NAME:
+        return words
+    return f"{words[: LONGEST_NAME - 13]}…{words[-12:]}"  # with the ending
+
+
+def join_texts(texts: Sequence[Corpus]) -> Corpus:
+    """Join several texts to one, with the end-of-text token between two documents.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if not texts:
+        raise ValueError("There is no text: choose at least one file.")
+    if len(texts) == 1:
+        return texts[0]
+    name = readable_name(f"{len(texts)} texts: {', '.join(text.name for text in texts)}")
+    return Corpus(name, "<|endoftext|>".join(text.text for text in texts))
+
+
+def gutenberg_body(text: str) -> str | None:
+    """Return a text without Project Gutenberg's header and licence, or None if it has none."""
+    start, end = GUTENBERG_START.search(text), GUTENBERG_END.search(text)
+    if start is None and end is None:
+        return None
+    body = text[start.end() if start else 0 : end.start() if end else None].strip()
+    return body + "\n" if body else None
 
 
 def has_the_verdict(data_dir: Path = DATA_DIR) -> bool:

@@ -106,6 +106,18 @@ def rows_to_batch(rows: Sequence[Tensor]) -> Batch:
     return inputs, targets
 
 
+def fitting_context_length(
+    train_tokens: int, val_tokens: int, batch_size: int, stride: int | None = None
+) -> int:
+    """Return the largest context length that leaves a full training batch and a validation window.
+
+    It is less than 1 where none does.
+    """
+    if stride is None:
+        return min((train_tokens - 1) // batch_size, val_tokens - 1)
+    return min(train_tokens - 1 - (batch_size - 1) * stride, val_tokens - 1)
+
+
 def check_splits(
     train_tokens: int,
     val_tokens: int,
@@ -127,10 +139,7 @@ def check_splits(
     if train_tokens >= train_needed and val_tokens >= val_needed:
         return
 
-    if stride is None:
-        fits = min((train_tokens - 1) // batch_size, val_tokens - 1)
-    else:
-        fits = min(train_tokens - 1 - (batch_size - 1) * stride, val_tokens - 1)
+    fits = fitting_context_length(train_tokens, val_tokens, batch_size, stride)
     total = train_tokens + val_tokens
     total_needed = max(-(-train_needed // train_ratio), -(-val_needed // (1 - train_ratio)))
     mend = "No context length would fit: choose a longer text."

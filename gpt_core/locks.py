@@ -6,7 +6,7 @@ import sqlite3
 
 import filelock
 
-from gpt_core.store import RunStore
+from gpt_core.store import Run, RunStore
 
 log = logging.getLogger(__name__)
 
@@ -60,3 +60,27 @@ def mark_interrupted_runs(store: RunStore) -> None:
             log.exception("run %s could not be marked as interrupted", run.id)
         finally:
             lock.release()
+
+
+def find_run(store: RunStore, run_id: str) -> Run:
+    """Return a run.
+
+    Raises:
+        ValueError: there is no such run.
+    """
+    run = store.run(run_id)
+    if run is None:
+        raise ValueError(f"There is no run {run_id}: python -m gpt_core runs lists them.")
+    return run
+
+
+def find_unfinished_run(store: RunStore, run_id: str) -> Run:
+    """Return a run that can go on.
+
+    Raises:
+        ValueError: there is no such run, or it has finished.
+    """
+    run = find_run(store, run_id)
+    if run.state == "finished":
+        raise ValueError(f"Run {run_id} has finished: there is nothing to resume.")
+    return run

@@ -19,18 +19,19 @@ from typing import Any, TypeVar
 import filelock
 import torch
 
-from gpt_core.config import Preset, TrainingConfig
+from gpt_core import locks
+from gpt_core.config import GPTConfig, Preset, TrainingConfig
 from gpt_core.corpus import Corpus
 from gpt_core.live_run import LiveRun
-from gpt_core.locks import acquire_run, check_run_id, mark_interrupted_runs
 from gpt_core.machine import describe_change, describe_error, describe_machine
 from gpt_core.memory import keep_freed_memory, return_freed_memory, start_thread
 from gpt_core.precision import check_device, resolve_auto
 from gpt_core.requests import RequestQueue
 from gpt_core.session import Session, Snapshot
 from gpt_core.store import Run, RunStore
+from gpt_core.token_cache import TokenCache
 from gpt_core.tokenizer import get_tokenizer
-from gpt_core.training import prepare_data
+from gpt_core.training import TrainingData, prepare_data
 
 log = logging.getLogger(__name__)
 
@@ -65,12 +66,13 @@ class TrainingRunner:
         if self._threads < 1 or active_runs < 1:
             raise ValueError(f"threads={threads}, active_runs={active_runs}: choose 1 or more.")
         self._timer = timer
+        self._cache = TokenCache(store.runs_dir / "tokens")
         # Guards _entries and _closing, and that of two equal starts the second finds the first.
         self._starting = threading.RLock()
         self._entries: dict[str, LiveRun] = {}  # the live runs, in the order of the queue
         self._closing = False
         self._requests = RequestQueue()
-        mark_interrupted_runs(store)
+        locks.mark_interrupted_runs(store)
         keep_freed_memory()
         # A daemon thread. atexit joins it, since a torch thread that is cut off in the middle
         # aborts the process.
@@ -105,7 +107,7 @@ class TrainingRunner:
         config = training_config or preset.training
         config = resolve_auto(config)
         settings = (actor, preset.model, config, corpus.sha256)
-        data = prepare_data(corpus.text, get_tokenizer(), preset.model, config)
+        data = self._prepare(corpus.text, preset.model, config)
         with self._starting:
             self._refuse_if_closing()
             for live_id, entry in self._entries.items():
@@ -113,9 +115,9 @@ class TrainingRunner:
                 if is_equal and entry.state != "paused" and entry.asked != "stopping":
                     return live_id
             if run_id is not None:
-                check_run_id(self._store, run_id)
+                locks.check_run_id(self._store, run_id)
             run_id = run_id or f"{preset.name}-{secrets.token_hex(4)}"
-            lock = acquire_run(self._store, run_id)
+            lock = locks.acquire_run(self._store, run_id)
             try:
                 self._store.keep_text(corpus.text, corpus.sha256)
                 self._store.add_run(
@@ -131,7 +133,7 @@ class TrainingRunner:
                     total_steps=config.num_epochs * len(data.train_loader),
                     versions=describe_machine(self._threads),
                 )
-                self._enqueue(self._find(run_id), data, settings, lock)
+                self._enqueue(locks.find_run(self._store, run_id), data, settings, lock)
             except (sqlite3.Error, OSError) as error:
                 lock.release()
                 raise ValueError(f"The run was not started. {describe_error(error)}") from error
@@ -167,13 +169,19 @@ class TrainingRunner:
         """Copy a run's model between two steps, for looking at it."""
         return self._ask("", run_id, partial(self._in_turn, run_id, Session.snapshot))
 
+    def lend(self, action: Callable[[], T]) -> "Future[T]":
+        """Do something in the owner thread, between two steps of what trains there."""
+        with self._starting:
+            self._refuse_if_closing()
+            return self._requests.ask(action)
+
     def live_runs(self) -> list[Run]:
         """Return the live runs of every process, the oldest first.
 
         A run whose process is gone is recorded as interrupted first, so that no page goes on
         showing it as running.
         """
-        mark_interrupted_runs(self._store)
+        locks.mark_interrupted_runs(self._store)
         return self._store.live_runs()
 
     def pending(self, run_id: str) -> str:
@@ -205,8 +213,11 @@ class TrainingRunner:
 
     # Starting and asking, in the caller's thread
 
+    def _prepare(self, text: str, model: GPTConfig, config: TrainingConfig) -> TrainingData:
+        return prepare_data(text, get_tokenizer(), model, config, self._cache)
+
     def _enqueue(
-        self, run: Run, data: Any, settings: tuple[Any, ...], lock: filelock.BaseFileLock
+        self, run: Run, data: TrainingData, settings: tuple[Any, ...], lock: filelock.BaseFileLock
     ) -> None:
         session = Session(self._store, run, data, self._timer)
         self._entries[run.id] = LiveRun(session, settings, lock)
@@ -214,21 +225,21 @@ class TrainingRunner:
 
     def _reopen(self, run_id: str, actor: str) -> None:
         """Queue a run again that has ended before its last step."""
-        run = self._find_unfinished(run_id)
+        run = locks.find_unfinished_run(self._store, run_id)
         check_device(run.training_config.device)
         text = self._store.text(run.text_sha256)
-        data = prepare_data(text, get_tokenizer(), run.model_config, run.training_config)
+        data = self._prepare(text, run.model_config, run.training_config)
         with self._starting:
             self._refuse_if_closing()
             if self.owns(run_id):
                 return  # somebody else was quicker
-            lock = acquire_run(self._store, run_id)
+            lock = locks.acquire_run(self._store, run_id)
             try:
-                self._find_unfinished(run_id)  # another process may have been quicker
+                locks.find_unfinished_run(self._store, run_id)  # another was quicker?
                 change = describe_change(run.versions, describe_machine(self._threads))
                 self._store.set_state(run_id, "queued", actor, change)
                 settings = (run.owner, run.model_config, run.training_config, run.text_sha256)
-                self._enqueue(self._find(run_id), data, settings, lock)
+                self._enqueue(locks.find_run(self._store, run_id), data, settings, lock)
             except (sqlite3.Error, OSError) as error:
                 lock.release()
                 raise ValueError(f"The run was not resumed. {describe_error(error)}") from error
@@ -252,18 +263,6 @@ class TrainingRunner:
     def _refuse_if_closing(self) -> None:
         if self._closing:
             raise ValueError("The app is closing: start it again first.")
-
-    def _find(self, run_id: str) -> Run:
-        run = self._store.run(run_id)
-        if run is None:
-            raise ValueError(f"There is no run {run_id}: python -m gpt_core runs lists them.")
-        return run
-
-    def _find_unfinished(self, run_id: str) -> Run:
-        run = self._find(run_id)
-        if run.state == "finished":
-            raise ValueError(f"Run {run_id} has finished: there is nothing to resume.")
-        return run
 
     # The owner thread
 

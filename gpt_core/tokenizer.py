@@ -2,9 +2,15 @@
 
 import base64
 import hashlib
+import os
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import tiktoken
 from tiktoken_ext.openai_public import r50k_pat_str
 from torch import Tensor
@@ -12,6 +18,8 @@ from torch.utils.dlpack import from_dlpack
 
 END_OF_TEXT = "<|endoftext|>"
 VOCABULARY_FILE = Path(__file__).parent.parent / "data" / "gpt2.tiktoken"
+PIECE_CHARACTERS = 500_000  # of a long text, encoded at once by one thread
+WORD_END = re.compile(r"[^\W\d_](?= [^\W\d_])")  # a letter before a space and a letter
 VOCABULARY_SHA256 = "306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930"
 
 
@@ -50,29 +58,67 @@ def text_to_token_ids(
     return encode_corpus(text, tokenizer, allow_special).long().unsqueeze(0)  # (1, T)
 
 
-def encode_corpus(text: str, tokenizer: tiktoken.Encoding, allow_special: bool = True) -> Tensor:
+def encode_corpus(
+    text: str,
+    tokenizer: tiktoken.Encoding,
+    allow_special: bool = True,
+    on_progress: Callable[[float], None] | None = None,
+) -> Tensor:
     """Encode a whole text as one flat tensor of token IDs, shape (N,), int32.
 
-    Four bytes per token, so that a book fits: a batch is widened to int64 when it is made.
+    Four bytes per token, so that a book fits: a batch is widened to int64 when it is made. A long
+    text is encoded in pieces, by several threads at once; the IDs are the same.
 
     Args:
         text: any text.
         tokenizer: from :func:`get_tokenizer`.
         allow_special: ``<|endoftext|>`` in the text becomes the one token 50256, as in the
             chapter; False encodes it like any other text.
+        on_progress: called with the share that is done, from 0 to 1, as a long text's pieces are.
 
     Raises:
         ValueError: the text holds half of a surrogate pair, which is no character.
     """
-    try:
-        special = {END_OF_TEXT} if allow_special else set()
-        token_ids = tokenizer.encode_to_numpy(text, allowed_special=special, disallowed_special=())
-    except UnicodeEncodeError as error:
-        raise ValueError(
-            f"The text is damaged at character {error.start:,}: half of a surrogate pair "
-            "stands there. Remove it or save the text again as UTF-8."
-        ) from error
-    return from_dlpack(token_ids.view("int32"))  # (N,), the tokenizer's own buffer
+    special = {END_OF_TEXT} if allow_special else set()
+
+    def encode(span: tuple[int, int]) -> npt.NDArray[np.int32]:
+        start, end = span
+        try:
+            token_ids = tokenizer.encode_to_numpy(
+                text[start:end], allowed_special=special, disallowed_special=()
+            )
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"The text is damaged at character {start + error.start:,}: half of a surrogate "
+                "pair stands there. Remove it or save the text again as UTF-8."
+            ) from error
+        return token_ids.view("int32")
+
+    spans = _pieces(text)
+    if len(spans) == 1:
+        return from_dlpack(encode(spans[0]))  # (N,), the tokenizer's own buffer
+    parts = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # tiktoken lets other threads run meanwhile
+        for (_, end), part in zip(spans, pool.map(encode, spans), strict=True):
+            parts.append(part)
+            if on_progress:
+                on_progress(end / len(text))
+    return from_dlpack(np.concatenate(parts))  # (N,)
+
+
+def _pieces(text: str) -> list[tuple[int, int]]:
+    """Return where to cut a long text so that no token reaches across: between letter and " x".
+
+    GPT-2 splits a text into words before it merges, and a new word begins at such a space.
+    """
+    spans, start = [], 0
+    while len(text) - start > PIECE_CHARACTERS:
+        cut = WORD_END.search(text, start + PIECE_CHARACTERS)
+        if cut is None:
+            break
+        spans.append((start, cut.end()))
+        start = cut.end()
+    return [*spans, (start, len(text))]
 
 
 def token_ids_to_text(token_ids: Tensor, tokenizer: tiktoken.Encoding) -> str:

@@ -1,7 +1,8 @@
 """The chapter's training loop, as a generator of records: no threads, no files, no printing."""
 
+import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,7 @@ from gpt_core.loss import calc_loss_batch, calc_loss_loader, loss_walkthrough
 from gpt_core.model import GPTModel
 from gpt_core.precision import resolve_auto
 from gpt_core.records import EvaluationRecord, ProbeRecord, Record, SampleRecord, StepRecord
+from gpt_core.token_cache import TokenCache
 from gpt_core.tokenizer import encode_corpus, text_to_token_ids, token_ids_to_text
 
 PROBE_TOKENS = 8  # of the training text that one probe asks for
@@ -217,20 +219,31 @@ class TrainingData:
 
 
 def prepare_data(
-    text: str, tokenizer: tiktoken.Encoding, model_config: GPTConfig, config: TrainingConfig
+    text: str,
+    tokenizer: tiktoken.Encoding,
+    model_config: GPTConfig,
+    config: TrainingConfig,
+    cache: TokenCache | None = None,
+    on_progress: Callable[[float], None] | None = None,
 ) -> TrainingData:
     """Split a text, encode both parts and make the chapter's two loaders.
 
     The training loader shuffles and drops a last batch that is not full; the validation
     loader does neither. Both draw from torch's global generator when they are iterated.
 
+    Args:
+        text: what is learnt from.
+        tokenizer: from :func:`gpt_core.tokenizer.get_tokenizer`.
+        model_config: its context_length is the length of a window.
+        config: the share for training, batch size and stride.
+        cache: where a long text's token IDs are kept.
+        on_progress: called with the share of the text that is encoded, from 0 to 1.
+
     Raises:
         ValueError: the text is too short for a training batch and a validation window, or a
             probe is too short or too long.
     """
-    train_text, val_text = split_text(text, config.train_ratio)
-    train_ids = encode_corpus(train_text, tokenizer)  # (train_tokens,)
-    val_ids = encode_corpus(val_text, tokenizer)  # (val_tokens,)
+    train_ids, val_ids = encode_splits(text, tokenizer, config, cache, on_progress)
     check_splits(
         len(train_ids),
         len(val_ids),
@@ -253,6 +266,38 @@ def prepare_data(
         create_dataloader(train_ids, *sizes, shuffle=True, drop_last=True),
         create_dataloader(val_ids, *sizes, shuffle=False, drop_last=False),
     )
+
+
+def encode_splits(
+    text: str,
+    tokenizer: tiktoken.Encoding,
+    config: TrainingConfig,
+    cache: TokenCache | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Split a text by characters and encode each part: (train_tokens,) and (val_tokens,), int32.
+
+    Arguments are those of :func:`prepare_data`.
+    """
+    splits: list[Tensor] = []
+    done = 0
+    for part in split_text(text, config.train_ratio):
+
+        def report(share: float, before: int = done, size: int = len(part)) -> None:
+            if on_progress:
+                on_progress((before + share * size) / len(text))
+
+        def encode(part: str = part, report: Callable[[float], None] = report) -> Tensor:
+            return encode_corpus(part, tokenizer, config.end_of_text, report)
+
+        name = f"{done}-{done + len(part)}{'' if config.end_of_text else '-plain'}"
+        splits.append(cache.get(_sha256(text), name, encode) if cache else encode())  # (N,)
+        done += len(part)
+    return splits[0], splits[1]
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", errors="surrogatepass")).hexdigest()
 
 
 def with_text_probe(

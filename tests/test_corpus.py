@@ -1,5 +1,6 @@
 import hashlib
 import threading
+import tomllib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -10,16 +11,20 @@ import tiktoken
 from gpt_core import BUNDLED_TEXTS, DEFAULT_TEXT, GPT_CONFIG_124M, PRESETS, Corpus, prepare_data
 from gpt_core.corpus import (
     DATA_DIR,
-    MAX_UPLOAD_BYTES,
+    MAX_UPLOAD_MB,
     VERDICT_SHA256,
     VERDICT_TITLE,
     download_the_verdict,
+    gutenberg_body,
     has_the_verdict,
+    join_texts,
     load_text,
     read_text_file,
     read_upload,
     split_text,
 )
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_the_story_has_the_size_of_the_chapters_text(tokenizer: tiktoken.Encoding) -> None:
@@ -129,16 +134,71 @@ def test_an_upload_in_utf_8_is_read_without_its_mark_and_with_plain_line_ends() 
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "holds no text"),
+        (b"", "is empty, 0 bytes"),
         (b" \n\t ", "holds no text"),
-        (b"\xff\xfe\x00\x01", "not UTF-8 text.*encoding UTF-8"),
         (b"text with \x00 in it", "NUL"),
-        (b"a" * (MAX_UPLOAD_BYTES + 1), "larger than 50 MB"),
+        (b"a" * (MAX_UPLOAD_MB * 2**20 + 1), "larger than 100 MB.*GPT_LAB_MAX_UPLOAD_MB"),
     ],
+    ids=["empty", "blank", "NUL", "large"],
 )
 def test_what_is_no_text_is_refused_by_its_name(data: bytes, message: str) -> None:
     with pytest.raises(ValueError, match=f"'odd.txt'.*{message}"):
         read_upload("odd.txt", data)
+
+
+def test_the_limit_can_be_set_and_is_the_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+    assert settings["server"]["maxUploadSize"] == MAX_UPLOAD_MB
+    monkeypatch.setenv("GPT_LAB_MAX_UPLOAD_MB", "1")
+    with pytest.raises(ValueError, match="larger than 1 MB"):
+        read_upload("a.txt", b"a" * (2**20 + 1))
+    monkeypatch.setenv("GPT_LAB_MAX_UPLOAD_MB", "lots")
+    with pytest.raises(ValueError, match="GPT_LAB_MAX_UPLOAD_MB='lots' is no whole number"):
+        read_upload("a.txt", b"text")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("../../etc/passwd", "../../etc/passwd"),  # only ever shown, never a path of ours
+        ("a\nb\x00c\u202e.txt", "a b c .txt"),
+        ('"<b>".txt', '"<b>".txt'),
+        ("", "A text without a name"),
+        ("x" * 300 + ".txt", "x" * 67 + "…" + "x" * 8 + ".txt"),
+    ],
+)
+def test_a_files_name_is_one_line_and_not_too_long(name: str, shown: str) -> None:
+    assert read_upload(name, b"some text").name == shown
+
+
+def test_several_texts_become_one_with_the_end_of_text_between() -> None:
+    one, two = Corpus("one.txt", "First."), Corpus("two.txt", "Second.")
+    joined = join_texts([one, two])
+    assert joined.text == "First.<|endoftext|>Second."
+    assert joined.name == "2 texts: one.txt, two.txt"
+    assert join_texts([one]) is one
+    with pytest.raises(ValueError, match="choose at least one"):
+        join_texts([])
+
+
+GUTENBERG = """The Project Gutenberg eBook of A Test
+
+*** START OF THE PROJECT GUTENBERG EBOOK A TEST ***
+
+The story itself.
+
+*** END OF THE PROJECT GUTENBERG EBOOK A TEST ***
+
+Section 1. General terms of use.
+"""
+
+
+def test_project_gutenbergs_header_and_licence_are_found() -> None:
+    assert gutenberg_body(GUTENBERG) == "The story itself.\n"
+    assert gutenberg_body(GUTENBERG.replace("THE PROJECT", "THIS PROJECT")) == "The story itself.\n"
+    without_end = GUTENBERG.split("*** END")[0]
+    assert gutenberg_body(without_end) == "The story itself.\n"
+    assert gutenberg_body("A story that mentions Project Gutenberg.") is None
 
 
 def test_half_a_surrogate_pair_is_refused() -> None:

@@ -57,7 +57,7 @@ def add_run_in_state(state: str) -> filelock.BaseFileLock | None:
     return lock
 
 
-@pytest.mark.parametrize("page", ["home", "tokens", "model", "loss", "train"])
+@pytest.mark.parametrize("page", ["home", "tokens", "model", "loss", "data", "train"])
 @pytest.mark.parametrize("state", ["empty", "running", *STATES])
 def test_every_page_in_every_state_of_the_store(page: str, state: str) -> None:
     if state == "running":
@@ -250,27 +250,6 @@ def test_a_text_too_short_for_the_preset_is_refused_in_words() -> None:
     assert not app.exception
     assert "Choose context_length=126 or less" in texts(app)
     assert runtime.get_store().runs() == []
-
-
-def test_an_uploaded_file_is_trained_on_and_named_as_it_is() -> None:
-    app = open_app("train")
-    choose(app, "Text", "upload")
-    assert button(app, "Start training").disabled
-    name = "<script>alert(1)</script>.txt"
-    text = load_text("counting").text.encode()
-    app.file_uploader[0].upload(name, text, "text/plain").run()
-    button(app, "Start training").click().run()
-    assert not app.exception
-    assert f"pocket on {name}" in [element.value for element in app.text]
-
-
-def test_an_upload_that_is_no_text_is_refused_in_words() -> None:
-    app = open_app("train")
-    choose(app, "Text", "upload")
-    app.file_uploader[0].upload("a.txt", b"\xff\xfe\x00", "text/plain").run()
-    assert not app.exception
-    assert "is not UTF-8 text" in texts(app)
-    assert button(app, "Start training").disabled
 
 
 def test_a_runs_directory_that_cannot_be_used_is_said_in_words(

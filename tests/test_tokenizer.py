@@ -1,4 +1,5 @@
 import hashlib
+import random
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ import tiktoken
 import torch
 
 from gpt_core import encode_corpus, get_tokenizer, text_to_token_ids, token_ids_to_text
+from gpt_core import tokenizer as tokenizer_module
 from gpt_core.tokenizer import VOCABULARY_FILE, VOCABULARY_SHA256
 
 
@@ -75,3 +77,26 @@ def test_an_id_outside_the_vocabulary_is_refused(
 def test_several_rows_are_refused(tokenizer: tiktoken.Encoding) -> None:
     with pytest.raises(ValueError, match="2 rows"):
         token_ids_to_text(torch.zeros(2, 3, dtype=torch.int64), tokenizer)
+
+
+def test_a_long_text_is_encoded_in_pieces_to_the_same_ids(
+    tokenizer: tiktoken.Encoding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokenizer_module, "PIECE_CHARACTERS", 37)
+    chance = random.Random(3)
+    letters = [*"ab é中ß1_'\n\t .ǅª²Ⅷ🙂", " don't", "<|endoftext|>", " नम", "  ", "\u00a0", "'ll "]
+    for _ in range(300):
+        text = "".join(chance.choices(letters, k=300))
+        shares: list[float] = []
+        ids = encode_corpus(text, tokenizer, on_progress=shares.append)
+        assert ids.tolist() == tokenizer.encode(text, allowed_special="all")
+        assert shares == sorted(shares)
+        assert not shares or shares[-1] == 1
+
+
+def test_half_a_surrogate_pair_is_found_in_a_later_piece(
+    tokenizer: tiktoken.Encoding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokenizer_module, "PIECE_CHARACTERS", 10)
+    with pytest.raises(ValueError, match="damaged at character 100"):
+        encode_corpus("word " * 20 + "\ud800", tokenizer)

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 CHART = ".live-chart.js-plotly-plot"
 POINTS = f"{CHART} .scatterlayer .trace:first-child .points path"
-TITLES = ["Tokens", "Model", "Loss", "Train"]  # of the pages after Home
+TITLES = ["Tokens", "Model", "Loss", "Data", "Train"]  # of the pages after Home
 TICK = 1100  # milliseconds
 
 
@@ -170,7 +170,7 @@ def test_five_thousand_chips_of_hostile_text_are_text_and_the_last_can_be_select
     server.end()
 
 
-@pytest.mark.parametrize("path", ["", "tokens", "model", "loss", "train"])
+@pytest.mark.parametrize("path", ["", "tokens", "model", "loss", "data", "train"])
 def test_a_cold_deep_link_comes_with_its_frame(page: Page, tmp_path: Path, path: str) -> None:
     server = start_server(tmp_path)  # whose very first request is this one
     open_page(page, f"{server.url}/{path}")

@@ -1,0 +1,321 @@
+"""The parts of the Data page: what a model will see of a text, and what training on it takes."""
+
+from dataclasses import replace
+
+import streamlit as st
+from torch import Tensor, cat
+
+from dashboard import state, widgets
+from dashboard.frames import count, format_bytes, format_duration
+from dashboard.runtime import get_runner, get_store
+from dashboard.token_chips import token_chips
+from gpt_core import (
+    END_OF_TEXT,
+    ENGLISH_TOKENS_PER_CHARACTER,
+    PRESETS,
+    Corpus,
+    Layout,
+    Preset,
+    Survey,
+    TokenCache,
+    TrainingConfig,
+    create_dataloader,
+    disk_space,
+    dissect,
+    encode_splits,
+    field_help,
+    fitting_context_length,
+    get_tokenizer,
+    lay_out,
+    measure_pace,
+    prepare_data,
+    split_text,
+    survey_tokens,
+    token_ids_to_text,
+)
+
+LONG_TEXT = 3_000_000  # characters that take a while to encode
+DRAWN_WINDOWS = 6
+MEASURE_SECONDS = 110  # as long as a measurement is waited for
+
+
+def choose_settings(corpus: Corpus) -> Preset:
+    """Let the user set how the text is cut up; return the preset with these settings."""
+    name = st.selectbox(
+        "Model and training", list(PRESETS), key=state.PRESET, persist_state="session"
+    )
+    preset = PRESETS[name]
+    helps = field_help(TrainingConfig)
+    left, middle, right = st.columns(3, gap="large")
+    with left:
+        ratio = st.slider(
+            "Share for training",
+            0.5,
+            0.99,
+            preset.training.train_ratio,
+            step=0.01,
+            help=helps["train_ratio"],
+            key=f"{state.RATIO}-{name}",
+            persist_state="session",
+        )
+    with middle:
+        context = st.number_input(
+            "context_length",
+            1,
+            1024,
+            preset.model.context_length,
+            key=f"{state.CONTEXT}-{name}",
+            persist_state="session",
+        )
+        batch_size = st.number_input(
+            "batch_size",
+            1,
+            64,
+            preset.training.batch_size,
+            help=helps["batch_size"],
+            key=f"{state.BATCH}-{name}",
+            persist_state="session",
+        )
+    with right:
+        stride = st.number_input(
+            "stride",
+            1,
+            1024,
+            value=None,
+            placeholder=f"{context}: no overlap",
+            help=helps["stride"],
+            key=f"{state.STRIDE}-{name}",
+            persist_state="session",
+        )
+        special = True
+        if END_OF_TEXT in corpus.text:
+            special = st.toggle(
+                "Read <|endoftext|> as a boundary",
+                value=True,
+                help=helps["end_of_text"],
+                key=state.BOUNDARY,
+                persist_state="session",
+            )
+    training = replace(
+        preset.training,
+        train_ratio=ratio,
+        batch_size=batch_size,
+        stride=stride,
+        end_of_text=special,
+    )
+    model = replace(preset.model, context_length=context)
+    return replace(preset, model=model, training=training)
+
+
+def encode(corpus: Corpus, config: TrainingConfig) -> tuple[Tensor, Tensor]:
+    """Return the token IDs of both splits, with a progress bar where that takes a while."""
+    cache = TokenCache(get_store().runs_dir / "tokens")
+    if len(corpus.text) < LONG_TEXT:
+        return encode_splits(corpus.text, get_tokenizer(), config, cache)
+    bar = st.progress(0.0, text="Encoding the text…")
+
+    def report(share: float) -> None:
+        bar.progress(share, text=f"Encoding the text: {share:.0%}")
+
+    splits = encode_splits(corpus.text, get_tokenizer(), config, cache, report)
+    bar.empty()
+    return splits
+
+
+def show_survey(survey: Survey) -> None:
+    """Show how many tokens a text is, which, and what its script costs."""
+    tokenizer = get_tokenizer()
+    with st.container(horizontal=True, gap="medium"):
+        for label, value in (
+            ("Characters", f"{survey.characters:,}"),
+            ("Tokens", f"{survey.tokens:,}"),
+            ("Different tokens", f"{survey.distinct:,}"),
+            ("Of the vocabulary", f"{100 * survey.distinct / tokenizer.n_vocab:.1f}%"),
+            ("Tokens per character", f"{survey.tokens_per_character:.2f}"),
+        ):
+            st.metric(label, value, width=150)
+    times = survey.tokens_per_character / ENGLISH_TOKENS_PER_CHARACTER
+    if times > 1.3:
+        st.text(
+            f"{times:.1f} times as many tokens per character as English prose "
+            f"({ENGLISH_TOKENS_PER_CHARACTER}): the vocabulary was made from English, and spells "
+            "other scripts byte by byte. A window of the same length holds less of this text."
+        )
+    else:
+        st.caption(
+            f"English prose takes about {ENGLISH_TOKENS_PER_CHARACTER} tokens per character."
+        )
+    st.subheader("Its most frequent tokens")
+    token_chips(
+        [token_id for token_id, _ in survey.most_frequent],
+        label="The most frequent tokens",
+        key="frequent",
+        second_line=[f"{times:,}×" for _, times in survey.most_frequent],
+    )
+    st.subheader("Its longest tokens")
+    token_chips(list(survey.longest), label="The longest tokens", key="longest")
+
+
+def show_split(corpus: Corpus, preset: Preset, train_tokens: int, val_tokens: int) -> None:
+    """Show where the text is cut in two, with the words around the cut."""
+    train, val = split_text(corpus.text, preset.training.train_ratio)
+    st.dataframe(
+        [
+            {"part": "training", "characters": len(train), "tokens": train_tokens},
+            {"part": "validation", "characters": len(val), "tokens": val_tokens},
+        ],
+        hide_index=True,
+    )
+    st.text(f"The cut: “…{' '.join(train[-120:].split())}” | “{' '.join(val[:120].split())}…”")
+    st.caption(
+        "By characters, as in the chapter: the model learns from what stands before the cut, and "
+        "its validation loss is measured on what stands after it, which it never sees."
+    )
+
+
+def show_windows(preset: Preset, train: Layout, val: Layout) -> None:
+    """Show how windows lie on the tokens, and how many batches, steps and epochs that makes."""
+    length = preset.model.context_length
+    stride = preset.training.stride or length
+    st.html(windows_drawing(length, stride, train.windows))
+    overlap = max(0, length - stride)
+    between = f"{count(overlap, 'token')} of each are in the next, too" if overlap else (
+        "none overlap" if stride == length else f"{count(stride - length, 'token')} between two"
+    )  # fmt: skip
+    st.caption(f"A window of {length:,} tokens begins every {stride:,}: {between}.")
+    rows = [
+        {
+            "part": name,
+            "tokens": layout.tokens,
+            "windows": layout.windows,
+            "batches": layout.batches,
+            "windows left out": layout.left_over_windows,
+            "tokens left over": layout.left_over_tokens,
+        }
+        for name, layout in (("training", train), ("validation", val))
+    ]
+    st.dataframe(rows, hide_index=True)
+    epochs = preset.training.num_epochs
+    st.markdown(
+        f"A **batch** is {count(preset.training.batch_size, 'window')} of {length:,} tokens; each "
+        f"is one **step**, an update of all weights. Once through, {train.batches:,} of them, is "
+        f"an **epoch**. {epochs} epochs are **{epochs * train.batches:,} steps**, in which the "
+        f"model sees {epochs * train.batches * preset.training.batch_size * length:,} tokens. "
+        "The training loader shuffles the windows anew in each epoch and leaves out a last batch "
+        "that is not full; the validation loader does neither."
+    )
+
+
+def windows_drawing(length: int, stride: int, windows: int) -> str:
+    """Return the first windows over the tokens as HTML: bars, each a stride further on."""
+    drawn = min(windows, DRAWN_WINDOWS)
+    whole = max((drawn - 1) * stride + length + 1, 1)
+    bars = "".join(
+        f'<span style="margin-left: {100 * i * stride / whole:.2f}%; '
+        f'width: {100 * length / whole:.2f}%">{i * stride:,} – {i * stride + length - 1:,}</span>'
+        for i in range(drawn)
+    )
+    return (
+        f'<div class="gpt-windows" role="img" aria-label="The first {drawn} windows, each '
+        f'{length} tokens long, one every {stride}">{bars}</div>'
+    )
+
+
+def show_batch(preset: Preset, train_ids: Tensor) -> None:
+    """Show the text's first batch as the two tensors and as text."""
+    settings = (preset.training.batch_size, preset.model.context_length, preset.training.stride)
+    loader = create_dataloader(train_ids, *settings, shuffle=False, drop_last=False)
+    inputs, targets = next(iter(loader))  # (B, T), (B, T)
+    st.code(
+        f"inputs  {tuple(inputs.shape)}\n{inputs}\n\ntargets {tuple(targets.shape)}\n{targets}",
+        height=320,
+    )
+    text = token_ids_to_text(inputs[0], get_tokenizer())
+    st.text(f"Its first row reads: “{text[:400]}{'…' * (len(text) > 400)}”")
+
+
+def show_preflight(corpus: Corpus, preset: Preset, train: Layout) -> None:
+    """Show what a run on this text takes: steps, tokens, memory, disk and, measured, time."""
+    config = preset.training
+    steps = config.num_epochs * train.batches
+    anatomy = dissect(preset.model, 1, 1)
+    with st.container(horizontal=True, gap="medium"):
+        for label, value in (
+            ("Steps", f"{steps:,}"),
+            ("Tokens seen", f"{steps * config.batch_size * preset.model.context_length:,}"),
+            ("Memory, at least", format_bytes(2 * anatomy.weights_bytes + anatomy.optimizer_bytes)),
+            ("Disk, at most", format_bytes(disk_space(preset.model, config.keep_epochs))),
+        ):
+            st.metric(label, value, width=150)
+    key = f"{corpus.sha256} {preset}"
+    measured = st.session_state.get(state.MEASURED, {})
+    if st.button("Measure how long it takes"):
+        measured = {key: _measure(corpus, preset)}
+        st.session_state[state.MEASURED] = measured
+    seconds = measured.get(key)
+    if seconds is not None:
+        st.text(
+            f"About {format_duration(seconds)}, from a few of its own steps on this machine, if "
+            "nothing else runs beside it."
+        )
+    else:
+        st.caption("A few steps of these very settings, between two steps of what trains.")
+    if st.button("Train on this text", type="primary"):
+        run_id = widgets.start_run(preset, corpus)
+        if run_id:
+            st.switch_page("pages/train.py", query_params={state.RUN: run_id})
+
+
+def _measure(corpus: Corpus, preset: Preset) -> float | None:
+    runner = get_runner()
+    try:
+        with st.spinner("Taking a few steps…", show_time=True):
+            data = prepare_data(corpus.text, get_tokenizer(), preset.model, preset.training)
+            pace = measure_pace(runner, preset.model, preset.training, data)
+            answer = pace.result(MEASURE_SECONDS)
+    except TimeoutError:
+        st.text("It was not measured: the machine had no time for it. Try again.")
+        return None
+    except (ValueError, RuntimeError, MemoryError) as error:
+        widgets.show_refusal(ValueError(str(error)))
+        return None
+    return answer.of_the_run(preset.training, preset.training.num_epochs * len(data.train_loader))
+
+
+def offer_mends(preset: Preset, train_tokens: int, val_tokens: int) -> None:
+    """Offer, one click each, what would make both splits long enough."""
+    training = preset.training
+    fits = fitting_context_length(train_tokens, val_tokens, training.batch_size, training.stride)
+    if fits >= 1:
+        st.button(
+            f"Use context_length = {min(fits, 1024)}",
+            on_click=_set,
+            args=(f"{state.CONTEXT}-{preset.name}", min(fits, 1024)),
+        )
+    total, needed = train_tokens + val_tokens, preset.model.context_length + 1
+    ratio = int(100 * (1 - 1.1 * needed / total)) / 100 if total else 0.0
+    stride = training.stride or preset.model.context_length
+    train_needed = (training.batch_size - 1) * stride + needed
+    if 0.5 <= ratio < training.train_ratio and 0.95 * ratio * total >= train_needed:
+        st.button(
+            f"Use {ratio:.0%} for training",
+            on_click=_set,
+            args=(f"{state.RATIO}-{preset.name}", ratio),
+        )
+
+
+def _set(key: str, value: float) -> None:
+    st.session_state[key] = value
+
+
+def survey_of(corpus: Corpus, train_ids: Tensor, val_ids: Tensor) -> Survey:
+    """Count the tokens of a text as training sees it: both parts."""
+    return survey_tokens(corpus.text, cat((train_ids, val_ids)), get_tokenizer())
+
+
+def layouts(preset: Preset, train_tokens: int, val_tokens: int) -> tuple[Layout, Layout]:
+    """Return how both splits are laid out in windows and batches."""
+    return (
+        lay_out(train_tokens, preset.model, preset.training, drop_last=True),
+        lay_out(val_tokens, preset.model, preset.training, drop_last=False),
+    )

@@ -1,0 +1,171 @@
+"""Which text is trained on: those of the app, The Verdict, and a person's own, kept by content."""
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.frames import format_bytes
+from dashboard.runtime import get_store
+from dashboard.widgets import show_refusal
+from gpt_core import (
+    BUNDLED_TEXTS,
+    VERDICT,
+    VERDICT_TITLE,
+    Corpus,
+    KeptText,
+    TextLibrary,
+    download_the_verdict,
+    gutenberg_body,
+    has_the_verdict,
+    join_texts,
+    keep_the_verdict,
+    load_text,
+    read_upload,
+)
+
+FILE_TYPES = ["txt", "md", "html", "htm", "pdf", "docx", "epub"]
+
+
+def get_library() -> TextLibrary:
+    """Return the texts that were uploaded or pasted."""
+    return TextLibrary(get_store())
+
+
+def choose_corpus() -> Corpus | None:
+    """Let the user choose a text; None after saying how to get it."""
+    kept = {card.sha256: card for card in get_library().texts()}
+    titles = {**BUNDLED_TEXTS, VERDICT: VERDICT_TITLE}
+    for sha256, card in kept.items():
+        title = f"{card.name} · {format_bytes(card.bytes)}"
+        # Streamlit knows a choice by its words: equal ones would be one.
+        titles[sha256] = f"{title} · {sha256[:6]}" if title in titles.values() else title
+    if (new := st.session_state.pop(state.NEW_TEXT, None)) in titles:
+        st.session_state[state.TEXT] = new
+    name = st.selectbox(
+        "Text",
+        list(titles),
+        format_func=lambda name: titles[name],
+        key=state.TEXT,
+        persist_state="session",
+    )
+    try:
+        if name in kept:
+            return get_library().load(name)
+        if name == VERDICT and not has_the_verdict():
+            st.text(
+                "The book's text is not in this repository. It is one click away; without a "
+                "network, upload it as a file of your own."
+            )
+            if not st.button("Download The Verdict (20 kB)"):
+                return None
+            with st.spinner("Downloading…"):
+                return download_the_verdict()
+        return load_text(name)
+    except ValueError as error:
+        show_refusal(error)
+        return None
+
+
+def add_texts() -> None:
+    """Let the user bring in texts of their own: files, or what they paste."""
+    files, pasted = st.tabs(["Files", "Pasted text"])
+    with files:
+        _add_files()
+    with pasted:
+        _add_pasted()
+
+
+def manage_kept() -> None:
+    """Let the user delete a text of their own; one that a run needs stays."""
+    cards = get_library().texts()
+    if not cards:
+        return
+    with st.expander(f"Your texts ({len(cards)})"):
+        for card in cards:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.text(describe(card))
+                if st.button("Delete", key=f"delete {card.sha256}"):
+                    try:
+                        get_library().delete(card.sha256)
+                    except ValueError as error:
+                        show_refusal(error)
+                    else:
+                        st.rerun()
+
+
+def describe(card: KeptText) -> str:
+    """Say what a kept text is, on one line."""
+    return (
+        f"{card.name} · {card.characters:,} characters, {format_bytes(card.bytes)} · {card.source}"
+    )
+
+
+def _add_files() -> None:
+    uploads = st.file_uploader(
+        "Text, Markdown, HTML, PDF, Word or EPUB; several become one text",
+        type=FILE_TYPES,
+        accept_multiple_files=True,
+        key=f"{state.UPLOAD}-{st.session_state.get(state.UPLOADS_KEPT, 0)}",
+    )
+    if not uploads:
+        return
+    texts, refused = [], False
+    for upload in uploads:
+        data = upload.getvalue()
+        try:
+            with st.spinner("Reading the file…", show_time=True):
+                keep_the_verdict(data)  # if it is that text, recognised by its hash
+                texts.append(read_upload(upload.name, data))
+        except ValueError as error:
+            refused = True
+            show_refusal(error)
+    if refused:
+        st.text("Take out what cannot be read, with the × beside its name.")
+        return
+    texts = [_without_licence(text) for text in texts]
+    corpus = join_texts(texts)
+    if len(texts) > 1:
+        st.text("Between two of them stands <|endoftext|>, the token for the end of a document.")
+    _offer(corpus, "uploaded")
+
+
+def _without_licence(text: Corpus) -> Corpus:
+    """Offer to leave out Project Gutenberg's header and licence, where they are found."""
+    body = gutenberg_body(text.text)
+    if body is None:
+        return text
+    removes = st.checkbox(
+        "Leave out Project Gutenberg's header and licence: "
+        f"{len(text.text) - len(body):,} characters",
+        value=True,
+        key=f"gutenberg {text.sha256}",
+    )
+    return Corpus(text.name, body) if removes else text
+
+
+def _add_pasted() -> None:
+    name = st.text_input("Its name", "A pasted text", max_chars=80)
+    text = st.text_area("Its text", height=160, key=state.PASTED)
+    if not text:
+        return
+    try:
+        corpus = read_upload(f"{name or 'A pasted text'}", text.encode("utf-8", "surrogatepass"))
+    except ValueError as error:
+        show_refusal(error)
+    else:
+        _offer(corpus, "pasted")
+
+
+def _offer(corpus: Corpus, source: str) -> None:
+    """Show how a text begins, and keep it when asked to."""
+    beginning = corpus.text[:300].strip()
+    st.text(f"{len(corpus.text):,} characters. It begins: “{beginning}…”")
+    if st.button("Keep this text", type="primary", key=f"keep {source}"):
+        try:
+            get_library().keep(corpus, source)
+        except ValueError as error:
+            show_refusal(error)
+            return
+        st.session_state[state.NEW_TEXT] = corpus.sha256
+        st.session_state[state.UPLOADS_KEPT] = st.session_state.get(state.UPLOADS_KEPT, 0) + 1
+        st.toast("Kept. It is chosen above, and on the Train page.")
+        st.rerun()

@@ -1,0 +1,94 @@
+"""What a run will take, before it starts: measured on a few of its own steps."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+
+from gpt_core.checkpoints import get_random_state, set_random_state
+from gpt_core.config import GPTConfig, TrainingConfig
+from gpt_core.generation import generate
+from gpt_core.loss import calc_loss_batch
+from gpt_core.model import build_model
+from gpt_core.runner import TrainingRunner
+from gpt_core.training import TrainingData, autocast, create_optimizer
+
+WARM_UP_STEPS, MEASURED_STEPS = 1, 3
+SAMPLE_TOKENS = 5  # of a sample, measured for the whole
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What the parts of a run take, in seconds, while nothing else trains."""
+
+    step: float  # one optimizer update
+    evaluation: float  # all batches of both splits that one looks at
+    sample: float  # the text after an epoch
+
+    def of_the_run(self, config: TrainingConfig, total_steps: int) -> float:
+        """Return the seconds that a whole run takes, checkpoints left out."""
+        evaluations = -(-total_steps // config.eval_freq)
+        return (
+            total_steps * self.step
+            + evaluations * self.evaluation
+            + config.num_epochs * self.sample
+        )
+
+
+def measure_pace(
+    runner: TrainingRunner, model_config: GPTConfig, config: TrainingConfig, data: TrainingData
+) -> "Future[Pace]":
+    """Have a few steps of a configuration timed in the thread that trains.
+
+    A run that trains waits meanwhile, between two of its steps; its random state is put back, so
+    that it gives the same losses as if nobody had asked.
+    """
+    return runner.lend(partial(_measure, model_config, config, data, time.perf_counter))
+
+
+def _measure(
+    model_config: GPTConfig,
+    config: TrainingConfig,
+    data: TrainingData,
+    timer: Callable[[], float],
+) -> Pace:
+    device = torch.device(config.device)
+    random_state = get_random_state(device)
+    try:
+        model = build_model(model_config, config.seed).to(device).train()
+        optimizer = create_optimizer(model, config)
+        input_batch, target_batch = next(iter(data.train_loader))  # (B, T), (B, T)
+
+        def step() -> None:
+            optimizer.zero_grad()
+            with autocast(config):
+                loss = calc_loss_batch(input_batch, target_batch, model, device)
+            loss.backward()
+            optimizer.step()
+            loss.item()  # on a GPU: wait for it
+
+        for _ in range(WARM_UP_STEPS):
+            step()
+        began = timer()
+        for _ in range(MEASURED_STEPS):
+            step()
+        step_seconds = (timer() - began) / MEASURED_STEPS
+
+        model.eval()
+        began = timer()
+        with torch.no_grad(), autocast(config):
+            calc_loss_batch(input_batch, target_batch, model, device).item()
+        batch_seconds = timer() - began
+        began = timer()
+        with autocast(config):
+            generate(model, input_batch[:1, :4].to(device), SAMPLE_TOKENS)
+        token_seconds = (timer() - began) / SAMPLE_TOKENS
+    finally:
+        set_random_state(device, random_state)
+    batches = min(config.eval_iter, len(data.train_loader)) + min(
+        config.eval_iter, len(data.val_loader)
+    )
+    return Pace(step_seconds, batches * batch_seconds, config.sample_tokens * token_seconds)

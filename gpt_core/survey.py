@@ -1,0 +1,77 @@
+"""What a model will see of a text: its tokens counted, its windows and batches laid out."""
+
+from dataclasses import dataclass
+
+import tiktoken
+import torch
+from torch import Tensor
+
+from gpt_core.config import GPTConfig, TrainingConfig
+from gpt_core.dataset import TokenWindows
+
+ENGLISH_TOKENS_PER_CHARACTER = 0.25  # of the story that comes with the app, and of The Verdict
+MOST_LISTED = 12
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The tokens of a text, counted."""
+
+    characters: int
+    tokens: int
+    distinct: int  # different tokens among them
+    most_frequent: tuple[tuple[int, int], ...]  # token ID and how often it stands there
+    longest: tuple[int, ...]  # token IDs, the longest by its bytes first
+
+    @property
+    def tokens_per_character(self) -> float:
+        """How many tokens a character takes: a text the vocabulary was not made for takes more."""
+        return self.tokens / self.characters
+
+
+def survey_tokens(text: str, token_ids: Tensor, tokenizer: tiktoken.Encoding) -> Survey:
+    """Count the tokens of a text, given as IDs of shape (N,)."""
+    distinct, counts = torch.unique(token_ids, return_counts=True)  # both (distinct,)
+    order = torch.sort(counts, descending=True, stable=True).indices[:MOST_LISTED]
+    frequent = zip(distinct[order].tolist(), counts[order].tolist(), strict=True)
+    lengths = [(-len(tokenizer.decode_single_token_bytes(i)), i) for i in distinct.tolist()]
+    longest = [token_id for _, token_id in sorted(lengths)[:MOST_LISTED]]
+    return Survey(len(text), len(token_ids), len(distinct), tuple(frequent), tuple(longest))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the tokens of one split become windows and batches."""
+
+    tokens: int
+    windows: int
+    batches: int
+    left_over_windows: int  # of a last batch that is not full, where it is dropped
+    left_over_tokens: int  # behind the last window's last target
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether not a single batch comes of it."""
+        return self.batches == 0
+
+
+def lay_out(tokens: int, model: GPTConfig, training: TrainingConfig, drop_last: bool) -> Layout:
+    """Count the windows and batches that a number of tokens gives.
+
+    Args:
+        tokens: of the split.
+        model: its context_length is a window's length.
+        training: its stride and batch_size.
+        drop_last: whether a last batch that is not full is left out, as in training.
+    """
+    stride = training.stride or model.context_length
+    starts = TokenWindows(torch.empty(tokens), model.context_length, stride).starts
+    full, rest = divmod(len(starts), training.batch_size)
+    used = starts[-1] + model.context_length + 1 if starts else 0
+    return Layout(
+        tokens,
+        len(starts),
+        full if drop_last else full + (rest > 0),
+        rest if drop_last else 0,
+        max(0, tokens - used),
+    )

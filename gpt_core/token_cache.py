@@ -1,0 +1,66 @@
+"""TokenCache: a long text's token IDs on disk, so that it is encoded once."""
+
+import os
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+WORTH_KEEPING = 100_000  # tokens; fewer are encoded again in a blink
+MAX_BYTES = 2 * 2**30  # of all files together; the least recently used go first
+
+
+class TokenCache:
+    """Token IDs by the text's content hash and by how it was split and encoded.
+
+    A cache: what cannot be read or written is encoded again, and nobody need know.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def get(self, text_sha256: str, part: str, encode: Callable[[], Tensor]) -> Tensor:
+        """Return the IDs (N,), int32, of a part of a text: from disk, or encoded now.
+
+        Args:
+            text_sha256: the whole text's hash.
+            part: which part of it, and how it is encoded, in a file name's letters.
+            encode: makes the IDs where they are not there yet.
+        """
+        path = self._folder / f"{text_sha256}-{part}.npy"
+        try:
+            token_ids = np.load(path)
+            os.utime(path)
+            return torch.from_numpy(token_ids)  # (N,)
+        except (OSError, ValueError, EOFError):
+            encoded = encode()  # (N,)
+        if len(encoded) >= WORTH_KEEPING:
+            self._write(path, encoded)
+        return encoded
+
+    def forget(self, text_sha256: str) -> None:
+        """Remove all that is kept of a text."""
+        for path in self._folder.glob(f"{text_sha256}-*.npy"):
+            path.unlink(missing_ok=True)
+
+    def _write(self, path: Path, token_ids: Tensor) -> None:
+        part = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.part")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with part.open("wb") as file:
+                np.save(file, token_ids.numpy())
+            part.replace(path)
+            files = sorted(self._folder.glob("*.npy"), key=lambda p: p.stat().st_mtime)
+            excess = sum(p.stat().st_size for p in files) - MAX_BYTES
+            for old in files[:-1]:  # the oldest first, never the one just written
+                if excess <= 0:
+                    break
+                excess -= old.stat().st_size
+                old.unlink(missing_ok=True)
+        except OSError:  # a full disk is no reason not to train
+            with suppress(OSError):
+                part.unlink()

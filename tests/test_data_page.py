@@ -1,0 +1,196 @@
+"""The Data page: from a file of one's own to a run that trains on it."""
+
+import pytest
+
+from dashboard import runtime
+from dashboard.corpus_view import windows_drawing
+from dashboard.text_choice import get_library
+from gpt_core import Corpus, TextLibrary, load_text
+from tests.app_driver import button, chips, choose, finish, html, metric, open_app, texts
+
+pytestmark = pytest.mark.usefixtures("own_runtime")
+
+STORY = load_text("the-lamp-room").text
+
+
+def number(app, label: str):
+    return next(box for box in app.number_input if box.label == label)
+
+
+def kept() -> list[str]:
+    return [card.name for card in get_library().texts()]
+
+
+def test_a_file_is_uploaded_kept_chosen_and_trained_on() -> None:
+    app = open_app("data")
+    name = "<script>alert(1)</script>.txt"
+    app.file_uploader[0].upload(name, STORY.encode("cp1252", "replace"), "text/plain").run()
+    assert "characters. It begins: “THE LAMP ROOM" in texts(app)
+    button(app, "Keep this text").click().run()
+    assert not app.exception
+    assert kept() == [name]
+    box = next(box for box in app.selectbox if box.label == "Text")
+    assert box.value == get_library().texts()[0].sha256
+    assert metric(app, "Characters") == f"{len(STORY):,}"
+    button(app, "Train on this text").click().run()
+    assert not app.exception
+    assert [title.value for title in app.title] == ["Train"]
+    run = runtime.get_store().latest_run()
+    assert run is not None
+    assert run.text_name == name
+    assert f"pocket on {name}" in texts(app)
+    finish(run.id)
+
+
+def test_several_files_become_one_text_and_one_that_cannot_be_read_stops_all() -> None:
+    app = open_app("data")
+    uploader = app.file_uploader[0]
+    uploader.upload("one.txt", b"First text.").upload("two.html", b"<p>Second &amp; last.</p>")
+    app.run()
+    button(app, "Keep this text").click().run()
+    (card,) = get_library().texts()
+    assert card.name == "2 texts: one.txt, two.html"
+    assert get_library().load(card.sha256).text == "First text.<|endoftext|>Second & last.\n"
+    app.file_uploader[0].upload("three.txt", b"Third.").upload("four.docx", b"no").run()
+    assert "'four.docx' is damaged" in texts(app)
+    assert "Take out what cannot be read" in texts(app)
+    assert "Keep this text" not in [b.label for b in app.main.button]
+
+
+def test_a_file_that_cannot_be_read_is_refused_and_nothing_is_kept() -> None:
+    app = open_app("data")
+    app.file_uploader[0].upload("a.pdf", b"%PDF-1.4 broken", "application/pdf").run()
+    assert not app.exception
+    assert "'a.pdf' is damaged, or no PDF" in texts(app)
+    assert "Keep this text" not in [b.label for b in app.main.button]
+    assert kept() == []
+
+
+def test_project_gutenbergs_licence_is_left_out_unless_wanted() -> None:
+    app = open_app("data")
+    body = "The story. " * 30
+    text = (
+        f"x\n*** START OF THE PROJECT GUTENBERG EBOOK T ***\n{body}\n"
+        "*** END OF THE PROJECT GUTENBERG EBOOK T ***\nTerms of use."
+    )
+    app.file_uploader[0].upload("pg.txt", text.encode(), "text/plain").run()
+    assert any("Project Gutenberg" in box.label for box in app.checkbox)
+    button(app, "Keep this text").click().run()
+    (card,) = get_library().texts()
+    assert get_library().load(card.sha256).text == body.strip() + "\n"
+
+
+def test_a_pasted_text_is_kept_under_its_name() -> None:
+    app = open_app("data")
+    next(box for box in app.text_input if box.label == "Its name").set_value("my $x$ `notes`")
+    next(box for box in app.text_area if box.label == "Its text").set_value("Some words. " * 9)
+    app.run()
+    button(app, "Keep this text").click().run()
+    assert not app.exception
+    assert kept() == ["my $x$ `notes`"]
+
+
+def test_a_kept_text_is_deleted_unless_a_run_needs_it() -> None:
+    library = TextLibrary(runtime.get_store())
+    library.keep(Corpus("mine.txt", STORY), "uploaded")
+    app = open_app("data")
+    button(app, "Delete").click().run()
+    assert kept() == []
+    assert not app.exception
+    library.keep(Corpus("mine.txt", STORY), "uploaded")
+    app = open_app("data")
+    choose(app, "Text", library.texts()[0].sha256)
+    button(app, "Train on this text").click().run()
+    run = runtime.get_store().latest_run()
+    assert run is not None
+    finish(run.id)
+    app = open_app("data")
+    button(app, "Delete").click().run()
+    assert "1 run trained on this text" in texts(app)
+    assert kept() == ["mine.txt"]
+
+
+def test_the_verdict_is_laid_out_as_in_the_chapter(verdict: str) -> None:
+    app = open_app("data")
+    choose(app, "Text", "the-verdict")
+    choose(app, "Model and training", "book-124m")
+    assert metric(app, "Characters") == "20,479"
+    split, layout = (frame.value for frame in app.dataframe)
+    assert split["characters"].tolist() == [18431, 2048]
+    assert layout["batches"].tolist() == [9, 1]
+    assert layout["windows"].tolist() == [18, 2]
+    assert "10 epochs are **90 steps**" in texts(app)
+    assert "inputs  (2, 256)" in texts(app)
+    assert metric(app, "Steps") == "90"
+    assert metric(app, "Tokens seen") == "46,080"
+
+
+def test_the_survey_counts_and_names_what_a_script_costs() -> None:
+    library = TextLibrary(runtime.get_store())
+    library.keep(Corpus("hindi.txt", "नमस्ते दुनिया, यह एक परीक्षण है। " * 100), "pasted")
+    app = open_app("data")
+    assert "English prose takes about 0.25" in texts(app)
+    assert chips(app, "The most frequent tokens")["ids"][0] == 262  # " the"
+    choose(app, "Text", library.texts()[0].sha256)
+    assert "times as many tokens per character as English prose" in texts(app)
+
+
+def test_the_cut_moves_with_the_ratio() -> None:
+    app = open_app("data")
+    next(s for s in app.slider if s.label == "Share for training").set_value(0.6).run()
+    at = int(0.6 * len(STORY))
+    assert app.dataframe[0].value["characters"].tolist() == [at, len(STORY) - at]
+    assert " ".join(STORY[at - 120 : at].split()) in texts(app)
+
+
+def test_a_stride_makes_overlapping_windows() -> None:
+    app = open_app("data")
+    number(app, "stride").set_value(16).run()
+    assert not app.exception
+    assert "48 tokens of each are in the next, too" in texts(app)
+    assert app.dataframe[1].value["windows"][0] > 300
+    assert "one every 16" in html(app)
+    assert "margin-left: 0.00%" in windows_drawing(64, 16, 5)
+    assert windows_drawing(64, 64, 100).count("<span") == 6
+
+
+def test_a_text_too_short_comes_with_a_mend_that_works() -> None:
+    app = open_app("data")
+    choose(app, "Text", "counting")
+    choose(app, "Model and training", "book-124m")
+    assert "Choose context_length=126 or less" in texts(app)
+    button(app, "Use context_length = 126").click().run()
+    assert not app.exception
+    assert number(app, "context_length").value == 126
+    assert "Train on this text" in [b.label for b in app.main.button]
+    number(app, "context_length").set_value(200).run()
+    ratio = next(b for b in app.main.button if b.label.endswith("for training"))
+    ratio.click().run()
+    assert not app.exception
+    assert "Train on this text" in [b.label for b in app.main.button]
+
+
+def test_the_expected_time_is_measured_on_its_own_steps() -> None:
+    app = open_app("data")
+    choose(app, "Text", "days-of-the-week")
+    number(app, "context_length").set_value(8).run()
+    button(app, "Measure how long it takes").click().run(timeout=120)
+    assert not app.exception
+    assert "from a few of its own steps on this machine" in texts(app)
+    assert not runtime.get_store().runs()
+
+
+def test_end_of_text_in_a_text_is_a_boundary_or_plain_text_by_choice() -> None:
+    library = TextLibrary(runtime.get_store())
+    library.keep(Corpus("two.txt", f"{STORY}<|endoftext|>{STORY}"), "uploaded")
+    app = open_app("data")
+    assert not app.toggle
+    choose(app, "Text", library.texts()[0].sha256)
+    with_boundary = int(metric(app, "Tokens").replace(",", ""))
+    app.toggle[0].set_value(False).run()
+    assert int(metric(app, "Tokens").replace(",", "")) > with_boundary
+    button(app, "Train on this text").click().run()
+    run = runtime.get_store().latest_run()
+    assert run is not None
+    assert run.training_config.end_of_text is False
+    finish(run.id)

@@ -1,0 +1,290 @@
+"""Files as people have them: each made here, read by the one door, or refused in words."""
+
+import io
+import os
+import random
+import re
+import zipfile
+
+import pytest
+from docx import Document
+from pypdf import PdfWriter
+
+from gpt_core import read_upload
+
+FRENCH = "L'été où j'étais à la forêt, déjà très âgé, naïf et français : « garçon, le cœur ! » " * 3
+GERMAN = "Über den Wolken muß die Freiheit wohl grenzenlos sein, größer als Bäume und Häuser. " * 3
+JAPANESE = "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。" * 3
+RUSSIAN = "Все счастливые семьи похожи друг на друга, каждая несчастливая по-своему. " * 3
+
+
+def text_of(name: str, data: bytes) -> str:
+    return read_upload(name, data).text
+
+
+# Encodings
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        (FRENCH, "utf-8"),
+        (FRENCH, "utf-8-sig"),
+        (FRENCH, "utf-16"),
+        (FRENCH, "utf-16-le"),
+        (FRENCH, "utf-16-be"),
+        (FRENCH, "utf-32"),
+        (FRENCH, "cp1252"),
+        (FRENCH.replace("œ", "oe"), "latin-1"),
+        (GERMAN, "latin-1"),
+        (GERMAN, "cp1252"),
+        ("Café au lait, s'il vous plaît.", "latin-1"),
+        ("Åsa och Örjan åt räkor på ön", "latin-1"),
+        ("“Quotes” — and an ellipsis…", "cp1252"),
+        (JAPANESE, "shift_jis"),
+        (JAPANESE, "euc_jp"),
+        (JAPANESE, "utf-16"),
+        (RUSSIAN, "cp1251"),
+        (RUSSIAN, "koi8_r"),
+    ],
+)
+def test_a_text_comes_out_right_from_its_encoding(text: str, encoding: str) -> None:
+    assert text_of("book.txt", text.encode(encoding)) == text
+
+
+def test_line_ends_become_plain_ones_in_every_encoding() -> None:
+    for encoding in ("utf-8", "utf-16", "cp1252"):
+        text = f"{FRENCH}\r\n{FRENCH}\r{FRENCH}".encode(encoding)
+        assert text_of("a.txt", text) == f"{FRENCH}\n{FRENCH}\n{FRENCH}"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x89PNG\r\n\x1a\n" + random.Random(1).randbytes(3000),
+        b"\x7fELF" + bytes(2000) + random.Random(2).randbytes(1000),
+        b"GIF89a" + random.Random(3).randbytes(500),
+        random.Random(4).randbytes(5000),
+    ],
+    ids=["picture", "program", "gif", "noise"],
+)
+def test_a_binary_file_renamed_to_text_is_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match=r"'holiday\.txt' is (not a text|damaged)"):
+        read_upload("holiday.txt", data)
+
+
+def test_a_utf_8_text_with_a_wrong_byte_is_refused_with_its_place() -> None:
+    with pytest.raises(ValueError, match="damaged at byte 9"):
+        read_upload("a.txt", b"damaged: \xff" + FRENCH.encode())
+    with pytest.raises(ValueError, match="damaged at byte 4"):
+        read_upload("a.txt", b"half\xed\xa0\x80of a pair")
+    with pytest.raises(ValueError, match="is damaged, or no text"):
+        read_upload("a.txt", b"\xff\xfe\x00")  # says UTF-16, and ends in the middle
+
+
+def test_five_million_characters_on_one_line_are_read() -> None:
+    assert len(text_of("a.txt", b"x" * 5_000_000)) == 5_000_000
+
+
+# HTML
+
+
+def test_a_web_page_is_read_as_one_sees_it() -> None:
+    page = """<html><head><title>T</title><style>p {}</style></head><body>
+    <h1>A   Title</h1><p>One &amp; <b>two</b><br>three.</p><!-- not this -->
+    <script>alert(1)</script><ul><li>first</li><li>second</li></ul>
+    <pre>kept
+      as it is</pre></body></html>"""
+    assert text_of("page.html", page.encode()) == (
+        "A Title\n\nOne & two\nthree.\n\nfirst\n\nsecond\n\nkept\nas it is\n"
+    )
+
+
+def test_a_web_page_says_its_own_encoding() -> None:
+    page = f'<html><head><meta charset="shift_jis"></head><p>{JAPANESE}</p></html>'
+    assert JAPANESE in text_of("page.htm", page.encode("shift_jis"))
+
+
+def test_a_web_page_nested_absurdly_deep_is_refused() -> None:
+    page = b"<div>" * 20_000 + b"deep" + b"</div>" * 20_000
+    with pytest.raises(ValueError, match="nested too deeply"):
+        read_upload("deep.html", page)
+    assert text_of("flat.html", b"<p>word</p>" * 20_000).split() == ["word"] * 20_000
+
+
+# PDF
+
+
+def pdf(text: str) -> bytes:
+    """Return a PDF of one page, written by hand: a content stream that shows a text."""
+    stream = f"BT /F1 12 Tf 72 700 Td ({text}) Tj ET".encode("latin-1")
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R "
+        b"/Resources << /Font << /F1 5 0 R >> >> >>",
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    body, places = b"%PDF-1.4\n", []
+    for number, content in enumerate(objects, start=1):
+        places.append(len(body))
+        body += b"%d 0 obj\n%s\nendobj\n" % (number, content)
+    table = b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    table += b"".join(b"%010d 00000 n \n" % place for place in places)
+    end = b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF" % (
+        len(objects) + 1,
+        len(body),
+    )
+    return body + table + end
+
+
+def written(writer: PdfWriter) -> bytes:
+    target = io.BytesIO()
+    writer.write(target)
+    return target.getvalue()
+
+
+def test_a_pdf_is_read_whatever_its_name() -> None:
+    assert text_of("book.pdf", pdf("Every effort moves you")) == "Every effort moves you\n"
+    assert text_of("book.txt", pdf("Every effort")) == "Every effort\n"
+
+
+def test_a_pdf_of_pictures_says_that_it_holds_no_text() -> None:
+    writer = PdfWriter()
+    writer.add_blank_page(200, 200)
+    with pytest.raises(ValueError, match=r"only pictures of pages.*OCR"):
+        read_upload("scan.pdf", written(writer))
+
+
+def test_a_pdf_with_a_password_says_what_to_do() -> None:
+    writer = PdfWriter(io.BytesIO(pdf("secret")))
+    writer.encrypt("a password", algorithm="RC4-128")
+    with pytest.raises(ValueError, match="protected by a password: open it in a PDF reader"):
+        read_upload("secret.pdf", written(writer))
+
+
+@pytest.mark.parametrize("data", [b"%PDF-1.7\n", b"%PDF-1.4 nonsense %%EOF", pdf("x")[:150]])
+def test_a_broken_pdf_is_refused_in_words(data: bytes) -> None:
+    with pytest.raises(ValueError, match=r"'a\.pdf' is damaged, or no PDF|holds no text"):
+        read_upload("a.pdf", data)
+
+
+# Word
+
+
+def docx(*paragraphs: str) -> bytes:
+    document = Document()
+    for paragraph in paragraphs:
+        document.add_paragraph(paragraph)
+    table = document.add_table(rows=1, cols=2)
+    table.rows[0].cells[0].text, table.rows[0].cells[1].text = "left", "right"
+    target = io.BytesIO()
+    document.save(target)
+    return target.getvalue()
+
+
+def test_a_word_file_is_read_with_its_tables() -> None:
+    assert text_of("a.docx", docx("Première.", "第二。")) == "Première.\n第二。\nleft\tright\n"
+
+
+def archive(**files: bytes) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as book:
+        for name, data in files.items():
+            book.writestr(name.replace("__", "/").replace("_dot_", "."), data)
+    return target.getvalue()
+
+
+@pytest.mark.parametrize("name", ["a.docx", "a.epub", "a.zip"])
+@pytest.mark.parametrize(
+    "data", [b"PK\x03\x04 not an archive", archive(other_dot_txt=b"x"), docx("x")[:500]]
+)
+def test_a_broken_archive_is_refused_in_words(name: str, data: bytes) -> None:
+    with pytest.raises(ValueError, match=r"is damaged, or no|is not a text|holds no text"):
+        read_upload(name, data)
+
+
+@pytest.mark.parametrize("name", ["bomb.docx", "bomb.epub"])
+def test_an_archive_that_would_unpack_to_far_too_much_is_refused(name: str) -> None:
+    bomb = archive(**{"word__document.xml": bytes(30_000_000), "META-INF__container.xml": b"x"})
+    assert len(bomb) < 100_000
+    with pytest.raises(ValueError, match="would unpack to 29 MB"):
+        read_upload(name, bomb)
+
+
+def test_entities_that_multiply_are_not_expanded() -> None:
+    levels = '<!ENTITY a0 "lol">' + "".join(
+        f'<!ENTITY a{i} "{f"&a{i - 1};" * 10}">' for i in range(1, 12)
+    )
+    laughs = f'<?xml version="1.0"?><!DOCTYPE x [{levels}]><x>&a11;</x>'.encode()
+    with zipfile.ZipFile(io.BytesIO(docx("x"))) as book:
+        files = {name: book.read(name) for name in book.namelist()}
+    files["word/document.xml"] = laughs
+    with pytest.raises(ValueError, match="damaged"):
+        read_upload("laughs.docx", archive(**files))
+
+
+# EPUB
+
+CONTAINER = b"""<container><rootfiles>
+<rootfile full-path="OPS/book.opf" media-type="application/oebps-package+xml"/>
+</rootfiles></container>"""
+PACKAGE = b"""<package><manifest>
+<item id="two" href="ch%202.xhtml"/><item id="one" href="ch1.xhtml"/><item id="css" href="a.css"/>
+</manifest><spine><itemref idref="one"/><itemref idref="two"/></spine></package>"""
+
+
+def epub(**changes: bytes) -> bytes:
+    files = {
+        "META-INF/container.xml": CONTAINER,
+        "OPS/book.opf": PACKAGE,
+        "OPS/ch1.xhtml": b"<html><body><h1>One</h1><p>First.</p></body></html>",
+        "OPS/ch 2.xhtml": "<html><body><p>Zweites, größer.</p></body></html>".encode(),
+    }
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as book:
+        book.writestr("mimetype", "application/epub+zip")
+        for name, data in (files | changes).items():
+            book.writestr(name, data)
+    return target.getvalue()
+
+
+def test_an_epub_is_read_in_the_order_of_its_chapters() -> None:
+    assert text_of("book.epub", epub()) == "One\n\nFirst.\n\nZweites, größer.\n"
+
+
+def test_a_broken_or_protected_epub_is_refused_in_words() -> None:
+    with pytest.raises(ValueError, match="copy-protected"):
+        read_upload("a.epub", epub(**{"META-INF/rights.xml": b"<x/>"}))
+    for changes in (
+        {"META-INF/container.xml": b"<container/>"},
+        {"OPS/book.opf": b"<package><spine><itemref idref='nobody'/></spine></package>"},
+        {"OPS/book.opf": PACKAGE.replace(b"ch1.xhtml", b"../../etc/passwd")},
+    ):
+        with pytest.raises(ValueError, match="is damaged, or no EPUB"):
+            read_upload("a.epub", epub(**changes))
+
+
+def test_random_changes_to_any_file_give_a_text_or_a_sentence() -> None:
+    chance = random.Random(7)
+    files = {"a.pdf": pdf("Every effort moves you"), "a.docx": docx("x"), "a.epub": epub()}
+    messages = []
+    for _ in range(60):
+        for name, whole in files.items():
+            data = bytearray(whole)
+            for _ in range(chance.randint(1, 20)):
+                data[chance.randrange(len(data))] = chance.randrange(256)
+            try:
+                read_upload(name, bytes(data))
+            except ValueError as error:
+                messages.append(str(error))
+    assert all(re.match(r"'a\.(pdf|docx|epub)' ", message) for message in messages)
+    assert messages
+
+
+def test_nothing_is_written_while_files_are_read(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, data in (("../a.pdf", pdf("x")), ("../../b.docx", docx("x")), ("/c.epub", epub())):
+        read_upload(name, data)
+    assert os.listdir(tmp_path) == []

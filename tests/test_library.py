@@ -1,0 +1,83 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from gpt_core import Corpus, RunStore, TextLibrary, TrainingRunner, load_text
+from tests.test_runner import LONG, wait_for_steps
+
+BOOK = Corpus('<b>"A book"</b>.epub', "Once upon a time, größer als Häuser. " * 20)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    return RunStore(tmp_path)
+
+
+def test_a_text_is_kept_with_its_name_size_and_source_and_given_back(store: RunStore) -> None:
+    library = TextLibrary(store, clock=lambda: 5.0)
+    library.keep(BOOK, "uploaded")
+    (card,) = TextLibrary(store).texts()  # as another visit sees it
+    assert (card.name, card.source, card.kept_at) == (BOOK.name, "uploaded", 5.0)
+    assert card.characters == len(BOOK.text)
+    assert card.bytes == len(BOOK.text.encode())
+    assert TextLibrary(store).load(card.sha256) == BOOK
+
+
+def test_the_same_text_is_kept_once_under_its_newest_name(store: RunStore) -> None:
+    library = TextLibrary(store)
+    library.keep(BOOK, "uploaded")
+    library.keep(Corpus("another name", BOOK.text), "pasted")
+    assert [card.name for card in library.texts()] == ["another name"]
+
+
+def test_the_newest_text_comes_first(store: RunStore) -> None:
+    times = iter([1.0, 2.0])
+    library = TextLibrary(store, clock=lambda: next(times))
+    library.keep(BOOK, "uploaded")
+    library.keep(load_text("counting"), "uploaded")
+    assert [card.kept_at for card in library.texts()] == [2.0, 1.0]
+
+
+def test_a_deleted_text_is_gone_with_all_that_was_made_of_it(store: RunStore) -> None:
+    library = TextLibrary(store)
+    card = library.keep(BOOK, "uploaded")
+    tokens = store.runs_dir / "tokens" / f"{card.sha256}-0-9.npy"
+    tokens.parent.mkdir()
+    tokens.touch()
+    library.delete(card.sha256)
+    assert library.texts() == []
+    assert not list(store.runs_dir.rglob(f"*{card.sha256}*"))
+    with pytest.raises(ValueError, match="not kept any more"):
+        library.load(card.sha256)
+    library.delete(card.sha256)  # by a second click: nothing is left to do
+
+
+def test_a_text_that_a_run_was_trained_on_stays(store: RunStore) -> None:
+    corpus = Corpus("mine", load_text("counting").text)
+    library = TextLibrary(store)
+    card = library.keep(corpus, "uploaded")
+    runner = TrainingRunner(store)
+    run_id = runner.start(LONG, corpus)
+    wait_for_steps(store, run_id, 1)
+    runner.close()
+    with pytest.raises(ValueError, match=f"1 run trained on this text.*{run_id}.*it stays"):
+        library.delete(card.sha256)
+    assert library.load(card.sha256) == corpus
+
+
+def test_a_damaged_card_or_text_is_passed_over_or_said(store: RunStore) -> None:
+    library = TextLibrary(store)
+    card = library.keep(BOOK, "uploaded")
+    (store.runs_dir / "texts" / f"{'0' * 64}.json").write_text("{not json")
+    (store.runs_dir / "texts" / f"{'1' * 64}.json").write_text(json.dumps({"sha256": 5}))
+    assert library.texts() == [card]
+    store.text_path(card.sha256).write_text("something else")
+    with pytest.raises(ValueError, match="missing or damaged"):
+        library.load(card.sha256)
+
+
+def test_nothing_is_written_outside_the_runs_directory(tmp_path: Path) -> None:
+    library = TextLibrary(RunStore(tmp_path / "runs"))
+    library.keep(Corpus("../../../etc/passwd\0".replace("\0", ""), "text"), "uploaded")
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]

@@ -78,6 +78,12 @@ def table() -> str:
             f"1/{results['dataset']['peak_mb']['ratio']:.0f} of the memory",
         ),
         (
+            "a text of 20 MB to its batches",
+            "tiktoken's encoding alone",
+            f"{results['dataset']['time_over_tiktokens']:.2f} × the time, memory "
+            f"{results['dataset']['memory_over_size']:.1f} × the file",
+        ),
+        (
             "first page served",
             "Python's `import torch` alone",
             f"+ {results['dashboard']['served_after_import_torch']:.1f} s",

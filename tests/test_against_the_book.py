@@ -57,6 +57,7 @@ def test_the_same_seed_gives_the_books_124m() -> None:
         assert torch.allclose(ours(ids), book(ids), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_twenty_steps_give_the_books_losses_with_dropout_on(
     tokenizer: tiktoken.Encoding, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,7 +30,9 @@ from tests.conftest import TINY, TINY_TRAINING
 CONFIG = replace(TINY_TRAINING, num_epochs=3)
 
 
-@pytest.mark.parametrize("steps", [1, 4, 17, 18, 19, 36])
+@pytest.mark.parametrize(
+    "steps", [17, *(pytest.param(steps, marks=pytest.mark.slow) for steps in (1, 4, 18, 19, 36))]
+)
 def test_a_checkpoint_between_any_two_steps_goes_on_bit_by_bit(
     steps: int, tmp_path: Path, tokenizer: tiktoken.Encoding
 ) -> None:

@@ -90,6 +90,7 @@ def test_a_pasted_text_is_kept_under_its_name() -> None:
     assert kept() == ["my $x$ `notes`"]
 
 
+@pytest.mark.slow
 def test_a_kept_text_is_deleted_unless_a_run_needs_it() -> None:
     library = TextLibrary(runtime.get_store())
     library.keep(Corpus("mine.txt", STORY), "uploaded")

@@ -29,6 +29,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_train_prints_the_books_log_lines_the_samples_and_the_last_losses(tmp_path: Path) -> None:
     process = start(
         "train", "--text", "counting", "--epochs", "1", "--runs-dir", str(tmp_path / "runs")

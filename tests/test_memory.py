@@ -63,6 +63,7 @@ start_thread(work, name="worker").join()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not ON_GLIBC, reason="only glibc keeps memory this way")
 def test_freed_memory_is_used_again_without_new_pages() -> None:
     # In a process of its own, as an app is: this one's heap is full of other tests.

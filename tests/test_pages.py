@@ -32,6 +32,7 @@ from tests.network_watch import watched_environment
 
 pytestmark = pytest.mark.usefixtures("own_runtime")
 SMALL_MODEL = {"walk_model": "pocket"}  # what the Loss page looks into, so that tests need not wait
+STILL_PAGES = ("tokens", "model", "data")
 STATES = ("queued", "paused", "finished", "stopped", "failed", "interrupted")
 
 
@@ -57,8 +58,20 @@ def add_run_in_state(state: str) -> filelock.BaseFileLock | None:
     return lock
 
 
-@pytest.mark.parametrize("page", ["home", "tokens", "model", "loss", "data", "train"])
-@pytest.mark.parametrize("state", ["empty", "running", *STATES])
+def in_every_state() -> list:
+    """Return pages and states; those that show little of a run are slow tests in most states."""
+    return [
+        pytest.param(
+            page,
+            state,
+            marks=[pytest.mark.slow] if page in STILL_PAGES and state in STATES else [],
+        )
+        for page in ("home", "loss", "train", *STILL_PAGES)
+        for state in ("empty", "running", *STATES)
+    ]
+
+
+@pytest.mark.parametrize(("page", "state"), in_every_state())
 def test_every_page_in_every_state_of_the_store(page: str, state: str) -> None:
     if state == "running":
         start_pocket_run(1)
@@ -132,6 +145,7 @@ def test_before_a_run_the_chart_and_the_chips_leave_their_place_to_a_sentence() 
     assert "No run yet" in texts(app)
 
 
+@pytest.mark.slow
 def test_the_sidebar_shows_the_current_run_on_every_page_and_pauses_it() -> None:
     run_id = start_pocket_run()
     for page in ("home", "train"):

@@ -22,6 +22,7 @@ def test_a_runs_time_is_its_steps_evaluations_and_samples() -> None:
     assert pace.of_the_run(config, 36) == 36 * 2 + 8 * 3 + 4 * 5
 
 
+@pytest.mark.slow
 def test_a_pace_is_measured_in_the_owner_thread_and_changes_nothing(tmp_path: Path) -> None:
     corpus = load_text("counting")
     losses = []

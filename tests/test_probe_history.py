@@ -40,6 +40,7 @@ def test_one_drags_through_the_evaluations_and_sees_the_probabilities_move() -> 
     assert f"over {len(steps)} evaluations" in lines["description"]
 
 
+@pytest.mark.slow
 def test_the_newest_evaluation_is_shown_until_one_chooses_another() -> None:
     run_id = start_pocket_run(12)
     app = open_app("loss", run=run_id)

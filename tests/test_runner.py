@@ -255,6 +255,7 @@ def test_eight_equal_starts_at_once_start_one_run(
     assert [run.id for run in store.runs()] == run_ids[:1]
 
 
+@pytest.mark.slow
 def test_after_a_run_has_ended_an_equal_one_gives_the_same_losses(
     runner: TrainingRunner, store: RunStore, corpus: Corpus
 ) -> None:
@@ -288,6 +289,7 @@ class CountingStore(RunStore):
         super().add_records(run_id, records)
 
 
+@pytest.mark.slow
 def test_records_are_written_in_batches_by_time_not_one_by_one(
     tmp_path: Path, corpus: Corpus
 ) -> None:
@@ -430,6 +432,7 @@ def test_a_run_whose_text_is_gone_cannot_be_resumed(
 # Requests
 
 
+@pytest.mark.slow
 def test_time_spent_paused_does_not_count_as_training(store: RunStore, corpus: Corpus) -> None:
     away = [0.0]
     runner = TrainingRunner(store, timer=lambda: time.perf_counter() + away[0])
@@ -452,6 +455,7 @@ def test_an_equal_start_beside_a_paused_run_starts_another(
     assert runner.start(LONG, corpus) != paused
 
 
+@pytest.mark.slow
 def test_what_a_killed_process_left_beside_the_checkpoints_is_swept(
     runner: TrainingRunner, store: RunStore, corpus: Corpus
 ) -> None:

@@ -60,6 +60,7 @@ def test_records_come_in_the_order_of_the_chapters_print_outs(
     assert records[-1] is samples[-1]
 
 
+@pytest.mark.slow
 def test_the_model_learns(tokenizer: tiktoken.Encoding) -> None:
     config = replace(TINY_TRAINING, num_epochs=6, learning_rate=5e-3)
     evaluations = [r for r in run(tokenizer, config) if isinstance(r, EvaluationRecord)]
@@ -75,6 +76,7 @@ def test_the_same_seed_gives_the_same_records_and_another_seed_others(
     assert run(tokenizer, replace(TINY_TRAINING, seed=7)) != first
 
 
+@pytest.mark.slow
 def test_what_is_asked_for_beside_a_run_does_not_change_its_losses(
     tokenizer: tiktoken.Encoding,
 ) -> None:
@@ -134,6 +136,7 @@ def test_a_sample_is_the_start_and_its_greedy_continuation(tokenizer: tiktoken.E
     assert len(tokenizer.encode(sample.text)) <= prompt_tokens + 7
 
 
+@pytest.mark.slow
 def test_bfloat16_learns_as_float32_does_with_float32_weights(
     tokenizer: tiktoken.Encoding,
 ) -> None:

@@ -2,10 +2,9 @@
 
 import streamlit as st
 
-from dashboard import state
+from dashboard import state, widgets
 from dashboard.frames import format_bytes
 from dashboard.runtime import get_store
-from dashboard.widgets import show_refusal
 from gpt_core import (
     BUNDLED_TEXTS,
     VERDICT,
@@ -61,7 +60,7 @@ def choose_corpus() -> Corpus | None:
                 return download_the_verdict()
         return load_text(name)
     except ValueError as error:
-        show_refusal(error)
+        widgets.show_refusal(error)
         return None
 
 
@@ -83,13 +82,9 @@ def manage_kept() -> None:
         for card in cards:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.text(describe(card))
-                if st.button("Delete", key=f"delete {card.sha256}"):
-                    try:
-                        get_library().delete(card.sha256)
-                    except ValueError as error:
-                        show_refusal(error)
-                    else:
-                        st.rerun()
+                st.button(
+                    "Delete", key=f"delete {card.sha256}", on_click=_delete, args=(card.sha256,)
+                )
 
 
 def describe(card: KeptText) -> str:
@@ -117,7 +112,7 @@ def _add_files() -> None:
                 texts.append(read_upload(upload.name, data))
         except ValueError as error:
             refused = True
-            show_refusal(error)
+            widgets.show_refusal(error)
     if refused:
         st.text("Take out what cannot be read, with the × beside its name.")
         return
@@ -150,7 +145,7 @@ def _add_pasted() -> None:
     try:
         corpus = read_upload(f"{name or 'A pasted text'}", text.encode("utf-8", "surrogatepass"))
     except ValueError as error:
-        show_refusal(error)
+        widgets.show_refusal(error)
     else:
         _offer(corpus, "pasted")
 
@@ -159,13 +154,31 @@ def _offer(corpus: Corpus, source: str) -> None:
     """Show how a text begins, and keep it when asked to."""
     beginning = corpus.text[:300].strip()
     st.text(f"{len(corpus.text):,} characters. It begins: “{beginning}…”")
-    if st.button("Keep this text", type="primary", key=f"keep {source}"):
-        try:
-            get_library().keep(corpus, source)
-        except ValueError as error:
-            show_refusal(error)
-            return
-        st.session_state[state.NEW_TEXT] = corpus.sha256
-        st.session_state[state.UPLOADS_KEPT] = st.session_state.get(state.UPLOADS_KEPT, 0) + 1
-        st.toast("Kept. It is chosen above, and on the Train page.")
-        st.rerun()
+    st.button(
+        "Keep this text",
+        type="primary",
+        key=f"keep {source}",
+        on_click=_keep,
+        args=(corpus, source),
+    )
+
+
+def _delete(sha256: str) -> None:
+    """Delete a text, or say why it stays."""
+    try:
+        get_library().delete(sha256)
+    except ValueError as error:
+        widgets.toast(error)
+
+
+def _keep(corpus: Corpus, source: str) -> None:
+    """Keep a text, choose it, and empty the place it came from."""
+    try:
+        get_library().keep(corpus, source)
+    except ValueError as error:
+        widgets.toast(error)
+        return
+    st.session_state[state.NEW_TEXT] = corpus.sha256
+    st.session_state[state.UPLOADS_KEPT] = st.session_state.get(state.UPLOADS_KEPT, 0) + 1
+    st.session_state.pop(state.PASTED, None)
+    st.toast("Kept. It is chosen above, and on the Train page.")

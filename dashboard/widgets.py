@@ -43,7 +43,8 @@ def start_run(
         config = replace(preset.training, **(changes or {}))
         context_length = preset.model.context_length
         config = with_text_probe(config, corpus.text, get_tokenizer(), context_length)
-        return get_runner().start(preset, corpus, config)
+        with st.spinner("Preparing the text…"):  # seen where it is a long one
+            return get_runner().start(preset, corpus, config)
     except ValueError as error:
         show_refusal(error)
         return None
@@ -75,7 +76,12 @@ def _ask(ask: Callable[[str], "Future[None]"], run_id: str) -> None:
     try:
         ask(run_id)
     except ValueError as error:
-        st.toast(f":red[{_as_text(str(error))}]")
+        toast(error)
+
+
+def toast(error: ValueError) -> None:
+    """Say in words, for a while, why something was refused: in a callback there is no page yet."""
+    st.toast(f":red[{_as_text(str(error))}]", duration="long")
 
 
 def _as_text(text: str) -> str:

@@ -107,7 +107,7 @@ def test_a_kept_text_is_deleted_unless_a_run_needs_it() -> None:
     finish(run.id)
     app = open_app("data")
     button(app, "Delete").click().run()
-    assert "1 run trained on this text" in texts(app)
+    assert "1 run trained on this text" in app.toast[0].value
     assert kept() == ["mine.txt"]
 
 

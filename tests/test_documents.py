@@ -5,6 +5,7 @@ import os
 import random
 import re
 import zipfile
+import zlib
 
 import pytest
 from docx import Document
@@ -115,15 +116,16 @@ def test_a_web_page_nested_absurdly_deep_is_refused() -> None:
 # PDF
 
 
-def pdf(text: str) -> bytes:
+def pdf(text: str, packed: bytes = b"") -> bytes:
     """Return a PDF of one page, written by hand: a content stream that shows a text."""
-    stream = f"BT /F1 12 Tf 72 700 Td ({text}) Tj ET".encode("latin-1")
+    stream = packed or f"BT /F1 12 Tf 72 700 Td ({text}) Tj ET".encode("latin-1")
+    how = b" /Filter /FlateDecode" if packed else b""
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
         b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R "
         b"/Resources << /Font << /F1 5 0 R >> >> >>",
-        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
+        b"<< /Length %d%s >>\nstream\n%s\nendstream" % (len(stream), how, stream),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
     ]
     body, places = b"%PDF-1.4\n", []
@@ -155,6 +157,13 @@ def test_a_pdf_of_pictures_says_that_it_holds_no_text() -> None:
     writer.add_blank_page(200, 200)
     with pytest.raises(ValueError, match=r"only pictures of pages.*OCR"):
         read_upload("scan.pdf", written(writer))
+
+
+def test_a_pdf_that_would_unpack_to_far_too_much_is_refused() -> None:
+    bomb = pdf("", packed=zlib.compress(bytes(200_000_000), 9))
+    assert len(bomb) < 300_000
+    with pytest.raises(ValueError, match="is damaged, or no PDF"):
+        read_upload("bomb.pdf", bomb)
 
 
 def test_a_pdf_with_a_password_says_what_to_do() -> None:

@@ -107,9 +107,14 @@ def choose_settings(corpus: Corpus) -> Preset:
     return replace(preset, model=model, training=training)
 
 
+def get_token_cache() -> TokenCache:
+    """Return the token IDs that are kept of long texts."""
+    return TokenCache(get_store().runs_dir / "tokens")
+
+
 def encode(corpus: Corpus, config: TrainingConfig) -> tuple[Tensor, Tensor]:
     """Return the token IDs of both splits, with a progress bar where that takes a while."""
-    cache = TokenCache(get_store().runs_dir / "tokens")
+    cache = get_token_cache()
     if len(corpus.text) < LONG_TEXT:
         return encode_splits(corpus.text, get_tokenizer(), config, cache)
     bar = st.progress(0.0, text="Encoding the text…")
@@ -270,7 +275,9 @@ def _measure(corpus: Corpus, preset: Preset) -> float | None:
     runner = get_runner()
     try:
         with st.spinner("Taking a few steps…", show_time=True):
-            data = prepare_data(corpus.text, get_tokenizer(), preset.model, preset.training)
+            data = prepare_data(
+                corpus.text, get_tokenizer(), preset.model, preset.training, get_token_cache()
+            )
             pace = measure_pace(runner, preset.model, preset.training, data)
             answer = pace.result(MEASURE_SECONDS)
     except TimeoutError:

@@ -32,6 +32,12 @@ def apply_look() -> None:
     st.html(LOOK)
 
 
+def page_title(name: str, lead: str) -> None:
+    """Begin a page: its name, and in a sentence what it is. Both are ours, never a user's."""
+    st.title(name)
+    st.html(f'<p class="gpt-lead">{lead}</p>')
+
+
 def start_run(
     preset: Preset, corpus: Corpus, changes: Mapping[str, Any] | None = None
 ) -> str | None:

@@ -13,6 +13,7 @@ from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.generation import generate
 from gpt_core.loss import calc_loss_batch
 from gpt_core.model import build_model
+from gpt_core.precision import resolve_auto
 from gpt_core.runner import TrainingRunner
 from gpt_core.training import TrainingData, autocast, create_optimizer
 
@@ -45,7 +46,11 @@ def measure_pace(
 
     A run that trains waits meanwhile, between two of its steps; its random state is put back, so
     that it gives the same losses as if nobody had asked.
+
+    Raises:
+        ValueError: the device is not there, or the runner is closing.
     """
+    config = resolve_auto(config)  # as the run itself will
     return runner.lend(partial(_measure, model_config, config, data, time.perf_counter))
 
 

@@ -3,13 +3,13 @@
 import streamlit as st
 
 from dashboard import corpus_view, text_choice
-from dashboard.widgets import show_code, show_refusal
+from dashboard.widgets import page_title, show_code, show_refusal
 from gpt_core import check_splits, create_dataloader, split_text
 
-st.title("Data")
-st.html(
-    '<p class="gpt-lead">Train on any book you like. See first what the model will see: tokens, '
-    "windows, batches, and a part that is kept from it.</p>"
+page_title(
+    "Data",
+    "Train on any book you like. See first what the model will see: tokens, "
+    "windows, batches, and a part that is kept from it.",
 )
 
 with st.container(border=True):

@@ -6,15 +6,15 @@ from dashboard import state
 from dashboard.lecture import STEPS
 from dashboard.live_chart import preload
 from dashboard.runtime import get_runner, get_store
-from dashboard.widgets import run_title, start_run, state_badge
+from dashboard.widgets import page_title, run_title, start_run, state_badge
 from gpt_core import DEFAULT_TEXT, PRESETS, load_text
 
 TRAIN_PAGE = "pages/train.py"
 
-st.title("Watch a GPT learn")
-st.html(
-    '<p class="gpt-lead">Train a small GPT in your browser, on a text you can read, and see it '
-    "go from noise to sentences: every loss, every probability, every sample, as it happens.</p>"
+page_title(
+    "Watch a GPT learn",
+    "Train a small GPT in your browser, on a text you can read, and see it "
+    "go from noise to sentences: every loss, every probability, every sample, as it happens.",
 )
 
 live = get_runner().live_runs()

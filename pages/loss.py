@@ -4,13 +4,13 @@ import streamlit as st
 
 from dashboard import cross_entropies, loss_walk, probe_history, walk_steps
 from dashboard.model_choice import choose_model, chosen_run
-from dashboard.widgets import show_code, show_refusal
+from dashboard.widgets import page_title, show_code, show_refusal
 from gpt_core import count_parameters, loss_walkthrough
 
-st.title("Loss")
-st.html(
-    '<p class="gpt-lead">How badly does a model predict the next token? Six steps from its answer '
-    "to one number, with your own words and a model of your choice.</p>"
+page_title(
+    "Loss",
+    "How badly does a model predict the next token? Six steps from its answer "
+    "to one number, with your own words and a model of your choice.",
 )
 
 with st.container(border=True):

@@ -3,12 +3,13 @@
 import streamlit as st
 
 from dashboard import architecture
+from dashboard.widgets import page_title
 from gpt_core import dissect
 
-st.title("Model")
-st.html(
-    '<p class="gpt-lead">Seven numbers describe a GPT. Change one and see what becomes of the '
-    "model: its parts, the tensors between them, its size.</p>"
+page_title(
+    "Model",
+    "Seven numbers describe a GPT. Change one and see what becomes of the "
+    "model: its parts, the tensors between them, its size.",
 )
 
 with st.container(border=True):

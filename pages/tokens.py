@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard import tokenization
-from dashboard.widgets import show_code
+from dashboard.widgets import page_title, show_code
 from gpt_core import (
     TokenWindows,
     byte_pair_merges,
@@ -11,10 +11,10 @@ from gpt_core import (
     token_ids_to_text,
 )
 
-st.title("Tokens")
-st.html(
-    '<p class="gpt-lead">A model reads numbers. First with seven words, then with GPT-2\'s 50,257 '
-    "tokens and your own text.</p>"
+page_title(
+    "Tokens",
+    "A model reads numbers. First with seven words, then with GPT-2's 50,257 "
+    "tokens and your own text.",
 )
 
 st.header("Seven words")

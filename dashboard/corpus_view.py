@@ -36,6 +36,7 @@ from gpt_core import (
 
 LONG_TEXT = 3_000_000  # characters that take a while to encode
 DRAWN_WINDOWS = 6
+SHORTEST_CONTEXT = 3  # the chapter's two rows, which each run is asked about, take as many
 MEASURE_SECONDS = 110  # as long as a measurement is waited for
 
 
@@ -61,7 +62,7 @@ def choose_settings(corpus: Corpus) -> Preset:
     with middle:
         context = st.number_input(
             "context_length",
-            1,
+            SHORTEST_CONTEXT,
             1024,
             preset.model.context_length,
             key=f"{state.CONTEXT}-{name}",
@@ -143,8 +144,9 @@ def show_survey(survey: Survey) -> None:
     if times > 1.3:
         st.text(
             f"{times:.1f} times as many tokens per character as English prose "
-            f"({ENGLISH_TOKENS_PER_CHARACTER}): the vocabulary was made from English, and spells "
-            "other scripts byte by byte. A window of the same length holds less of this text."
+            f"({ENGLISH_TOKENS_PER_CHARACTER}): the vocabulary was made from English, and takes "
+            "other scripts, digits and rare words apart, down to their bytes. A window of the same "
+            "length holds less of this text."
         )
     else:
         st.caption(
@@ -293,7 +295,7 @@ def offer_mends(preset: Preset, train_tokens: int, val_tokens: int) -> None:
     """Offer, one click each, what would make both splits long enough."""
     training = preset.training
     fits = fitting_context_length(train_tokens, val_tokens, training.batch_size, training.stride)
-    if fits >= 1:
+    if fits >= SHORTEST_CONTEXT:
         st.button(
             f"Use context_length = {min(fits, 1024)}",
             on_click=_set,

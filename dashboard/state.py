@@ -12,6 +12,7 @@ TEXT = "text"  # session: name of the text chosen in the form
 NEW_TEXT = "new_text"  # session: the text that was just kept, to be chosen
 UPLOAD = "upload"  # session: the file uploader
 UPLOADS_KEPT = "uploads_kept"  # session: how often it was emptied by keeping what was in it
+UPLOADED = "uploaded"  # session: what was read of the files in the uploader
 PASTED = "pasted"  # session: a text being pasted
 RATIO = "train_ratio"  # session: the share for training
 CONTEXT = "context_length"  # session: the length of a window

@@ -1,6 +1,9 @@
 """Which text is trained on: those of the app, The Verdict, and a person's own, kept by content."""
 
+from contextlib import suppress
+
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from dashboard import state, widgets
 from dashboard.frames import format_bytes
@@ -19,6 +22,7 @@ from gpt_core import (
     keep_the_verdict,
     load_text,
     read_upload,
+    readable_name,
 )
 
 FILE_TYPES = ["txt", "md", "html", "htm", "pdf", "docx", "epub"]
@@ -103,24 +107,33 @@ def _add_files() -> None:
     )
     if not uploads:
         return
-    texts, refused = [], False
-    for upload in uploads:
-        data = upload.getvalue()
-        try:
-            with st.spinner("Reading the file…", show_time=True):
-                keep_the_verdict(data)  # if it is that text, recognised by its hash
-                texts.append(read_upload(upload.name, data))
-        except ValueError as error:
-            refused = True
-            widgets.show_refusal(error)
-    if refused:
+    # Read once, not at each redraw: a PDF takes its time.
+    known = st.session_state.get(state.UPLOADED, {})
+    read = {upload.file_id: known.get(upload.file_id) or _read(upload) for upload in uploads}
+    st.session_state[state.UPLOADED] = read
+    refusals = [answer for answer in read.values() if isinstance(answer, ValueError)]
+    for refusal in refusals:
+        widgets.show_refusal(refusal)
+    if refusals:
         st.text("Take out what cannot be read, with the × beside its name.")
         return
+    # The same file twice is one text.
+    by_content = {text.sha256: text for text in read.values() if isinstance(text, Corpus)}
+    texts = list(by_content.values())
     texts = [_without_licence(text) for text in texts]
     corpus = join_texts(texts)
     if len(texts) > 1:
         st.text("Between two of them stands <|endoftext|>, the token for the end of a document.")
     _offer(corpus, "uploaded")
+
+
+def _read(upload: UploadedFile) -> Corpus | ValueError:
+    """Return a file's text, or why there is none."""
+    try:
+        with st.spinner(f"Reading {upload.size / 1e6:.1f} MB…", show_time=True):
+            return read_upload(upload.name, upload.getvalue())
+    except ValueError as error:
+        return error
 
 
 def _without_licence(text: Corpus) -> Corpus:
@@ -143,7 +156,7 @@ def _add_pasted() -> None:
     if not text:
         return
     try:
-        corpus = read_upload(f"{name or 'A pasted text'}", text.encode("utf-8", "surrogatepass"))
+        corpus = Corpus(readable_name(name or ""), text)
     except ValueError as error:
         widgets.show_refusal(error)
     else:
@@ -175,6 +188,8 @@ def _keep(corpus: Corpus, source: str) -> None:
     """Keep a text, choose it, and empty the place it came from."""
     try:
         get_library().keep(corpus, source)
+        with suppress(ValueError):  # where data/ cannot be written to, it is a text like others
+            keep_the_verdict(corpus.text.encode())  # if it is that text, by its hash
     except ValueError as error:
         widgets.toast(error)
         return

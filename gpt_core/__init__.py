@@ -31,6 +31,7 @@ from gpt_core.corpus import (
     load_text,
     read_text_file,
     read_upload,
+    readable_name,
     split_text,
 )
 from gpt_core.dataset import (
@@ -161,6 +162,7 @@ __all__ = [
     "prepare_data",
     "read_text_file",
     "read_upload",
+    "readable_name",
     "resolve_auto",
     "rows_to_batch",
     "run_progress",

@@ -6,21 +6,23 @@ is wrong with it and what to do. What a file unpacks to is bounded.
 
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from io import BytesIO
 from posixpath import dirname, normpath
 from posixpath import join as join_path
+from typing import Any
 from urllib.parse import unquote
 
-from bs4 import BeautifulSoup
-from bs4.element import NavigableString, Tag
 from charset_normalizer import from_bytes
 from docx import Document
-from docx.table import Table
+from lxml import etree
+from lxml import html as lxml_html
 from pypdf import PdfReader
 
 MAX_UNPACKED_BYTES = 400 * 2**20  # of a docx or epub: more than any book
+WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+MARKUP_COMPATIBILITY = "http://schemas.openxmlformats.org/markup-compatibility/2006"
 MAX_UNPACKED_RATIO = 200  # text packs to a third or a tenth, not to a thousandth
 BYTE_ORDER_MARKS = {
     b"\xef\xbb\xbf": "utf-8-sig",
@@ -34,12 +36,20 @@ ENCODINGS = [
     *("utf_16_le", "utf_16_be", "shift_jis", "cp932", "euc_jp", "gb18030", "big5", "euc_kr"),
     *("koi8_r", "cp1251", "cp1253", "cp1255", "cp1256", "cp1250", "cp1252"),
 ]
-MOST_NESTED = 300  # tags around a word of a web page
-LEFT_OUT = ["script", "style", "head", "template", "noscript"]
-BLOCKS = [
-    *("p", "div", "h1", "h2", "h3", "h4", "h5", "h6", "li", "tr", "blockquote", "pre", "section"),
-    *("article", "header", "footer", "table", "ul", "ol", "dl", "dt", "dd", "figure", "hr"),
-]
+MOST_PAGES = 20_000  # of a PDF
+LEFT_OUT = {"script", "style", "head", "template", "noscript"}
+BREAKS = {
+    **dict.fromkeys(
+        (
+            *("p", "div", "h1", "h2", "h3", "h4", "h5", "h6", "li", "tr", "blockquote", "pre"),
+            *("section", "article", "header", "footer", "table", "ul", "ol", "dl", "dt", "dd"),
+            *("figure", "hr", "main", "nav", "aside", "address", "caption", "figcaption"),
+        ),
+        "\n\n",
+    ),
+    **dict.fromkeys(("td", "th"), " "),
+    "br": "\n",
+}
 
 
 def document_text(name: str, data: bytes) -> str:
@@ -54,6 +64,8 @@ def document_text(name: str, data: bytes) -> str:
         kind, read = "PDF", _read_pdf
     elif data.startswith(b"PK\x03\x04") or suffix in ("docx", "epub"):
         kind, read = ("EPUB", _read_epub) if _is_epub(data, suffix) else ("Word file", _read_docx)
+    elif data.startswith(b"{\\rtf"):
+        raise ValueError(f"{name!r} is RTF: save it as plain text or docx, and upload that.")
     elif suffix in ("html", "htm", "xhtml"):
         kind, read = "web page", _read_html
     else:
@@ -92,14 +104,21 @@ def decode_text(data: bytes) -> str:
             ) from error
     guesses = from_bytes(data, cp_isolation=ENCODINGS)
     guess = guesses.best()
-    if guess is not None and guess.encoding == "cp1250":  # Central European: å reads ĺ there
-        western = [g for g in guesses if g.encoding == "cp1252" and g.coherence >= guess.coherence]
-        guess = western[0] if western else guess
-    if guess is None or (b"\0" in data and not guess.encoding.startswith("utf_16")):
+    encoding = guess.encoding if guess else ""
+    if guess and encoding == "cp1250":  # Central European, which reads å as ĺ
+        western = data.decode("cp1252", errors="replace")
+        if not re.search(r"[^\W\d_][³¹¿]", western) and any(  # which would read ł, ą, ż as these
+            g.encoding == "cp1252" and g.coherence >= guess.coherence for g in guesses
+        ):
+            encoding = "cp1252"
+        # Its twin ISO 8859-2 has ą and ś elsewhere, and no letters from 80 to 9F.
+        elif not re.search(rb"[\x80-\x9f\xb9]", data):
+            encoding = "iso8859_2"
+    if not encoding or (b"\0" in data and not encoding.startswith("utf_16")):
         raise _UnreadableError(
             "is not a text (a picture, a program, an archive?): choose a file with writing in it."
         )
-    return data.decode(guess.encoding)
+    return data.decode(encoding)
 
 
 def _is_damaged_utf_8(data: bytes) -> bool:
@@ -113,37 +132,43 @@ def _is_damaged_utf_8(data: bytes) -> bool:
     return right > wrong
 
 
-def html_to_text(html: str | bytes) -> str:
+def html_to_text(html: str) -> str:
     """Return what a reader sees of a web page: its paragraphs, set apart by empty lines."""
+    html = re.sub(r"^\s*<\?xml[^>]*\?>", "", html)  # it names the encoding of bytes, not of a str
+    parser = lxml_html.HTMLParser(remove_comments=True, remove_pis=True)
+    page = lxml_html.document_fromstring(html, parser=parser)
+    if any("depth" in entry.message for entry in parser.error_log):
+        raise RecursionError  # the parser has left out what lies deeper
     pieces: list[str] = []
-    last_block: Tag | None = None
-    for element in BeautifulSoup(html, "html.parser").descendants:
-        if isinstance(element, Tag):
-            if element.name == "br":
-                pieces.append("\n")
-        elif type(element) is NavigableString:  # not a comment, not a declaration
-            above = list(_ancestors(element))
-            names = {tag.name for tag in above}
-            if names.isdisjoint(LEFT_OUT):
-                block = next((tag for tag in above if tag.name in BLOCKS), None)
-                words = str(element) if "pre" in names else re.sub(r"\s+", " ", element)
-                if block is not last_block and words.strip():
-                    pieces.append("\n\n")
-                    last_block = block
-                pieces.append(words)
+    walk = etree.iterwalk(page, events=("start", "end"))
+    preformatted = 0  # how many <pre> we are in
+
+    def add(text: str | None) -> None:
+        if text:
+            pieces.append(text if preformatted else re.sub(r"\s+", " ", text))
+
+    for event, element in walk:
+        if event == "start":
+            preformatted += element.tag == "pre"
+            pieces.append(BREAKS.get(element.tag, ""))
+            if element.tag in LEFT_OUT:
+                walk.skip_subtree()
+            else:
+                add(element.text)
+        else:
+            preformatted -= element.tag == "pre"
+            pieces.append(BREAKS.get(element.tag, "") if element.tag != "br" else "")
+            add(element.tail)
     lines = [line.strip(" \t") for line in "".join(pieces).splitlines()]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
 
 
-def _ancestors(element: NavigableString) -> Iterator[Tag]:
-    for depth, tag in enumerate(element.parents):
-        if depth > MOST_NESTED:
-            raise RecursionError
-        yield tag
-
-
 def _read_html(data: bytes) -> str:
-    return html_to_text(data)
+    named = re.search(rb"(?:charset|encoding)\s*=\s*[\"']?([\w-]+)", data[:2048])
+    if named and not data.startswith(tuple(BYTE_ORDER_MARKS)):
+        with suppress(LookupError, UnicodeDecodeError):
+            return html_to_text(data.decode(named[1].decode("ascii")))
+    return html_to_text(decode_text(data))
 
 
 def _read_pdf(data: bytes) -> str:
@@ -152,6 +177,10 @@ def _read_pdf(data: bytes) -> str:
         raise _UnreadableError(
             "is protected by a password: open it in a PDF reader, save it without one, and upload "
             "that."
+        )
+    if len(reader.pages) > MOST_PAGES:
+        raise _UnreadableError(
+            f"has {len(reader.pages):,} pages: no book does. Split it, or save it as text."
         )
     text = "\n\n".join(page.extract_text().strip() for page in reader.pages)
     if not text.strip():
@@ -164,32 +193,46 @@ def _read_pdf(data: bytes) -> str:
 
 def _read_docx(data: bytes) -> str:
     _refuse_bombs(data)
-    paragraphs: list[str] = []
-    for block in Document(BytesIO(data)).iter_inner_content():
-        if isinstance(block, Table):
-            paragraphs += ["\t".join(cell.text for cell in row.cells) for row in block.rows]
+    body: Any = Document(BytesIO(data)).element.body
+    etree.strip_elements(body, f"{{{MARKUP_COMPATIBILITY}}}Fallback")  # the same once more
+    pieces: list[str] = []
+    for element in body.iter(f"{{{WORD}}}*"):  # in tables, insertions and text boxes, too
+        kind = etree.QName(element).localname
+        if kind == "t":
+            pieces.append(element.text or "")
         else:
-            paragraphs.append(block.text)
-    return "\n".join(paragraphs) + "\n"
+            pieces.append({"p": "\n", "tab": "\t", "br": "\n", "cr": "\n"}.get(kind, ""))
+    return "".join(pieces).strip("\n") + "\n"
 
 
 def _read_epub(data: bytes) -> str:
     _refuse_bombs(data)
     with zipfile.ZipFile(BytesIO(data)) as book:
         names = set(book.namelist())
-        if "META-INF/rights.xml" in names:
+        package_name = _elements(book, "META-INF/container.xml", "rootfile")[0].get("full-path", "")
+        files = {
+            item.get("id"): normpath(
+                join_path(dirname(package_name), unquote(item.get("href", "")))
+            )
+            for item in _elements(book, package_name, "item")
+        }
+        references = _elements(book, package_name, "itemref")  # in the order of reading
+        chapters = dict.fromkeys(files[reference.get("idref")] for reference in references)
+        locked: set[str] = set()
+        if "META-INF/encryption.xml" in names:  # it may only name fonts
+            places = _elements(book, "META-INF/encryption.xml", "CipherReference")
+            locked = {unquote(place.get("URI", "")) for place in places}
+        if "META-INF/rights.xml" in names or locked & set(chapters):
             raise _UnreadableError("is copy-protected (DRM): its text cannot be read.")
-        container = BeautifulSoup(book.read("META-INF/container.xml"), "html.parser")
-        root = container.find("rootfile")
-        package_name = str(root["full-path"]) if root else ""
-        package = BeautifulSoup(book.read(package_name), "html.parser")
-        files = {str(item["id"]): str(item["href"]) for item in package("item")}
-        chapters = []
-        for reference in package("itemref"):  # in the order of reading
-            href = unquote(files[str(reference["idref"])])
-            path = normpath(join_path(dirname(package_name), href))
-            chapters.append(html_to_text(book.read(path)).strip())
-    return "\n\n".join(filter(None, chapters)) + "\n"
+        texts = [_read_html(book.read(chapter)).strip() for chapter in chapters]  # each once
+    return "\n\n".join(filter(None, texts)) + "\n"
+
+
+def _elements(book: zipfile.ZipFile, path: str, name: str) -> list[Any]:
+    """Return the elements of a name in an XML file of the book, whatever their prefix."""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, recover=True)
+    root = etree.fromstring(book.read(path), parser)
+    return [] if root is None else list(root.iter(f"{{*}}{name}"))
 
 
 def _is_epub(data: bytes, suffix: str) -> bool:

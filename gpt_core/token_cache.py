@@ -2,11 +2,13 @@
 
 import os
 import threading
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -31,15 +33,18 @@ class TokenCache:
             part: which part of it, and how it is encoded, in a file name's letters.
             encode: makes the IDs where they are not there yet.
         """
-        path = self._folder / f"{text_sha256}-{part}.npy"
-        try:
-            token_ids = np.load(path)
-            os.utime(path)
-            return torch.from_numpy(token_ids)  # (N,)
-        except (OSError, ValueError, EOFError):
-            encoded = encode()  # (N,)
+        name = f"{text_sha256}-{part}"
+        for path in self._folder.glob(f"{name}-crc*.npy"):
+            with suppress(OSError, ValueError, EOFError):
+                token_ids = np.load(path)
+                if path.name == _file_name(name, token_ids):  # else it is damaged
+                    os.utime(path)
+                    return torch.from_numpy(token_ids)  # (N,)
+            with suppress(OSError):
+                path.unlink()
+        encoded = encode()  # (N,)
         if len(encoded) >= WORTH_KEEPING:
-            self._write(path, encoded)
+            self._write(self._folder / _file_name(name, encoded.numpy()), encoded)
         return encoded
 
     def forget(self, text_sha256: str) -> None:
@@ -64,3 +69,8 @@ class TokenCache:
         except OSError:  # a full disk is no reason not to train
             with suppress(OSError):
                 part.unlink()
+
+
+def _file_name(name: str, token_ids: npt.NDArray[np.int32]) -> str:
+    """Return what a file is called: by its own checksum, too."""
+    return f"{name}-crc{zlib.crc32(token_ids.tobytes()):08x}.npy"

@@ -92,6 +92,11 @@ def encode_corpus(
                 f"The text is damaged at character {start + error.start:,}: half of a surrogate "
                 "pair stands there. Remove it or save the text again as UTF-8."
             ) from error
+        except ValueError as error:  # its regular expression gives up
+            raise ValueError(
+                f"The text cannot be split into words between the characters {start:,} and "
+                f"{end:,}: a run of blanks there is too long. Take it out."
+            ) from error
         return token_ids.view("int32")
 
     spans = _pieces(text)

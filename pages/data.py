@@ -22,7 +22,11 @@ if corpus:
     st.header("What the model will see")
     with st.container(border=True):
         preset = corpus_view.choose_settings(corpus)
-    train_ids, val_ids = corpus_view.encode(corpus, preset.training)
+    try:
+        train_ids, val_ids = corpus_view.encode(corpus, preset.training)
+    except ValueError as error:
+        show_refusal(error)
+        st.stop()
     corpus_view.show_survey(corpus_view.survey_of(corpus, train_ids, val_ids))
 
     st.header("Training and validation")

@@ -80,14 +80,33 @@ def test_project_gutenbergs_licence_is_left_out_unless_wanted() -> None:
     assert get_library().load(card.sha256).text == body.strip() + "\n"
 
 
+def test_the_same_file_twice_is_one_text() -> None:
+    app = open_app("data")
+    text = "*** START OF THE PROJECT GUTENBERG EBOOK T ***\n" + "The story. " * 30
+    app.file_uploader[0].upload("a.txt", text.encode()).upload("b.txt", text.encode()).run()
+    assert not app.exception
+    assert len(app.checkbox) == 1
+
+
+def test_a_text_that_cannot_be_encoded_says_so_and_another_can_be_chosen() -> None:
+    library = TextLibrary(runtime.get_store())
+    library.keep(Corpus("blanks.txt", "Once." + " " * 1_500_000 + "The end. " * 99_999), "uploaded")
+    app = open_app("data")
+    choose(app, "Text", library.texts()[0].sha256)
+    assert not app.exception
+    assert "a run of blanks there is too long" in texts(app)
+    choose(app, "Text", "counting")
+    assert metric(app, "Characters")
+
+
 def test_a_pasted_text_is_kept_under_its_name() -> None:
     app = open_app("data")
-    next(box for box in app.text_input if box.label == "Its name").set_value("my $x$ `notes`")
+    next(box for box in app.text_input if box.label == "Its name").set_value("my $x$ `notes`.docx")
     next(box for box in app.text_area if box.label == "Its text").set_value("Some words. " * 9)
     app.run()
     button(app, "Keep this text").click().run()
     assert not app.exception
-    assert kept() == ["my $x$ `notes`"]
+    assert kept() == ["my $x$ `notes`.docx"]  # its name does not make it a Word file
 
 
 @pytest.mark.slow

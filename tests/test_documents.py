@@ -6,6 +6,7 @@ import random
 import re
 import zipfile
 import zlib
+from contextlib import suppress
 
 import pytest
 from docx import Document
@@ -16,6 +17,10 @@ from gpt_core import read_upload
 FRENCH = "L'été où j'étais à la forêt, déjà très âgé, naïf et français : « garçon, le cœur ! » " * 3
 GERMAN = "Über den Wolken muß die Freiheit wohl grenzenlos sein, größer als Bäume und Häuser. " * 3
 JAPANESE = "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。" * 3
+POLISH = (
+    "Litwo! Ojczyzno moja! ty jesteś jak zdrowie; ile cię trzeba cenić, ten tylko się dowie, kto "
+    "cię stracił. Dziś piękność twą w całej ozdobie widzę i opisuję, bo tęsknię po tobie. "
+)
 RUSSIAN = "Все счастливые семьи похожи друг на друга, каждая несчастливая по-своему. " * 3
 
 
@@ -45,6 +50,8 @@ def text_of(name: str, data: bytes) -> str:
         (JAPANESE, "shift_jis"),
         (JAPANESE, "euc_jp"),
         (JAPANESE, "utf-16"),
+        (POLISH, "cp1250"),
+        (POLISH, "iso8859-2"),
         (RUSSIAN, "cp1251"),
         (RUSSIAN, "koi8_r"),
     ],
@@ -83,6 +90,11 @@ def test_a_utf_8_text_with_a_wrong_byte_is_refused_with_its_place() -> None:
         read_upload("a.txt", b"\xff\xfe\x00")  # says UTF-16, and ends in the middle
 
 
+def test_an_rtf_file_renamed_to_text_is_refused() -> None:
+    with pytest.raises(ValueError, match="is RTF"):
+        read_upload("a.txt", rb"{\rtf1\ansi some text}")
+
+
 def test_five_million_characters_on_one_line_are_read() -> None:
     assert len(text_of("a.txt", b"x" * 5_000_000)) == 5_000_000
 
@@ -99,6 +111,29 @@ def test_a_web_page_is_read_as_one_sees_it() -> None:
     assert text_of("page.html", page.encode()) == (
         "A Title\n\nOne & two\nthree.\n\nfirst\n\nsecond\n\nkept\nas it is\n"
     )
+
+
+def test_cells_of_a_table_stay_apart() -> None:
+    assert text_of("a.html", b"<table><tr><td>one</td><td>two</td></tr></table>") == "one  two\n"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<!--" * 60_000,
+        "<a " * 100_000,
+        "</" * 150_000,
+        "<?" * 150_000,
+        "<b>" * 200 + "<i>x</i>" * 60_000,
+        "<p>" * 50_000,
+        "<![" * 100_000,
+    ],
+    ids=["comments", "attributes", "ends", "instructions", "nested", "paragraphs", "sections"],
+)
+@pytest.mark.timeout(20)
+def test_a_web_page_made_to_take_long_does_not(page: str) -> None:
+    with suppress(ValueError):
+        read_upload("slow.html", page.encode())
 
 
 def test_a_web_page_says_its_own_encoding() -> None:
@@ -194,7 +229,30 @@ def docx(*paragraphs: str) -> bytes:
 
 
 def test_a_word_file_is_read_with_its_tables() -> None:
-    assert text_of("a.docx", docx("Première.", "第二。")) == "Première.\n第二。\nleft\tright\n"
+    assert text_of("a.docx", docx("Première.", "第二。")) == "Première.\n第二。\nleft\nright\n"
+
+
+def changed_docx(old: str, new: str) -> bytes:
+    """Return a Word file in whose XML something is replaced."""
+    with zipfile.ZipFile(io.BytesIO(docx("Before PLACE after."))) as book:
+        files = {name: book.read(name) for name in book.namelist()}
+    document = files["word/document.xml"].decode()
+    assert old in document
+    files["word/document.xml"] = document.replace(old, new).encode()
+    return archive(**files)
+
+
+def test_nothing_that_word_shows_is_lost_and_nothing_comes_twice() -> None:
+    run = "<w:r><w:t>INSERTED</w:t></w:r>"
+    paragraph = "<w:p><w:r><w:t>Before PLACE after.</w:t></w:r></w:p>"
+    inserted = (
+        f"<w:p><w:ins>{run}</w:ins><w:del><w:r><w:delText>GONE</w:delText></w:r></w:del></w:p>"
+    )
+    control = f"<w:sdt><w:sdtContent><w:p>{run}</w:p></w:sdtContent></w:sdt>"
+    for change in (inserted, control):
+        assert text_of("a.docx", changed_docx(paragraph, change)).startswith("INSERTED\n")
+    wide = changed_docx("<w:tcPr>", '<w:tcPr><w:gridSpan w:val="2000000000"/>')
+    assert text_of("wide.docx", wide).count("left") == 1
 
 
 def archive(**files: bytes) -> bytes:
@@ -263,9 +321,25 @@ def test_an_epub_is_read_in_the_order_of_its_chapters() -> None:
     assert text_of("book.epub", epub()) == "One\n\nFirst.\n\nZweites, größer.\n"
 
 
+def test_an_epub_may_name_its_elements_with_a_prefix() -> None:
+    package = PACKAGE.replace(b"<", b"<opf:").replace(b"<opf:/", b"</opf:")
+    package = package.replace(b"<opf:package>", b'<opf:package xmlns:opf="http://www.idpf.org">')
+    assert "First." in text_of("book.epub", epub(**{"OPS/book.opf": package}))
+
+
+def test_an_epub_that_lists_a_chapter_again_and_again_is_read_once() -> None:
+    package = PACKAGE.replace(b"</spine>", b'<itemref idref="one"/>' * 5000 + b"</spine>")
+    assert text_of("book.epub", epub(**{"OPS/book.opf": package})).count("First.") == 1
+
+
 def test_a_broken_or_protected_epub_is_refused_in_words() -> None:
     with pytest.raises(ValueError, match="copy-protected"):
         read_upload("a.epub", epub(**{"META-INF/rights.xml": b"<x/>"}))
+    locks = b'<e><CipherReference URI="%s"/></e>'
+    with pytest.raises(ValueError, match="copy-protected"):
+        read_upload("a.epub", epub(**{"META-INF/encryption.xml": locks % b"OPS/ch1.xhtml"}))
+    fonts = epub(**{"META-INF/encryption.xml": locks % b"OPS/font.otf"})
+    assert "First." in text_of("a.epub", fonts)
     for changes in (
         {"META-INF/container.xml": b"<container/>"},
         {"OPS/book.opf": b"<package><spine><itemref idref='nobody'/></spine></package>"},

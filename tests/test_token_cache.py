@@ -1,6 +1,7 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tiktoken
 import torch
@@ -48,8 +49,9 @@ def test_the_least_recently_used_goes_when_there_is_too_much(
     cache = TokenCache(tmp_path)
     for i, name in enumerate(("one", "two", "three", "four")):
         cache.get(name, "0-9", lambda: torch.arange(100, dtype=torch.int32))  # 528 bytes
-        os.utime(tmp_path / f"{name}-0-9.npy", (i, i))
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["four-0-9.npy", "three-0-9.npy"]
+        (file,) = tmp_path.glob(f"{name}-0-9-*.npy")
+        os.utime(file, (i, i))
+    assert sorted(p.name.split("-")[0] for p in tmp_path.iterdir()) == ["four", "three"]
 
 
 def test_a_folder_that_cannot_be_written_is_no_reason_to_stop(tmp_path: Path) -> None:
@@ -63,7 +65,15 @@ def test_all_of_a_text_is_forgotten(tmp_path: Path) -> None:
     for name in ("abc", "abd"):
         cache.get(name, "0-9", lambda: torch.arange(50, dtype=torch.int32))
     cache.forget("abc")
-    assert [p.name for p in tmp_path.iterdir()] == ["abd-0-9.npy"]
+    assert [p.name.split("-")[0] for p in tmp_path.iterdir()] == ["abd"]
+
+
+def test_a_whole_file_with_other_ids_is_not_believed(tmp_path: Path) -> None:
+    cache, ids = TokenCache(tmp_path), torch.arange(50, dtype=torch.int32)
+    cache.get("abc", "0-9", lambda: ids)
+    (file,) = tmp_path.iterdir()
+    np.save(file, np.full(50, 60_000, dtype=np.int32))
+    assert torch.equal(cache.get("abc", "0-9", lambda: ids), ids)
 
 
 def test_another_split_or_meaning_of_the_special_token_is_another_entry(

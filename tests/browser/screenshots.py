@@ -47,6 +47,7 @@ def main() -> None:
         take(browser, f"{server.url}/tokens", "tokens", "The prediction tasks")
         take(browser, f"{server.url}/model", "model", "How “124M” is counted")
         take(browser, f"{server.url}/loss", "loss", "Every position")
+        take(browser, f"{server.url}/data", "data", "Before you start")
         page = browser.new_page()
         open_page(page, server.url)
         page.get_by_role("button", name="Train a small GPT now").click()

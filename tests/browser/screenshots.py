@@ -44,7 +44,7 @@ def main() -> None:
         server = start_server(Path(folder))
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
         take(browser, server.url, "home", "Train a small GPT now")
-        take(browser, f"{server.url}/tokens", "tokens", "The prediction tasks")
+        take(browser, f"{server.url}/tokens", "tokens", "From IDs back to text")
         take(browser, f"{server.url}/model", "model", "How “124M” is counted")
         take(browser, f"{server.url}/loss", "loss", "Every position")
         take(browser, f"{server.url}/data", "data", "Before you start")

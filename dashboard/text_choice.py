@@ -86,9 +86,14 @@ def manage_kept() -> None:
         for card in cards:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.text(describe(card))
-                st.button(
-                    "Delete", key=f"delete {card.sha256}", on_click=_delete, args=(card.sha256,)
-                )
+                with st.popover("Delete"):
+                    st.text("It cannot be had back.")
+                    st.button(
+                        "Delete for good",
+                        key=f"delete {card.sha256}",
+                        on_click=_delete,
+                        args=(card.sha256,),
+                    )
 
 
 def describe(card: KeptText) -> str:
@@ -106,6 +111,7 @@ def _add_files() -> None:
         key=f"{state.UPLOAD}-{st.session_state.get(state.UPLOADS_KEPT, 0)}",
     )
     if not uploads:
+        st.session_state.pop(state.UPLOADED, None)
         return
     # Read once, not at each redraw: a PDF takes its time.
     known = st.session_state.get(state.UPLOADED, {})

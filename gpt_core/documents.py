@@ -74,8 +74,6 @@ def document_text(name: str, data: bytes) -> str:
         return read(data)
     except _UnreadableError as error:
         raise ValueError(f"{name!r} {error}") from error
-    except RecursionError as error:
-        raise ValueError(f"{name!r} is nested too deeply to be a {kind} for reading.") from error
     except MemoryError:
         raise
     except Exception as error:  # whatever these libraries raise on damaged files
@@ -135,10 +133,13 @@ def _is_damaged_utf_8(data: bytes) -> bool:
 def html_to_text(html: str) -> str:
     """Return what a reader sees of a web page: its paragraphs, set apart by empty lines."""
     html = re.sub(r"^\s*<\?xml[^>]*\?>", "", html)  # it names the encoding of bytes, not of a str
-    parser = lxml_html.HTMLParser(remove_comments=True, remove_pis=True)
+    parser = lxml_html.HTMLParser(remove_comments=True, remove_pis=True, huge_tree=True)
     page = lxml_html.document_fromstring(html, parser=parser)
-    if any("depth" in entry.message for entry in parser.error_log):
-        raise RecursionError  # the parser has left out what lies deeper
+    if any(entry.level_name == "FATAL" for entry in parser.error_log):  # it has left things out
+        raise _UnreadableError(
+            "is nested too deeply, or damaged, and cannot be read whole: open it in a browser and "
+            "save it as plain text."
+        )
     pieces: list[str] = []
     walk = etree.iterwalk(page, events=("start", "end"))
     preformatted = 0  # how many <pre> we are in
@@ -194,14 +195,17 @@ def _read_pdf(data: bytes) -> str:
 def _read_docx(data: bytes) -> str:
     _refuse_bombs(data)
     body: Any = Document(BytesIO(data)).element.body
-    etree.strip_elements(body, f"{{{MARKUP_COMPATIBILITY}}}Fallback")  # the same once more
+    # What stands there once more: text boxes for older Words, and text at the place it left.
+    etree.strip_elements(body, f"{{{MARKUP_COMPATIBILITY}}}Fallback", f"{{{WORD}}}moveFrom")
     pieces: list[str] = []
     for element in body.iter(f"{{{WORD}}}*"):  # in tables, insertions and text boxes, too
         kind = etree.QName(element).localname
         if kind == "t":
             pieces.append(element.text or "")
-        else:
-            pieces.append({"p": "\n", "tab": "\t", "br": "\n", "cr": "\n"}.get(kind, ""))
+        elif kind == "p":
+            pieces.append("\n")
+        elif kind in ("tab", "br", "cr") and etree.QName(element.getparent()).localname == "r":
+            pieces.append("\t" if kind == "tab" else "\n")  # not a tab stop of the paragraph
     return "".join(pieces).strip("\n") + "\n"
 
 
@@ -230,9 +234,8 @@ def _read_epub(data: bytes) -> str:
 
 def _elements(book: zipfile.ZipFile, path: str, name: str) -> list[Any]:
     """Return the elements of a name in an XML file of the book, whatever their prefix."""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, recover=True)
-    root = etree.fromstring(book.read(path), parser)
-    return [] if root is None else list(root.iter(f"{{*}}{name}"))
+    parser = etree.XMLParser(resolve_entities=False, no_network=True)
+    return list(etree.fromstring(book.read(path), parser).iter(f"{{*}}{name}"))
 
 
 def _is_epub(data: bytes, suffix: str) -> bool:

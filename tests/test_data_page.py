@@ -114,7 +114,7 @@ def test_a_kept_text_is_deleted_unless_a_run_needs_it() -> None:
     library = TextLibrary(runtime.get_store())
     library.keep(Corpus("mine.txt", STORY), "uploaded")
     app = open_app("data")
-    button(app, "Delete").click().run()
+    button(app, "Delete for good").click().run()
     assert kept() == []
     assert not app.exception
     library.keep(Corpus("mine.txt", STORY), "uploaded")
@@ -125,7 +125,7 @@ def test_a_kept_text_is_deleted_unless_a_run_needs_it() -> None:
     assert run is not None
     finish(run.id)
     app = open_app("data")
-    button(app, "Delete").click().run()
+    button(app, "Delete for good").click().run()
     assert "1 run trained on this text" in app.toast[0].value
     assert kept() == ["mine.txt"]
 

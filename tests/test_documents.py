@@ -113,6 +113,11 @@ def test_a_web_page_is_read_as_one_sees_it() -> None:
     )
 
 
+def test_a_paragraph_of_15_million_characters_is_read_whole() -> None:
+    page = "<p>" + "word " * 3_000_000 + "</p><p>and the end"
+    assert text_of("long.html", page.encode()).endswith("word\n\nand the end\n")
+
+
 def test_cells_of_a_table_stay_apart() -> None:
     assert text_of("a.html", b"<table><tr><td>one</td><td>two</td></tr></table>") == "one  two\n"
 
@@ -251,6 +256,11 @@ def test_nothing_that_word_shows_is_lost_and_nothing_comes_twice() -> None:
     control = f"<w:sdt><w:sdtContent><w:p>{run}</w:p></w:sdtContent></w:sdt>"
     for change in (inserted, control):
         assert text_of("a.docx", changed_docx(paragraph, change)).startswith("INSERTED\n")
+    stops = "<w:pPr><w:tabs><w:tab w:val='left' w:pos='720'/></w:tabs></w:pPr>"
+    tabbed = f"<w:p>{stops}<w:r><w:t>left</w:t><w:tab/><w:t>right</w:t><w:br/></w:r>{run}</w:p>"
+    moved = f"<w:p><w:moveFrom>{run}</w:moveFrom><w:r><w:t>x</w:t></w:r></w:p>"
+    assert text_of("a.docx", changed_docx(paragraph, tabbed)).startswith("left\tright\nINSERTED\n")
+    assert text_of("a.docx", changed_docx(paragraph, moved)).startswith("x\n")
     wide = changed_docx("<w:tcPr>", '<w:tcPr><w:gridSpan w:val="2000000000"/>')
     assert text_of("wide.docx", wide).count("left") == 1
 
@@ -344,6 +354,7 @@ def test_a_broken_or_protected_epub_is_refused_in_words() -> None:
         {"META-INF/container.xml": b"<container/>"},
         {"OPS/book.opf": b"<package><spine><itemref idref='nobody'/></spine></package>"},
         {"OPS/book.opf": PACKAGE.replace(b"ch1.xhtml", b"../../etc/passwd")},
+        {"OPS/book.opf": PACKAGE[:-40]},
     ):
         with pytest.raises(ValueError, match="is damaged, or no EPUB"):
             read_upload("a.epub", epub(**changes))

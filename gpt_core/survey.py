@@ -65,7 +65,7 @@ def lay_out(tokens: int, model: GPTConfig, training: TrainingConfig, drop_last: 
         drop_last: whether a last batch that is not full is left out, as in training.
     """
     stride = training.stride or model.context_length
-    starts = TokenWindows(torch.empty(tokens), model.context_length, stride).starts
+    starts = TokenWindows(torch.empty(tokens, device="meta"), model.context_length, stride).starts
     full, rest = divmod(len(starts), training.batch_size)
     used = starts[-1] + model.context_length + 1 if starts else 0
     return Layout(

@@ -102,13 +102,17 @@ def encode_corpus(
     spans = _pieces(text)
     if len(spans) == 1:
         return from_dlpack(encode(spans[0]))  # (N,), the tokenizer's own buffer
-    parts = []
+    # A token is at least a byte, and a character at most four. What is not written to takes no
+    # memory: the IDs are never there twice, as they would be to be joined at the end.
+    token_ids = np.empty(len(text) * (1 if text.isascii() else 4), dtype=np.int32)
+    num_tokens = 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # tiktoken lets other threads run meanwhile
         for (_, end), part in zip(spans, pool.map(encode, spans), strict=True):
-            parts.append(part)
+            token_ids[num_tokens : num_tokens + len(part)] = part
+            num_tokens += len(part)
             if on_progress:
                 on_progress(end / len(text))
-    return from_dlpack(np.concatenate(parts))  # (N,)
+    return from_dlpack(token_ids[:num_tokens])  # (N,)
 
 
 def _pieces(text: str) -> list[tuple[int, int]]:

@@ -93,7 +93,7 @@ def test_the_store_imports_no_torch() -> None:
         assert not {name for name in names if name.split(".")[0] == "torch"}
 
 
-@pytest.mark.parametrize("name", ["charts", "frames"])
+@pytest.mark.parametrize("name", ["charts", "frames", "walk_charts"])
 def test_charts_and_frames_know_no_streamlit(name: str) -> None:
     names = imports(ROOT / "dashboard" / f"{name}.py")
     assert "streamlit" not in {name.split(".")[0] for name in names}

@@ -73,7 +73,7 @@ def show_rows(walk: Walk) -> None:
                 f"before it can see. The filled places have the target {IGNORE_INDEX} and do not "
                 "count."
             )
-        widgets.slip("“Two batches” for this: it is one batch of two rows, of shape (2, 3).")
+        widgets.slip("“Two batches” for the chapter's two rows: they are one, of shape (2, 3).")
 
 
 def show_logits(walk: Walk, at: Position) -> None:

@@ -142,8 +142,14 @@ def problems(page: Page, server: Server) -> Iterator[list[str]]:
 def open_page(page: Page, url: str) -> None:
     """Go to a page of the app and wait until its script has run once."""
     page.goto(url)
+    wait_until_settled(page)
+
+
+def wait_until_settled(page: Page) -> None:
+    """Wait until the script has run: before that, what one wants to click may still move."""
     page.wait_for_selector(
         '[data-testid="stApp"][data-test-connection-state="CONNECTED"]'
         '[data-test-script-state="notRunning"]',
         timeout=60_000,
     )
+    page.wait_for_timeout(300)

@@ -17,7 +17,6 @@ from gpt_core import (
     Layout,
     Preset,
     Survey,
-    TokenCache,
     TrainingConfig,
     create_dataloader,
     disk_space,
@@ -31,6 +30,7 @@ from gpt_core import (
     prepare_data,
     split_text,
     survey_tokens,
+    token_cache_in,
     token_ids_to_text,
 )
 
@@ -108,14 +108,9 @@ def choose_settings(corpus: Corpus) -> Preset:
     return replace(preset, model=model, training=training)
 
 
-def get_token_cache() -> TokenCache:
-    """Return the token IDs that are kept of long texts."""
-    return TokenCache(get_store().runs_dir / "tokens")
-
-
 def encode(corpus: Corpus, config: TrainingConfig) -> tuple[Tensor, Tensor]:
     """Return the token IDs of both splits, with a progress bar where that takes a while."""
-    cache = get_token_cache()
+    cache = token_cache_in(get_store().runs_dir)
     if len(corpus.text) < LONG_TEXT:
         return encode_splits(corpus.text, get_tokenizer(), config, cache)
     bar = st.progress(0.0, text="Encoding the text…")
@@ -278,7 +273,11 @@ def _measure(corpus: Corpus, preset: Preset) -> float | None:
     try:
         with st.spinner("Taking a few steps…", show_time=True):
             data = prepare_data(
-                corpus.text, get_tokenizer(), preset.model, preset.training, get_token_cache()
+                corpus.text,
+                get_tokenizer(),
+                preset.model,
+                preset.training,
+                token_cache_in(get_store().runs_dir),
             )
             pace = measure_pace(runner, preset.model, preset.training, data)
             answer = pace.result(MEASURE_SECONDS)

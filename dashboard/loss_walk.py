@@ -7,6 +7,7 @@ import streamlit as st
 from torch import Tensor
 
 from dashboard import state, widgets
+from dashboard.frames import count
 from dashboard.token_chips import Row, readable
 from gpt_core import (
     IGNORE_INDEX,
@@ -137,7 +138,7 @@ def parse_rows(
         ids = text_to_token_ids(line, get_tokenizer())[0]  # (T + 1,)
         if not 2 <= len(ids) <= most_tasks + 1:
             raise ValueError(
-                f"Row {number} has {len(ids):,} token{'s' * (len(ids) != 1)}: give it 2 to "
+                f"Row {number} has {count(len(ids), 'token')}: give it 2 to "
                 f"{most_tasks + 1}. The last one is only predicted; the Tokens page shows what the "
                 "tokens of a text are."
             )

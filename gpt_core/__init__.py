@@ -65,7 +65,7 @@ from gpt_core.session import Snapshot
 from gpt_core.shelf import ModelShelf, Writing
 from gpt_core.store import Run, RunStore, default_runs_dir
 from gpt_core.survey import ENGLISH_TOKENS_PER_CHARACTER, Layout, Survey, lay_out, survey_tokens
-from gpt_core.token_cache import TokenCache
+from gpt_core.token_cache import TokenCache, token_cache_in
 from gpt_core.tokenizer import (
     END_OF_TEXT,
     encode_corpus,
@@ -172,6 +172,7 @@ __all__ = [
     "survey_tokens",
     "target_ranks",
     "text_to_token_ids",
+    "token_cache_in",
     "token_ids_to_text",
     "toy_argmax",
     "toy_ids",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gpt_core.corpus import Corpus
 from gpt_core.store import RunStore
-from gpt_core.token_cache import TokenCache
+from gpt_core.token_cache import token_cache_in
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class TextLibrary:
             )
         self._card(sha256).unlink(missing_ok=True)
         aside.unlink(missing_ok=True)
-        TokenCache(self._store.runs_dir / "tokens").forget(sha256)
+        token_cache_in(self._store.runs_dir).forget(sha256)
 
     def _card(self, sha256: str) -> Path:
         return self._folder / f"{sha256}.json"

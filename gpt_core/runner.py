@@ -29,7 +29,7 @@ from gpt_core.precision import check_device, resolve_auto
 from gpt_core.requests import RequestQueue
 from gpt_core.session import Session, Snapshot
 from gpt_core.store import Run, RunStore
-from gpt_core.token_cache import TokenCache
+from gpt_core.token_cache import token_cache_in
 from gpt_core.tokenizer import get_tokenizer
 from gpt_core.training import TrainingData, prepare_data
 
@@ -66,7 +66,7 @@ class TrainingRunner:
         if self._threads < 1 or active_runs < 1:
             raise ValueError(f"threads={threads}, active_runs={active_runs}: choose 1 or more.")
         self._timer = timer
-        self._cache = TokenCache(store.runs_dir / "tokens")
+        self._cache = token_cache_in(store.runs_dir)
         # Guards _entries and _closing, and that of two equal starts the second finds the first.
         self._starting = threading.RLock()
         self._entries: dict[str, LiveRun] = {}  # the live runs, in the order of the queue

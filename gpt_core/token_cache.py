@@ -71,6 +71,11 @@ class TokenCache:
                 part.unlink()
 
 
+def token_cache_in(runs_dir: Path) -> TokenCache:
+    """Return the cache that stands in a runs directory."""
+    return TokenCache(runs_dir / "tokens")
+
+
 def _file_name(name: str, token_ids: npt.NDArray[np.int32]) -> str:
     """Return what a file is called: by its own checksum, too."""
     return f"{name}-crc{zlib.crc32(token_ids.tobytes()):08x}.npy"

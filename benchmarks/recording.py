@@ -58,10 +58,12 @@ class TimedStore(RunStore):
 
     seconds = 0.0
 
-    def add_records(self, run_id: str, records: Iterable[tuple[Record, float]]) -> None:
+    def add_records(
+        self, run_id: str, records: Iterable[tuple[Record, float]], memory: int = 0
+    ) -> None:
         """Write records, and count the time."""
         began = time.perf_counter()
-        super().add_records(run_id, records)
+        super().add_records(run_id, records, memory)
         self.seconds += time.perf_counter() - began
 
 

@@ -23,8 +23,8 @@ import torch
 from benchmarks.pairs import print_result
 from gpt_core import GPT_CONFIG_124M, GPTModel, TrainingConfig, calc_loss_batch, create_optimizer
 from gpt_core.memory import keep_freed_memory
-from gpt_core.precision import measure_products
-from gpt_core.training import autocast, check_finite
+from gpt_core.precision import autocast, measure_products
+from gpt_core.training import check_finite
 
 WARM_UP, STEPS = 2, 4
 TOKENS = 2 * 256
@@ -43,7 +43,7 @@ def our_step(precision: str) -> Step:
         with autocast(config):
             loss = calc_loss_batch(inputs, targets, model, "cpu")
         loss.backward()
-        check_finite(loss, model, config, 0)
+        check_finite(loss, model, config.learning_rate, 0)
         optimizer.step()
 
     return step

@@ -60,10 +60,12 @@ from gpt_core.precision import resolve_auto
 from gpt_core.preflight import Pace, measure_pace
 from gpt_core.progress import PACE_STEPS, Progress, run_progress
 from gpt_core.records import EvaluationRecord, ProbeRecord, Record, SampleRecord, StepRecord
+from gpt_core.run import Run
 from gpt_core.runner import TrainingRunner
+from gpt_core.runs_dir import default_runs_dir
 from gpt_core.session import Snapshot
 from gpt_core.shelf import ModelShelf, Writing
-from gpt_core.store import Run, RunStore, default_runs_dir
+from gpt_core.store import RunStore
 from gpt_core.survey import ENGLISH_TOKENS_PER_CHARACTER, Layout, Survey, lay_out, survey_tokens
 from gpt_core.token_cache import TokenCache, token_cache_in
 from gpt_core.tokenizer import (

@@ -12,16 +12,25 @@ from typing import Any
 
 PRECISIONS = ("float32", "bfloat16", "auto")
 DEVICES = ("cpu", "cuda", "mps", "auto")
+SCHEDULES = ("constant", "cosine")
 
 
-def _setting(default: Any, help: str) -> Any:
-    """Return a dataclass field with a default and a one-sentence explanation."""
-    return field(default=default, metadata={"help": help})
+def _setting(default: Any, help: str, group: str = "model") -> Any:
+    """Return a dataclass field with a default, a one-sentence explanation, and where it belongs."""
+    return field(default=default, metadata={"help": help, "group": group})
 
 
 def field_help(config_class: type) -> dict[str, str]:
     """Return the explanation of each field of a config class, by the field's name."""
     return {f.name: f.metadata["help"] for f in fields(config_class)}
+
+
+def field_groups(config_class: type) -> dict[str, list[str]]:
+    """Return the names of a config class's fields, by what they are about."""
+    groups: dict[str, list[str]] = {}
+    for f in fields(config_class):
+        groups.setdefault(f.metadata["group"], []).append(f.name)
+    return groups
 
 
 def _check_whole(name: str, value: Any, at_least: int) -> None:
@@ -91,46 +100,85 @@ class TrainingConfig:
     Source: the chapter, sections on the data set and on the training function.
     """
 
-    num_epochs: int = _setting(10, "How many times the training text is gone through.")
-    batch_size: int = _setting(2, "Windows of text per optimizer step.")
+    num_epochs: int = _setting(10, "How many times the training text is gone through.", "optimizer")
+    batch_size: int = _setting(2, "Windows of text in a batch.", "data")
     stride: int | None = _setting(
-        None, "Tokens from one window's start to the next; empty: context_length, no overlap."
+        None,
+        "Tokens from one window's start to the next; empty: context_length, no overlap.",
+        "data",
     )
-    train_ratio: float = _setting(0.9, "The share of the text's characters used for training.")
-    learning_rate: float = _setting(4e-4, "AdamW's step size.")
-    weight_decay: float = _setting(0.1, "AdamW's pull of the weights towards zero.")
-    eval_freq: int = _setting(5, "An evaluation after every so many steps.")
-    eval_iter: int = _setting(5, "Batches of each split that an evaluation looks at, at most.")
-    start_context: str = _setting("Every effort moves you", "What the sample texts begin with.")
-    sample_tokens: int = _setting(50, "Length of the sample written after each epoch, in tokens.")
+    train_ratio: float = _setting(
+        0.9, "The share of the text's characters used for training.", "data"
+    )
+    learning_rate: float = _setting(
+        4e-4, "AdamW's step size; with a schedule, the highest.", "optimizer"
+    )
+    schedule: str = _setting(
+        "constant",
+        "How the learning rate goes on after the warm-up: constant, as in the chapter, or down "
+        "to min_learning_rate along half a cosine.",
+        "optimizer",
+    )
+    warmup_steps: int = _setting(
+        0, "Steps over which the learning rate first rises in a straight line.", "optimizer"
+    )
+    min_learning_rate: float = _setting(
+        0.0, "Where the cosine schedule ends; the constant one does not use it.", "optimizer"
+    )
+    weight_decay: float = _setting(0.1, "AdamW's pull of the weights towards zero.", "optimizer")
+    max_grad_norm: float | None = _setting(
+        None,
+        "Gradients whose norm is larger are scaled down to it; empty: never, as in the chapter.",
+        "optimizer",
+    )
+    accumulation_steps: int = _setting(
+        1, "Batches whose gradients are averaged to one update.", "optimizer"
+    )
+    eval_freq: int = _setting(5, "An evaluation after every so many steps.", "evaluation")
+    eval_iter: int = _setting(
+        5, "Batches of each split that an evaluation looks at, at most.", "evaluation"
+    )
+    start_context: str = _setting(
+        "Every effort moves you", "What the sample texts begin with.", "evaluation"
+    )
+    sample_tokens: int = _setting(
+        50, "Length of the sample written after each epoch, in tokens.", "evaluation"
+    )
     probes: tuple[str, ...] = _setting(
         ("every effort moves you", "I really like chocolate"),
         "Rows of text whose target probabilities are recorded at each evaluation.",
+        "evaluation",
     )
     end_of_text: bool = _setting(
         True,
         "Whether <|endoftext|> in the text is the one token 50256, a boundary between documents, "
         "as in the chapter; else it is plain text.",
+        "data",
     )
     keep_epochs: int = _setting(
-        2, "Epochs whose weights are kept, beside the best and the last checkpoint."
+        2, "Epochs whose weights are kept, beside the best and the last checkpoint.", "machine"
     )
-    seed: int = _setting(123, "Fixes initial weights, shuffling and dropout.")
+    seed: int = _setting(123, "Fixes initial weights, shuffling and dropout.", "machine")
     precision: str = _setting(
         "float32",
         "float32 is the chapter's, exact; bfloat16 rounds matrix products and is faster where the "
         "device has it; auto measures both and chooses.",
+        "machine",
     )
     device: str = _setting(
-        "cpu", "Where the model computes: cpu, cuda or mps; auto takes a GPU if there is one."
+        "cpu",
+        "Where the model computes: cpu, cuda or mps; auto takes a GPU if there is one.",
+        "machine",
     )
 
     def __post_init__(self) -> None:
-        for name in ("num_epochs", "batch_size", "eval_freq", "eval_iter", "sample_tokens"):
+        for name in ("num_epochs", "batch_size", "accumulation_steps"):
+            _check_whole(name, getattr(self, name), at_least=1)
+        for name in ("eval_freq", "eval_iter", "sample_tokens"):
             _check_whole(name, getattr(self, name), at_least=1)
         if self.stride is not None:
             _check_whole("stride", self.stride, at_least=1)
-        for name in ("keep_epochs", "seed"):
+        for name in ("warmup_steps", "keep_epochs", "seed"):
             _check_whole(name, getattr(self, name), at_least=0)
         if self.seed >= 2**63:
             raise ValueError(f"seed={self.seed} is too large: choose one below 2**63.")
@@ -138,6 +186,14 @@ class TrainingConfig:
         _check_number(
             "learning_rate", self.learning_rate, lambda x: 0 < x <= 1, "above 0, at most 1"
         )
+        _check_number(
+            "min_learning_rate",
+            self.min_learning_rate,
+            lambda x: 0 <= x <= self.learning_rate,
+            f"from 0 to learning_rate={self.learning_rate:g}",
+        )
+        if self.max_grad_norm is not None:
+            _check_number("max_grad_norm", self.max_grad_norm, lambda x: x > 0, "above 0, or none")
         _check_number("weight_decay", self.weight_decay, lambda x: 0 <= x <= 1, "from 0 to 1")
         if not isinstance(self.start_context, str) or not self.start_context:
             raise ValueError(
@@ -147,6 +203,7 @@ class TrainingConfig:
         object.__setattr__(self, "probes", tuple(self.probes))
         if not all(isinstance(probe, str) and probe for probe in self.probes):
             raise ValueError(f"probes={self.probes!r} holds an empty row: give each some text.")
+        _check_choice("schedule", self.schedule, SCHEDULES)
         _check_choice("precision", self.precision, PRECISIONS)
         _check_choice("device", self.device, DEVICES)
 
@@ -186,6 +243,23 @@ PRESETS: dict[str, Preset] = {
             "A GPT small enough to learn a short story in about a minute on a laptop.",
             GPTConfig(context_length=64, emb_dim=128, n_heads=4, n_layers=3),
             TrainingConfig(num_epochs=12, learning_rate=2e-3, eval_freq=10, precision="auto"),
+        ),
+        Preset(
+            "evening",
+            "For a book of your own and an evening on a laptop: a third of the chapter's size, "
+            "with warm-up, cosine decay and clipping.",
+            GPTConfig(context_length=128, emb_dim=384, n_heads=6, n_layers=6),
+            TrainingConfig(
+                num_epochs=4,
+                batch_size=8,
+                learning_rate=1e-3,
+                schedule="cosine",
+                warmup_steps=50,
+                min_learning_rate=1e-4,
+                max_grad_norm=1.0,
+                eval_freq=20,
+                precision="auto",
+            ),
         ),
         Preset(
             "book-124m",

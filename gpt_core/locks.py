@@ -3,10 +3,14 @@
 import logging
 import re
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import filelock
 
-from gpt_core.store import Run, RunStore
+from gpt_core.machine import describe_error
+from gpt_core.run import Run
+from gpt_core.store import RunStore
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +46,24 @@ def acquire_run(store: RunStore, run_id: str) -> filelock.BaseFileLock:
             "one can pause, resume or stop it."
         ) from None
     return lock
+
+
+@contextmanager
+def hold_run(store: RunStore, run_id: str, doing: str) -> Iterator[filelock.BaseFileLock]:
+    """Take the lock on a run, to be kept; it is released where what is done inside fails.
+
+    Raises:
+        ValueError: it is held elsewhere, or the run was not ``doing`` ("started"), in words.
+    """
+    lock = acquire_run(store, run_id)
+    try:
+        yield lock
+    except (sqlite3.Error, OSError) as error:
+        lock.release()
+        raise ValueError(f"The run was not {doing}. {describe_error(error)}") from error
+    except ValueError:
+        lock.release()
+        raise
 
 
 def mark_interrupted_runs(store: RunStore) -> None:

@@ -2,6 +2,7 @@
 
 import math
 import time
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cache
 
@@ -32,6 +33,15 @@ def resolve_auto(config: TrainingConfig) -> TrainingConfig:
     rates = measure_products(config.device)
     is_faster = rates["bfloat16"] > WORTH_IT * rates["float32"]
     return replace(config, precision="bfloat16" if is_faster else "float32")
+
+
+def autocast(config: TrainingConfig) -> AbstractContextManager[object]:
+    """Return the context in which matrix products run in bfloat16, if the precision says so.
+
+    Weights, gradients and the optimizer's moments stay float32.
+    """
+    reduced = config.precision == "bfloat16"
+    return torch.autocast(config.device, dtype=torch.bfloat16, enabled=reduced)
 
 
 def best_device() -> str:

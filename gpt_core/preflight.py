@@ -13,9 +13,9 @@ from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.generation import generate
 from gpt_core.loss import calc_loss_batch
 from gpt_core.model import build_model
-from gpt_core.precision import resolve_auto
+from gpt_core.precision import autocast, resolve_auto
 from gpt_core.runner import TrainingRunner
-from gpt_core.training import TrainingData, autocast, create_optimizer
+from gpt_core.training import TrainingData, add_up_gradients, create_optimizer
 
 WARM_UP_STEPS, MEASURED_STEPS = 1, 3
 SAMPLE_TOKENS = 5  # of a sample, measured for the whole
@@ -66,12 +66,11 @@ def _measure(
         model = build_model(model_config, config.seed).to(device).train()
         optimizer = create_optimizer(model, config)
         input_batch, target_batch = next(iter(data.train_loader))  # (B, T), (B, T)
+        batches = [(input_batch, target_batch)] * config.accumulation_steps
 
         def step() -> None:
             optimizer.zero_grad()
-            with autocast(config):
-                loss = calc_loss_batch(input_batch, target_batch, model, device)
-            loss.backward()
+            loss = add_up_gradients(batches, model, config)
             optimizer.step()
             loss.item()  # on a GPU: wait for it
 
@@ -93,7 +92,7 @@ def _measure(
         token_seconds = (timer() - began) / SAMPLE_TOKENS
     finally:
         set_random_state(device, random_state)
-    batches = min(config.eval_iter, len(data.train_loader)) + min(
+    evaluated = min(config.eval_iter, len(data.train_loader)) + min(
         config.eval_iter, len(data.val_loader)
     )
-    return Pace(step_seconds, batches * batch_seconds, config.sample_tokens * token_seconds)
+    return Pace(step_seconds, evaluated * batch_seconds, config.sample_tokens * token_seconds)

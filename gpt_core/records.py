@@ -15,8 +15,9 @@ class StepRecord:
     global_step: int
     epoch: int
     tokens_seen: int
-    loss: float
-    grad_norm: float
+    loss: float  # over its batches, dropout on
+    grad_norm: float  # before it is clipped
+    learning_rate: float
 
 
 @dataclass(frozen=True)
@@ -54,4 +55,21 @@ class ProbeRecord:
     predicted_ids: tuple[int, ...]  # the most probable token in each one's place
 
 
-Record = StepRecord | EvaluationRecord | SampleRecord | ProbeRecord
+@dataclass(frozen=True)
+class UpdateRecord:
+    """One update looked at closely, when somebody asked for a single step."""
+
+    global_step: int
+    epoch: int
+    tokens_seen: int
+    learning_rate: float
+    loss_before: float  # over the update's own batches, dropout off
+    loss_after: float
+    grad_norm: float  # of all gradients together, before they are clipped
+    grad_norms: tuple[tuple[str, float], ...]  # by part of the model, clipped if they are
+    changes: tuple[tuple[str, float], ...]  # by part: norm of the change over norm of the weights
+    largest_change: float  # of a single weight
+    largest_change_in: str  # the name of its parameter
+
+
+Record = StepRecord | EvaluationRecord | SampleRecord | ProbeRecord | UpdateRecord

@@ -19,6 +19,13 @@ class _Request:
     deadline: float
 
 
+def done() -> "Future[None]":
+    """Return the answer to something that was done at once."""
+    answer: Future[None] = Future()
+    answer.set_result(None)
+    return answer
+
+
 class RequestQueue:
     """Any thread asks; the one that owns what is asked about serves when it is ready.
 

@@ -8,7 +8,6 @@ generator.
 import atexit
 import logging
 import secrets
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -26,9 +25,11 @@ from gpt_core.live_run import LiveRun
 from gpt_core.machine import describe_change, describe_error, describe_machine
 from gpt_core.memory import keep_freed_memory, return_freed_memory, start_thread
 from gpt_core.precision import check_device, resolve_auto
-from gpt_core.requests import RequestQueue
+from gpt_core.requests import RequestQueue, done
+from gpt_core.run import Run
+from gpt_core.schedule import steps_in_run
 from gpt_core.session import Session, Snapshot
-from gpt_core.store import Run, RunStore
+from gpt_core.store import RunStore
 from gpt_core.token_cache import token_cache_in
 from gpt_core.tokenizer import get_tokenizer
 from gpt_core.training import TrainingData, prepare_data
@@ -104,8 +105,7 @@ class TrainingRunner:
         Raises:
             ValueError: the text is too short, the device is not there, or the name is taken.
         """
-        config = training_config or preset.training
-        config = resolve_auto(config)
+        config = resolve_auto(training_config or preset.training)
         settings = (actor, preset.model, config, corpus.sha256)
         data = self._prepare(corpus.text, preset.model, config)
         with self._starting:
@@ -117,8 +117,7 @@ class TrainingRunner:
             if run_id is not None:
                 locks.check_run_id(self._store, run_id)
             run_id = run_id or f"{preset.name}-{secrets.token_hex(4)}"
-            lock = locks.acquire_run(self._store, run_id)
-            try:
+            with locks.hold_run(self._store, run_id, "started") as lock:
                 self._store.keep_text(corpus.text, corpus.sha256)
                 self._store.add_run(
                     run_id=run_id,
@@ -130,13 +129,10 @@ class TrainingRunner:
                     text_sha256=corpus.sha256,
                     train_tokens=data.train_tokens,
                     val_tokens=data.val_tokens,
-                    total_steps=config.num_epochs * len(data.train_loader),
+                    total_steps=steps_in_run(len(data.train_loader), config),
                     versions=describe_machine(self._threads),
                 )
                 self._enqueue(locks.find_run(self._store, run_id), data, settings, lock)
-            except (sqlite3.Error, OSError) as error:
-                lock.release()
-                raise ValueError(f"The run was not started. {describe_error(error)}") from error
             return run_id
 
     def pause(self, run_id: str, actor: str = "local") -> "Future[None]":
@@ -153,13 +149,15 @@ class TrainingRunner:
         if self.owns(run_id):
             return self._ask("resuming", run_id, partial(self._unpause, run_id, actor))
         self._reopen(run_id, actor)
-        answer: Future[None] = Future()
-        answer.set_result(None)
-        return answer
+        return done()
 
     def stop(self, run_id: str, actor: str = "local") -> "Future[None]":
         """End a run after its present step, with a checkpoint from which it can be resumed."""
         return self._ask("stopping", run_id, partial(self._stop, run_id, actor))
+
+    def step(self, run_id: str, actor: str = "local") -> "Future[None]":
+        """Run a single update of a paused run, and write down closely what it did."""
+        return self._ask("stepping", run_id, partial(self._step, run_id, actor))
 
     def checkpoint(self, run_id: str) -> "Future[int]":
         """Save a whole checkpoint between two steps; answers with the step it is of."""
@@ -233,19 +231,12 @@ class TrainingRunner:
             self._refuse_if_closing()
             if self.owns(run_id):
                 return  # somebody else was quicker
-            lock = locks.acquire_run(self._store, run_id)
-            try:
+            with locks.hold_run(self._store, run_id, "resumed") as lock:
                 locks.find_unfinished_run(self._store, run_id)  # another was quicker?
                 change = describe_change(run.versions, describe_machine(self._threads))
                 self._store.set_state(run_id, "queued", actor, change)
                 settings = (run.owner, run.model_config, run.training_config, run.text_sha256)
                 self._enqueue(locks.find_run(self._store, run_id), data, settings, lock)
-            except (sqlite3.Error, OSError) as error:
-                lock.release()
-                raise ValueError(f"The run was not resumed. {describe_error(error)}") from error
-            except ValueError:
-                lock.release()
-                raise
 
     def _ask(self, doing: str, run_id: str, action: Callable[[], T]) -> "Future[T]":
         """Hand something to the owner thread; it is done between two steps."""
@@ -321,6 +312,18 @@ class TrainingRunner:
         if entry.state == "paused":
             self._set_state(run_id, "queued", actor)
 
+    def _step(self, run_id: str, actor: str) -> None:
+        if self._get(run_id).state != "paused":
+            raise ValueError("One step is for a run that is paused: pause it first.")
+        self._guard(run_id, partial(self._step_closely, run_id, actor))
+
+    def _step_closely(self, run_id: str, actor: str) -> None:
+        if self._in_turn(run_id, Session.step_closely):
+            self._set_state(run_id, "paused", actor)
+        else:
+            self._in_turn(run_id, Session.checkpoint)
+            self._end(run_id, "finished", actor, self._get(run_id).session.mismatch)
+
     def _stop(self, run_id: str, actor: str) -> None:
         entry = self._get(run_id)
         self._end(run_id, "stopped", actor, self._save(run_id, entry))
@@ -345,10 +348,9 @@ class TrainingRunner:
             session.leave()
 
     def _get(self, run_id: str) -> LiveRun:
-        entry = self._entries.get(run_id)
-        if entry is None:
+        if run_id not in self._entries:
             raise ValueError(f"Run {run_id} has ended meanwhile.")
-        return entry
+        return self._entries[run_id]
 
     def _live(self) -> list[tuple[str, LiveRun]]:
         with self._starting:

@@ -88,4 +88,30 @@ MIGRATIONS = (
     CREATE INDEX probes_by_run ON probes (run_id, id);
     CREATE INDEX checkpoints_by_run ON checkpoints (run_id, id);
     """,
+    """
+    ALTER TABLE steps ADD COLUMN learning_rate REAL NOT NULL DEFAULT 0;
+    -- Of the process, in bytes.
+    ALTER TABLE steps ADD COLUMN memory INTEGER NOT NULL DEFAULT 0;
+    -- It was constant until then.
+    UPDATE steps SET learning_rate = (
+        SELECT json_extract(training_config, '$.learning_rate') FROM runs WHERE runs.id = run_id
+    );
+    CREATE TABLE updates (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        run_id TEXT NOT NULL REFERENCES runs (id),
+        global_step INTEGER NOT NULL,
+        epoch INTEGER NOT NULL,
+        tokens_seen INTEGER NOT NULL,
+        learning_rate REAL NOT NULL,
+        loss_before REAL NOT NULL,
+        loss_after REAL NOT NULL,
+        grad_norm REAL NOT NULL,
+        grad_norms TEXT NOT NULL,     -- JSON: pairs of part and norm
+        changes TEXT NOT NULL,        -- JSON: pairs of part and relative change
+        largest_change REAL NOT NULL,
+        largest_change_in TEXT NOT NULL,
+        seconds REAL NOT NULL
+    );
+    CREATE INDEX updates_by_run ON updates (run_id, id);
+    """,
 )

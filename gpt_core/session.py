@@ -4,9 +4,11 @@ import copy
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import psutil
 import torch
 
 from gpt_core.checkpoints import (
@@ -18,9 +20,12 @@ from gpt_core.checkpoints import (
     set_random_state,
     sweep,
 )
+from gpt_core.closeup import Closeup
+from gpt_core.dataset import Batch
 from gpt_core.model import GPTModel
-from gpt_core.records import EvaluationRecord, Record, SampleRecord
-from gpt_core.store import RECORD_TABLES, Row, Run, RunStore
+from gpt_core.records import EvaluationRecord, Record, SampleRecord, StepRecord
+from gpt_core.run import Run
+from gpt_core.store import RECORD_TABLES, Row, RunStore
 from gpt_core.tokenizer import get_tokenizer
 from gpt_core.training import TrainingData, TrainingState, create_optimizer, train
 
@@ -59,6 +64,9 @@ class Session:
         self._model: GPTModel | None = None  # until the run's first turn
         self._copy: weakref.ref[GPTModel] | None = None  # the last snapshot's model
         self._copied_step = -1
+        self._closeup: Closeup | None = None  # while a single step is looked at
+        self._last_record: Record | None = None
+        self._process = psutil.Process()
         self._waiting: list[tuple[Record, float]] = []
         self._flushed = timer()
 
@@ -107,12 +115,40 @@ class Session:
         if isinstance(record, EvaluationRecord) or self._timer() - self._flushed >= FLUSH_SECONDS:
             self.flush()
         self._keep(record)
+        self._last_record = record
         return True
+
+    def step_closely(self) -> bool:
+        """Run one update, with all that is due after it, and write down closely what it did.
+
+        Return whether the run goes on after it. Errors are those of :meth:`advance`.
+        """
+        closeup = self._closeup = Closeup(
+            self._get_model(), self._optimizer, self.run.training_config
+        )
+        try:
+            if not self.advance():
+                return False
+            step = self._last_record
+            assert isinstance(step, StepRecord)
+            while not self.between_steps:
+                self.advance()
+        finally:
+            self._closeup = None
+        self.flush()
+        at = (step.global_step, step.epoch, step.tokens_seen)
+        update = closeup.record(at, step.grad_norm)
+        self._store.add_records(self.run.id, [(update, self._seconds)])
+        return self._state.epoch <= self.run.training_config.num_epochs
+
+    def _watch(self, batches: list[Batch]) -> AbstractContextManager[None]:
+        return self._closeup.around(batches) if self._closeup else nullcontext()
 
     def flush(self) -> None:
         """Write down the records that wait."""
         if self._waiting:
-            self._store.add_records(self.run.id, self._waiting)
+            memory = self._process.memory_info().rss
+            self._store.add_records(self.run.id, self._waiting, memory)
             self._waiting = []
         self._flushed = self._timer()
 
@@ -164,6 +200,7 @@ class Session:
             get_tokenizer(),
             config,
             self._state,
+            self._watch,
         )
         self._recorded = self._rows_to_replay()
         best = self._store.best_checkpoint(self.run.id)

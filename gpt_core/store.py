@@ -12,93 +12,33 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from gpt_core.config import GPTConfig, TrainingConfig
-from gpt_core.records import EvaluationRecord, ProbeRecord, Record, SampleRecord, StepRecord
-from gpt_core.schema import MIGRATIONS
-
-LIVE_STATES = ("queued", "running", "paused")  # a process holds the run
-RESUMABLE_STATES = ("stopped", "failed", "interrupted")  # no process does, and it can go on
-NETWORK_FILE_SYSTEMS = (
-    *("nfs", "nfs3", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afpfs", "afs", "ceph"),
-    *("glusterfs", "lustre", "webdav", "davfs", "fuse.sshfs", "fuse.glusterfs", "fuse.rclone"),
+from gpt_core.records import (
+    EvaluationRecord,
+    ProbeRecord,
+    Record,
+    SampleRecord,
+    StepRecord,
+    UpdateRecord,
 )
-STATES = (*LIVE_STATES, *RESUMABLE_STATES, "finished")
+from gpt_core.run import LIVE_STATES, STATES, Run
+from gpt_core.runs_dir import refuse_network_file_system
+from gpt_core.schema import MIGRATIONS
 
 RECORD_TABLES: dict[type, str] = {
     StepRecord: "steps",
     EvaluationRecord: "evaluations",
     SampleRecord: "samples",
     ProbeRecord: "probes",
+    UpdateRecord: "updates",
 }
+JSON_COLUMNS = ("target_probas", "predicted_ids", "grad_norms", "changes")
 
 Row = dict[str, Any]
-
-
-def default_runs_dir() -> Path:
-    """Return ``$GPT_LAB_RUNS_DIR`` or, without it, ``runs/`` in the project."""
-    chosen = os.environ.get("GPT_LAB_RUNS_DIR")
-    return Path(chosen) if chosen else Path(__file__).parent.parent / "runs"
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run as the store knows it: how it was set up, and its latest state."""
-
-    id: str
-    created_at: float
-    owner: str
-    preset: str
-    model_config: GPTConfig
-    training_config: TrainingConfig
-    text_name: str
-    text_sha256: str
-    train_tokens: int
-    val_tokens: int
-    total_steps: int
-    versions: dict[str, str]
-    state: str
-    state_at: float
-    message: str
-
-    @property
-    def is_live(self) -> bool:
-        """Tell whether the run is waiting, training or paused in some process."""
-        return self.state in LIVE_STATES
-
-    @property
-    def is_resumable(self) -> bool:
-        """Tell whether the run has ended before its last step and can go on."""
-        return self.state in RESUMABLE_STATES
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Return how many optimizer updates one epoch takes."""
-        return self.total_steps // self.training_config.num_epochs
-
-
-def refuse_network_file_system(folder: Path) -> None:
-    """Refuse a folder on another machine: SQLite's log is shared memory, which ends at this one.
-
-    Raises:
-        ValueError: the folder is on a network file system.
-    """
-    here = folder.resolve()
-    holding = [
-        disk for disk in psutil.disk_partitions(all=True) if here.is_relative_to(disk.mountpoint)
-    ]
-    # Of two at one place (an automounter and what it mounted) the later one is what is seen.
-    innermost = max(reversed(holding), key=lambda disk: len(disk.mountpoint), default=None)
-    if innermost is not None and innermost.fstype.lower() in NETWORK_FILE_SYSTEMS:
-        raise ValueError(
-            f"The runs directory {folder} is on a network file system ({innermost.fstype}), where "
-            "runs could be damaged: choose a local one with --runs-dir or GPT_LAB_RUNS_DIR."
-        )
 
 
 class RunStore:
@@ -177,8 +117,13 @@ class RunStore:
         with self._transaction() as connection:
             self._add_transition(connection, run_id, state, actor, message)
 
-    def add_records(self, run_id: str, records: Iterable[tuple[Record, float]]) -> None:
-        """Write down records, each with the seconds spent on the run so far, all or none."""
+    def add_records(
+        self, run_id: str, records: Iterable[tuple[Record, float]], memory: int = 0
+    ) -> None:
+        """Write down records, each with the seconds spent on the run so far, all or none.
+
+        ``memory`` is what the process holds as they are written, in bytes; it stands with steps.
+        """
         with self._transaction() as connection:
             for record, seconds in records:
                 values = {
@@ -186,6 +131,8 @@ class RunStore:
                     for name, value in asdict(record).items()
                 }
                 row = {"run_id": run_id, **values, "seconds": seconds}
+                if isinstance(record, StepRecord):
+                    row["memory"] = memory
                 _insert(connection, RECORD_TABLES[type(record)], row)
 
     def add_checkpoint(
@@ -273,11 +220,11 @@ class RunStore:
 
     def probes(self, run_id: str, after: int = 0) -> list[Row]:
         """Return a run's probes with ``id > after``, oldest first."""
-        rows = self._select_rows("probes", run_id, after)
-        for row in rows:
-            for name in ("target_probas", "predicted_ids"):
-                row[name] = tuple(json.loads(row[name]))
-        return rows
+        return self._select_rows("probes", run_id, after)
+
+    def updates(self, run_id: str, after: int = 0) -> list[Row]:
+        """Return a run's updates that were looked at closely, with ``id > after``."""
+        return self._select_rows("updates", run_id, after)
 
     def checkpoints(self, run_id: str, after: int = 0) -> list[Row]:
         """Return a run's checkpoints with ``id > after``, oldest first."""
@@ -369,7 +316,12 @@ class RunStore:
 
     def _select_rows(self, table: str, run_id: str, after: int) -> list[Row]:
         sql = f"SELECT * FROM {table} WHERE run_id = ? AND id > ? ORDER BY id"  # noqa: S608
-        return self._select(sql, run_id, after)
+        rows = self._select(sql, run_id, after)
+        for row in rows:
+            for name in JSON_COLUMNS:
+                if name in row:
+                    row[name] = tuple(json.loads(row[name]))
+        return rows
 
     def _select_runs(self, clause: str, *values: Any) -> list[Run]:
         sql = f"""

@@ -2,9 +2,10 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import tiktoken
 import torch
@@ -18,8 +19,9 @@ from gpt_core.dataset import Batch, check_splits, create_dataloader
 from gpt_core.generation import generate
 from gpt_core.loss import calc_loss_batch, calc_loss_loader, loss_walkthrough
 from gpt_core.model import GPTModel
-from gpt_core.precision import resolve_auto
+from gpt_core.precision import autocast, resolve_auto
 from gpt_core.records import EvaluationRecord, ProbeRecord, Record, SampleRecord, StepRecord
+from gpt_core.schedule import learning_rate_at, steps_in_run
 from gpt_core.token_cache import TokenCache
 from gpt_core.tokenizer import encode_corpus, text_to_token_ids, token_ids_to_text
 
@@ -48,6 +50,7 @@ def train(
     tokenizer: tiktoken.Encoding,
     config: TrainingConfig,
     state: TrainingState | None = None,
+    watch: Callable[[list[Batch]], AbstractContextManager[None]] = lambda batches: nullcontext(),
 ) -> Iterator[Record]:
     """Train the model, yielding a record for each step, evaluation and sample as it happens.
 
@@ -57,6 +60,9 @@ def train(
 
     ``state`` is kept up to date, so that the caller can save it; a state loaded together with
     its weights, optimizer and random state is gone on from. It is whole ``between_steps``.
+
+    ``watch`` is entered around each update, with the batches that it is made of: whoever looks
+    closely finds the gradients ready, and the weights as they were.
 
     Raises:
         ValueError: the model is on another device than the configuration says.
@@ -74,24 +80,29 @@ def train(
             "model.to(…) before its optimizer is made, or choose the other device."
         )
 
+    total_steps = steps_in_run(len(train_loader), config)
     while state.epoch <= config.num_epochs:
         model.train()
-        for input_batch, target_batch in remaining_batches(train_loader, state):  # (B, T), (B, T)
+        for batches in grouped(remaining_batches(train_loader, state), config.accumulation_steps):
+            learning_rate = learning_rate_at(state.global_step + 1, total_steps, config)
             optimizer.zero_grad()
-            with autocast(config):
-                loss = calc_loss_batch(input_batch, target_batch, model, device)
-            loss.backward()
-            grad_norm = check_finite(loss, model, config, state.global_step + 1)
-            optimizer.step()
-            state.tokens_seen += input_batch.numel()
+            loss = add_up_gradients(batches, model, config)
+            grad_norm = check_finite(loss, model, learning_rate, state.global_step + 1)
+            if config.max_grad_norm is not None:
+                clip_gradients(model, config.max_grad_norm, grad_norm)
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate
+            with watch(batches):
+                optimizer.step()
+            state.tokens_seen += sum(inputs.numel() for inputs, _ in batches)
             state.global_step += 1
-            state.batches_done += 1
+            state.batches_done += len(batches)
 
             evaluates = state.global_step % config.eval_freq == 0
             ends_epoch = state.batches_done == len(train_loader)
             state.between_steps = not evaluates and not ends_epoch
             at = (state.global_step, state.epoch, state.tokens_seen)
-            yield StepRecord(*at, loss.item(), grad_norm)
+            yield StepRecord(*at, loss.item(), grad_norm, learning_rate)
 
             if evaluates:
                 with autocast(config):
@@ -127,7 +138,37 @@ def remaining_batches(train_loader: DataLoader[Batch], state: TrainingState) -> 
         yield from batches
 
 
-def check_finite(loss: Tensor, model: GPTModel, config: TrainingConfig, global_step: int) -> float:
+def grouped(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
+    """Yield lists of ``size`` batches; at the end there may be fewer in one."""
+    batches = iter(batches)
+    while group := list(islice(batches, size)):
+        yield group
+
+
+def add_up_gradients(batches: list[Batch], model: GPTModel, config: TrainingConfig) -> Tensor:
+    """Add up the gradients of the batches' mean loss; return that loss, a scalar.
+
+    Several small batches, one after another, give the gradients of a single large one.
+    """
+    mean_loss = torch.zeros((), device=config.device)
+    for input_batch, target_batch in batches:  # (B, T), (B, T)
+        with autocast(config):
+            loss = calc_loss_batch(input_batch, target_batch, model, config.device)
+        (loss / len(batches)).backward()
+        mean_loss += loss.detach() / len(batches)
+    return mean_loss
+
+
+def clip_gradients(model: GPTModel, max_grad_norm: float, grad_norm: float) -> None:
+    """Scale the gradients down so that their norm, now ``grad_norm``, is ``max_grad_norm`` at most.
+
+    Source: Pascanu et al. (2013), "On the difficulty of training recurrent neural networks".
+    """
+    norm = torch.tensor(grad_norm)
+    torch.nn.utils.clip_grads_with_norm_(model.parameters(), max_grad_norm, norm)
+
+
+def check_finite(loss: Tensor, model: GPTModel, learning_rate: float, global_step: int) -> float:
     """Return the norm of all gradients taken together.
 
     Raises:
@@ -137,7 +178,7 @@ def check_finite(loss: Tensor, model: GPTModel, config: TrainingConfig, global_s
     if not (torch.isfinite(loss) and torch.isfinite(norm)):
         raise FloatingPointError(
             f"Step {global_step}: the loss is {loss.item():.4g} and the gradient norm "
-            f"{norm.item():.4g}, at learning_rate={config.learning_rate:g}. The update was not "
+            f"{norm.item():.4g}, at learning_rate={learning_rate:g}. The update was not "
             "made. Choose a smaller learning rate, or precision float32."
         )
     return norm.item()
@@ -199,15 +240,6 @@ def generate_sample(model: GPTModel, tokenizer: tiktoken.Encoding, config: Train
     return token_ids_to_text(token_ids, tokenizer)
 
 
-def autocast(config: TrainingConfig) -> AbstractContextManager[object]:
-    """Return the context in which matrix products run in bfloat16, if the precision says so.
-
-    Weights, gradients and the optimizer's moments stay float32.
-    """
-    reduced = config.precision == "bfloat16"
-    return torch.autocast(config.device, dtype=torch.bfloat16, enabled=reduced)
-
-
 @dataclass(frozen=True)
 class TrainingData:
     """The two splits of a text as token IDs, checked to be long enough, and their loaders."""
@@ -252,6 +284,11 @@ def prepare_data(
         config.train_ratio,
         config.stride,
     )
+    if model_config.vocab_size < tokenizer.n_vocab:
+        raise ValueError(
+            f"vocab_size={model_config.vocab_size} is too small: the tokenizer's IDs go up to "
+            f"{tokenizer.n_vocab - 1}. Choose {tokenizer.n_vocab} or more."
+        )
     for probe in config.probes:
         length = text_to_token_ids(probe, tokenizer).shape[1]
         if not 2 <= length <= model_config.context_length + 1:

@@ -14,7 +14,7 @@ from dashboard import runtime
 from dashboard.lecture import STEPS, section
 from gpt_core import evaluate_model, load_text, train
 from gpt_core.locks import acquire_run
-from gpt_core.store import LIVE_STATES, RESUMABLE_STATES
+from gpt_core.run import LIVE_STATES, RESUMABLE_STATES
 from tests.app_driver import (
     ROOT,
     TIMEOUT,

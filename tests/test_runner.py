@@ -82,7 +82,8 @@ def everything(store: RunStore, run_id: str) -> dict[str, list]:
     """All that a run recorded, without row numbers, names and times."""
     return {
         table: [
-            {k: v for k, v in row.items() if k not in ("id", "run_id", "seconds")} for row in rows
+            {k: v for k, v in row.items() if k not in ("id", "run_id", "seconds", "memory")}
+            for row in rows
         ]
         for table, rows in (
             ("steps", store.steps(run_id)),
@@ -284,9 +285,11 @@ class CountingStore(RunStore):
 
     writes = 0
 
-    def add_records(self, run_id: str, records: Iterable[tuple[Record, float]]) -> None:
+    def add_records(
+        self, run_id: str, records: Iterable[tuple[Record, float]], memory: int = 0
+    ) -> None:
         self.writes += 1
-        super().add_records(run_id, records)
+        super().add_records(run_id, records, memory)
 
 
 @pytest.mark.slow

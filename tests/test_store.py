@@ -56,9 +56,11 @@ def test_a_runs_state_is_its_latest_transition_with_time_actor_and_message(store
 def test_records_are_read_by_cursor(store: RunStore) -> None:
     add_run(store)
     add_run(store, "another")
-    store.add_records("a-run", [(StepRecord(i, 1, 8 * i, 9.5 - i, 1.0), i / 10) for i in range(3)])
-    store.add_records("another", [(StepRecord(0, 1, 8, 1.0, 1.0), 0.1)])
-    store.add_records("a-run", [(StepRecord(3, 1, 24, 6.5, 1.0), 0.3)])
+    store.add_records(
+        "a-run", [(StepRecord(i, 1, 8 * i, 9.5 - i, 1.0, 4e-4), i / 10) for i in range(3)]
+    )
+    store.add_records("another", [(StepRecord(0, 1, 8, 1.0, 1.0, 4e-4), 0.1)])
+    store.add_records("a-run", [(StepRecord(3, 1, 24, 6.5, 1.0, 4e-4), 0.3)])
     rows = store.steps("a-run")
     assert [row["loss"] for row in rows] == [9.5, 8.5, 7.5, 6.5]
     assert [row["loss"] for row in store.steps("a-run", after=rows[1]["id"])] == [7.5, 6.5]
@@ -78,10 +80,14 @@ def test_evaluations_and_samples_are_kept_with_all_they_say(store: RunStore) -> 
 
 def test_a_batch_of_records_is_written_whole_or_not_at_all(store: RunStore) -> None:
     add_run(store)
-    store.add_records("a-run", [(StepRecord(0, 1, 8, 9.0, 1.0), 0.1)])
+    store.add_records("a-run", [(StepRecord(0, 1, 8, 9.0, 1.0, 4e-4), 0.1)])
     with pytest.raises(sqlite3.IntegrityError):
         store.add_records(
-            "a-run", [(StepRecord(1, 1, 16, 8.0, 1.0), 0.2), (StepRecord(0, 1, 8, 9.0, 1.0), 0.1)]
+            "a-run",
+            [
+                (StepRecord(1, 1, 16, 8.0, 1.0, 4e-4), 0.2),
+                (StepRecord(0, 1, 8, 9.0, 1.0, 4e-4), 0.1),
+            ],
         )
     assert [row["global_step"] for row in store.steps("a-run")] == [0]
 
@@ -121,7 +127,7 @@ def test_many_threads_read_while_one_writes(store: RunStore) -> None:
     for reader in readers:
         reader.start()
     for i in range(100):
-        store.add_records("a-run", [(StepRecord(i, 1, i, 1.0, 1.0), i)])
+        store.add_records("a-run", [(StepRecord(i, 1, i, 1.0, 1.0, 4e-4), i)])
     done.set()
     for reader in readers:
         reader.join()

@@ -1,0 +1,85 @@
+"""What a single update does to a model, measured when somebody asks for it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from gpt_core.config import TrainingConfig
+from gpt_core.dataset import Batch
+from gpt_core.loss import calc_loss_batch
+from gpt_core.model import GPTModel
+from gpt_core.precision import autocast
+from gpt_core.records import UpdateRecord
+
+
+class Closeup:
+    """Looks at one update: at the weights, gradients and losses before and after it.
+
+    It draws nothing random and changes nothing, so the run goes on as if nobody had looked. While
+    the update is made there is a second copy of the weights.
+    """
+
+    def __init__(self, model: GPTModel, optimizer: Optimizer, config: TrainingConfig) -> None:
+        self._model = model
+        self._optimizer = optimizer
+        self._config = config
+        self._measured: dict[str, object] = {}
+
+    @contextmanager
+    def around(self, batches: list[Batch]) -> Iterator[None]:
+        """Measure an update that is made inside: of these batches, its gradients ready."""
+        parameters = dict(self._model.named_parameters())
+        grads = {name: p.grad for name, p in parameters.items() if p.grad is not None}
+        loss_before = self._loss(batches)
+        grad_norms = norms_by_part(grads)
+        weights_before = {name: p.detach().clone() for name, p in parameters.items()}
+        yield
+        moved = {name: p.detach() - weights_before[name] for name, p in parameters.items()}
+        largest = {name: change.abs().max().item() for name, change in moved.items()}
+        weight_norms = norms_by_part(weights_before)
+        changes = {part: norm / weight_norms[part] for part, norm in norms_by_part(moved).items()}
+        self._measured = {
+            "learning_rate": self._optimizer.param_groups[0]["lr"],
+            "loss_before": loss_before,
+            "loss_after": self._loss(batches),
+            "grad_norms": tuple(grad_norms.items()),
+            "changes": tuple(changes.items()),
+            "largest_change": max(largest.values()),
+            "largest_change_in": max(largest, key=lambda name: largest[name]),
+        }
+
+    def record(self, at: tuple[int, int, int], grad_norm: float) -> UpdateRecord:
+        """Return what was measured.
+
+        Args:
+            at: the step, its epoch and the tokens seen.
+            grad_norm: of all gradients together, before they were clipped.
+        """
+        return UpdateRecord(*at, grad_norm=grad_norm, **self._measured)  # type: ignore[arg-type]
+
+    @torch.no_grad()
+    def _loss(self, batches: list[Batch]) -> float:
+        """Return the mean loss of the batches, dropout off."""
+        self._model.eval()
+        with autocast(self._config):
+            losses = [
+                calc_loss_batch(inputs, targets, self._model, self._config.device).item()
+                for inputs, targets in batches
+            ]
+        self._model.train()
+        return sum(losses) / len(losses)
+
+
+def norms_by_part(tensors: dict[str, Tensor]) -> dict[str, float]:
+    """Return the Euclidean norm of each part's tensors together, by the part's name.
+
+    A part is a block (``trf_blocks.0``) or what stands outside them (``tok_emb``).
+    """
+    parts: dict[str, list[Tensor]] = {}
+    for name, tensor in tensors.items():
+        words = name.split(".")
+        parts.setdefault(".".join(words[: 2 if words[0] == "trf_blocks" else 1]), []).append(tensor)
+    return {part: torch.nn.utils.get_total_norm(own).item() for part, own in parts.items()}

@@ -1,0 +1,45 @@
+"""Run: a run as the store knows it, and the states it can be in."""
+
+from dataclasses import dataclass
+
+from gpt_core.config import GPTConfig, TrainingConfig
+
+LIVE_STATES = ("queued", "running", "paused")  # a process holds the run
+RESUMABLE_STATES = ("stopped", "failed", "interrupted")  # no process does, and it can go on
+STATES = (*LIVE_STATES, *RESUMABLE_STATES, "finished")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as the store knows it: how it was set up, and its latest state."""
+
+    id: str
+    created_at: float
+    owner: str
+    preset: str
+    model_config: GPTConfig
+    training_config: TrainingConfig
+    text_name: str
+    text_sha256: str
+    train_tokens: int
+    val_tokens: int
+    total_steps: int
+    versions: dict[str, str]
+    state: str
+    state_at: float
+    message: str
+
+    @property
+    def is_live(self) -> bool:
+        """Tell whether the run is waiting, training or paused in some process."""
+        return self.state in LIVE_STATES
+
+    @property
+    def is_resumable(self) -> bool:
+        """Tell whether the run has ended before its last step and can go on."""
+        return self.state in RESUMABLE_STATES
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Return how many optimizer updates one epoch takes."""
+        return self.total_steps // self.training_config.num_epochs

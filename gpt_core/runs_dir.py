@@ -1,0 +1,36 @@
+"""The runs directory: where it is, and where it must not be."""
+
+import os
+from pathlib import Path
+
+import psutil
+
+NETWORK_FILE_SYSTEMS = (
+    *("nfs", "nfs3", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afpfs", "afs", "ceph"),
+    *("glusterfs", "lustre", "webdav", "davfs", "fuse.sshfs", "fuse.glusterfs", "fuse.rclone"),
+)
+
+
+def default_runs_dir() -> Path:
+    """Return ``$GPT_LAB_RUNS_DIR`` or, without it, ``runs/`` in the project."""
+    chosen = os.environ.get("GPT_LAB_RUNS_DIR")
+    return Path(chosen) if chosen else Path(__file__).parent.parent / "runs"
+
+
+def refuse_network_file_system(folder: Path) -> None:
+    """Refuse a folder on another machine: SQLite's log is shared memory, which ends at this one.
+
+    Raises:
+        ValueError: the folder is on a network file system.
+    """
+    here = folder.resolve()
+    holding = [
+        disk for disk in psutil.disk_partitions(all=True) if here.is_relative_to(disk.mountpoint)
+    ]
+    # Of two at one place (an automounter and what it mounted) the later one is what is seen.
+    innermost = max(reversed(holding), key=lambda disk: len(disk.mountpoint), default=None)
+    if innermost is not None and innermost.fstype.lower() in NETWORK_FILE_SYSTEMS:
+        raise ValueError(
+            f"The runs directory {folder} is on a network file system ({innermost.fstype}), where "
+            "runs could be damaged: choose a local one with --runs-dir or GPT_LAB_RUNS_DIR."
+        )

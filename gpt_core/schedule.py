@@ -1,0 +1,38 @@
+"""How many updates a run makes, and the learning rate of each."""
+
+import math
+
+from gpt_core.config import TrainingConfig
+
+
+def steps_in_run(batches_per_epoch: int, config: TrainingConfig) -> int:
+    """Return how many updates a run makes: each takes ``accumulation_steps`` batches.
+
+    At an epoch's end fewer may be left; they make an update too.
+    """
+    return config.num_epochs * -(-batches_per_epoch // config.accumulation_steps)
+
+
+def learning_rate_at(global_step: int, total_steps: int, config: TrainingConfig) -> float:
+    """Return the learning rate of an update.
+
+    It rises in a straight line over ``warmup_steps`` updates to ``learning_rate``. Then it stays
+    there or, with the cosine schedule, falls along half a cosine to ``min_learning_rate`` at the
+    run's last update.
+
+    Args:
+        global_step: which update, counted from 0.
+        total_steps: how many there are.
+        config: the schedule.
+
+    Source: Loshchilov & Hutter (2017), "SGDR", equation 5 without restarts; warm-up as in
+    Goyal et al. (2017), "Accurate, Large Minibatch SGD", section 2.2.
+    """
+    if global_step < config.warmup_steps:
+        return config.learning_rate * (global_step + 1) / config.warmup_steps
+    if config.schedule == "constant":
+        return config.learning_rate
+    decaying = max(1, total_steps - 1 - config.warmup_steps)
+    share = min(1.0, (global_step - config.warmup_steps) / decaying)  # 0 to 1
+    height = (1 + math.cos(math.pi * share)) / 2  # 1 to 0
+    return config.min_learning_rate + height * (config.learning_rate - config.min_learning_rate)

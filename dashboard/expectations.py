@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard.frames import format_loss, format_probability, probability_strength
 from dashboard.token_chips import Scale, readable, token_chips
 from gpt_core import Run, get_tokenizer, text_to_token_ids
-from gpt_core.store import Row
+from gpt_core.rows import Row
 
 SCALE = Scale("improbable", "certain")
 

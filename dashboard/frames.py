@@ -5,7 +5,7 @@ import math
 import pandas as pd
 
 from gpt_core import Run
-from gpt_core.store import Row
+from gpt_core.rows import Row
 
 
 def evaluations_frame(rows: list[Row], run: Run) -> pd.DataFrame:

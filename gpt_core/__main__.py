@@ -30,10 +30,11 @@ from gpt_core.corpus import (
 )
 from gpt_core.locks import mark_interrupted_runs
 from gpt_core.progress import PACE_STEPS, Progress, run_progress
+from gpt_core.rows import Row
 from gpt_core.run import Run
 from gpt_core.runner import TrainingRunner
 from gpt_core.runs_dir import default_runs_dir
-from gpt_core.store import Row, RunStore
+from gpt_core.store import RunStore
 from gpt_core.tokenizer import get_tokenizer
 from gpt_core.training import with_text_probe
 

@@ -40,6 +40,9 @@ class SampleRecord:
     tokens_seen: int
     start_context: str
     text: str
+    # Runs of its tokens that stand verbatim in the training text, from one to before the other:
+    # measured by who holds that text (memorisation.py).
+    copied: tuple[tuple[int, int], ...] | None = None
 
 
 @dataclass(frozen=True)

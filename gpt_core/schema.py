@@ -96,6 +96,8 @@ MIGRATIONS = (
     UPDATE steps SET learning_rate = (
         SELECT json_extract(training_config, '$.learning_rate') FROM runs WHERE runs.id = run_id
     );
+    -- JSON: pairs of first token and one beyond the last; NULL where it was not measured.
+    ALTER TABLE samples ADD COLUMN copied TEXT;
     CREATE TABLE updates (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         run_id TEXT NOT NULL REFERENCES runs (id),

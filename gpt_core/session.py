@@ -5,7 +5,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -21,11 +21,13 @@ from gpt_core.checkpoints import (
     sweep,
 )
 from gpt_core.closeup import Closeup
-from gpt_core.dataset import Batch
+from gpt_core.dataset import Batch, TokenWindows
+from gpt_core.memorisation import find_copying
 from gpt_core.model import GPTModel
 from gpt_core.records import EvaluationRecord, Record, SampleRecord, StepRecord
+from gpt_core.rows import Row
 from gpt_core.run import Run
-from gpt_core.store import RECORD_TABLES, Row, RunStore
+from gpt_core.store import RECORD_TABLES, RunStore
 from gpt_core.tokenizer import get_tokenizer
 from gpt_core.training import TrainingData, TrainingState, create_optimizer, train
 
@@ -108,6 +110,8 @@ class Session:
         record = next(self._records, None)
         if record is None:
             return False
+        if isinstance(record, SampleRecord):
+            record = self._measure_copying(record)
         if not self._is_replayed(record):
             self._seconds += self._timer() - began
             self._waiting.append((record, self._seconds))
@@ -140,6 +144,14 @@ class Session:
         update = closeup.record(at, step.grad_norm)
         self._store.add_records(self.run.id, [(update, self._seconds)])
         return self._state.epoch <= self.run.training_config.num_epochs
+
+    def _measure_copying(self, sample: SampleRecord) -> SampleRecord:
+        windows = self._data.train_loader.dataset
+        assert isinstance(windows, TokenWindows)
+        copying = find_copying(
+            sample.text, sample.start_context, windows.token_ids, get_tokenizer()
+        )
+        return replace(sample, copied=copying.runs)
 
     def _watch(self, batches: list[Batch]) -> AbstractContextManager[None]:
         return self._closeup.around(batches) if self._closeup else nullcontext()
@@ -225,7 +237,8 @@ class Session:
         if row is None:
             return False
         for name, value in asdict(record).items():
-            if row[name] != value and not self.mismatch:
+            is_known = row[name] is not None
+            if is_known and row[name] != value and not self.mismatch:
                 self.mismatch = (
                     f"Replayed step {record.global_step} is not what was recorded: "
                     f"{name} {value} now, {row[name]} then."

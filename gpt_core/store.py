@@ -5,12 +5,11 @@ any number of processes see the same run. A run's state is its latest transition
 """
 
 import hashlib
-import json
 import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -25,6 +24,7 @@ from gpt_core.records import (
     StepRecord,
     UpdateRecord,
 )
+from gpt_core.rows import Row, decoded, encoded, run_from_row
 from gpt_core.run import LIVE_STATES, STATES, Run
 from gpt_core.runs_dir import refuse_network_file_system
 from gpt_core.schema import MIGRATIONS
@@ -36,9 +36,7 @@ RECORD_TABLES: dict[type, str] = {
     ProbeRecord: "probes",
     UpdateRecord: "updates",
 }
-JSON_COLUMNS = ("target_probas", "predicted_ids", "grad_norms", "changes")
-
-Row = dict[str, Any]
+_ROWS = "SELECT * FROM {} WHERE run_id = ? AND id > ? ORDER BY id"
 
 
 class RunStore:
@@ -98,18 +96,33 @@ class RunStore:
             "created_at": self._clock(),
             "owner": owner,
             "preset": preset,
-            "model_config": json.dumps(asdict(model_config)),
-            "training_config": json.dumps(asdict(training_config)),
+            "model_config": model_config,
+            "training_config": training_config,
             "text_name": text_name,
             "text_sha256": text_sha256,
             "train_tokens": train_tokens,
             "val_tokens": val_tokens,
             "total_steps": total_steps,
-            "versions": json.dumps(versions),
+            "versions": versions,
         }
         with self._transaction() as connection:
             _insert(connection, "runs", row)
             self._add_transition(connection, run_id, "queued", owner, "")
+
+    def add_recorded_run(self, facts: Row, records: Mapping[str, list[Row]]) -> None:
+        """Write down a run that was recorded elsewhere, with all its rows, or nothing of it.
+
+        Raises:
+            ValueError: its ID is taken, or a row is not of its table.
+        """
+        try:
+            with self._transaction() as connection:
+                _insert(connection, "runs", facts)
+                for table, rows in records.items():
+                    for row in rows:
+                        _insert(connection, table, {**row, "run_id": facts["id"]})
+        except (sqlite3.IntegrityError, sqlite3.OperationalError) as error:
+            raise ValueError(f"The recorded run was not taken in: {error}.") from error
 
     def set_state(self, run_id: str, state: str, actor: str, message: str = "") -> None:
         """Write down a run's transition to another state, who caused it, and why."""
@@ -126,11 +139,7 @@ class RunStore:
         """
         with self._transaction() as connection:
             for record, seconds in records:
-                values = {
-                    name: json.dumps(value) if isinstance(value, tuple) else value
-                    for name, value in asdict(record).items()
-                }
-                row = {"run_id": run_id, **values, "seconds": seconds}
+                row = {"run_id": run_id, **asdict(record), "seconds": seconds}
                 if isinstance(record, StepRecord):
                     row["memory"] = memory
                 _insert(connection, RECORD_TABLES[type(record)], row)
@@ -230,6 +239,30 @@ class RunStore:
         """Return a run's checkpoints with ``id > after``, oldest first."""
         return self._select_rows("checkpoints", run_id, after)
 
+    def news(
+        self, run_id: str, tables: Sequence[str], after: Mapping[str, int]
+    ) -> dict[str, list[Row]]:
+        """Return a run's rows of several tables, each with ``id > after[table]``, in one reading.
+
+        What one table holds fits what the others hold: nothing is written in between.
+        """
+        with closing(self._connect()) as connection:
+            connection.execute("BEGIN")
+            return {
+                table: [
+                    decoded(table, dict(row))
+                    for row in connection.execute(
+                        _ROWS.format(table), (run_id, after.get(table, 0))
+                    )
+                ]
+                for table in tables
+            }
+
+    def probes_at(self, run_id: str, global_step: int) -> list[Row]:
+        """Return what the evaluation after a step made of each probe."""
+        sql = "SELECT * FROM probes WHERE run_id = ? AND global_step = ? ORDER BY probe"
+        return [decoded("probes", row) for row in self._select(sql, run_id, global_step)]
+
     def best_checkpoint(self, run_id: str) -> Row | None:
         """Return the checkpoint at the step with the lowest validation loss, if there is one."""
         sql = """
@@ -315,13 +348,8 @@ class RunStore:
             return [dict(row) for row in connection.execute(sql, values)]
 
     def _select_rows(self, table: str, run_id: str, after: int) -> list[Row]:
-        sql = f"SELECT * FROM {table} WHERE run_id = ? AND id > ? ORDER BY id"  # noqa: S608
-        rows = self._select(sql, run_id, after)
-        for row in rows:
-            for name in JSON_COLUMNS:
-                if name in row:
-                    row[name] = tuple(json.loads(row[name]))
-        return rows
+        rows = self._select(_ROWS.format(table), run_id, after)
+        return [decoded(table, row) for row in rows]
 
     def _select_runs(self, clause: str, *values: Any) -> list[Run]:
         sql = f"""
@@ -329,24 +357,15 @@ class RunStore:
             FROM runs JOIN transitions AS last
             ON last.id = (SELECT MAX(id) FROM transitions WHERE run_id = runs.id)
             {clause}"""  # noqa: S608 (clauses are written in this file, values are bound)
-        return [_run_from_row(row) for row in self._select(sql, *values)]
+        return [run_from_row(row) for row in self._select(sql, *values)]
 
 
 def _insert(connection: sqlite3.Connection, table: str, row: Row) -> None:
-    """Insert one row; the table's and columns' names are this file's and the records' own."""
-    columns, marks = ", ".join(row), ", ".join("?" * len(row))
+    """Insert one row; the table's name is this file's own."""
+    columns, marks = ", ".join(f'"{name}"' for name in row), ", ".join("?" * len(row))
+    if not all(name.isidentifier() for name in row):
+        raise sqlite3.OperationalError(f"no such columns: {columns}")
     connection.execute(
         f"INSERT INTO {table} ({columns}) VALUES ({marks})",  # noqa: S608
-        tuple(row.values()),
-    )
-
-
-def _run_from_row(row: Row) -> Run:
-    return Run(
-        **{
-            **row,
-            "model_config": GPTConfig(**json.loads(row["model_config"])),
-            "training_config": TrainingConfig(**json.loads(row["training_config"])),
-            "versions": json.loads(row["versions"]),
-        }
+        tuple(encoded(value) for value in row.values()),
     )

@@ -1,0 +1,104 @@
+"""How much of what a model writes stands word for word in the text that it learnt from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import tiktoken
+import torch
+from torch import Tensor
+
+from gpt_core.tokenizer import text_to_token_ids
+
+COPIED_AT_LEAST = 5  # tokens: shorter runs are common phrases of any text
+
+
+@dataclass(frozen=True)
+class Copying:
+    """What of a sample is copied: runs of its tokens, given as (start, end) positions.
+
+    The prompt is left out: it was given, not written.
+    """
+
+    prompt_tokens: int
+    tokens: int  # of prompt and continuation together
+    runs: tuple[tuple[int, int], ...]  # may overlap
+
+    @property
+    def covered(self) -> list[bool]:
+        """Tell of each token, those of the prompt included, whether it stands in a copied run."""
+        return [any(start <= i < end for start, end in self.runs) for i in range(self.tokens)]
+
+    @property
+    def share(self) -> float:
+        """Return the share of what was written that is copied, 0 to 1."""
+        written = self.tokens - self.prompt_tokens
+        return sum(self.covered) / written if written else 0.0
+
+    @property
+    def longest(self) -> int:
+        """Return the length of the longest copied run, in tokens."""
+        return max((end - start for start, end in self.runs), default=0)
+
+
+def measure_copying(
+    text: str,
+    prompt: str,
+    runs: Sequence[Sequence[int]],
+    tokenizer: tiktoken.Encoding,
+) -> Copying:
+    """Return what is known of a sample whose copied runs were found before."""
+    _, prompt_tokens, tokens = _split_off_prompt(text, prompt, tokenizer)
+    return Copying(prompt_tokens, tokens, tuple((start, end) for start, end in runs))
+
+
+def find_copying(
+    text: str, prompt: str, training_ids: Tensor, tokenizer: tiktoken.Encoding
+) -> Copying:
+    """Find what of a sample stands verbatim in the training text.
+
+    Args:
+        text: the sample, its prompt included.
+        prompt: what the sample begins with.
+        training_ids: the training split, (N,).
+        tokenizer: makes tokens of the sample.
+    """
+    ids, prompt_tokens, tokens = _split_off_prompt(text, prompt, tokenizer)
+    runs = copied_runs(ids[prompt_tokens:], training_ids)
+    shifted = tuple((start + prompt_tokens, end + prompt_tokens) for start, end in runs)
+    return Copying(prompt_tokens, tokens, shifted)
+
+
+def copied_runs(
+    token_ids: Tensor, training_ids: Tensor, at_least: int = COPIED_AT_LEAST
+) -> list[tuple[int, int]]:
+    """Return the longest runs of the tokens (T,) that stand verbatim in the training text (N,).
+
+    Each is (start, end) and cannot be made longer at either end; runs may overlap.
+    """
+    runs: list[tuple[int, int]] = []
+    for start in range(len(token_ids)):
+        # Where the run that begins here stands in the training text; fewer places as it grows.
+        places = (training_ids == token_ids[start]).nonzero().flatten()  # (found,)
+        end = start
+        while len(places):
+            end += 1
+            if end == len(token_ids):
+                break
+            places = places[places + end - start < len(training_ids)]
+            places = places[training_ids[places + end - start] == token_ids[end]]
+        is_longer_to_the_left = bool(runs) and end <= runs[-1][1]
+        if end - start >= at_least and not is_longer_to_the_left:
+            runs.append((start, end))
+    return runs
+
+
+def _split_off_prompt(
+    text: str, prompt: str, tokenizer: tiktoken.Encoding
+) -> tuple[Tensor, int, int]:
+    """Return a sample's tokens (T,), how many of them are the prompt's, and how many there are."""
+    ids = text_to_token_ids(text, tokenizer)[0]  # (T,)
+    prompt_ids = text_to_token_ids(prompt, tokenizer)[0]
+    common = min(len(ids), len(prompt_ids))
+    # The prompt's last token may have grown: "you" and "r" is one token, "your".
+    same = (ids[:common] == prompt_ids[:common]).long()
+    return ids, int(torch.cumprod(same, dim=0).sum()), len(ids)

@@ -1,0 +1,89 @@
+"""What a curve says: where its two lines part, where validation is lowest, where it turns."""
+
+import math
+from dataclasses import dataclass
+
+from gpt_core.history import Numbers
+
+PARTED = 0.05  # training is below validation by more than this share of it, and stays so
+RISEN = 0.01  # validation is above its lowest by more than this share of it
+
+
+@dataclass(frozen=True)
+class Point:
+    """One evaluation."""
+
+    step: int
+    epoch: int
+    train_loss: float
+    val_loss: float
+
+
+@dataclass(frozen=True)
+class CurveReading:
+    """What a run's evaluations show."""
+
+    first: Point
+    last: Point
+    best: Point  # the lowest validation loss
+    parting: Point | None  # the first from which on training stays clearly below validation
+    has_turned: bool  # validation has risen again since its best
+
+
+def read_curve(evaluations: Numbers) -> CurveReading | None:
+    """Read the curve of a run's evaluations; None before there is one."""
+    if not len(evaluations):
+        return None
+
+    def point(i: int) -> Point:
+        step, epoch, _, train_loss, val_loss, _ = evaluations[i]
+        return Point(int(step), int(epoch), float(train_loss), float(val_loss))
+
+    train_losses, val_losses = evaluations["train_loss"], evaluations["val_loss"]  # (N,), (N,)
+    together = (val_losses - train_losses <= PARTED * val_losses).nonzero()[0]
+    parting = int(together[-1]) + 1 if len(together) else 0
+    best = int(val_losses.argmin())
+    since = len(evaluations) - 1 - best
+    return CurveReading(
+        first=point(0),
+        last=point(-1),
+        best=point(best),
+        parting=point(parting) if parting < len(evaluations) else None,
+        has_turned=since >= 2 and bool(val_losses[-1] > (1 + RISEN) * val_losses[best]),
+    )
+
+
+def describe_start(reading: CurveReading, vocab_size: int) -> str:
+    """Say how the first evaluation compares with a model that knows nothing."""
+    uniform, first = math.log(vocab_size), reading.first
+    side = "below" if first.val_loss < uniform else "above"
+    return (
+        f"At step {first.step:,} validation is {first.val_loss:.3f}, {side} "
+        f"ln({vocab_size:,}) = {uniform:.3f}, the loss of a guess that finds all tokens equally "
+        "likely."
+    )
+
+
+def describe_curve(reading: CurveReading) -> str:
+    """Say, with the numbers, where the curves part and where validation turns."""
+    part, best, last = reading.parting, reading.best, reading.last
+    if part is None:
+        return (
+            f"Training ({last.train_loss:.3f}) and validation ({last.val_loss:.3f}) still go "
+            "together: what it learns holds for text it has not seen."
+        )
+    parting = (
+        f"The curves part at step {part.step:,} (epoch {part.epoch}: training "
+        f"{part.train_loss:.3f}, validation {part.val_loss:.3f})"
+    )
+    if reading.has_turned:
+        return (
+            f"{parting}; validation is lowest, {best.val_loss:.3f}, at step {best.step:,} (epoch "
+            f"{best.epoch}) and has risen to {last.val_loss:.3f} since, while training went on to "
+            f"{last.train_loss:.3f}: from there on the model learns this text by heart."
+        )
+    return (
+        f"{parting}; validation has come down to {best.val_loss:.3f} at step {best.step:,} (epoch "
+        f"{best.epoch}) and has not clearly turned upwards yet, training is at "
+        f"{last.train_loss:.3f}."
+    )

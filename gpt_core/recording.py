@@ -1,0 +1,65 @@
+"""A run written to one JSON file, to be looked at elsewhere: configuration and all it recorded."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from gpt_core.config import GPTConfig, TrainingConfig
+from gpt_core.corpus import DATA_DIR, load_text
+from gpt_core.run import Run
+from gpt_core.store import RunStore
+
+FORMAT = 1
+TABLES = ("transitions", "steps", "evaluations", "samples", "probes", "updates")
+RECORDED_RUN = "lamp-room-124m"  # comes with the app: the chapter's model on our own story
+RECORDED_TEXT = "the-lamp-room"
+
+
+def write_recording(store: RunStore, run: Run) -> str:
+    """Return a run's configuration and records as JSON, a row per line; weights are not in it."""
+    facts = {
+        name: asdict(value) if isinstance(value, GPTConfig | TrainingConfig) else value
+        for name, value in vars(run).items()
+        if name not in ("state", "state_at", "message")
+    }
+    parts = [f'"format": {FORMAT}', f'"run": {json.dumps(facts)}']
+    for table, rows in store.news(run.id, TABLES, {}).items():
+        columns = [name for name in (rows[0] if rows else ()) if name not in ("id", "run_id")]
+        lines = ",\n".join(json.dumps([row[name] for name in columns]) for row in rows)
+        parts.append(f'"{table}": {{"columns": {json.dumps(columns)}, "rows": [\n{lines}\n]}}')
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def keep_recording(store: RunStore, recording: str) -> str:
+    """Put a recorded run into a store, where it is a run like others; return its ID.
+
+    Raises:
+        ValueError: it is no recording, of another version, or its ID is taken.
+    """
+    try:
+        parts = json.loads(recording)
+        if parts["format"] != FORMAT:
+            raise ValueError(f"format {parts['format']}, not {FORMAT}")
+        facts: dict[str, Any] = parts["run"]
+        facts["model_config"] = GPTConfig(**facts["model_config"])
+        facts["training_config"] = TrainingConfig(**facts["training_config"])
+        rows = {
+            table: [
+                dict(zip(parts[table]["columns"], row, strict=True)) for row in parts[table]["rows"]
+            ]
+            for table in TABLES
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"This is not a recording that can be read: {error}.") from error
+    store.add_recorded_run(facts, rows)
+    return str(facts["id"])
+
+
+def keep_recorded_run(store: RunStore, data_dir: Path = DATA_DIR) -> str:
+    """Put the run that comes with the app into a store, unless it is there; return its ID."""
+    if store.run(RECORDED_RUN) is None:
+        text = load_text(RECORDED_TEXT, data_dir)
+        store.keep_text(text.text, text.sha256)
+        keep_recording(store, (data_dir / f"{RECORDED_RUN}.json").read_text(encoding="utf-8"))
+    return RECORDED_RUN

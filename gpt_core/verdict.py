@@ -1,0 +1,105 @@
+"""Is mine right? A run of the chapter, judged by the book's printed log."""
+
+from dataclasses import asdict, dataclass
+
+from gpt_core.config import GPT_CONFIG_124M, GPTConfig, TrainingConfig
+from gpt_core.corpus import VERDICT_SHA256
+from gpt_core.history import Numbers
+from gpt_core.published import BAND, BOOK_RUN
+from gpt_core.run import Run
+
+SIZE = ("vocab_size", "emb_dim", "n_heads", "n_layers")
+# What does not change a loss: how long, what is asked and kept beside it.
+WITHOUT_EFFECT = {"num_epochs", "start_context", "sample_tokens", "probes", "keep_epochs"}
+X86_64 = ("x86_64", "AMD64")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a run compares with the book's, in words."""
+
+    kind: str  # "early", "equal", "inside" or "outside"
+    sentence: str
+    causes: tuple[str, ...] = ()  # what may explain a difference, the likeliest first
+
+
+def is_comparable(run: Run) -> bool:
+    """Tell whether a run's model has the size of the chapter's."""
+    return all(getattr(run.model_config, n) == getattr(GPT_CONFIG_124M, n) for n in SIZE)
+
+
+def judge(run: Run, evaluations: Numbers) -> Verdict:
+    """Lay a run's evaluations over the book's printed log, step by step, and judge."""
+    own = {
+        int(row["global_step"]): (float(row["train_loss"]), float(row["val_loss"]))
+        for row in evaluations
+    }
+    steps = [step for step in BOOK_RUN.losses if step in own]
+    causes = likely_causes(run)
+    if not steps:
+        return Verdict("early", "Nothing to compare yet: the book's log begins at step 0.", causes)
+    off = [step for step in steps if not _is_equal(own[step], BOOK_RUN.losses[step])]
+    points = f"{len(steps)} of the book's {len(BOOK_RUN.losses)} points"
+    if not off:
+        return Verdict(
+            "equal", f"Yes, digit for digit: {points} are there, and all are the printed ones."
+        )
+    outside = [step for step in steps if not _is_inside(own[step], BOOK_RUN.losses[step])]
+    if outside:
+        step = outside[0]
+        return Verdict(
+            "outside",
+            f"No: outside the band from step {step} on. {_compare(own[step], step)} The band is "
+            f"±{BAND.train_loss} for training and ±{BAND.val_loss} for validation.",
+            causes or (f"an error in the code, or in torch {run.versions.get('torch', '')}",),
+        )
+    inside = f"inside the band at all {points}, though not digit for digit."
+    if causes:
+        return Verdict("inside", f"As it should be: {inside}", causes)
+    step = off[0]
+    return Verdict(
+        "inside",
+        f"Almost: {inside} With these settings an x86-64 CPU gives the printed digits. "
+        f"{_compare(own[step], step)}",
+        (f"another version of torch: this is {run.versions.get('torch', 'unknown')}",),
+    )
+
+
+def likely_causes(run: Run) -> tuple[str, ...]:
+    """Return what of a run differs from the chapter's, in words, the weightiest first."""
+    causes = []
+    if run.text_sha256 != VERDICT_SHA256:
+        causes.append(f"other text: {run.text_name}, not The Verdict")
+    training, model = run.training_config, run.model_config
+    machine = run.versions.get("machine", "")
+    if training.device != "cpu":
+        causes.append(f"device {training.device}: dropout draws differently there than on a CPU")
+    elif not machine.startswith(X86_64):
+        causes.append(f"processor {machine}: dropout draws differently there than on x86-64")
+    if training.precision != "float32":
+        causes.append(f"precision {training.precision}: products are rounded")
+    mine = {**asdict(model), **asdict(training)}
+    chapter = {**asdict(GPTConfig()), **asdict(TrainingConfig())}
+    causes += [
+        f"{name} is {value!r}, {chapter[name]!r} in the chapter"
+        for name, value in mine.items()
+        if value != chapter[name] and name not in {*WITHOUT_EFFECT, "device", "precision"}
+    ]
+    return tuple(causes)
+
+
+def _is_equal(own: tuple[float, float], book: tuple[float, float]) -> bool:
+    return all(f"{x:.3f}" == f"{y:.3f}" for x, y in zip(own, book, strict=True))
+
+
+def _is_inside(own: tuple[float, float], book: tuple[float, float]) -> bool:
+    limits = (BAND.train_loss, BAND.val_loss)
+    return all(abs(x - y) <= limit for x, y, limit in zip(own, book, limits, strict=True))
+
+
+def _compare(own: tuple[float, float], step: int) -> str:
+    book = BOOK_RUN.losses[step]
+    return (
+        f"Step {step}: training {own[0]:.3f}, validation {own[1]:.3f}; "
+        f"the book {book[0]:.3f} and {book[1]:.3f}."
+    )

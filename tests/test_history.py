@@ -1,0 +1,94 @@
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gpt_core import EvaluationRecord, RunStore, SampleRecord, StepRecord
+from gpt_core.history import MOST_RUNS, RunHistories
+from tests.test_store import add_run
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[RunStore]:
+    store = RunStore(tmp_path)
+    yield store
+    store.close()
+
+
+def add_steps(store: RunStore, run_id: str, first: int, count: int) -> None:
+    records = [(StepRecord(i, 1 + i // 10, 64 * (i + 1), 10 - i / 1000, 1.5, 4e-4), i / 2)
+               for i in range(first, first + count)]  # fmt: skip
+    store.add_records(run_id, records, memory=1000)
+
+
+def test_a_history_grows_by_what_was_recorded_since(store: RunStore) -> None:
+    add_run(store)
+    histories = RunHistories(store)
+    assert len(histories.of("a-run").steps) == 0
+    add_steps(store, "a-run", 0, 3)
+    early = histories.of("a-run")
+    add_steps(store, "a-run", 3, 2000)  # its array has to be made larger
+    late = histories.of("a-run")
+    assert late.steps["global_step"].tolist() == list(range(2003))
+    assert set(late.steps["memory"]) == {1000}
+    assert early.steps["global_step"].tolist() == [0, 1, 2]  # what was handed out stays
+
+
+def test_a_history_is_what_the_store_has(store: RunStore) -> None:
+    add_run(store)
+    store.add_records("a-run", [(StepRecord(0, 1, 64, 10.5, 2.0, 1e-3), 0.5)])
+    store.add_records("a-run", [(EvaluationRecord(0, 1, 64, 9.5, 9.75), 1.0)])
+    store.add_records("a-run", [(SampleRecord(0, 1, 64, "Every", "Every day", ((0, 2),)), 2.0)])
+    history = RunHistories(store).of("a-run")
+    assert history.steps["loss"].tolist() == [10.5]
+    assert history.evaluations["val_loss"].tolist() == [9.75]
+    assert history.samples == store.samples("a-run")
+    assert history.samples[0]["copied"] == ((0, 2),)
+    assert history.seconds == 2.0
+
+
+def test_a_history_up_to_a_moment_holds_nothing_later(store: RunStore) -> None:
+    add_run(store)
+    add_steps(store, "a-run", 0, 10)
+    store.add_records("a-run", [(EvaluationRecord(4, 1, 64, 9.5, 9.75), 2.0)])
+    store.add_records("a-run", [(SampleRecord(9, 1, 64, "Every", "Every day"), 4.9)])
+    history = RunHistories(store).of("a-run")
+    early = history.until(2.0)
+    assert early.steps["global_step"].tolist() == [0, 1, 2, 3, 4]
+    assert (len(early.evaluations), early.samples) == (1, [])
+    assert len(history.until(0.4).steps) == 1
+    whole = history.until(history.seconds)
+    assert (len(whole.steps), whole.samples) == (10, history.samples)
+
+
+def test_only_so_many_runs_stand_in_memory(store: RunStore) -> None:
+    histories = RunHistories(store)
+    for i in range(MOST_RUNS + 2):
+        add_run(store, f"run-{i}")
+        add_steps(store, f"run-{i}", 0, 2)
+        histories.of(f"run-{i}")
+    assert len(histories._readers) == MOST_RUNS
+    assert len(histories.of("run-0").steps) == 2  # read again
+
+
+def test_many_viewers_at_once_see_each_row_once(store: RunStore) -> None:
+    add_run(store)
+    histories = RunHistories(store)
+    seen: list[np.ndarray] = []
+
+    def look() -> None:
+        for _ in range(20):
+            seen.append(histories.of("a-run").steps["global_step"])
+
+    threads = [threading.Thread(target=look) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for i in range(50):
+        add_steps(store, "a-run", 4 * i, 4)
+    for thread in threads:
+        thread.join()
+    assert histories.of("a-run").steps["global_step"].tolist() == list(range(200))
+    for steps in seen:
+        assert steps.tolist() == list(range(len(steps)))

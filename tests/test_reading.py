@@ -1,0 +1,55 @@
+import pytest
+
+from gpt_core.history import EVALUATION_COLUMNS
+from gpt_core.published import BOOK_RUN, LECTURE_RUN
+from gpt_core.reading import describe_curve, describe_start, read_curve
+from tests.curves import evaluations
+
+BOOK = evaluations(BOOK_RUN.losses)
+
+
+def test_the_books_curves_part_in_the_second_epoch_and_turn_in_the_seventh() -> None:
+    reading = read_curve(BOOK)
+    assert reading is not None
+    assert reading.parting is not None
+    assert (reading.parting.step, reading.parting.epoch) == (10, 2)
+    assert (reading.best.step, reading.best.epoch, reading.best.val_loss) == (55, 7, 6.134)
+    assert reading.has_turned
+    assert describe_curve(reading) == (
+        "The curves part at step 10 (epoch 2: training 6.661, validation 7.048); validation is "
+        "lowest, 6.134, at step 55 (epoch 7) and has risen to 6.452 since, while training went on "
+        "to 0.391: from there on the model learns this text by heart."
+    )
+
+
+def test_the_lectures_curve_reads_alike() -> None:
+    reading = read_curve(evaluations(LECTURE_RUN.losses))
+    assert reading is not None
+    assert reading.parting is not None
+    assert reading.parting.epoch in (1, 2)
+    assert reading.best.step == 58  # its label 60 is 59 updates
+    assert reading.has_turned
+
+
+@pytest.mark.parametrize("points", range(1, 18))
+def test_no_turn_is_claimed_before_there_is_one(points: int) -> None:
+    reading = read_curve(BOOK[:points])
+    assert reading is not None
+    steps = sorted(BOOK_RUN.losses)[:points]
+    # At steps 45 and 50 validation has gone up and down again by less than a hundredth.
+    assert reading.has_turned == (steps[-1] >= 65)
+    sentence = describe_curve(reading)
+    assert ("by heart" in sentence) == reading.has_turned
+    assert ("still go together" in sentence) == (steps[-1] < 10)
+
+
+def test_before_the_first_evaluation_there_is_nothing_to_read() -> None:
+    assert read_curve(BOOK[:0]) is None
+    assert BOOK.dtype.names == EVALUATION_COLUMNS
+
+
+def test_the_start_is_compared_with_a_uniform_guess() -> None:
+    reading = read_curve(BOOK)
+    assert reading is not None
+    sentence = describe_start(reading, 50257)
+    assert "step 0 validation is 9.933, below ln(50,257) = 10.825" in sentence

@@ -1,0 +1,118 @@
+"""Each case of "Is mine right?", on the printed runs themselves."""
+
+from dataclasses import replace
+
+import pytest
+
+from gpt_core import GPT_CONFIG_124M, PRESETS, Run, TrainingConfig
+from gpt_core.corpus import VERDICT_SHA256
+from gpt_core.published import BAND, BOOK_RUN, NOTEBOOK_RUN
+from gpt_core.verdict import is_comparable, judge, likely_causes
+from tests.curves import evaluations
+
+
+@pytest.fixture
+def chapters(run: Run) -> Run:
+    return replace(
+        run,
+        preset="book-124m",
+        model_config=GPT_CONFIG_124M,
+        training_config=TrainingConfig(),
+        text_name="The Verdict",
+        text_sha256=VERDICT_SHA256,
+        versions={"machine": "x86_64 AVX512", "torch": "2.13.0+cpu"},
+    )
+
+
+def shifted(by: float, from_step: int = 0) -> dict[int, tuple[float, float]]:
+    return {
+        step: (train + by * (step >= from_step), val + by / 4 * (step >= from_step))
+        for step, (train, val) in BOOK_RUN.losses.items()
+    }
+
+
+def test_the_printed_run_is_equal_digit_for_digit(chapters: Run) -> None:
+    verdict = judge(chapters, evaluations(BOOK_RUN.losses))
+    assert verdict.kind == "equal"
+    assert "18 of the book's 18 points" in verdict.sentence
+    assert verdict.causes == ()
+
+
+def test_a_run_that_has_just_begun_is_equal_so_far(chapters: Run) -> None:
+    verdict = judge(chapters, evaluations(BOOK_RUN.losses)[:4])
+    assert (verdict.kind, "4 of the book's 18" in verdict.sentence) == ("equal", True)
+
+
+def test_before_its_first_evaluation_there_is_nothing_to_compare(chapters: Run) -> None:
+    assert judge(chapters, evaluations({})).kind == "early"
+
+
+def test_digits_behind_the_third_do_not_count(chapters: Run) -> None:
+    assert judge(chapters, evaluations(shifted(0.0004))).kind == "equal"
+    assert judge(chapters, evaluations(shifted(0.002))).kind == "inside"
+
+
+def test_on_another_device_a_sound_run_is_inside_the_band(chapters: Run) -> None:
+    on_mps = replace(chapters, training_config=replace(TrainingConfig(), device="mps"))
+    verdict = judge(on_mps, evaluations(NOTEBOOK_RUN.losses))
+    assert verdict.kind == "inside"
+    assert verdict.sentence.startswith("As it should be")
+    assert verdict.causes[0].startswith("device mps: dropout")
+
+
+def test_inside_the_band_on_an_x86_cpu_in_float32_something_is_different(chapters: Run) -> None:
+    verdict = judge(chapters, evaluations(shifted(0.1, from_step=20)))
+    assert verdict.kind == "inside"
+    assert verdict.sentence.startswith("Almost")
+    assert (
+        "Step 20: training 5.826, validation 6.625; the book 5.726 and 6.600." in verdict.sentence
+    )
+    assert "torch" in verdict.causes[0]
+
+
+def test_outside_the_band_the_likely_causes_are_named_and_where_it_began(chapters: Run) -> None:
+    training = replace(TrainingConfig(), learning_rate=1e-3, eval_iter=1)
+    model = replace(GPT_CONFIG_124M, drop_rate=0.0)
+    changed = replace(
+        chapters,
+        training_config=training,
+        model_config=model,
+        text_sha256="0" * 64,
+        text_name="My novel",
+    )
+    verdict = judge(changed, evaluations(shifted(BAND.train_loss + 0.1, from_step=30)))
+    assert verdict.kind == "outside"
+    assert "from step 30 on" in verdict.sentence
+    causes = "\n".join(verdict.causes)
+    for words in (
+        "other text: My novel",
+        "drop_rate is 0.0, 0.1 in the chapter",
+        "eval_iter is 1, 5",
+        "learning_rate is 0.001, 0.0004",
+    ):
+        assert words in causes
+
+
+def test_outside_the_band_with_the_chapters_settings_the_code_is_suspected(chapters: Run) -> None:
+    verdict = judge(chapters, evaluations(shifted(2.0)))
+    assert (verdict.kind, "an error in the code" in verdict.causes[0]) == ("outside", True)
+
+
+def test_what_changes_no_loss_is_no_cause(chapters: Run) -> None:
+    harmless = replace(
+        TrainingConfig(), num_epochs=3, probes=("a b",), keep_epochs=0, sample_tokens=5
+    )
+    assert likely_causes(replace(chapters, training_config=harmless)) == ()
+    arm = replace(chapters, versions={"machine": "arm64 NEON"})
+    assert "processor arm64 NEON" in likely_causes(arm)[0]
+    assert (
+        "bfloat16"
+        in likely_causes(
+            replace(chapters, training_config=replace(TrainingConfig(), precision="bfloat16"))
+        )[0]
+    )
+
+
+def test_only_a_model_of_the_chapters_size_is_compared(chapters: Run, run: Run) -> None:
+    assert is_comparable(chapters)
+    assert not is_comparable(replace(run, model_config=PRESETS["pocket"].model))

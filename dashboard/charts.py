@@ -1,60 +1,275 @@
 """DataFrames → plotly figures: pure functions, no streamlit. Live and still charts share them."""
 
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
-from dashboard.palette import TRAINING, VALIDATION
+from dashboard.palette import MEASURED, TRAINING, VALIDATION
 
 MOST_POINTS = 1000  # of a line: more than a screen has columns
+AXES = {
+    "epochs": "Epochs",
+    "global_step": "Step",
+    "tokens_seen": "Tokens seen",
+    "minutes": "Minutes of training",
+}
+PUBLISHED_MARKERS = ("cross-thin-open", "x-thin-open", "asterisk-open")
+
+
+@dataclass(frozen=True)
+class Axes:
+    """What losses are drawn against, and how."""
+
+    x: str = "epochs"  # a column of the frames, one of AXES
+    perplexity: bool = False
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How far a whole run goes."""
+
+    num_epochs: int
+    total_steps: int
+    tokens_per_epoch: int
+
+    def on(self, x: str) -> float | None:
+        """Return where the run ends on an axis; None where nobody knows."""
+        ends = {
+            "epochs": self.num_epochs,
+            "global_step": self.total_steps - 1,
+            "tokens_seen": self.num_epochs * self.tokens_per_epoch,
+        }
+        return ends.get(x)
 
 
 def loss_chart(
-    evaluations: pd.DataFrame, num_epochs: int, tokens_per_epoch: int, run_id: str
+    evaluations: pd.DataFrame,
+    extent: Extent,
+    run_id: str,
+    steps: pd.DataFrame | None = None,
+    axes: Axes = Axes(),
+    vocab_size: int | None = None,
+    published: Mapping[str, pd.DataFrame] | None = None,
+    size: float = 1.0,
 ) -> go.Figure:
-    """Draw training and validation loss against epochs, with tokens seen along the top.
+    """Draw training and validation loss; against epochs or steps, tokens seen along the top.
+
+    Args:
+        evaluations: a row each, with the columns of :data:`AXES` and both losses.
+        extent: how far the whole run goes.
+        run_id: whose curve it is; zoom is kept as long as this and the axes stay.
+        steps: a row for each step with its batch's own loss, drawn faintly behind.
+        axes: what it is drawn against, as loss or perplexity, on a linear or logarithmic scale.
+        vocab_size: marks the loss of a guess that finds all tokens equally likely.
+        published: losses that others have published, by name, laid under the curve.
+        size: of type and lines, for a projector.
 
     Source: the chapter's figure of the two losses, with its second axis.
     """
     figure = go.Figure()
+    height = np.exp if axes.perplexity else np.asarray
+    when = "(step %{customdata[0]:,}, %{customdata[1]:,} tokens)"
+    shown = ".1f" if axes.perplexity else ".3f"
+    width = 2.5 * size
     for column, name, color, dash in (
         ("train_loss", "Training", TRAINING, "solid"),
         ("val_loss", "Validation", VALIDATION, "dash"),
     ):
         drawn = evaluations.iloc[kept_points(evaluations[column].to_numpy())]
         figure.add_scatter(
-            x=drawn["epochs"].to_numpy(),
-            y=drawn[column].to_numpy(),
+            x=drawn[axes.x].to_numpy(),
+            y=height(drawn[column].to_numpy()),
             customdata=drawn[["global_step", "tokens_seen"]].to_numpy(),
             name=name,
-            mode="lines+markers",
-            line={"color": color, "width": 2.5, "dash": dash},
-            marker={"size": 5},
-            hovertemplate="%{y:.3f} (step %{customdata[0]:,}, %{customdata[1]:,} tokens)",
+            mode="lines+markers" if len(drawn) <= 200 else "lines",
+            line={"color": color, "width": width, "dash": dash},
+            marker={"size": 5 * size},
+            hovertemplate=f"%{{y:{shown}}} {when}",
+            zorder=2,
         )
-    # The upper axis is the lower one, labelled in tokens: both zoom together.
-    figure.add_scatter(x=[0], y=[None], xaxis="x2", showlegend=False, hoverinfo="skip")
-    ticks = [num_epochs * i / 4 for i in range(5)]
+    if steps is not None and len(steps):
+        drawn = steps.iloc[kept_points(steps["loss"].to_numpy())]
+        figure.add_scatter(
+            x=drawn[axes.x].to_numpy(),
+            y=height(drawn["loss"].to_numpy()),
+            name="Each batch",
+            mode="lines",
+            line={"color": TRAINING, "width": size},
+            opacity=0.35,
+            hovertemplate=f"%{{y:{shown}}}",
+            zorder=0,
+        )
+    for (name, frame), symbol in zip((published or {}).items(), PUBLISHED_MARKERS, strict=False):
+        for column, split, color in (
+            ("train_loss", "training", TRAINING),
+            ("val_loss", "validation", VALIDATION),
+        ):
+            figure.add_scatter(
+                x=frame[axes.x].to_numpy(),
+                y=height(frame[column].to_numpy()),
+                name=f"{name}: {split}",
+                mode="markers+lines",
+                line={"color": color, "width": 1, "dash": "dot"},
+                marker={"symbol": symbol, "size": 8 * size, "line": {"color": color, "width": 1.5}},
+                hovertemplate=f"%{{y:{shown}}}",
+                zorder=1,
+            )
+    if len(evaluations):
+        _mark_best(
+            figure, evaluations.iloc[int(evaluations["val_loss"].to_numpy().argmin())], axes, size
+        )
+    if vocab_size:
+        _mark_uniform(figure, vocab_size, axes, size)
+    _add_axes(figure, extent, axes, run_id, size)
+    return figure
+
+
+def _mark_best(figure: go.Figure, best: "pd.Series[float]", axes: Axes, size: float) -> None:
+    """Mark the lowest validation loss."""
+    loss = math.exp(best["val_loss"]) if axes.perplexity else best["val_loss"]
+    figure.add_scatter(
+        x=[best[axes.x]],
+        y=[loss],
+        name="Lowest validation",
+        mode="markers",
+        marker={
+            "symbol": "star",
+            "size": 14 * size,
+            "color": VALIDATION,
+            "line": {"color": "white", "width": 1},
+        },
+        hovertemplate=f"lowest, at step {best['global_step']:,.0f}",
+        zorder=3,
+    )
+
+
+def _mark_uniform(figure: go.Figure, vocab_size: int, axes: Axes, size: float) -> None:
+    """Mark the loss of a guess among all tokens, as from a model that knows nothing."""
+    figure.add_hline(
+        y=vocab_size if axes.perplexity else math.log(vocab_size),
+        line={"color": MEASURED, "width": 1, "dash": "dot"},
+        annotation={
+            "text": f"a guess among {vocab_size:,}: "
+            + ("" if axes.perplexity else f"{math.log(vocab_size):.3f}"),
+            "font": {"size": 12 * size, "color": MEASURED},
+            "xanchor": "left",
+            "yanchor": "bottom",
+        },
+        annotation_position="top left",
+    )
+
+
+def _add_axes(figure: go.Figure, extent: Extent, axes: Axes, run_id: str, size: float) -> None:
+    end = extent.on(axes.x)
     figure.update_layout(
         template="none",
-        height=420,
-        margin={"l": 55, "r": 15, "t": 60, "b": 50},
+        height=round(420 * (1 + (size - 1) / 2)),
+        font={"size": 12 * size},
+        margin={"l": 55 * size, "r": 15, "t": 60 * size, "b": 80 * size},
         hovermode="x unified",
-        uirevision=run_id,
-        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "top"},
-        xaxis={"title": "Epochs", "range": [0, num_epochs * 1.01], "hoverformat": ".2f"},
+        uirevision=f"{run_id} {axes}",
+        legend={"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"},
+        xaxis={"title": AXES[axes.x], "rangemode": "tozero", "hoverformat": ".2f"},
+        yaxis={
+            "title": "Perplexity" if axes.perplexity else "Loss",
+            "rangemode": "tozero",
+            "zeroline": False,
+        },
+    )
+    if axes.log:
+        figure.update_yaxes(type="log", dtick="D2" if axes.perplexity else None)
+    if end is not None:
+        figure.update_xaxes(range=[0, max(end, 1) * 1.01])
+    if axes.x not in ("epochs", "global_step"):
+        return
+    # The upper axis is the lower one, labelled in tokens: both zoom together.
+    figure.add_scatter(x=[0], y=[None], xaxis="x2", showlegend=False, hoverinfo="skip")
+    ticks = [extent.num_epochs * i / 4 for i in range(5)]
+    on_steps = extent.total_steps / extent.num_epochs  # a step's label is one less than its count
+    places = ticks if axes.x == "epochs" else [max(0.0, t * on_steps - 1) for t in ticks]
+    figure.update_layout(
         xaxis2={
             "title": {"text": "Tokens seen", "standoff": 6},
             "overlaying": "x",
             "side": "top",
             "matches": "x",
-            "tickvals": ticks,
-            "ticktext": [f"{epochs * tokens_per_epoch:,.0f}" for epochs in ticks],
+            "tickvals": places,
+            "ticktext": [f"{epochs * extent.tokens_per_epoch:,.0f}" for epochs in ticks],
             "showgrid": False,
             "zeroline": False,
-        },
-        yaxis={"title": "Loss", "rangemode": "tozero", "zeroline": False},
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One small chart: its title and its line."""
+
+    title: str
+    x: npt.NDArray[np.float64]
+    y: npt.NDArray[np.float64]
+    color: str = MEASURED
+    format: str = "~g"  # of its numbers, in d3's language
+
+
+def small_charts(panels: Sequence[Panel], x_title: str, run_id: str, columns: int = 2) -> go.Figure:
+    """Draw small charts beside and below each other, with one x-axis in common."""
+    rows = -(-len(panels) // columns)
+    figure = make_subplots(
+        rows, columns, subplot_titles=[p.title for p in panels], vertical_spacing=0.3 / rows
+    )
+    for i, panel in enumerate(panels):
+        kept = kept_points(panel.y)
+        place = {"row": i // columns + 1, "col": i % columns + 1}
+        figure.add_scatter(
+            x=panel.x[kept],
+            y=panel.y[kept],
+            mode="lines" if len(kept) > 60 else "lines+markers",
+            line={"color": panel.color, "width": 2},
+            marker={"size": 4},
+            name=panel.title,
+            hovertemplate=f"%{{y:{panel.format}}}",
+            **place,
+        )
+        figure.update_yaxes(rangemode="tozero", tickformat=panel.format, **place)
+        if place["row"] == rows:
+            figure.update_xaxes(title=x_title, **place)
+    figure.update_layout(
+        template="none",
+        height=60 + 190 * rows,
+        margin={"l": 50, "r": 15, "t": 35, "b": 45},
+        showlegend=False,
+        uirevision=f"{run_id} {x_title}",
+    )
+    figure.update_annotations(font_size=13)
+    figure.update_xaxes(matches="x", zeroline=False)
+    return figure
+
+
+def part_bars(values: Mapping[str, float], title: str) -> go.Figure:
+    """Draw one number for each part of a model as horizontal bars, in the model's order."""
+    figure = go.Figure()
+    figure.add_bar(
+        x=list(values.values()),
+        y=list(values),
+        orientation="h",
+        marker={"color": MEASURED},
+        hovertemplate="%{y}: %{x:.4~g}<extra></extra>",
+    )
+    figure.update_layout(
+        template="none",
+        height=70 + 22 * len(values),
+        margin={"l": 110, "r": 15, "t": 35, "b": 35},
+        title={"text": title, "font": {"size": 13}, "x": 0.5},
+        xaxis={"tickformat": "~g", "rangemode": "tozero"},
+        yaxis={"autorange": "reversed"},
     )
     return figure
 
@@ -65,7 +280,7 @@ def describe_losses(evaluations: pd.DataFrame) -> str:
         return "Training and validation loss: no evaluation yet."
     last = evaluations.iloc[-1]
     return (
-        f"Training and validation loss against epochs, {len(evaluations)} evaluations. The last, "
+        f"Training and validation loss, {len(evaluations)} evaluations. The last, "
         f"after {last['epochs']:.2f} epochs: {last['train_loss']:.3f} and {last['val_loss']:.3f}."
     )
 

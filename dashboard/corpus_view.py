@@ -1,13 +1,11 @@
 """The parts of the Data page: what a model will see of a text, and what training on it takes."""
 
-from dataclasses import replace
-
 import streamlit as st
 from torch import Tensor, cat
 
-from dashboard import state, widgets
-from dashboard.frames import count, format_bytes, format_duration
-from dashboard.runtime import get_runner, get_store
+from dashboard import config_form, preflight_view, state, widgets
+from dashboard.frames import count
+from dashboard.runtime import get_store
 from dashboard.token_chips import token_chips
 from gpt_core import (
     END_OF_TEXT,
@@ -19,16 +17,12 @@ from gpt_core import (
     Survey,
     TrainingConfig,
     create_dataloader,
-    disk_space,
-    dissect,
     encode_splits,
-    field_help,
     fitting_context_length,
     get_tokenizer,
     lay_out,
-    measure_pace,
-    prepare_data,
     split_text,
+    steps_in_run,
     survey_tokens,
     token_cache_in,
     token_ids_to_text,
@@ -36,76 +30,17 @@ from gpt_core import (
 
 LONG_TEXT = 3_000_000  # characters that take a while to encode
 DRAWN_WINDOWS = 6
-SHORTEST_CONTEXT = 3  # the chapter's two rows, which each run is asked about, take as many
-MEASURE_SECONDS = 110  # as long as a measurement is waited for
+CUTTING = ("train_ratio", "context_length", "batch_size", "stride")  # settings
 
 
-def choose_settings(corpus: Corpus) -> Preset:
+def choose_settings(corpus: Corpus) -> Preset | None:
     """Let the user set how the text is cut up; return the preset with these settings."""
     name = st.selectbox(
         "Model and training", list(PRESETS), key=state.PRESET, persist_state="session"
     )
-    preset = PRESETS[name]
-    helps = field_help(TrainingConfig)
-    left, middle, right = st.columns(3, gap="large")
-    with left:
-        ratio = st.slider(
-            "Share for training",
-            0.5,
-            0.99,
-            preset.training.train_ratio,
-            step=0.01,
-            help=helps["train_ratio"],
-            key=f"{state.RATIO}-{name}",
-            persist_state="session",
-        )
-    with middle:
-        context = st.number_input(
-            "context_length",
-            SHORTEST_CONTEXT,
-            1024,
-            preset.model.context_length,
-            key=f"{state.CONTEXT}-{name}",
-            persist_state="session",
-        )
-        batch_size = st.number_input(
-            "batch_size",
-            1,
-            64,
-            preset.training.batch_size,
-            help=helps["batch_size"],
-            key=f"{state.BATCH}-{name}",
-            persist_state="session",
-        )
-    with right:
-        stride = st.number_input(
-            "stride",
-            1,
-            1024,
-            value=None,
-            placeholder=f"{context}: no overlap",
-            help=helps["stride"],
-            key=f"{state.STRIDE}-{name}",
-            persist_state="session",
-        )
-        special = True
-        if END_OF_TEXT in corpus.text:
-            special = st.toggle(
-                "Read <|endoftext|> as a boundary",
-                value=True,
-                help=helps["end_of_text"],
-                key=state.BOUNDARY,
-                persist_state="session",
-            )
-    training = replace(
-        preset.training,
-        train_ratio=ratio,
-        batch_size=batch_size,
-        stride=stride,
-        end_of_text=special,
-    )
-    model = replace(preset.model, context_length=context)
-    return replace(preset, model=model, training=training)
+    has_boundaries = END_OF_TEXT in corpus.text
+    in_front = (*CUTTING, "end_of_text") if has_boundaries else CUTTING
+    return config_form.choose_settings(PRESETS[name], in_front)
 
 
 def encode(corpus: Corpus, config: TrainingConfig) -> tuple[Tensor, Tensor]:
@@ -197,11 +132,14 @@ def show_windows(preset: Preset, train: Layout, val: Layout) -> None:
         for name, layout in (("training", train), ("validation", val))
     ]
     st.dataframe(rows, hide_index=True)
-    epochs = preset.training.num_epochs
+    epochs, together = preset.training.num_epochs, preset.training.accumulation_steps
+    each = "each is" if together == 1 else f"{together} together are"
+    size = count(preset.training.batch_size, "window")
     st.markdown(
-        f"A **batch** is {count(preset.training.batch_size, 'window')} of {length:,} tokens; each "
-        f"is one **step**, an update of all weights. Once through, {train.batches:,} of them, is "
-        f"an **epoch**. {epochs} epochs are **{epochs * train.batches:,} steps**, in which the "
+        f"A **batch** is {size} of {length:,} tokens; {each} "
+        f"one **step**, an update of all weights. Once through, {train.batches:,} of them, is "
+        f"an **epoch**. {epochs} epochs are "
+        f"**{steps_in_run(train.batches, preset.training):,} steps**, in which the "
         f"model sees {epochs * train.batches * preset.training.batch_size * length:,} tokens. "
         "The training loader shuffles the windows anew in each epoch and leaves out a last batch "
         "that is not full; the validation loader does neither."
@@ -236,69 +174,28 @@ def show_batch(preset: Preset, train_ids: Tensor) -> None:
     st.text(f"Its first row reads: “{text[:400]}{'…' * (len(text) > 400)}”")
 
 
-def show_preflight(corpus: Corpus, preset: Preset, train: Layout) -> None:
+def show_preflight(corpus: Corpus, preset: Preset, train_tokens: int) -> None:
     """Show what a run on this text takes: steps, tokens, memory, disk and, measured, time."""
-    config = preset.training
-    steps = config.num_epochs * train.batches
-    anatomy = dissect(preset.model, 1, 1)
     with st.container(horizontal=True, gap="medium"):
-        for label, value in (
-            ("Steps", f"{steps:,}"),
-            ("Tokens seen", f"{steps * config.batch_size * preset.model.context_length:,}"),
-            ("Memory, at least", format_bytes(2 * anatomy.weights_bytes + anatomy.optimizer_bytes)),
-            ("Disk, at most", format_bytes(disk_space(preset.model, config.keep_epochs))),
-        ):
+        for label, value in preflight_view.facts(preset, train_tokens).items():
             st.metric(label, value, width=150)
-    key = f"{corpus.sha256} {preset}"
-    measured = st.session_state.get(state.MEASURED, {})
-    if st.button("Measure how long it takes"):
-        measured = {key: _measure(corpus, preset)}
-        st.session_state[state.MEASURED] = measured
-    seconds = measured.get(key)
-    if seconds is not None:
-        st.text(
-            f"About {format_duration(seconds)}, from a few of its own steps on this machine, if "
-            "nothing else runs beside it."
-        )
-    else:
-        st.caption("A few steps of these very settings, between two steps of what trains.")
+    preflight_view.show_expected_time(corpus, preset)
+    st.caption("A few steps of these very settings, between two steps of what trains.")
     if st.button("Train on this text", type="primary"):
         run_id = widgets.start_run(preset, corpus)
         if run_id:
             st.switch_page("pages/train.py", query_params={state.RUN: run_id})
 
 
-def _measure(corpus: Corpus, preset: Preset) -> float | None:
-    runner = get_runner()
-    try:
-        with st.spinner("Taking a few steps…", show_time=True):
-            data = prepare_data(
-                corpus.text,
-                get_tokenizer(),
-                preset.model,
-                preset.training,
-                token_cache_in(get_store().runs_dir),
-            )
-            pace = measure_pace(runner, preset.model, preset.training, data)
-            answer = pace.result(MEASURE_SECONDS)
-    except TimeoutError:
-        st.text("It was not measured: the machine had no time for it. Try again.")
-        return None
-    except (ValueError, RuntimeError, MemoryError) as error:
-        widgets.show_refusal(ValueError(str(error)))
-        return None
-    return answer.of_the_run(preset.training, preset.training.num_epochs * len(data.train_loader))
-
-
 def offer_mends(preset: Preset, train_tokens: int, val_tokens: int) -> None:
     """Offer, one click each, what would make both splits long enough."""
     training = preset.training
     fits = fitting_context_length(train_tokens, val_tokens, training.batch_size, training.stride)
-    if fits >= SHORTEST_CONTEXT:
+    if fits >= config_form.SHORTEST_CONTEXT:
         st.button(
             f"Use context_length = {min(fits, 1024)}",
             on_click=_set,
-            args=(f"{state.CONTEXT}-{preset.name}", min(fits, 1024)),
+            args=(config_form.key_of(preset, "context_length"), min(fits, 1024)),
         )
     total, needed = train_tokens + val_tokens, preset.model.context_length + 1
     ratio = int(100 * (1 - 1.1 * needed / total)) / 100 if total else 0.0
@@ -308,7 +205,7 @@ def offer_mends(preset: Preset, train_tokens: int, val_tokens: int) -> None:
         st.button(
             f"Use {ratio:.0%} for training",
             on_click=_set,
-            args=(f"{state.RATIO}-{preset.name}", ratio),
+            args=(config_form.key_of(preset, "train_ratio"), ratio),
         )
 
 

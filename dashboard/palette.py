@@ -9,3 +9,5 @@ TRAINING = "#2f7fc8"
 VALIDATION = "#d9691e"
 TARGET = "#1f9d6b"
 PREDICTED = "#a463c9"
+COPIED = "#c2477a"  # what stands verbatim in the training text
+MEASURED = "#74838a"  # what is no loss: norms, rates, sizes

@@ -1,4 +1,4 @@
-"""The one store, runner and shelf of this process, made on first use.
+"""The one store, runner, shelf and reader of this process, made on first use.
 
 Module state on purpose, and the only such: ``st.cache_resource`` can be cleared by any
 client, and the old thread would train on beside a new one (STREAMLIT.md, fact 4).
@@ -18,10 +18,10 @@ if PagesManager.uses_pages_directory:
     st.rerun()
 
 # After that, as this takes two seconds, in which another first visitor may come.
-from gpt_core import ModelShelf, RunStore, TrainingRunner, default_runs_dir
+from gpt_core import ModelShelf, RunHistories, RunStore, TrainingRunner, default_runs_dir
 
 _making = threading.Lock()  # guards _house: two first visitors must get the same one
-_house: tuple[RunStore, TrainingRunner, ModelShelf] | None = None
+_house: tuple[RunStore, TrainingRunner, ModelShelf, RunHistories] | None = None
 
 
 def get_store() -> RunStore:
@@ -51,19 +51,28 @@ def get_shelf() -> ModelShelf:
     return _get_house()[2]
 
 
+def get_histories() -> RunHistories:
+    """Return what has been read of the runs that are looked at.
+
+    Raises:
+        ValueError: the runs directory cannot be used.
+    """
+    return _get_house()[3]
+
+
 def close_runtime() -> None:
-    """End what trains and forget all three; the next use makes new ones (tests need it)."""
+    """End what trains and forget all four; the next use makes new ones (tests need it)."""
     global _house
     with _making:
         if _house is not None:
-            store, runner, shelf = _house
+            store, runner, shelf, _ = _house
             shelf.close()
             runner.close()
             store.close()
             _house = None
 
 
-def _get_house() -> tuple[RunStore, TrainingRunner, ModelShelf]:
+def _get_house() -> tuple[RunStore, TrainingRunner, ModelShelf, RunHistories]:
     global _house
     with _making:
         if _house is None:
@@ -73,7 +82,7 @@ def _get_house() -> tuple[RunStore, TrainingRunner, ModelShelf]:
                 active_runs=_number_from("GPT_LAB_ACTIVE_RUNS") or 1,
                 threads=_number_from("GPT_LAB_THREADS"),
             )
-            _house = (store, runner, ModelShelf())
+            _house = (store, runner, ModelShelf(), RunHistories(store))
         return _house
 
 

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from dashboard import palette, state, widgets
-from dashboard.frames import format_duration, format_loss
-from dashboard.runtime import get_runner, get_store
+from dashboard.frames import format_duration, format_loss, last_losses
+from dashboard.runtime import get_histories, get_runner
 from gpt_core import PACE_STEPS, Run, run_progress
 
 TRAIN_PAGE = "pages/train.py"
@@ -28,9 +28,9 @@ def _watch(drawn: list[tuple[str, str]]) -> None:
 
 
 def _show(run: Run) -> None:
-    store = get_store()
-    progress = run_progress(run, store.last_steps(run.id, PACE_STEPS))
-    losses = store.last_evaluation(run.id) or {}
+    history = get_histories().of(run.id)
+    progress = run_progress(run, history.steps[-PACE_STEPS:])
+    train_loss, val_loss = last_losses(history)
     with st.container(gap="small"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption("Current run" if run.is_live else "Latest run")
@@ -39,8 +39,8 @@ def _show(run: Run) -> None:
         st.progress(progress.fraction)
         rows = [
             ("Step", f"{progress.steps_done:,} of {progress.total_steps:,}", ""),
-            ("Training loss", format_loss(losses.get("train_loss")), palette.TRAINING),
-            ("Validation loss", format_loss(losses.get("val_loss")), palette.VALIDATION),
+            ("Training loss", format_loss(train_loss), palette.TRAINING),
+            ("Validation loss", format_loss(val_loss), palette.VALIDATION),
         ]
         if run.state == "running" and progress.seconds_left is not None:
             rows.append(("Time left", format_duration(progress.seconds_left), ""))

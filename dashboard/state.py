@@ -3,9 +3,11 @@
 import streamlit as st
 
 from dashboard.runtime import get_runner, get_store
-from gpt_core import Run
+from gpt_core import RECORDED_RUN, Run, keep_recorded_run
 
 RUN = "run"  # query parameter: the ID of the run that is shown
+REPLAY = "replay"  # query parameter: when its replay began, in seconds since 1970
+PROJECTOR = "projector"  # query parameter: whether the page is shown to a class
 
 PRESET = "preset"  # session: name of the preset chosen in the form
 TEXT = "text"  # session: name of the text chosen in the form
@@ -14,14 +16,8 @@ UPLOAD = "upload"  # session: the file uploader
 UPLOADS_KEPT = "uploads_kept"  # session: how often it was emptied by keeping what was in it
 UPLOADED = "uploaded"  # session: what was read of the files in the uploader
 PASTED = "pasted"  # session: a text being pasted
-RATIO = "train_ratio"  # session: the share for training
-CONTEXT = "context_length"  # session: the length of a window
-BATCH = "batch_size"  # session: windows in a batch
-STRIDE = "stride"  # session: from one window to the next
-BOUNDARY = "boundary"  # session: whether <|endoftext|> is a boundary
+SETTING = "setting"  # session: a field of the configuration, for a preset
 MEASURED = "measured"  # session: the seconds that the last measured settings take
-PRECISION = "precision"  # session: the precision chosen in the form
-KEEP_EPOCHS = "keep_epochs"  # session: how many epochs' weights are kept
 
 OWN_PROBES = "own_probes"  # session: the learner's own probes, in the form
 
@@ -48,17 +44,29 @@ PROBE = "probe"  # session: the probe whose lines are shown
 FOLLOWS = "follows"  # session: whether the newest evaluation is shown as they come
 EVALUATION = "evaluation"  # session: the evaluation whose probes are shown
 
+AXIS = "axis"  # session: what the losses are drawn against
+HEIGHT = "height"  # session: whether losses or perplexities are drawn
+SCALE = "scale"  # session: whether on a linear or a logarithmic scale
+PUBLISHED = "published"  # session: the published runs that are laid under the curve
+PROMPT = "prompt"  # session: what the live model is asked to go on from
+ASKED = "asked"  # session: the text that the live model was asked for
+ALL_SAMPLES = "all_samples"  # session: whether the early samples of a long run are shown too
+
 
 def selected_run() -> Run | None:
     """Return the run that the URL names or, where it names none, the latest."""
     run_id = st.query_params.get(RUN)
     store = get_store()
-    return store.run(run_id) if run_id else store.latest_run()
+    if not run_id:
+        return store.latest_run()
+    if run_id == RECORDED_RUN:
+        keep_recorded_run(store)  # its address works on a machine that has not seen it yet
+    return store.run(run_id)
 
 
 def current_run() -> Run | None:
     """Return the run that trains now or, where none does, the latest."""
-    live = get_runner().live_runs()
+    live = get_store().live_runs()
     return live[0] if live else get_store().latest_run()
 
 
@@ -68,6 +76,21 @@ def select_run(run_id: str) -> None:
 
 
 def outline() -> list[tuple[str, str]]:
-    """Return what a page is arranged by: the live, the current and the shown run, by state."""
-    runs = [*get_runner().live_runs(), *filter(None, (current_run(), selected_run()))]
-    return [(run.id, run.state) for run in runs]
+    """Return what a page is arranged by: the live, the current and the shown run, and how."""
+    live = get_runner().live_runs()
+    runs = [*live, *filter(None, (None if live else get_store().latest_run(), selected_run()))]
+    modes = [(name, st.query_params.get(name, "")) for name in (REPLAY, PROJECTOR)]
+    return [*((run.id, run.state) for run in runs), *modes]
+
+
+def is_projected() -> bool:
+    """Tell whether the page is shown to a class: larger, and only what matters."""
+    return PROJECTOR in st.query_params
+
+
+def toggle_projector() -> None:
+    """Go over to the projector's page, or back."""
+    if is_projected():
+        del st.query_params[PROJECTOR]
+    else:
+        st.query_params[PROJECTOR] = "1"

@@ -3,16 +3,16 @@
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
+from dashboard import state
 from dashboard.runtime import get_runner
-from gpt_core import Corpus, Preset, Run, get_tokenizer, with_text_probe
+from gpt_core import PRESETS, Corpus, Preset, Run, get_tokenizer, with_text_probe
 
 STATE_COLORS = {
     "queued": "gray",
@@ -24,12 +24,22 @@ STATE_COLORS = {
     "interrupted": "orange",
 }
 
+HELPS = {
+    "Pause": "Halts after the present step. Nothing is lost.",
+    "Resume": "Goes on exactly where it was.",
+    "Stop": "Ends after the present step, with a checkpoint: it can be resumed from there.",
+    "One step": "Runs a single update, and shows what it did.",
+}
+
 LOOK = Path(__file__).parent / "look.css"
+PROJECTOR_LOOK = Path(__file__).parent / "projector.css"
 
 
 def apply_look() -> None:
     """Apply the few style rules that the theme cannot express."""
     st.html(LOOK)
+    if state.is_projected():
+        st.html(PROJECTOR_LOOK)
 
 
 def page_title(name: str, lead: str) -> None:
@@ -38,17 +48,14 @@ def page_title(name: str, lead: str) -> None:
     st.html(f'<p class="gpt-lead">{lead}</p>')
 
 
-def start_run(
-    preset: Preset, corpus: Corpus, changes: Mapping[str, Any] | None = None
-) -> str | None:
+def start_run(preset: Preset, corpus: Corpus) -> str | None:
     """Start a run and return its ID; where that is refused, say why and return None.
 
     A line of the text is added to its probes: what is learnt by heart, beside what is not.
     """
     try:
-        config = replace(preset.training, **(changes or {}))
         context_length = preset.model.context_length
-        config = with_text_probe(config, corpus.text, get_tokenizer(), context_length)
+        config = with_text_probe(preset.training, corpus.text, get_tokenizer(), context_length)
         with st.spinner("Preparing the text…"):  # seen where it is a long one
             return get_runner().start(preset, corpus, config)
     except ValueError as error:
@@ -64,6 +71,8 @@ def run_buttons(run: Run, place: str) -> None:
         actions = [("Pause", runner.pause), ("Stop", runner.stop)]
     elif run.state == "paused" and runner.owns(run.id):
         actions = [("Resume", runner.resume), ("Stop", runner.stop)]
+        if place == "page":  # what it did is shown there
+            actions.insert(1, ("One step", runner.step))
     elif run.is_resumable:
         actions = [("Resume", runner.resume)]
     pending = bool(runner.pending(run.id))
@@ -71,6 +80,7 @@ def run_buttons(run: Run, place: str) -> None:
         st.button(
             label,
             disabled=pending,
+            help=HELPS[label],
             on_click=_ask,
             args=(ask, run.id),
             key=f"{label} {run.id} in {place}",
@@ -138,7 +148,22 @@ def slip(text: str) -> None:
 
 def run_title(run: Run) -> str:
     """Return what a run is, on one line."""
-    return f"{run.preset} on {run.text_name}"
+    changed = ", changed," if changes_from_preset(run) else ""
+    return f"{run.preset}{changed} on {run.text_name}"
+
+
+def changes_from_preset(run: Run) -> list[str]:
+    """Return what differs from the run's preset: "n_layers 4". Not what changes no loss."""
+    preset = PRESETS.get(run.preset)
+    if preset is None:
+        return []
+    before = {**asdict(preset.model), **asdict(preset.training)}
+    now = {**asdict(run.model_config), **asdict(run.training_config)}
+    return [
+        f"{name} {'none' if value is None else value}"
+        for name, value in now.items()
+        if value != before[name] and name not in ("probes", "precision", "device", "keep_epochs")
+    ]
 
 
 def state_badge(run: Run) -> None:

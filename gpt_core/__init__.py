@@ -15,6 +15,7 @@ from gpt_core.config import (
     GPTConfig,
     Preset,
     TrainingConfig,
+    field_groups,
     field_help,
 )
 from gpt_core.corpus import (
@@ -43,6 +44,7 @@ from gpt_core.dataset import (
     rows_to_batch,
 )
 from gpt_core.generation import generate, stream_tokens
+from gpt_core.history import RunHistories, RunHistory
 from gpt_core.library import KeptText, TextLibrary
 from gpt_core.loss import (
     LossWalkthrough,
@@ -55,14 +57,26 @@ from gpt_core.loss import (
     perplexity,
     target_ranks,
 )
+from gpt_core.memorisation import COPIED_AT_LEAST, Copying, find_copying, measure_copying
 from gpt_core.model import GPTModel, build_model, count_parameters
 from gpt_core.precision import resolve_auto
 from gpt_core.preflight import Pace, measure_pace
 from gpt_core.progress import PACE_STEPS, Progress, run_progress
-from gpt_core.records import EvaluationRecord, ProbeRecord, Record, SampleRecord, StepRecord
+from gpt_core.published import BOOK_RUN, LECTURE_RUN, NOTEBOOK_RUN, PublishedRun
+from gpt_core.reading import CurveReading, describe_curve, describe_start, read_curve
+from gpt_core.recording import RECORDED_RUN, keep_recorded_run, keep_recording, write_recording
+from gpt_core.records import (
+    EvaluationRecord,
+    ProbeRecord,
+    Record,
+    SampleRecord,
+    StepRecord,
+    UpdateRecord,
+)
 from gpt_core.run import Run
 from gpt_core.runner import TrainingRunner
 from gpt_core.runs_dir import default_runs_dir
+from gpt_core.schedule import learning_rate_at, steps_in_run
 from gpt_core.session import Snapshot
 from gpt_core.shelf import ModelShelf, Writing
 from gpt_core.store import RunStore
@@ -85,24 +99,32 @@ from gpt_core.training import (
     train,
     with_text_probe,
 )
+from gpt_core.verdict import Verdict, is_comparable, judge
 
 __all__ = [
+    "BOOK_RUN",
     "BUNDLED_TEXTS",
+    "COPIED_AT_LEAST",
     "DEFAULT_TEXT",
     "END_OF_TEXT",
     "ENGLISH_TOKENS_PER_CHARACTER",
     "GPT2_CONFIGS",
     "GPT_CONFIG_124M",
     "IGNORE_INDEX",
+    "LECTURE_RUN",
+    "NOTEBOOK_RUN",
     "PACE_STEPS",
     "PRESETS",
     "PROBE_TOKENS",
+    "RECORDED_RUN",
     "TOY_PROBAS",
     "TOY_VOCABULARY",
     "VERDICT",
     "VERDICT_TITLE",
     "Anatomy",
+    "Copying",
     "Corpus",
+    "CurveReading",
     "EvaluationRecord",
     "GPTConfig",
     "GPTModel",
@@ -116,8 +138,11 @@ __all__ = [
     "Preset",
     "ProbeRecord",
     "Progress",
+    "PublishedRun",
     "Record",
     "Run",
+    "RunHistories",
+    "RunHistory",
     "RunStore",
     "SampleRecord",
     "Snapshot",
@@ -128,6 +153,8 @@ __all__ = [
     "TokenWindows",
     "TrainingConfig",
     "TrainingRunner",
+    "UpdateRecord",
+    "Verdict",
     "Writing",
     "binary_cross_entropy",
     "build_model",
@@ -141,27 +168,38 @@ __all__ = [
     "create_dataloader",
     "create_optimizer",
     "default_runs_dir",
+    "describe_curve",
+    "describe_start",
     "disk_space",
     "dissect",
     "download_the_verdict",
     "encode_corpus",
     "encode_splits",
     "evaluate_model",
+    "field_groups",
     "field_help",
+    "find_copying",
     "fitting_context_length",
     "generate",
     "get_tokenizer",
     "gutenberg_body",
     "has_the_verdict",
+    "is_comparable",
     "join_texts",
+    "judge",
+    "keep_recorded_run",
+    "keep_recording",
     "keep_the_verdict",
     "lay_out",
+    "learning_rate_at",
     "load_text",
     "loss_in_one_call",
     "loss_walkthrough",
+    "measure_copying",
     "measure_pace",
     "perplexity",
     "prepare_data",
+    "read_curve",
     "read_text_file",
     "read_upload",
     "readable_name",
@@ -170,6 +208,7 @@ __all__ = [
     "run_progress",
     "split_text",
     "split_words",
+    "steps_in_run",
     "stream_tokens",
     "survey_tokens",
     "target_ranks",
@@ -180,4 +219,5 @@ __all__ = [
     "toy_ids",
     "train",
     "with_text_probe",
+    "write_recording",
 ]

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gpt_core.memorisation import Copying, measure_copying
 from gpt_core.rows import Row
 from gpt_core.store import RunStore
+from gpt_core.tokenizer import get_tokenizer
 
 STEP_COLUMNS = (
     *("global_step", "epoch", "tokens_seen", "loss", "grad_norm"),
@@ -27,7 +29,7 @@ class RunHistory:
 
     steps: Numbers
     evaluations: Numbers
-    samples: list[Row]
+    samples: list[Row]  # each with its "copying", or None where that was not measured
     updates: list[Row]  # those that were looked at closely
 
     @property
@@ -111,6 +113,15 @@ class _Reader:
                 self.cursors[table] = rows[-1]["id"]
         self.steps.append(news["steps"])
         self.evaluations.append(news["evaluations"])
+        for row in news["samples"]:
+            row["copying"] = _copying_of(row)
         self.samples = [*self.samples, *news["samples"]] if news["samples"] else self.samples
         self.updates = [*self.updates, *news["updates"]] if news["updates"] else self.updates
         return RunHistory(self.steps.rows, self.evaluations.rows, self.samples, self.updates)
+
+
+def _copying_of(sample: Row) -> Copying | None:
+    runs = sample["copied"]
+    if runs is None:
+        return None
+    return measure_copying(sample["text"], sample["start_context"], runs, get_tokenizer())

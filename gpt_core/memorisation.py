@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import tiktoken
 import torch
@@ -23,16 +24,20 @@ class Copying:
     tokens: int  # of prompt and continuation together
     runs: tuple[tuple[int, int], ...]  # may overlap
 
-    @property
-    def covered(self) -> list[bool]:
-        """Tell of each token, those of the prompt included, whether it stands in a copied run."""
-        return [any(start <= i < end for start, end in self.runs) for i in range(self.tokens)]
+    @cached_property
+    def run_of(self) -> list[int | None]:
+        """Return of each token, those of the prompt included, the first run that it stands in."""
+        numbers: list[int | None] = [None] * self.tokens
+        for number, (start, end) in reversed(list(enumerate(self.runs))):
+            numbers[start:end] = [number] * (end - start)
+        return numbers
 
-    @property
+    @cached_property
     def share(self) -> float:
         """Return the share of what was written that is copied, 0 to 1."""
         written = self.tokens - self.prompt_tokens
-        return sum(self.covered) / written if written else 0.0
+        copied = sum(number is not None for number in self.run_of)
+        return copied / written if written else 0.0
 
     @property
     def longest(self) -> int:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from gpt_core.history import Numbers
 from gpt_core.rows import Row
 from gpt_core.run import Run
 
@@ -25,16 +26,16 @@ class Progress:
         return self.steps_done / self.total_steps
 
 
-def run_progress(run: Run, last_steps: list[Row]) -> Progress:
+def run_progress(run: Run, last_steps: list[Row] | Numbers) -> Progress:
     """Measure a run's progress; its pace is that of its last steps, evaluations included."""
-    done = last_steps[-1]["global_step"] + 1 if last_steps else 0
-    epoch = last_steps[-1]["epoch"] if last_steps else 1
+    done = int(last_steps[-1]["global_step"]) + 1 if len(last_steps) else 0
+    epoch = int(last_steps[-1]["epoch"]) if len(last_steps) else 1
     tokens_per_second = seconds_left = None
     if len(last_steps) > 1:
         first, last = last_steps[0], last_steps[-1]
         seconds = last["seconds"] - first["seconds"]
         if seconds > 0:
-            tokens_per_second = (last["tokens_seen"] - first["tokens_seen"]) / seconds
+            tokens_per_second = float(last["tokens_seen"] - first["tokens_seen"]) / seconds
             steps_per_second = (last["global_step"] - first["global_step"]) / seconds
             seconds_left = (run.total_steps - done) / steps_per_second
     return Progress(

@@ -97,7 +97,7 @@ class ModelShelf:
 
     def write(
         self,
-        model: GPTModel,
+        model: GPTModel | Callable[[], GPTModel],
         token_ids: Tensor,
         max_new_tokens: int,
         temperature: float = 0.0,
@@ -108,14 +108,16 @@ class ModelShelf:
         """Continue token IDs (1, T) in the worker thread; texts are written one after another.
 
         Arguments are those of :func:`gpt_core.generation.stream_tokens`; ``seed`` gives this
-        text a random generator of its own.
+        text a random generator of its own. A function that gives the model is called by the
+        worker, which may wait for it where the caller must not.
         """
         writing = Writing()
 
         def add_tokens() -> None:
             generator = torch.Generator().manual_seed(seed)
             settings = (temperature, top_k, eos_id, generator)
-            for next_id in stream_tokens(model, token_ids, max_new_tokens, *settings):
+            chosen = model if isinstance(model, GPTModel) else model()
+            for next_id in stream_tokens(chosen, token_ids, max_new_tokens, *settings):
                 writing.new_ids.append(int(next_id.item()))
                 if writing.stop_asked or self._closing:
                     return

@@ -47,10 +47,13 @@ def judge(run: Run, evaluations: Numbers) -> Verdict:
     outside = [step for step in steps if not _is_inside(own[step], BOOK_RUN.losses[step])]
     if outside:
         step = outside[0]
+        answer = "No: it is"
+        if run.text_sha256 != VERDICT_SHA256:
+            answer = "No, and it need not be: another text has other losses. It is"
         return Verdict(
             "outside",
-            f"No: outside the band from step {step} on. {_compare(own[step], step)} The band is "
-            f"±{BAND.train_loss} for training and ±{BAND.val_loss} for validation.",
+            f"{answer} outside the band from step {step} on. {_compare(own[step], step)} The band "
+            f"is ±{BAND.train_loss} for training and ±{BAND.val_loss} for validation.",
             causes or (f"an error in the code, or in torch {run.versions.get('torch', '')}",),
         )
     inside = f"inside the band at all {points}, though not digit for digit."

@@ -22,6 +22,8 @@ if corpus:
     st.header("What the model will see")
     with st.container(border=True):
         preset = corpus_view.choose_settings(corpus)
+    if preset is None:
+        st.stop()
     try:
         train_ids, val_ids = corpus_view.encode(corpus, preset.training)
     except ValueError as error:
@@ -46,4 +48,4 @@ if corpus:
         corpus_view.show_batch(preset, train_ids)
         show_code(create_dataloader)
         st.header("Before you start")
-        corpus_view.show_preflight(corpus, preset, train)
+        corpus_view.show_preflight(corpus, preset, len(train_ids))

@@ -1,23 +1,53 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 
-from dashboard.charts import describe_losses, kept_points, loss_chart
+from dashboard.charts import (
+    Axes,
+    Extent,
+    Panel,
+    describe_losses,
+    kept_points,
+    loss_chart,
+    small_charts,
+)
+from dashboard.frames import published_frame
 from dashboard.palette import TRAINING, VALIDATION
+from gpt_core import LECTURE_RUN, Run
 
 EVALUATIONS = pd.DataFrame(
     {
         "global_step": [0, 5, 10],
         "tokens_seen": [512, 3072, 5632],
         "epochs": [0.1, 0.6, 1.1],
+        "minutes": [0.0, 0.3, 0.6],
         "train_loss": [9.8, 8.1, 6.7],
         "val_loss": [9.9, 8.3, 7.0],
     }
 )
 
 
+STEPS = pd.DataFrame(
+    {
+        "global_step": range(11),
+        "tokens_seen": [512 * (i + 1) for i in range(11)],
+        "epochs": [(i + 1) / 9 for i in range(11)],
+        "minutes": [0.1 * i for i in range(11)],
+        "loss": np.linspace(10.9, 6.5, 11),
+    }
+)
+EXTENT = Extent(num_epochs=10, total_steps=90, tokens_per_epoch=4608)
+
+
+def named(figure: go.Figure, name: str) -> go.Scatter:
+    return next(trace for trace in figure.data if trace.name == name)
+
+
 def test_both_losses_are_drawn_against_epochs_each_in_its_colour() -> None:
-    figure = loss_chart(EVALUATIONS, num_epochs=10, tokens_per_epoch=4608, run_id="a-run")
+    figure = loss_chart(EVALUATIONS, EXTENT, run_id="a-run")
     training, validation = figure.data[:2]
     assert list(training.x) == [0.1, 0.6, 1.1]
     assert list(training.y) == [9.8, 8.1, 6.7]
@@ -26,20 +56,90 @@ def test_both_losses_are_drawn_against_epochs_each_in_its_colour() -> None:
     assert training.line.dash != validation.line.dash  # colour is not the only carrier
 
 
-def test_tokens_seen_stand_above_the_epochs_they_belong_to() -> None:
-    figure = loss_chart(EVALUATIONS, num_epochs=10, tokens_per_epoch=4608, run_id="a-run")
-    upper = figure.layout.xaxis2
+@pytest.mark.parametrize("x", ["epochs", "global_step"])
+def test_tokens_seen_stand_above_the_epochs_or_steps_they_belong_to(x: str) -> None:
+    upper = loss_chart(EVALUATIONS, EXTENT, run_id="a-run", axes=Axes(x)).layout.xaxis2
     assert (upper.side, upper.matches, upper.title.text) == ("top", "x", "Tokens seen")
     labels = dict(zip(upper.tickvals, upper.ticktext, strict=True))
     assert labels[0] == "0"
-    assert labels[5] == "23,040"
-    assert labels[10] == "46,080"
+    assert labels[5 if x == "epochs" else 44] == "23,040"  # step 44 is the 45th update
+    assert labels[10 if x == "epochs" else 89] == "46,080"
+
+
+def test_each_axis_has_its_column_and_ends_where_the_run_will() -> None:
+    for x, end in (("epochs", 10), ("global_step", 89), ("tokens_seen", 46080)):
+        figure = loss_chart(EVALUATIONS, EXTENT, "a-run", STEPS, Axes(x))
+        assert list(figure.data[0].x) == EVALUATIONS[x].tolist()
+        assert list(named(figure, "Each batch").x) == STEPS[x].tolist()
+        assert figure.layout.xaxis.range[1] == pytest.approx(1.01 * end)
+    minutes = loss_chart(EVALUATIONS, EXTENT, "a-run", axes=Axes("minutes"))
+    assert minutes.layout.xaxis.range is None  # nobody knows when it will end
+    assert "xaxis2" not in minutes.layout
+
+
+def test_each_steps_own_batch_stands_faintly_behind() -> None:
+    behind = named(loss_chart(EVALUATIONS, EXTENT, "a-run", STEPS), "Each batch")
+    assert list(behind.y) == STEPS["loss"].tolist()
+    assert behind.opacity < 0.5
+    assert behind.zorder < 2
+
+
+def test_perplexity_is_the_exponential_of_each_loss_and_of_the_uniform_guess() -> None:
+    axes = Axes(perplexity=True, log=True)
+    figure = loss_chart(EVALUATIONS, EXTENT, "a-run", STEPS, axes, vocab_size=50257)
+    assert list(figure.data[0].y) == pytest.approx(np.exp([9.8, 8.1, 6.7]))
+    assert figure.layout.shapes[0].y0 == 50257
+    assert (figure.layout.yaxis.type, figure.layout.yaxis.title.text) == ("log", "Perplexity")
+    plain = loss_chart(EVALUATIONS, EXTENT, "a-run", vocab_size=50257)
+    assert plain.layout.shapes[0].y0 == pytest.approx(10.825, abs=1e-3)
+
+
+def test_the_lowest_validation_loss_is_marked() -> None:
+    risen = EVALUATIONS.assign(val_loss=[9.9, 6.5, 7.0])
+    star = named(loss_chart(risen, EXTENT, "a-run"), "Lowest validation")
+    assert (list(star.x), list(star.y)) == ([0.6], [6.5])
+
+
+def test_a_published_run_is_laid_under_the_curve_by_updates(run: Run) -> None:
+    figure = loss_chart(
+        EVALUATIONS,
+        EXTENT,
+        "a-run",
+        published={"The lecture": published_frame(LECTURE_RUN, replace(run, total_steps=20))},
+    )
+    line = named(figure, "The lecture: training")
+    # The lecture's labels 5, 10, 15, 20 are 4, 9, 14 and 19 updates; this run has 10 an epoch.
+    assert list(line.x) == pytest.approx([0.4, 0.9, 1.4, 1.9])
+    assert list(line.y) == [8.833, 7.019, 6.101, 5.746]
+
+
+def test_zoom_belongs_to_a_run_and_its_axes() -> None:
+    revisions = {
+        loss_chart(EVALUATIONS, EXTENT, run_id, axes=axes).layout.uirevision
+        for run_id in ("a-run", "another")
+        for axes in (Axes(), Axes("minutes"), Axes(log=True), Axes(perplexity=True))
+    }
+    assert len(revisions) == 8
+    again = loss_chart(EVALUATIONS.iloc[:1], EXTENT, "a-run").layout.uirevision
+    assert again in revisions
 
 
 def test_an_empty_run_has_its_axes_already() -> None:
-    figure = loss_chart(EVALUATIONS.iloc[:0], num_epochs=3, tokens_per_epoch=100, run_id="a-run")
+    extent = Extent(num_epochs=3, total_steps=6, tokens_per_epoch=100)
+    figure = loss_chart(EVALUATIONS.iloc[:0], extent, "a-run", STEPS.iloc[:0], vocab_size=50257)
     assert figure.layout.xaxis.range[1] >= 3
-    assert figure.layout.uirevision == "a-run"
+    assert "Lowest validation" not in [trace.name for trace in figure.data]
+
+
+def test_small_charts_share_their_axis_and_keep_spikes() -> None:
+    steps = np.arange(5000.0)
+    norm = np.ones(5000)
+    norm[777] = 9
+    figure = small_charts([Panel("Norm", steps, norm), Panel("Rate", steps, norm)], "Step", "a-run")
+    assert [len(trace.x) <= 1300 for trace in figure.data] == [True, True]
+    assert max(figure.data[0].y) == 9
+    assert figure.layout.xaxis2.matches == "x"
+    assert [a.text for a in figure.layout.annotations] == ["Norm", "Rate"]
 
 
 def drawn(y: np.ndarray) -> set[tuple[int, float]]:

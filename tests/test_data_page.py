@@ -157,7 +157,7 @@ def test_the_survey_counts_and_names_what_a_script_costs() -> None:
 
 def test_the_cut_moves_with_the_ratio() -> None:
     app = open_app("data")
-    next(s for s in app.slider if s.label == "Share for training").set_value(0.6).run()
+    next(s for s in app.slider if s.label == "train_ratio").set_value(0.6).run()
     at = int(0.6 * len(STORY))
     assert app.dataframe[0].value["characters"].tolist() == [at, len(STORY) - at]
     assert " ".join(STORY[at - 120 : at].split()) in texts(app)
@@ -204,10 +204,9 @@ def test_end_of_text_in_a_text_is_a_boundary_or_plain_text_by_choice() -> None:
     library = TextLibrary(runtime.get_store())
     library.keep(Corpus("two.txt", f"{STORY}<|endoftext|>{STORY}"), "uploaded")
     app = open_app("data")
-    assert not app.toggle
     choose(app, "Text", library.texts()[0].sha256)
     with_boundary = int(metric(app, "Tokens").replace(",", ""))
-    app.toggle[0].set_value(False).run()
+    next(t for t in app.toggle if t.label == "end_of_text").set_value(False).run()
     assert int(metric(app, "Tokens").replace(",", "")) > with_boundary
     button(app, "Train on this text").click().run()
     run = runtime.get_store().latest_run()

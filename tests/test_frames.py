@@ -1,26 +1,50 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from dashboard.frames import (
-    evaluations_frame,
+    extent_of,
     format_duration,
     format_loss,
     format_probability,
+    numbers_frame,
     probability_strength,
+    tokens_per_second,
 )
 from gpt_core import Run
+from tests.conftest import TINY_TRAINING
+from tests.curves import evaluations
 
 
-def test_an_evaluation_stands_at_the_share_of_epochs_gone_through(run: Run) -> None:
-    row = {"id": 1, "epoch": 1, "tokens_seen": 320, "train_loss": 9.0, "val_loss": 9.5}
-    frame = evaluations_frame([{**row, "global_step": 4}, {**row, "global_step": 19}], run)
-    assert frame["epochs"].tolist() == [0.5, 2.0]
-    assert frame["train_loss"].tolist() == [9.0, 9.0]
+def test_evaluations_get_the_epochs_gone_through_and_the_minutes(run: Run) -> None:
+    rows = evaluations({4: (9.0, 9.5), 19: (8.0, 8.5)})
+    frame = numbers_frame(rows, run)
+    assert frame["epochs"].tolist() == [0.5, 2.0]  # 10 steps an epoch
+    assert frame["minutes"].tolist() == pytest.approx([16 / 60, 76 / 60])
+    assert frame["train_loss"].tolist() == [9.0, 8.0]
 
 
-def test_a_run_without_evaluations_gives_an_empty_frame_with_its_columns(run: Run) -> None:
-    frame = evaluations_frame([], run)
-    assert len(frame) == 0
-    assert {"epochs", "train_loss", "val_loss", "tokens_seen"} <= set(frame)
+def test_no_evaluations_give_an_empty_frame_with_the_same_columns(run: Run) -> None:
+    frame = numbers_frame(evaluations({}), run)
+    assert frame.empty
+    assert {"epochs", "minutes", "tokens_seen", "val_loss"} <= set(frame.columns)
+
+
+def test_the_extent_counts_every_batch_of_an_update(run: Run) -> None:
+    training = replace(TINY_TRAINING, accumulation_steps=3)
+    extent = extent_of(replace(run, training_config=training))
+    assert (extent.num_epochs, extent.total_steps) == (2, 20)
+    assert extent.tokens_per_epoch == 10 * 2 * 3 * 32
+
+
+def test_the_pace_is_that_of_the_steps_before() -> None:
+    steps = np.zeros(4, dtype=[("tokens_seen", float), ("seconds", float)])
+    steps["tokens_seen"] = [64, 128, 192, 256]
+    steps["seconds"] = [1, 2, 3, 5]
+    assert tokens_per_second(steps, over=2).tolist() == [64, 64, 32]
+    assert tokens_per_second(steps, over=99).tolist() == [64, 64, 48]
+    assert tokens_per_second(steps[:1]).tolist() == []
 
 
 @pytest.mark.parametrize(

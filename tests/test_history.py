@@ -44,7 +44,9 @@ def test_a_history_is_what_the_store_has(store: RunStore) -> None:
     history = RunHistories(store).of("a-run")
     assert history.steps["loss"].tolist() == [10.5]
     assert history.evaluations["val_loss"].tolist() == [9.75]
+    copying = history.samples[0].pop("copying")
     assert history.samples == store.samples("a-run")
+    assert copying.runs == ((0, 2),)
     assert history.samples[0]["copied"] == ((0, 2),)
     assert history.seconds == 2.0
 

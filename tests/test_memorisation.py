@@ -46,7 +46,7 @@ def test_a_sentence_of_the_text_is_copied_whole(tokenizer: tiktoken.Encoding) ->
     assert "".join(pieces[start:end]) == ". Nobody came up the stairs that evening, and"
     assert copying.longest == end - start == 10
     assert copying.share == pytest.approx(10 / (len(pieces) - 4))
-    assert copying.covered == [start <= i < end for i in range(len(pieces))]
+    assert copying.run_of == [0 if start <= i < end else None for i in range(len(pieces))]
 
 
 def test_the_prompt_was_given_and_is_never_called_copied(tokenizer: tiktoken.Encoding) -> None:

@@ -101,7 +101,8 @@ def test_homes_one_button_starts_the_pocket_run_on_the_story_and_goes_to_train()
 
 def test_home_offers_to_watch_the_run_that_trains_instead_of_a_second_one() -> None:
     start_pocket_run(1)
-    assert [b.label for b in open_app().main.button] == ["Watch the run that is training"]
+    primary = [b.label for b in open_app().main.button if b.proto.type == "primary"]
+    assert primary == ["Watch the run that is training"]
 
 
 def test_train_shows_curve_samples_progress_and_pace() -> None:
@@ -112,13 +113,16 @@ def test_train_shows_curve_samples_progress_and_pace() -> None:
         "Training",
         "Validation",
     ]
-    assert chart["figure"]["layout"]["uirevision"] == run_id
+    assert chart["figure"]["layout"]["uirevision"].startswith(run_id)
     assert "evaluations. The last, after" in chart["description"]
+    assert "At step 0 validation is" in texts(app)
     labels = [metric.label for metric in app.metric]
     assert labels == ["Training loss", "Validation loss", "Tokens per second", "Time left"]
     assert all(metric.value != "–" for metric in app.metric)
-    assert "pocket on Counting" in texts(app)
-    assert [b.label for b in app.main.button] == ["Pause", "Stop", "Add to the queue"]
+    assert "pocket, changed, on Counting" in texts(app)
+    labels = [b.label for b in app.main.button]
+    assert labels[:3] == ["Pause", "Stop", "Projector"]
+    assert "Add to the queue" in labels
     finish(run_id)
 
 
@@ -151,7 +155,7 @@ def test_the_sidebar_shows_the_current_run_on_every_page_and_pauses_it() -> None
     for page in ("home", "train"):
         sidebar = open_app(page).sidebar
         assert [b.label for b in sidebar.button] == ["Pause", "Stop"]
-        assert "pocket on Counting" in sidebar.text[0].value
+        assert "pocket, changed, on Counting" in sidebar.text[0].value
     app = open_app()
     next(b for b in app.sidebar.button if b.label == "Pause").click().run()
     wait_for_state(run_id, "paused")
@@ -212,8 +216,8 @@ def test_a_second_run_waits_in_the_queue() -> None:
     button(app, "Add to the queue").click().run()
     assert not app.exception
     assert [run.state for run in runtime.get_store().live_runs()] == ["running", "queued"]
-    assert "pocket on Counting" in texts(app)
-    assert "Checkpoints take up to 0.5 GB" in texts(app)
+    assert "pocket on Days of the week" in texts(app)
+    assert "at most 539 MB of disk" in texts(app)
     finish(first)
 
 

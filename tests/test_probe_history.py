@@ -5,8 +5,8 @@ import time
 import pytest
 
 from dashboard import runtime
+from dashboard.config_form import own_probes
 from dashboard.probe_history import probe_frame
-from dashboard.run_form import own_probes
 from gpt_core import load_text
 from tests.app_driver import button, chips, components, finish, open_app, start_pocket_run, texts
 

@@ -1,0 +1,46 @@
+"""A single step, looked at closely: what one update did."""
+
+import streamlit as st
+
+from dashboard.charts import part_bars
+from dashboard.frames import format_loss
+from dashboard.live_chart import live_chart
+from gpt_core import RunHistory
+
+
+def show_closeup(history: RunHistory) -> None:
+    """Show what the last single step did, if it is the run's last step."""
+    if not history.updates or not len(history.steps):
+        return
+    update = history.updates[-1]
+    if update["global_step"] != int(history.steps["global_step"][-1]):
+        return
+    st.subheader(f"What step {update['global_step']:,} did")
+    with st.container(horizontal=True, gap="medium"):
+        for label, value in (
+            ("Loss before", format_loss(update["loss_before"])),
+            ("Loss after", format_loss(update["loss_after"])),
+            ("Gradient norm", f"{update['grad_norm']:.3f}"),
+            ("Learning rate", f"{update['learning_rate']:.3g}"),
+            ("Largest weight change", f"{update['largest_change']:.2e}"),
+        ):
+            st.metric(label, value, width=170)
+    ratio = update["largest_change"] / update["learning_rate"]
+    st.caption(
+        "Both losses are of this step's own batch, with dropout off. The largest change of one "
+        f"weight, in {update['largest_change_in']}, is {ratio:.2f} times the learning rate: AdamW "
+        "scales each weight's step, so that it hardly depends on how large the gradient is."
+    )
+    left, right = st.columns(2)
+    with left:
+        live_chart(
+            part_bars(dict(update["grad_norms"]), "Gradient norm by part"),
+            "Gradient norm of each part of the model.",
+            key="closeup-gradients",
+        )
+    with right:
+        live_chart(
+            part_bars(dict(update["changes"]), "Change of the weights, relative to their norm"),
+            "Relative change of each part's weights.",
+            key="closeup-changes",
+        )

@@ -1,0 +1,207 @@
+"""Every field of a configuration as a widget, with its help, grouped by what it is about."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dashboard import state
+from dashboard.loss_walk import MOST_TASKS, parse_rows
+from dashboard.widgets import show_refusal
+from gpt_core import (
+    GPTConfig,
+    Preset,
+    TrainingConfig,
+    field_groups,
+    field_help,
+    get_tokenizer,
+    token_ids_to_text,
+)
+from gpt_core.config import DEVICES, PRECISIONS, SCHEDULES
+
+SHORTEST_CONTEXT = 3  # the chapter's two rows, which each run is asked about, take as many
+MOST_OWN_PROBES = 4
+CHOICES = {"precision": PRECISIONS, "device": DEVICES, "schedule": SCHEDULES}
+PRECISION_NOTES = {
+    "auto": "Measured when it starts: bfloat16 where this machine is faster in it, else float32.",
+    "float32": "Exact. On a PC's CPU the chapter's run gives the book's losses digit for digit.",
+    "bfloat16": "Products are rounded: faster where the CPU can, and near the book's losses only.",
+}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a number field takes, and how far one press of its buttons goes."""
+
+    lowest: float
+    highest: float
+    step: float
+
+
+LIMITS = {
+    "vocab_size": Limits(50257, 50257, 1),  # the tokenizer's
+    "context_length": Limits(SHORTEST_CONTEXT, 1024, 1),
+    "emb_dim": Limits(1, 4096, 1),
+    "n_heads": Limits(1, 64, 1),
+    "n_layers": Limits(1, 64, 1),
+    "drop_rate": Limits(0.0, 0.95, 0.05),
+    "batch_size": Limits(1, 64, 1),
+    "stride": Limits(1, 1024, 1),
+    "num_epochs": Limits(1, 100_000, 1),
+    "learning_rate": Limits(1e-7, 1.0, 1e-4),
+    "warmup_steps": Limits(0, 1_000_000, 1),
+    "min_learning_rate": Limits(0.0, 1.0, 1e-5),
+    "weight_decay": Limits(0.0, 1.0, 0.01),
+    "max_grad_norm": Limits(1e-3, 1000.0, 0.1),
+    "accumulation_steps": Limits(1, 1024, 1),
+    "eval_freq": Limits(1, 100_000, 1),
+    "eval_iter": Limits(1, 10_000, 1),
+    "sample_tokens": Limits(1, 500, 1),
+    "keep_epochs": Limits(0, 1000, 1),
+    "seed": Limits(0, 2**53 - 1, 1),
+}
+TITLES = {
+    "model": "Model",
+    "data": "Data",
+    "optimizer": "Optimizer",
+    "evaluation": "Evaluation",
+    "machine": "Machine",
+}
+
+
+def show_setting(preset: Preset, name: str) -> Any:
+    """Show the widget of one field; its value holds on every page, for as long as the visit."""
+    config: GPTConfig | TrainingConfig = preset.model
+    if not hasattr(config, name):
+        config = preset.training
+    default, label, helped = getattr(config, name), name, field_help(type(config))[name]
+    common: dict[str, Any] = {
+        "help": helped,
+        "key": key_of(preset, name),
+        "persist_state": "session",
+    }
+    if name in CHOICES:
+        options = list(CHOICES[name])
+        return st.selectbox(label, options, index=options.index(default), **common)
+    if name == "train_ratio":
+        return st.slider(label, 0.5, 0.99, default, step=0.01, **common)
+    if name in LIMITS:
+        limits = LIMITS[name]
+        return st.number_input(
+            label,
+            limits.lowest,
+            limits.highest,
+            default,
+            step=limits.step,
+            format="%g" if isinstance(limits.step, float) else None,
+            disabled=limits.lowest == limits.highest,
+            placeholder="as context_length" if name == "stride" else "none",
+            **common,
+        )
+    if isinstance(default, bool):
+        return st.toggle(label, default, **common)
+    return st.text_input(label, default, max_chars=2000, **common)
+
+
+def key_of(preset: Preset, name: str) -> str:
+    """Return the session's key of a field: each preset has its own."""
+    return f"{state.SETTING}-{name}-{preset.name}"
+
+
+def choose_settings(preset: Preset, in_front: Sequence[str] = ()) -> Preset | None:
+    """Let the user change each field of a preset; None after saying what is wrong.
+
+    Args:
+        preset: what is begun from.
+        in_front: fields that stand in sight, before the others.
+    """
+    values: dict[str, Any] = {}
+    groups = {**field_groups(GPTConfig), **field_groups(TrainingConfig)}
+    for column, name in zip(_columns(len(in_front)), in_front, strict=False):
+        with column:
+            values[name] = show_setting(preset, name)
+    with st.expander("All settings" if not in_front else "All other settings"):
+        for tab, (group, names) in zip(
+            st.tabs([TITLES[group] for group in groups]), groups.items(), strict=True
+        ):
+            with tab:
+                others = [name for name in names if name not in ("probes", *in_front)]
+                for column, name in zip(_columns(len(others)), others, strict=False):
+                    with column:
+                        values[name] = show_setting(preset, name)
+                if group == "machine":
+                    st.caption(PRECISION_NOTES[values["precision"]])
+                if "probes" in names:
+                    own = _show_own_probes()
+    try:
+        probes = own_probes(own, values["context_length"])
+        extra = tuple(probe for probe in probes if probe not in preset.training.probes)
+        values["probes"] = (*preset.training.probes, *extra)
+        model = replace(preset.model, **{n: values[n] for n in asdict(preset.model)})
+        training = replace(preset.training, **{n: values[n] for n in asdict(preset.training)})
+    except ValueError as error:
+        show_refusal(error)
+        return None
+    _show_changes(preset, model, training)
+    return replace(preset, model=model, training=training)
+
+
+def _columns(count: int) -> Iterator[DeltaGenerator]:
+    """Yield places for widgets, three beside each other: on a phone they stay in this order."""
+    for _ in range(0, count, 3):
+        yield from st.columns(3, gap="medium")
+
+
+def _show_own_probes() -> str:
+    st.caption(
+        "At each evaluation the model is asked how probable it finds the tokens of the chapter's "
+        "two rows and of a line of the text. Add up to four rows of your own."
+    )
+    entered = st.text_area(
+        "Rows of your own, one per line", key=state.OWN_PROBES, persist_state="session"
+    )
+    return entered or ""
+
+
+def _show_changes(preset: Preset, model: GPTConfig, training: TrainingConfig) -> None:
+    """Say what differs from the preset, and offer to take it back."""
+    changed = [name for name, _ in differences(preset, model, training)]
+    if not changed:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"Changed from {preset.name}: {', '.join(changed)}.")
+        st.button(
+            "Back to the preset", type="tertiary", on_click=_reset, args=(preset, tuple(changed))
+        )
+
+
+def _reset(preset: Preset, names: tuple[str, ...]) -> None:
+    for name in names:
+        if name == "probes":
+            st.session_state[state.OWN_PROBES] = ""
+        else:
+            config = preset.model if hasattr(preset.model, name) else preset.training
+            st.session_state[key_of(preset, name)] = getattr(config, name)
+
+
+def differences(
+    preset: Preset, model: GPTConfig, training: TrainingConfig
+) -> Iterator[tuple[str, Any]]:
+    """Yield the fields in which a configuration differs from a preset, with their values."""
+    before = {**asdict(preset.model), **asdict(preset.training)}
+    now = {**asdict(model), **asdict(training)}
+    yield from ((name, value) for name, value in now.items() if value != before[name])
+
+
+def own_probes(entered: str, context_length: int) -> tuple[str, ...]:
+    """Return the rows that a user entered.
+
+    Raises:
+        ValueError: there are too many, or one is too short or too long.
+    """
+    if not entered.strip():
+        return ()
+    rows = parse_rows(entered, min(context_length, MOST_TASKS), MOST_OWN_PROBES)
+    return tuple(dict.fromkeys(token_ids_to_text(row, get_tokenizer()) for row in rows))

@@ -1,0 +1,141 @@
+"""The curve of a run: how it is drawn, what it says, and whether it is as it should be."""
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.charts import AXES, Axes, Panel, describe_losses, loss_chart, small_charts
+from dashboard.frames import extent_of, numbers_frame, published_frame, tokens_per_second
+from dashboard.live_chart import live_chart
+from gpt_core import (
+    BOOK_RUN,
+    LECTURE_RUN,
+    NOTEBOOK_RUN,
+    PublishedRun,
+    Run,
+    RunHistory,
+    describe_curve,
+    describe_start,
+    is_comparable,
+    judge,
+    read_curve,
+)
+
+PUBLISHED = {run.name: run for run in (BOOK_RUN, LECTURE_RUN, NOTEBOOK_RUN)}
+AXIS_NAMES = {
+    "epochs": "Epochs",
+    "global_step": "Steps",
+    "tokens_seen": "Tokens",
+    "minutes": "Minutes",
+}
+PROJECTED = 1.6
+
+
+def show_curve(run: Run, history: RunHistory) -> None:
+    """Draw the losses and say in words what they show."""
+    is_projected = state.is_projected()
+    place = st.container()
+    axes = Axes() if is_projected else _choose_axes()
+    under = [] if is_projected else _choose_published(run, axes)
+    evaluations = numbers_frame(history.evaluations, run)
+    figure = loss_chart(
+        evaluations,
+        extent_of(run),
+        run.id,
+        steps=numbers_frame(history.steps, run),
+        axes=axes,
+        vocab_size=run.model_config.vocab_size,
+        published={published.name: published_frame(published, run) for published in under},
+        size=PROJECTED if is_projected else 1.0,
+    )
+    reading = read_curve(history.evaluations)
+    with place:
+        live_chart(figure, describe_losses(evaluations), key="losses")
+        if reading is not None:
+            st.text(describe_curve(reading))
+            if not is_projected:
+                st.caption(describe_start(reading, run.model_config.vocab_size))
+
+
+def _choose_axes() -> Axes:
+    """Let the user choose what is drawn against what."""
+    with st.container(horizontal=True, gap="medium"):
+        x = st.segmented_control(
+            "Against",
+            list(AXES),
+            default="epochs",
+            format_func=lambda name: AXIS_NAMES[name],
+            required=True,
+            key=state.AXIS,
+            persist_state="session",
+        )
+        height = st.segmented_control(
+            "Measured as",
+            ["Loss", "Perplexity"],
+            default="Loss",
+            required=True,
+            help="Perplexity is exp(loss): among how many equally likely tokens it chooses.",
+            key=state.HEIGHT,
+            persist_state="session",
+        )
+        scale = st.segmented_control(
+            "Scale",
+            ["Linear", "Log"],
+            default="Log" if height == "Perplexity" else "Linear",
+            required=True,
+            key=f"{state.SCALE}-{height}",
+            persist_state="session",
+        )
+    return Axes(x or "epochs", height == "Perplexity", scale == "Log")
+
+
+def _choose_published(run: Run, axes: Axes) -> list[PublishedRun]:
+    """Let the user lay published runs under the curve, where it is of the same model."""
+    if not is_comparable(run):
+        return []
+    names = st.pills(
+        "Published runs of the chapter, by updates",
+        list(PUBLISHED),
+        selection_mode="multi",
+        key=state.PUBLISHED,
+        persist_state="session",
+    )
+    if names and axes.x == "minutes":
+        st.caption("Nobody has published at which minute each point was reached.")
+        return []
+    return [PUBLISHED[name] for name in names]
+
+
+def show_verdict(run: Run, history: RunHistory) -> None:
+    """Answer "Is mine right?" for a run of the chapter's model."""
+    if not is_comparable(run):
+        return
+    verdict = judge(run, history.evaluations)
+    st.subheader("Is mine right?")
+    st.text(verdict.sentence)
+    if verdict.causes:
+        causes = "\n".join(f"– {cause}" for cause in verdict.causes)
+        st.text(f"What may explain the difference:\n{causes}")
+    st.caption(
+        "Compared with the log that the book prints, step by step, step 0 being the first update. "
+        "On an x86-64 CPU in float32 every digit is the same; elsewhere dropout draws other "
+        "numbers, and a sound run stays near it."
+    )
+
+
+def show_small_charts(run: Run, history: RunHistory) -> None:
+    """Draw what is measured beside the losses."""
+    if len(history.steps) < 2:
+        return
+    steps = history.steps
+    with st.expander("Gradient norm, learning rate, pace and memory"):
+        panels = [
+            Panel("Gradient norm, before clipping", steps["global_step"], steps["grad_norm"]),
+            Panel("Learning rate", steps["global_step"], steps["learning_rate"]),
+            Panel("Tokens per second", steps["global_step"][1:], tokens_per_second(steps)),
+            Panel("Memory of the process, GB", steps["global_step"], steps["memory"] / 1e9),
+        ]
+        live_chart(
+            small_charts(panels, "Step", run.id),
+            "Gradient norm, learning rate, tokens per second and memory by steps.",
+            key="measured",
+        )

@@ -1,0 +1,91 @@
+"""What a run will take, before it starts: steps, tokens, memory, disk and, measured, time."""
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.frames import count, format_bytes, format_duration
+from dashboard.runtime import get_runner, get_store
+from dashboard.widgets import show_refusal
+from gpt_core import (
+    Corpus,
+    Preset,
+    TokenCache,
+    disk_space,
+    dissect,
+    get_tokenizer,
+    lay_out,
+    measure_pace,
+    prepare_data,
+    steps_in_run,
+    token_cache_in,
+)
+
+MEASURE_SECONDS = 110  # as long as a measurement is waited for
+
+
+def facts(preset: Preset, train_tokens: int) -> dict[str, str]:
+    """Return what a run takes, by what it is called."""
+    config = preset.training
+    batches = lay_out(train_tokens, preset.model, config, drop_last=True).batches
+    anatomy = dissect(preset.model, 1, 1)
+    seen = config.num_epochs * batches * config.batch_size * preset.model.context_length
+    return {
+        "Steps": f"{steps_in_run(batches, config):,}",
+        "Tokens seen": f"{seen:,}",
+        "Memory, at least": format_bytes(2 * anatomy.weights_bytes + anatomy.optimizer_bytes),
+        "Disk, at most": format_bytes(disk_space(preset.model, config.keep_epochs)),
+    }
+
+
+def show_line(corpus: Corpus, preset: Preset) -> None:
+    """Show on one line what a run takes, or why it cannot be."""
+    try:
+        data = prepare_data(corpus.text, get_tokenizer(), preset.model, preset.training, _cache())
+    except ValueError as error:
+        show_refusal(error)
+        return
+    named = facts(preset, data.train_tokens)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        parameters = dissect(preset.model, 1, 1).parameters
+        st.caption(
+            f"{count(parameters, 'parameter')} · {named['Steps']} steps · "
+            f"{named['Tokens seen']} tokens seen · at least {named['Memory, at least']} of memory "
+            f"· at most {named['Disk, at most']} of disk"
+        )
+        show_expected_time(corpus, preset)
+
+
+def show_expected_time(corpus: Corpus, preset: Preset) -> None:
+    """Offer to measure how long a run takes, and show what came of it."""
+    key = f"{corpus.sha256} {preset}"
+    measured = st.session_state.get(state.MEASURED, {})
+    if st.button("Measure how long it takes"):
+        measured = {key: _measure(corpus, preset)}
+        st.session_state[state.MEASURED] = measured
+    seconds = measured.get(key)
+    if seconds is not None:
+        st.text(
+            f"About {format_duration(seconds)}, from a few of its own steps on this machine, if "
+            "nothing else runs beside it."
+        )
+
+
+def _measure(corpus: Corpus, preset: Preset) -> float | None:
+    try:
+        with st.spinner("Taking a few steps…", show_time=True):
+            data = prepare_data(
+                corpus.text, get_tokenizer(), preset.model, preset.training, _cache()
+            )
+            pace = measure_pace(get_runner(), preset.model, preset.training, data)
+            answer = pace.result(MEASURE_SECONDS)
+    except TimeoutError:
+        st.text("It was not measured: the machine had no time for it. Try again.")
+        return None
+    except (ValueError, RuntimeError, MemoryError) as error:
+        show_refusal(ValueError(str(error)))
+        return None
+    return answer.of_the_run(preset.training, steps_in_run(len(data.train_loader), preset.training))
+
+
+def _cache() -> TokenCache:
+    return token_cache_in(get_store().runs_dir)

@@ -1,0 +1,39 @@
+"""A run that has ended, replayed at ten times its speed: a view of its history, nothing else.
+
+When the replay began stands in the address: a reload, or another browser with the same address,
+shows the same moment.
+"""
+
+import math
+import time
+
+import streamlit as st
+
+from dashboard import state
+from gpt_core import Run, RunHistory
+
+SPEED = 10
+
+
+def begin() -> None:
+    """Begin the replay of the run that is shown."""
+    st.query_params[state.REPLAY] = f"{time.time():.1f}"
+
+
+def end() -> None:
+    """Show the whole run again."""
+    st.query_params.pop(state.REPLAY, None)
+
+
+def moment(run: Run, history: RunHistory) -> float | None:
+    """Return how many seconds of the run have been replayed; None if all of it is shown."""
+    if run.is_live or state.REPLAY not in st.query_params:
+        return None
+    try:
+        seconds = SPEED * (time.time() - float(st.query_params[state.REPLAY]))
+    except ValueError:
+        seconds = math.inf
+    if not 0 <= seconds < history.seconds:  # it is over, or the address was made up
+        end()
+        return None
+    return seconds

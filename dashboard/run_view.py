@@ -1,0 +1,71 @@
+"""A run's heading and its numbers: what it is, how far, how fast, and what can be done with it."""
+
+import streamlit as st
+
+from dashboard import replay, state, widgets
+from dashboard.frames import format_duration, format_loss, last_losses
+from dashboard.runtime import get_runner
+from gpt_core import PACE_STEPS, Run, RunHistory, run_progress
+
+
+def show_heading(run: Run, is_replayed: bool) -> None:
+    """Name the run, its state, and what can be done with it."""
+    runner = get_runner()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.text(widgets.run_title(run))
+        if is_replayed:
+            st.badge(f"replay, {replay.SPEED} × as fast", color="violet")
+            st.button("End the replay", on_click=replay.end)
+        else:
+            widgets.state_badge(run)
+            widgets.run_buttons(run, "page")
+            if not run.is_live:
+                st.button(f"Replay {replay.SPEED} × as fast", on_click=replay.begin)
+        st.button(
+            "Leave the projector" if state.is_projected() else "Projector",
+            type="tertiary",
+            help="Larger, and only what matters: for a class.",
+            on_click=state.toggle_projector,
+        )
+    if state.is_projected():
+        return
+    st.caption(_settings(run))
+    if run.is_live and not runner.owns(run.id):
+        st.caption("It trains in another process on this machine, which alone can stop it.")
+    for message in (run.message, runner.complaint(run.id)):
+        if message and not is_replayed:
+            st.text(message)
+
+
+def _settings(run: Run) -> str:
+    """Say on one line what the run is trained with, and what differs from its preset."""
+    threads = int(run.versions.get("threads", 0))
+    machine = f" on {threads} threads" if threads > 1 else ""
+    changes = widgets.changes_from_preset(run)
+    changed = f" · changed from {run.preset}: {', '.join(changes)}" if changes else ""
+    return f"{run.training_config.precision}{machine}, seed {run.training_config.seed}{changed}"
+
+
+def show_numbers(run: Run, history: RunHistory, is_replayed: bool) -> None:
+    """Show how far the run is, its last losses, and its pace."""
+    progress = run_progress(run, history.steps[-PACE_STEPS:])
+    train_loss, val_loss = last_losses(history)
+    pace = progress.tokens_per_second
+    if run.is_live or is_replayed:
+        left = progress.seconds_left if run.state == "running" or is_replayed else None
+        time_label, seconds = "Time left", left
+    else:
+        time_label, seconds = "Time taken", history.seconds
+    st.progress(
+        progress.fraction,
+        text=f"Epoch {progress.epoch} of {progress.num_epochs} · "
+        f"{progress.steps_done:,} of {progress.total_steps:,} steps",
+    )
+    with st.container(horizontal=True, gap="medium"):  # wraps to two by two on a phone
+        for label, value in (
+            ("Training loss", format_loss(train_loss)),
+            ("Validation loss", format_loss(val_loss)),
+            ("Tokens per second", "–" if pace is None else f"{pace:,.0f}"),
+            (time_label, "–" if seconds is None else format_duration(seconds)),
+        ):
+            st.metric(label, value, width=150)

@@ -1,0 +1,121 @@
+"""Sample now: the model that trains goes on from a prompt of the user's, on a copy of it."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from dashboard import state, widgets
+from dashboard.runtime import get_runner, get_shelf, get_store
+from dashboard.samples_view import describe_copying, marked
+from dashboard.timeline import Entry, timeline
+from gpt_core import (
+    Copying,
+    GPTModel,
+    Run,
+    Writing,
+    encode_splits,
+    find_copying,
+    get_tokenizer,
+    text_to_token_ids,
+    token_cache_in,
+)
+
+
+@dataclass
+class Asked:
+    """A text that was asked for: of which run, from which prompt, and how far it is."""
+
+    run_id: str
+    prompt: str
+    writing: Writing | None = None
+    step: int | None = None  # of the weights; the worker sets it once it has them
+    copying: Copying | None = None  # once the text has ended
+
+    @property
+    def is_under_way(self) -> bool:
+        """Tell whether the worker is still at it."""
+        return self.writing is not None and not self.writing.ended.is_set()
+
+
+def is_under_way() -> bool:
+    """Tell whether a text is being written for this visitor: the page looks often then."""
+    asked = st.session_state.get(state.ASKED)
+    return asked is not None and asked.is_under_way
+
+
+def show_sample_now(run: Run) -> None:
+    """Let the user give a prompt; show what the model makes of it as it is written."""
+    runner = get_runner()
+    step = _newest_weights(run)
+    if not runner.owns(run.id) and step is None:
+        return
+    when = "as it is now" if runner.owns(run.id) else f"as it was saved at step {step:,}"
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.text_input(
+            f"Ask the model, {when}, to go on from",
+            run.training_config.start_context,
+            key=state.PROMPT,
+            persist_state="session",
+            max_chars=2000,
+        )
+        st.button("Write", on_click=_ask, args=(run, step), disabled=is_under_way())
+    asked = st.session_state.get(state.ASKED)
+    if asked is not None and asked.run_id == run.id and asked.writing is not None:
+        _show(run, asked)
+
+
+def _newest_weights(run: Run) -> int | None:
+    steps = [int(row["global_step"]) for row in get_store().checkpoints(run.id)]
+    return max(steps, default=None)
+
+
+def _ask(run: Run, saved_step: int | None) -> None:
+    """Hand the prompt to the shelf's worker, which takes the copy: the page does not wait."""
+    prompt = st.session_state.get(state.PROMPT) or ""
+    asked = Asked(run.id, prompt)
+    runner, shelf, store = get_runner(), get_shelf(), get_store()
+
+    def take_copy() -> GPTModel:
+        if runner.owns(run.id):
+            snapshot = shelf.snapshot(runner, run.id)
+            asked.step = snapshot.global_step
+            return snapshot.model
+        if saved_step is None:
+            raise ValueError("The run has ended, and kept no weights.")
+        asked.step = saved_step
+        return shelf.checkpoint(store, run.id, saved_step)
+
+    try:
+        token_ids = text_to_token_ids(prompt, get_tokenizer())  # (1, T)
+        asked.writing = shelf.write(take_copy, token_ids, run.training_config.sample_tokens)
+    except ValueError as error:
+        widgets.toast(error)
+        return
+    st.session_state[state.ASKED] = asked
+
+
+def _show(run: Run, asked: Asked) -> None:
+    """Show a text as far as it is written and, once it has ended, what of it is copied."""
+    writing = asked.writing
+    assert writing is not None
+    has_ended = writing.ended.is_set()  # asked first: what comes after it is whole
+    if writing.error is not None:
+        widgets.show_refusal(ValueError(str(writing.error) or "It took too long. Try again."))
+        return
+    if asked.step is None:
+        st.caption("Waiting for the end of a step…")
+        return
+    ids = text_to_token_ids(asked.prompt, get_tokenizer())[0].tolist()
+    text = get_tokenizer().decode([*ids, *writing.new_ids])
+    if has_ended and asked.copying is None:
+        asked.copying = _find_copying(run, text, asked.prompt)
+    note = describe_copying(asked.copying) if asked.copying else "writing…"
+    timeline([Entry(f"At step {asked.step:,}", note, marked(text, asked.copying))], "A text", "now")
+
+
+def _find_copying(run: Run, text: str, prompt: str) -> Copying:
+    store, tokenizer = get_store(), get_tokenizer()
+    cache = token_cache_in(store.runs_dir)
+    training_text = store.text(run.text_sha256)
+    train_ids, _ = encode_splits(training_text, tokenizer, run.training_config, cache)
+    return find_copying(text, prompt, train_ids, tokenizer)

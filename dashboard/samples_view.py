@@ -1,0 +1,115 @@
+"""What a run's model writes, sample by sample, and how much of it is learnt by heart."""
+
+import re
+from itertools import groupby
+
+import numpy as np
+import streamlit as st
+
+from dashboard import palette, state
+from dashboard.charts import Panel, small_charts
+from dashboard.frames import count, format_loss
+from dashboard.live_chart import live_chart
+from dashboard.timeline import Entry, Piece, timeline
+from gpt_core import (
+    COPIED_AT_LEAST,
+    Copying,
+    Run,
+    RunHistory,
+    get_tokenizer,
+    text_to_token_ids,
+)
+from gpt_core.rows import Row
+
+MOST_SHOWN = 12
+LINE_BREAKS = re.compile(r"\n{3,}")
+
+
+def show_samples(run: Run, history: RunHistory) -> None:
+    """Show the samples, the newest first, and how much of them is copied."""
+    samples = history.samples
+    if not samples:
+        st.text(f"After each epoch it goes on from “{run.training_config.start_context}”.")
+        return
+    st.caption(
+        f"Marked: runs of at least {COPIED_AT_LEAST} tokens that stand word for word in the "
+        "training text. The prompt is pale."
+    )
+    shown = samples if st.session_state.get(state.ALL_SAMPLES) else samples[-MOST_SHOWN:]
+    if state.is_projected():
+        shown = samples[-1:]
+    losses = {int(row["global_step"]): row for row in history.evaluations}
+    evaluated = np.array(sorted(losses))
+    entries = []
+    for sample in reversed(shown):
+        before = evaluated[evaluated <= sample["global_step"]]
+        row = losses[int(before[-1])] if len(before) else None
+        entries.append(_entry(sample, row))
+    timeline(entries, "Samples, the newest first", key="samples")
+    if state.is_projected():
+        return
+    if len(samples) > MOST_SHOWN:
+        st.toggle(f"All {len(samples):,} samples", key=state.ALL_SAMPLES)
+    _show_copying(run, samples)
+
+
+def _entry(sample: Row, losses: Row | None) -> Entry:
+    note = f"step {sample['global_step']:,}"
+    if losses is not None:
+        train_loss, val_loss = format_loss(losses["train_loss"]), format_loss(losses["val_loss"])
+        note += f" · training {train_loss}, validation {val_loss}"
+    copying: Copying | None = sample["copying"]
+    if copying is not None:
+        note += f" · {describe_copying(copying)}"
+    pieces = marked(sample["text"], copying)
+    return Entry(f"Epoch {sample['epoch']}", note, pieces)
+
+
+def describe_copying(copying: Copying) -> str:
+    """Say how much is copied, and how long the longest run of it is."""
+    if not copying.runs:
+        return "nothing copied"
+    return f"{copying.share:.0%} copied, the longest run {count(copying.longest, 'token')}"
+
+
+def marked(text: str, copying: Copying | None) -> list[Piece]:
+    """Return a text in pieces: its prompt, what is copied, and the rest."""
+    if copying is None:
+        return [Piece(_on_few_lines(text))]
+    ids = text_to_token_ids(text, get_tokenizer())[0].tolist()
+    pieces = []
+    # Two runs that touch or overlap are two: together they stand nowhere.
+    for (run, is_prompt), group in groupby(
+        range(len(ids)), key=lambda i: (copying.run_of[i], i < copying.prompt_tokens)
+    ):
+        kind = "prompt" if is_prompt else "" if run is None else "copied"
+        words = get_tokenizer().decode([ids[i] for i in group])
+        pieces.append(Piece(_on_few_lines(words), kind))
+    return pieces
+
+
+def _on_few_lines(text: str) -> str:
+    """Say how often a model that repeats itself breaks the line, instead of doing it."""
+    return LINE_BREAKS.sub(lambda breaks: f" ↵ × {len(breaks[0])} ", text)
+
+
+def _show_copying(run: Run, samples: list[Row]) -> None:
+    """Draw over the steps how much of the samples is copied."""
+    measured = [(s["global_step"], s["copying"]) for s in samples if s["copying"] is not None]
+    if len(measured) < 2:
+        return
+    steps = np.array([float(step) for step, _ in measured])
+    shares = np.array([copying.share for _, copying in measured])
+    longest = np.array([float(copying.longest) for _, copying in measured])
+    live_chart(
+        small_charts(
+            [
+                Panel("Share of the sample that is copied", steps, shares, palette.COPIED, ".0%"),
+                Panel("Longest copied run, tokens", steps, longest, palette.COPIED),
+            ],
+            "Step",
+            run.id,
+        ),
+        f"Of the last sample {shares[-1]:.0%} is copied, the longest run {longest[-1]:.0f} tokens.",
+        key="copying",
+    )

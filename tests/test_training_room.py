@@ -1,0 +1,389 @@
+"""The Train page beyond start and stop: settings, axes, one step, verdicts, replay, samples."""
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from dashboard import runtime
+from dashboard.replay import SPEED
+from dashboard.samples_view import marked
+from gpt_core import (
+    GPT_CONFIG_124M,
+    PRESETS,
+    RECORDED_RUN,
+    Copying,
+    EvaluationRecord,
+    SampleRecord,
+    StepRecord,
+    TrainingConfig,
+    field_help,
+    load_text,
+)
+from gpt_core.config import GPTConfig
+from gpt_core.corpus import VERDICT_SHA256
+from gpt_core.published import BAND, BOOK_RUN
+from tests.app_driver import (
+    POCKET,
+    button,
+    components,
+    finish,
+    metric,
+    open_app,
+    start_pocket_run,
+    texts,
+    wait_for_state,
+)
+
+pytestmark = pytest.mark.usefixtures("own_runtime")
+HOSTILE = "<img src=x onerror=alert(1)> **bold** $x$ <script>1</script>"
+
+
+def labels(app) -> list[str]:
+    return [button.label for button in app.main.button]
+
+
+def setting(app, name: str):
+    kinds = (app.number_input, app.selectbox, app.slider, app.toggle, app.text_input)
+    return next(widget for widgets in kinds for widget in widgets if widget.label == name)
+
+
+def paused_run() -> str:
+    run_id = start_pocket_run(3)
+    runtime.get_runner().pause(run_id).result(timeout=30)
+    return run_id
+
+
+def keep_chapter_run(losses, **changes) -> str:
+    """Write down a finished run of the chapter's model, with these evaluations."""
+    store = runtime.get_store()
+    run_id = f"chapter-{time.monotonic_ns()}"
+    store.add_run(
+        run_id=run_id,
+        owner="ada",
+        preset="book-124m",
+        model_config=GPT_CONFIG_124M,
+        training_config=replace(TrainingConfig(), **changes),
+        text_name="The Verdict",
+        text_sha256=VERDICT_SHA256,
+        train_tokens=4612,
+        val_tokens=533,
+        total_steps=90,
+        versions={"machine": "x86_64 AVX512", "torch": "2.13.0+cpu"},
+    )
+    records = [
+        (EvaluationRecord(step, step // 9 + 1, 512 * (step + 1), *pair), 4.0 * step)
+        for step, pair in losses.items()
+    ]
+    store.add_records(run_id, records)
+    store.set_state(run_id, "finished", "ada")
+    return run_id
+
+
+# The form
+
+
+def test_every_field_of_both_configurations_is_there_with_its_help() -> None:
+    app = open_app("train")
+    helps = {**field_help(GPTConfig), **field_help(TrainingConfig)}
+    for name in set(helps) - {"probes"}:
+        assert setting(app, name).help == helps[name], name
+    assert any("Rows of your own" in area.label for area in app.text_area)
+    assert [tab.label for tab in app.tabs] == [
+        "Model",
+        "Optimizer",
+        "Data",
+        "Evaluation",
+        "Machine",
+    ]
+
+
+def test_a_changed_setting_is_named_trained_with_and_taken_back_with_a_click() -> None:
+    app = open_app("train", state={"text": "counting"})
+    setting(app, "n_layers").set_value(1).run()
+    setting(app, "schedule").select("cosine").run()
+    setting(app, "max_grad_norm").set_value(0.5).run()
+    setting(app, "accumulation_steps").set_value(2).run()
+    assert "Changed from pocket: n_layers, schedule, max_grad_norm, accumulation_steps." in texts(
+        app
+    )
+    button(app, "Start training").click().run()
+    assert not app.exception
+    run = runtime.get_store().latest_run()
+    assert run is not None
+    assert run.model_config == replace(PRESETS["pocket"].model, n_layers=1)
+    training = run.training_config
+    assert (training.schedule, training.max_grad_norm) == ("cosine", 0.5)
+    assert "pocket, changed, on Counting" in texts(app)
+    finish(run.id)
+    app = open_app("train", state={"setting-n_layers-pocket": 1})
+    button(app, "Back to the preset").click().run()
+    assert setting(app, "n_layers").value == PRESETS["pocket"].model.n_layers
+    assert "Changed from" not in texts(app)
+
+
+def test_settings_that_contradict_each_other_are_refused_by_their_names() -> None:
+    app = open_app("train", state={"text": "counting"})
+    setting(app, "emb_dim").set_value(130).run()
+    assert not app.exception
+    assert "emb_dim=130 is not divisible by n_heads=4" in texts(app)
+    assert button(app, "Start training").disabled
+    setting(app, "emb_dim").set_value(128).run()
+    assert not button(app, "Start training").disabled
+    setting(app, "min_learning_rate").set_value(0.5).run()
+    assert "min_learning_rate=0.5 is out of range" in texts(app)
+
+
+def test_settings_hold_from_page_to_page() -> None:
+    app = open_app("data")
+    setting(app, "batch_size").set_value(3).run()
+    app.switch_page("pages/train.py").run()
+    assert setting(app, "batch_size").value == 3
+    assert "Changed from pocket: batch_size." in texts(app)
+
+
+def test_what_the_run_will_take_stands_beside_the_start_button() -> None:
+    app = open_app("train", state={"preset": "book-124m"})
+    assert "162,419,712 parameters · 90 steps · 46,080 tokens seen · at least" in texts(app)
+    assert "Measure how long it takes" in labels(app)
+    setting(app, "accumulation_steps").set_value(2).run()
+    assert " 50 steps · 46,080 tokens seen" in texts(app)
+    app = open_app("train", state={"preset": "book-124m", "text": "counting"})
+    assert "The text is too short for context_length=256" in texts(app)
+
+
+def test_the_evening_preset_fits_the_story_that_comes_with_the_app() -> None:
+    app = open_app("train", state={"preset": "evening"})
+    assert " steps · " in texts(app)
+    assert "too short" not in texts(app)
+
+
+# The curve
+
+
+def test_what_is_drawn_against_what_is_chosen() -> None:
+    run_id = start_pocket_run()
+    finish(run_id)
+    app = open_app("train", run=run_id, state={"axis": "minutes", "height": "Perplexity"})
+    layout = components(app, "live_chart")[0]["figure"]["layout"]
+    assert layout["xaxis"]["title"]["text"] == "Minutes of training"
+    assert layout["yaxis"]["title"]["text"] == "Perplexity"
+    assert layout["yaxis"]["type"] == "log"
+    names = [t.get("name") for t in components(app, "live_chart")[0]["figure"]["data"]]
+    assert names[:3] == ["Training", "Validation", "Each batch"]
+
+
+def test_the_sentence_below_the_curve_has_the_books_numbers() -> None:
+    app = open_app("train", run=keep_chapter_run(BOOK_RUN.losses))
+    assert (
+        "The curves part at step 10 (epoch 2: training 6.661, validation 7.048); validation is "
+        "lowest, 6.134, at step 55 (epoch 7) and has risen to 6.452 since" in texts(app)
+    )
+    assert "At step 0 validation is 9.933, below ln(50,257) = 10.825" in texts(app)
+
+
+def test_is_mine_right_in_each_of_its_cases() -> None:
+    near = {step: (a + 0.1, b) for step, (a, b) in BOOK_RUN.losses.items()}
+    far = {step: (a + BAND.train_loss + 1, b) for step, (a, b) in BOOK_RUN.losses.items()}
+    for losses, changes, words in (
+        (BOOK_RUN.losses, {}, "Yes, digit for digit: 18 of the book's 18 points"),
+        (near, {"device": "mps"}, "As it should be: inside the band"),
+        (near, {}, "Almost: inside the band"),
+        (far, {"eval_iter": 1}, "No: it is outside the band from step 0 on."),
+        ({}, {}, "Nothing to compare yet"),
+    ):
+        app = open_app("train", run=keep_chapter_run(losses, **changes))
+        assert words in texts(app)
+        assert ("eval_iter is 1, 5 in the chapter" in texts(app)) == ("eval_iter" in changes)
+    assert "Is mine right?" not in texts(open_app("train", run=paused_run()))
+
+
+def test_published_runs_are_laid_under_the_curve() -> None:
+    app = open_app(
+        "train",
+        run=keep_chapter_run(BOOK_RUN.losses),
+        state={"published": ["The book's printed log", "The lecture's run"]},
+    )
+    traces = {t.get("name"): t for t in components(app, "live_chart")[0]["figure"]["data"]}
+    assert "The lecture's run: validation" in traces
+    assert "The book's printed log: training" in traces
+
+
+# One step
+
+
+def test_one_step_shows_what_a_single_update_did() -> None:
+    run_id = paused_run()
+    store = runtime.get_store()
+    before = len(store.steps(run_id))
+    app = open_app("train", run=run_id)
+    assert "One step" in labels(app)
+    button(app, "One step").click().run()
+    deadline = time.monotonic() + 30
+    while not store.updates(run_id):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    wait_for_state(run_id, "paused")
+    app.run()
+    assert not app.exception
+    (update,) = store.updates(run_id)
+    assert len(store.steps(run_id)) == before + 1
+    assert f"What step {before:,} did" in texts(app)
+    assert metric(app, "Loss before") == f"{update['loss_before']:.3f}"
+    assert metric(app, "Loss after") == f"{update['loss_after']:.3f}"
+    assert metric(app, "Learning rate") == f"{POCKET.training.learning_rate:.3g}"
+    bars = [c for c in components(app, "live_chart") if c["figure"]["data"][0]["type"] == "bar"]
+    assert [len(bar["figure"]["data"][0]["y"]) for bar in bars] == [6, 6]  # two blocks, four others
+    finish(run_id)
+
+
+# The recorded run
+
+
+def test_the_recorded_run_opens_from_home_and_is_replayed() -> None:
+    app = open_app()
+    button(app, f"Watch a recorded run, {SPEED} × as fast").click().run()
+    assert not app.exception
+    assert [title.value for title in app.title] == ["Train"]
+    assert app.query_params["run"] in (RECORDED_RUN, [RECORDED_RUN])
+    assert "replay" in app.query_params
+    assert "End the replay" in labels(app)
+    assert "book-124m on The Lamp Room" in texts(app)
+
+
+def replayed(ago: float):
+    """Open the recorded run as its replay shows it so many seconds after it began."""
+    return open_app("train", run=RECORDED_RUN, replay=f"{time.time() - ago:.1f}")
+
+
+def test_a_replay_shows_the_run_as_it_was_at_that_moment() -> None:
+    early, late, over = replayed(3), replayed(25), replayed(500)
+    shown = [
+        len(components(app, "live_chart")[0]["figure"]["data"][0]["x"]["bdata"])
+        for app in (early, late, over)
+    ]
+    assert shown == sorted(set(shown))
+    assert float(metric(early, "Training loss")) > float(metric(late, "Training loss"))
+    assert metric(over, "Training loss") == "0.979"
+    assert "replay" not in over.query_params
+    assert f"Replay {SPEED} × as fast" in labels(over)
+    button(late, "End the replay").click().run()
+    assert metric(late, "Training loss") == "0.979"
+
+
+@pytest.mark.parametrize("began", ["", "nan", "-5", "1e400", "<b>", "99999999999999"])
+def test_a_made_up_replay_in_the_address_shows_the_whole_run(began: str) -> None:
+    app = open_app("train", run=RECORDED_RUN, replay=began)
+    assert not app.exception
+    assert metric(app, "Training loss") == "0.979"
+
+
+def test_the_recorded_run_shows_what_was_learnt_by_heart() -> None:
+    app = open_app("train", run=RECORDED_RUN)
+    (line,) = components(app, "timeline")
+    assert line["entries"][0]["heading"] == "Epoch 10"
+    assert "76% copied, the longest run 14 tokens" in line["entries"][0]["note"]
+    copied = [words for words, kind in line["entries"][0]["pieces"] if kind == "copied"]
+    story = load_text("the-lamp-room").text
+    assert copied
+    assert all(words in story for words in copied if "↵" not in words)
+    assert "Write" not in labels(app)  # it comes without weights
+
+
+# What it writes
+
+
+def test_a_live_model_goes_on_from_any_prompt() -> None:
+    run_id = paused_run()
+    app = open_app("train", run=run_id)
+    next(t for t in app.text_input if "Ask the model" in t.label).set_value(HOSTILE).run()
+    button(app, "Write").click().run()
+    deadline = time.monotonic() + 30
+    while True:
+        lines = [c for c in components(app, "timeline") if c["label"] == "A text"]
+        if lines and lines[0]["entries"][0]["note"] != "writing…":
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+        app.run()
+    assert not app.exception
+    (entry,) = lines[0]["entries"]
+    assert entry["heading"] == f"At step {len(runtime.get_store().steps(run_id)) - 1:,}"
+    text = "".join(words for words, _ in entry["pieces"])
+    assert text.startswith(HOSTILE)
+    assert len(text) > len(HOSTILE)
+    finish(run_id)
+    assert "as it was saved at step" in str(
+        [t.label for t in open_app("train", run=run_id).text_input]
+    )
+
+
+def test_an_empty_prompt_is_refused_in_words() -> None:
+    run_id = paused_run()
+    app = open_app("train", run=run_id)
+    next(t for t in app.text_input if "Ask the model" in t.label).set_value("").run()
+    button(app, "Write").click().run()
+    deadline = time.monotonic() + 20
+    while "The prompt is empty" not in texts(app):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+        app.run()
+    finish(run_id)
+
+
+def test_watching_and_asking_change_no_loss() -> None:
+    left_alone = start_pocket_run(12)
+    finish(left_alone)
+    store = runtime.get_store()
+    run_id = paused_run()
+    app = open_app("train", run=run_id)
+    button(app, "Write").click().run()
+    for _ in range(4):
+        runtime.get_runner().step(run_id).result(timeout=30)
+    runtime.get_runner().resume(run_id).result(timeout=30)
+    while len(store.steps(run_id)) < 12:
+        time.sleep(0.05)
+    finish(run_id)
+    expected = [row["loss"] for row in store.steps(left_alone)][:12]
+    assert [row["loss"] for row in store.steps(run_id)][:12] == expected
+
+
+def test_samples_are_text_and_many_breaks_of_the_line_are_counted() -> None:
+    pieces = marked("Every day" + "\n" * 40 + "end", None)
+    assert [piece.text for piece in pieces] == ["Every day ↵ × 40 end"]
+    copying = Copying(prompt_tokens=1, tokens=4, runs=((2, 4),))
+    pieces = marked("Every effort moves you", copying)
+    assert [(p.text, p.kind) for p in pieces] == [
+        ("Every", "prompt"),
+        (" effort", ""),
+        (" moves you", "copied"),
+    ]
+
+
+def test_of_a_long_run_the_newest_samples_are_shown_until_all_are_wanted() -> None:
+    run_id = keep_chapter_run({0: (9.0, 9.1)})
+    store = runtime.get_store()
+    store.add_records(run_id, [(StepRecord(i, i + 1, i, 9.0, 1.0, 4e-4), i) for i in range(40)])
+    samples = [SampleRecord(i, i + 1, i, "Every", f"Every {HOSTILE}", ()) for i in range(40)]
+    store.add_records(run_id, [(sample, i) for i, sample in enumerate(samples)])
+    app = open_app("train", run=run_id)
+    (line,) = components(app, "timeline")
+    assert [e["heading"] for e in line["entries"]][:2] == ["Epoch 40", "Epoch 39"]
+    assert len(line["entries"]) == 12
+    next(t for t in app.toggle if "All 40 samples" in t.label).set_value(True).run()
+    assert len(components(app, "timeline")[0]["entries"]) == 40
+    assert not app.exception
+
+
+# The projector
+
+
+def test_the_projector_shows_only_what_matters_and_is_left_again() -> None:
+    app = open_app("train", run=RECORDED_RUN, projector="1")
+    assert not app.title
+    assert "Is mine right?" not in texts(app)
+    assert len(components(app, "timeline")[0]["entries"]) == 1
+    assert components(app, "live_chart")[0]["figure"]["layout"]["font"]["size"] > 15
+    button(app, "Leave the projector").click().run()
+    assert [title.value for title in app.title] == ["Train"]
+    assert "Is mine right?" in texts(app)

@@ -86,7 +86,7 @@ def table() -> str:
         (
             "first page served",
             "Python's `import torch` alone",
-            f"+ {results['dashboard']['served_after_import_torch']:.1f} s",
+            f"+ {results['startup']['served_after_import_torch']:.1f} s",
         ),
         (
             "an edit on the Loss page, to its loss on the screen",

@@ -7,6 +7,8 @@ from dashboard.frames import format_loss
 from dashboard.live_chart import live_chart
 from gpt_core import RunHistory
 
+CHANGES = "Change of the weights, relative to their norm"
+
 
 def show_closeup(history: RunHistory) -> None:
     """Show what the last single step did, if it is the run's last step."""
@@ -31,16 +33,17 @@ def show_closeup(history: RunHistory) -> None:
         f"weight, in {update['largest_change_in']}, is {ratio:.2f} times the learning rate: AdamW "
         "scales each weight's step, so that it hardly depends on how large the gradient is."
     )
+    norms, changes = dict(update["grad_norms"]), dict(update["changes"])
     left, right = st.columns(2)
     with left:
         live_chart(
-            part_bars(dict(update["grad_norms"]), "Gradient norm by part"),
+            history.once("norms", lambda: part_bars(norms, "Gradient norm by part").to_json()),
             "Gradient norm of each part of the model.",
             key="closeup-gradients",
         )
     with right:
         live_chart(
-            part_bars(dict(update["changes"]), "Change of the weights, relative to their norm"),
+            history.once("changes", lambda: part_bars(changes, CHANGES).to_json()),
             "Relative change of each part's weights.",
             key="closeup-changes",
         )

@@ -36,6 +36,23 @@ def show_curve(run: Run, history: RunHistory) -> None:
     place = st.container()
     axes = Axes() if is_projected else _choose_axes()
     under = [] if is_projected else _choose_published(run, axes)
+    figure, description = history.once(
+        ("losses", axes, tuple(published.name for published in under), is_projected),
+        lambda: _draw(run, history, axes, under, PROJECTED if is_projected else 1.0),
+    )
+    reading = history.once("reading", lambda: read_curve(history.evaluations))
+    with place:
+        live_chart(figure, description, key="losses")
+        if reading is not None:
+            st.text(describe_curve(reading))
+            if not is_projected:
+                st.caption(describe_start(reading, run.model_config.vocab_size))
+
+
+def _draw(
+    run: Run, history: RunHistory, axes: Axes, under: list[PublishedRun], size: float
+) -> tuple[str, str]:
+    """Return the chart as JSON, and in words."""
     evaluations = numbers_frame(history.evaluations, run)
     figure = loss_chart(
         evaluations,
@@ -45,15 +62,9 @@ def show_curve(run: Run, history: RunHistory) -> None:
         axes=axes,
         vocab_size=run.model_config.vocab_size,
         published={published.name: published_frame(published, run) for published in under},
-        size=PROJECTED if is_projected else 1.0,
+        size=size,
     )
-    reading = read_curve(history.evaluations)
-    with place:
-        live_chart(figure, describe_losses(evaluations), key="losses")
-        if reading is not None:
-            st.text(describe_curve(reading))
-            if not is_projected:
-                st.caption(describe_start(reading, run.model_config.vocab_size))
+    return figure.to_json(), describe_losses(evaluations)
 
 
 def _choose_axes() -> Axes:
@@ -109,7 +120,7 @@ def show_verdict(run: Run, history: RunHistory) -> None:
     """Answer "Is mine right?" for a run of the chapter's model."""
     if not is_comparable(run):
         return
-    verdict = judge(run, history.evaluations)
+    verdict = history.once("verdict", lambda: judge(run, history.evaluations))
     st.subheader("Is mine right?")
     st.text(verdict.sentence)
     if verdict.causes:
@@ -126,16 +137,21 @@ def show_small_charts(run: Run, history: RunHistory) -> None:
     """Draw what is measured beside the losses."""
     if len(history.steps) < 2:
         return
-    steps = history.steps
     with st.expander("Gradient norm, learning rate, pace and memory"):
-        panels = [
-            Panel("Gradient norm, before clipping", steps["global_step"], steps["grad_norm"]),
-            Panel("Learning rate", steps["global_step"], steps["learning_rate"]),
-            Panel("Tokens per second", steps["global_step"][1:], tokens_per_second(steps)),
-            Panel("Memory of the process, GB", steps["global_step"], steps["memory"] / 1e9),
-        ]
         live_chart(
-            small_charts(panels, "Step", run.id),
+            history.once("measured", lambda: _draw_measured(run, history)),
             "Gradient norm, learning rate, tokens per second and memory by steps.",
             key="measured",
         )
+
+
+def _draw_measured(run: Run, history: RunHistory) -> str:
+    steps = history.steps
+    at = steps["global_step"]
+    panels = [
+        Panel("Gradient norm, before clipping", at, steps["grad_norm"]),
+        Panel("Learning rate", at, steps["learning_rate"]),
+        Panel("Tokens per second", at[1:], tokens_per_second(steps)),
+        Panel("Memory of the process, GB", at, steps["memory"] / 1e9),
+    ]
+    return str(small_charts(panels, "Step", run.id).to_json())

@@ -1,4 +1,4 @@
-"""The one store, runner, shelf and reader of this process, made on first use.
+"""The one store, runner, shelf and board of this process, made on first use.
 
 Module state on purpose, and the only such: ``st.cache_resource`` can be cleared by any
 client, and the old thread would train on beside a new one (STREAMLIT.md, fact 4).
@@ -18,10 +18,10 @@ if PagesManager.uses_pages_directory:
     st.rerun()
 
 # After that, as this takes two seconds, in which another first visitor may come.
-from gpt_core import ModelShelf, RunHistories, RunStore, TrainingRunner, default_runs_dir
+from gpt_core import Board, ModelShelf, RunStore, TrainingRunner, default_runs_dir
 
 _making = threading.Lock()  # guards _house: two first visitors must get the same one
-_house: tuple[RunStore, TrainingRunner, ModelShelf, RunHistories] | None = None
+_house: tuple[RunStore, TrainingRunner, ModelShelf, Board] | None = None
 
 
 def get_store() -> RunStore:
@@ -51,8 +51,8 @@ def get_shelf() -> ModelShelf:
     return _get_house()[2]
 
 
-def get_histories() -> RunHistories:
-    """Return what has been read of the runs that are looked at.
+def get_board() -> Board:
+    """Return what is on record, as all who look see it.
 
     Raises:
         ValueError: the runs directory cannot be used.
@@ -72,7 +72,7 @@ def close_runtime() -> None:
             _house = None
 
 
-def _get_house() -> tuple[RunStore, TrainingRunner, ModelShelf, RunHistories]:
+def _get_house() -> tuple[RunStore, TrainingRunner, ModelShelf, Board]:
     global _house
     with _making:
         if _house is None:
@@ -82,7 +82,7 @@ def _get_house() -> tuple[RunStore, TrainingRunner, ModelShelf, RunHistories]:
                 active_runs=_number_from("GPT_LAB_ACTIVE_RUNS") or 1,
                 threads=_number_from("GPT_LAB_THREADS"),
             )
-            _house = (store, runner, ModelShelf(), RunHistories(store))
+            _house = (store, runner, ModelShelf(), Board(store))
         return _house
 
 

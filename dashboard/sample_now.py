@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from dashboard import state, widgets
-from dashboard.runtime import get_runner, get_shelf, get_store
+from dashboard.runtime import get_board, get_runner, get_shelf, get_store
 from dashboard.samples_view import describe_copying, marked
 from dashboard.timeline import Entry, timeline
 from gpt_core import (
@@ -65,7 +65,7 @@ def show_sample_now(run: Run) -> None:
 
 
 def _newest_weights(run: Run) -> int | None:
-    steps = [int(row["global_step"]) for row in get_store().checkpoints(run.id)]
+    steps = [int(row["global_step"]) for row in get_board().checkpoints(run.id)]
     return max(steps, default=None)
 
 

@@ -2,6 +2,7 @@
 
 import re
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -38,22 +39,26 @@ def show_samples(run: Run, history: RunHistory) -> None:
     shown = samples if st.session_state.get(state.ALL_SAMPLES) else samples[-MOST_SHOWN:]
     if state.is_projected():
         shown = samples[-1:]
-    losses = {int(row["global_step"]): row for row in history.evaluations}
-    evaluated = np.array(sorted(losses))
-    entries = []
-    for sample in reversed(shown):
-        before = evaluated[evaluated <= sample["global_step"]]
-        row = losses[int(before[-1])] if len(before) else None
-        entries.append(_entry(sample, row))
+    entries = history.once(("entries", len(shown)), lambda: _entries(shown, history))
     timeline(entries, "Samples, the newest first", key="samples")
     if state.is_projected():
         return
     if len(samples) > MOST_SHOWN:
         st.toggle(f"All {len(samples):,} samples", key=state.ALL_SAMPLES)
-    _show_copying(run, samples)
+    _show_copying(run, history)
 
 
-def _entry(sample: Row, losses: Row | None) -> Entry:
+def _entries(samples: list[Row], history: RunHistory) -> list[Entry]:
+    """Return the samples, the newest first, each with the last losses before it."""
+    evaluated = history.evaluations["global_step"]
+    entries = []
+    for sample in reversed(samples):
+        before = int(np.searchsorted(evaluated, sample["global_step"], "right")) - 1
+        entries.append(_entry(sample, history.evaluations[before] if before >= 0 else None))
+    return entries
+
+
+def _entry(sample: Row, losses: Any) -> Entry:
     note = f"step {sample['global_step']:,}"
     if losses is not None:
         train_loss, val_loss = format_loss(losses["train_loss"]), format_loss(losses["val_loss"])
@@ -93,23 +98,24 @@ def _on_few_lines(text: str) -> str:
     return LINE_BREAKS.sub(lambda breaks: f" ↵ × {len(breaks[0])} ", text)
 
 
-def _show_copying(run: Run, samples: list[Row]) -> None:
+def _show_copying(run: Run, history: RunHistory) -> None:
     """Draw over the steps how much of the samples is copied."""
-    measured = [(s["global_step"], s["copying"]) for s in samples if s["copying"] is not None]
-    if len(measured) < 2:
-        return
-    steps = np.array([float(step) for step, _ in measured])
-    shares = np.array([copying.share for _, copying in measured])
-    longest = np.array([float(copying.longest) for _, copying in measured])
-    live_chart(
-        small_charts(
-            [
-                Panel("Share of the sample that is copied", steps, shares, palette.COPIED, ".0%"),
-                Panel("Longest copied run, tokens", steps, longest, palette.COPIED),
-            ],
-            "Step",
-            run.id,
-        ),
-        f"Of the last sample {shares[-1]:.0%} is copied, the longest run {longest[-1]:.0f} tokens.",
-        key="copying",
-    )
+    measured = [sample for sample in history.samples if sample["copying"] is not None]
+    if len(measured) > 1:
+        last: Copying = measured[-1]["copying"]
+        live_chart(
+            history.once("copying", lambda: _draw_copying(run, measured)),
+            f"Of the last sample {last.share:.0%} is copied; {describe_copying(last)}.",
+            key="copying",
+        )
+
+
+def _draw_copying(run: Run, samples: list[Row]) -> str:
+    steps = np.array([float(sample["global_step"]) for sample in samples])
+    shares = np.array([sample["copying"].share for sample in samples])
+    longest = np.array([float(sample["copying"].longest) for sample in samples])
+    panels = [
+        Panel("Share of the sample that is copied", steps, shares, palette.COPIED, ".0%"),
+        Panel("Longest copied run, tokens", steps, longest, palette.COPIED),
+    ]
+    return str(small_charts(panels, "Step", run.id).to_json())

@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import palette, state, widgets
 from dashboard.frames import format_duration, format_loss, last_losses
-from dashboard.runtime import get_histories, get_runner
+from dashboard.runtime import get_board, get_runner
 from gpt_core import PACE_STEPS, Run, run_progress
 
 TRAIN_PAGE = "pages/train.py"
@@ -13,7 +13,7 @@ TRAIN_PAGE = "pages/train.py"
 def show_current_run() -> None:
     """Show the run that trains or, where none does, the latest; redrawn as it goes on."""
     live = bool(get_runner().live_runs())
-    st.fragment(_watch, run_every=1 if live else 5)(state.outline())
+    st.fragment(_watch, run_every=2 if live else 5)(state.outline())
 
 
 def _watch(drawn: list[tuple[str, str]]) -> None:
@@ -28,7 +28,7 @@ def _watch(drawn: list[tuple[str, str]]) -> None:
 
 
 def _show(run: Run) -> None:
-    history = get_histories().of(run.id)
+    history = get_board().history(run.id)
     progress = run_progress(run, history.steps[-PACE_STEPS:])
     train_loss, val_loss = last_losses(history)
     with st.container(gap="small"):

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard.runtime import get_runner, get_store
+from dashboard.runtime import get_board, get_store
 from gpt_core import RECORDED_RUN, Run, keep_recorded_run
 
 RUN = "run"  # query parameter: the ID of the run that is shown
@@ -56,18 +56,20 @@ ALL_SAMPLES = "all_samples"  # session: whether the early samples of a long run 
 def selected_run() -> Run | None:
     """Return the run that the URL names or, where it names none, the latest."""
     run_id = st.query_params.get(RUN)
-    store = get_store()
+    board = get_board()
     if not run_id:
-        return store.latest_run()
-    if run_id == RECORDED_RUN:
-        keep_recorded_run(store)  # its address works on a machine that has not seen it yet
-    return store.run(run_id)
+        return board.latest_run()
+    run = board.run(run_id)
+    if run is None and run_id == RECORDED_RUN:  # its address works where nobody has opened it yet
+        keep_recorded_run(get_store())
+        run = board.run(run_id)
+    return run
 
 
 def current_run() -> Run | None:
     """Return the run that trains now or, where none does, the latest."""
-    live = get_store().live_runs()
-    return live[0] if live else get_store().latest_run()
+    live = get_board().live_runs()
+    return live[0] if live else get_board().latest_run()
 
 
 def select_run(run_id: str) -> None:
@@ -77,8 +79,8 @@ def select_run(run_id: str) -> None:
 
 def outline() -> list[tuple[str, str]]:
     """Return what a page is arranged by: the live, the current and the shown run, and how."""
-    live = get_runner().live_runs()
-    runs = [*live, *filter(None, (None if live else get_store().latest_run(), selected_run()))]
+    live = get_board().live_runs()
+    runs = [*live, *filter(None, (None if live else get_board().latest_run(), selected_run()))]
     modes = [(name, st.query_params.get(name, "")) for name in (REPLAY, PROJECTOR)]
     return [*((run.id, run.state) for run in runs), *modes]
 

@@ -6,6 +6,7 @@ Nothing here knows of the dashboard; see ``docs/LOG.md`` for decisions and the R
 """
 
 from gpt_core.anatomy import Anatomy, Part, dissect
+from gpt_core.board import Board
 from gpt_core.byte_pairs import Merge, byte_ids, byte_pair_merges, split_words
 from gpt_core.checkpoints import disk_space
 from gpt_core.config import (
@@ -44,7 +45,7 @@ from gpt_core.dataset import (
     rows_to_batch,
 )
 from gpt_core.generation import generate, stream_tokens
-from gpt_core.history import RunHistories, RunHistory
+from gpt_core.history import RunHistory
 from gpt_core.library import KeptText, TextLibrary
 from gpt_core.loss import (
     LossWalkthrough,
@@ -122,6 +123,7 @@ __all__ = [
     "VERDICT",
     "VERDICT_TITLE",
     "Anatomy",
+    "Board",
     "Copying",
     "Corpus",
     "CurveReading",
@@ -141,7 +143,6 @@ __all__ = [
     "PublishedRun",
     "Record",
     "Run",
-    "RunHistories",
     "RunHistory",
     "RunStore",
     "SampleRecord",

@@ -1,9 +1,8 @@
 """RunHistory: all that a run has recorded, in memory, read on from where the last look ended."""
 
-import threading
-from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +17,8 @@ STEP_COLUMNS = (
     *("learning_rate", "seconds", "memory"),
 )
 EVALUATION_COLUMNS = ("global_step", "epoch", "tokens_seen", "train_loss", "val_loss", "seconds")
-MOST_RUNS = 8  # of 100,000 steps each takes 10 MB
+
+T = TypeVar("T")
 
 Numbers = npt.NDArray[Any]  # a structured array: numbers["loss"] is a column
 
@@ -31,6 +31,14 @@ class RunHistory:
     evaluations: Numbers
     samples: list[Row]  # each with its "copying", or None where that was not measured
     updates: list[Row]  # those that were looked at closely
+    _made: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what is made of this history: by the first who asks, for all who do."""
+        if key not in self._made:
+            self._made[key] = make()  # two at once make the same
+        found: T = self._made[key]
+        return found
 
     @property
     def seconds(self) -> float:
@@ -46,30 +54,6 @@ class RunHistory:
             [row for row in self.samples if row["seconds"] <= seconds],
             [row for row in self.updates if row["seconds"] <= seconds],
         )
-
-
-class RunHistories:
-    """The histories of the runs that are looked at, shared by all who look.
-
-    Each look reads only what has been recorded since the last one, whoever took it.
-
-    Args:
-        store: where the runs are written down.
-    """
-
-    def __init__(self, store: RunStore) -> None:
-        self._store = store
-        self._lock = threading.Lock()  # guards _readers and what they hold
-        self._readers: OrderedDict[str, _Reader] = OrderedDict()
-
-    def of(self, run_id: str) -> RunHistory:
-        """Return all that a run has recorded so far."""
-        with self._lock:
-            reader = self._readers.setdefault(run_id, _Reader())
-            self._readers.move_to_end(run_id)
-            if len(self._readers) > MOST_RUNS:
-                self._readers.popitem(last=False)
-            return reader.read_on(self._store, run_id)
 
 
 class _GrowingTable:
@@ -97,17 +81,23 @@ class _GrowingTable:
 
 
 @dataclass
-class _Reader:
-    """How far a run has been read, and what was."""
+class HistoryReader:
+    """Reads a run's history on from where it was, by cursors. One thread at a time."""
 
+    run_id: str
     cursors: dict[str, int] = field(default_factory=dict)
     steps: _GrowingTable = field(default_factory=lambda: _GrowingTable(STEP_COLUMNS))
     evaluations: _GrowingTable = field(default_factory=lambda: _GrowingTable(EVALUATION_COLUMNS))
     samples: list[Row] = field(default_factory=list)
     updates: list[Row] = field(default_factory=list)
 
-    def read_on(self, store: RunStore, run_id: str) -> RunHistory:
-        news = store.news(run_id, ("steps", "evaluations", "samples", "updates"), self.cursors)
+    history: RunHistory | None = None
+
+    def read_on(self, store: RunStore) -> RunHistory:
+        """Return all that the run has recorded so far; without news, the very history of before."""
+        news = store.news(self.run_id, ("steps", "evaluations", "samples", "updates"), self.cursors)
+        if self.history is not None and not any(news.values()):
+            return self.history
         for table, rows in news.items():
             if rows:
                 self.cursors[table] = rows[-1]["id"]
@@ -115,9 +105,12 @@ class _Reader:
         self.evaluations.append(news["evaluations"])
         for row in news["samples"]:
             row["copying"] = _copying_of(row)
-        self.samples = [*self.samples, *news["samples"]] if news["samples"] else self.samples
-        self.updates = [*self.updates, *news["updates"]] if news["updates"] else self.updates
-        return RunHistory(self.steps.rows, self.evaluations.rows, self.samples, self.updates)
+        # New lists: those that were handed out stay as they are.
+        self.samples = [*self.samples, *news["samples"]]
+        self.updates = [*self.updates, *news["updates"]]
+        tables = (self.steps.rows, self.evaluations.rows)
+        self.history = RunHistory(*tables, self.samples, self.updates)
+        return self.history
 
 
 def _copying_of(sample: Row) -> Copying | None:

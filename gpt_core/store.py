@@ -68,11 +68,15 @@ class RunStore:
             ) from error
         # Guards _writer: one transaction at a time in this process; SQLite sees to the others.
         self._writing = threading.Lock()
+        self._watching = threading.Lock()  # guards _watcher, which only asks for the version
+        self._watcher: sqlite3.Connection | None = None
 
     def close(self) -> None:
-        """Close the file for writing."""
-        with self._writing:
+        """Close the file."""
+        with self._writing, self._watching:
             self._writer.close()
+            if self._watcher is not None:
+                self._watcher.close()
 
     # Writing
 
@@ -177,6 +181,13 @@ class RunStore:
             part.replace(path)
 
     # Reading
+
+    def version(self) -> int:
+        """Return a number that is another one after anything was written, by any process."""
+        with self._watching:
+            if self._watcher is None:
+                self._watcher = self._connect()
+            return int(self._watcher.execute("PRAGMA data_version").fetchone()[0])
 
     def text(self, sha256: str) -> str:
         """Return a text that a run was trained on.

@@ -5,14 +5,14 @@ import streamlit as st
 from dashboard import closeup_view, curve_view, replay, run_view, sample_now, state, widgets
 from dashboard.expectations import show_expectations
 from dashboard.run_form import show_form
-from dashboard.runtime import get_histories, get_runner, get_store
+from dashboard.runtime import get_board, get_runner
 from dashboard.samples_view import show_samples
 from gpt_core import Run, calc_loss_loader, evaluate_model, learning_rate_at, train
 
 
 def show_run(run: Run) -> None:
     """Draw what is on record of a run, or was by the moment that is replayed."""
-    history = get_histories().of(run.id)
+    history = get_board().history(run.id)
     seconds = replay.moment(run, history)
     is_replayed = seconds is not None
     if seconds is not None:
@@ -30,7 +30,7 @@ def show_run(run: Run) -> None:
     st.subheader("What it expects")
     last = history.evaluations[-1:]
     show_expectations(
-        run, get_store().probes_at(run.id, int(last["global_step"][0])) if len(last) else []
+        run, get_board().probes_at(run.id, int(last["global_step"][0])) if len(last) else []
     )
     st.page_link("pages/loss.py", label="Its loss, step by step", query_params={state.RUN: run.id})
 
@@ -68,7 +68,7 @@ def show_background() -> None:
 def is_moving(run: Run | None) -> bool:
     """Tell whether the page has to be drawn every second: something on it changes."""
     is_replayed = run is not None and state.REPLAY in st.query_params
-    return bool(get_store().live_runs()) or is_replayed or sample_now.is_under_way()
+    return bool(get_board().live_runs()) or is_replayed or sample_now.is_under_way()
 
 
 def watch(drawn: list[tuple[str, str]], was_moving: bool) -> None:

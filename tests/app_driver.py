@@ -68,7 +68,11 @@ def choose(app: AppTest, label: str, option: str) -> None:
 def components(app: AppTest, name: str) -> list[dict]:
     """Return the data of a page's components of one kind."""
     found = [e for e in app.get("bidi_component") if e.proto.component_name.endswith(name)]
-    return [json.loads(element.proto.json) for element in found]
+    data = [json.loads(element.proto.json) for element in found]
+    for chart in data:
+        if isinstance(chart.get("figure"), str):
+            chart["figure"] = json.loads(chart["figure"])
+    return data
 
 
 def texts(app: AppTest) -> str:

@@ -44,6 +44,7 @@ MAY_IMPORT = {
     "runs_dir": set(),
     "schedule": {"config"},
     "memorisation": {"tokenizer"},
+    "board": {"history", "locks", "rows", "run", "store"},
     "history": {"memorisation", "rows", "store", "tokenizer"},
     "reading": {"history"},
     "verdict": {"config", "corpus", "history", "published", "run"},

@@ -28,20 +28,22 @@ _component = st.components.v2.component(
 )
 
 
-def live_chart(figure: go.Figure, description: str, key: str) -> None:
+def live_chart(figure: go.Figure | str, description: str, key: str) -> None:
     """Draw a figure that changes while one watches.
 
     Args:
-        figure: drawn in the page's colours; its ``uirevision`` says how long zoom is kept.
+        figure: drawn in the page's colours; its ``uirevision`` says how long zoom is kept. As JSON,
+            if it was made once for many who look.
         description: what a screen reader says instead of the chart.
         key: identifies the chart on its page.
     """
     url = _plotly_url()
+    text = figure if isinstance(figure, str) else figure.to_json()
     if url is None:
-        st.plotly_chart(figure, key=key)
+        st.plotly_chart(go.Figure(json.loads(text)), key=key)
         st.caption(f"{STATIC} cannot be written to: zoom is lost at each update.")
         return
-    data = {"plotly": url, "description": description, "figure": json.loads(figure.to_json())}
+    data = {"plotly": url, "description": description, "figure": text}
     _component(data=data, key=key)
 
 

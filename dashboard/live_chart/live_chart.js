@@ -49,9 +49,9 @@ async function draw(host, state) {
   if (!figure || !host.isConnected) return;
   state.Plotly = Plotly;
   host.setAttribute("aria-label", description);
-  // A copy: plotly writes the user's zoom and legend choices into what it is given, and would
-  // take them for the figure's own when the same figure is drawn again in another theme.
-  const { data, layout } = structuredClone(figure);
+  // Anew each time: plotly writes the user's zoom and legend choices into what it is given, and
+  // would take them for the figure's own when the same figure is drawn again in another theme.
+  const { data, layout } = JSON.parse(figure);
   const text = getComputedStyle(host).getPropertyValue("--st-text-color");
   for (const trace of data) if (trace.type === "heatmap") trace.textfont = { ...trace.textfont, color: text };
   await Plotly.react(host, data, inThePagesColours(layout, host), CONFIG);

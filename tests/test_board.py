@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gpt_core import EvaluationRecord, RunStore, SampleRecord, StepRecord
-from gpt_core.history import MOST_RUNS, RunHistories
+from gpt_core.board import MOST_RUNS, Board
 from tests.test_store import add_run
 
 
@@ -25,12 +25,12 @@ def add_steps(store: RunStore, run_id: str, first: int, count: int) -> None:
 
 def test_a_history_grows_by_what_was_recorded_since(store: RunStore) -> None:
     add_run(store)
-    histories = RunHistories(store)
-    assert len(histories.of("a-run").steps) == 0
+    board = Board(store)
+    assert len(board.history("a-run").steps) == 0
     add_steps(store, "a-run", 0, 3)
-    early = histories.of("a-run")
+    early = board.history("a-run")
     add_steps(store, "a-run", 3, 2000)  # its array has to be made larger
-    late = histories.of("a-run")
+    late = board.history("a-run")
     assert late.steps["global_step"].tolist() == list(range(2003))
     assert set(late.steps["memory"]) == {1000}
     assert early.steps["global_step"].tolist() == [0, 1, 2]  # what was handed out stays
@@ -41,7 +41,7 @@ def test_a_history_is_what_the_store_has(store: RunStore) -> None:
     store.add_records("a-run", [(StepRecord(0, 1, 64, 10.5, 2.0, 1e-3), 0.5)])
     store.add_records("a-run", [(EvaluationRecord(0, 1, 64, 9.5, 9.75), 1.0)])
     store.add_records("a-run", [(SampleRecord(0, 1, 64, "Every", "Every day", ((0, 2),)), 2.0)])
-    history = RunHistories(store).of("a-run")
+    history = Board(store).history("a-run")
     assert history.steps["loss"].tolist() == [10.5]
     assert history.evaluations["val_loss"].tolist() == [9.75]
     copying = history.samples[0].pop("copying")
@@ -56,7 +56,7 @@ def test_a_history_up_to_a_moment_holds_nothing_later(store: RunStore) -> None:
     add_steps(store, "a-run", 0, 10)
     store.add_records("a-run", [(EvaluationRecord(4, 1, 64, 9.5, 9.75), 2.0)])
     store.add_records("a-run", [(SampleRecord(9, 1, 64, "Every", "Every day"), 4.9)])
-    history = RunHistories(store).of("a-run")
+    history = Board(store).history("a-run")
     early = history.until(2.0)
     assert early.steps["global_step"].tolist() == [0, 1, 2, 3, 4]
     assert (len(early.evaluations), early.samples) == (1, [])
@@ -66,23 +66,23 @@ def test_a_history_up_to_a_moment_holds_nothing_later(store: RunStore) -> None:
 
 
 def test_only_so_many_runs_stand_in_memory(store: RunStore) -> None:
-    histories = RunHistories(store)
+    board = Board(store)
     for i in range(MOST_RUNS + 2):
         add_run(store, f"run-{i}")
         add_steps(store, f"run-{i}", 0, 2)
-        histories.of(f"run-{i}")
-    assert len(histories._readers) == MOST_RUNS
-    assert len(histories.of("run-0").steps) == 2  # read again
+        board.history(f"run-{i}")
+    assert len(board._readers) == MOST_RUNS
+    assert len(board.history("run-0").steps) == 2  # read again
 
 
 def test_many_viewers_at_once_see_each_row_once(store: RunStore) -> None:
     add_run(store)
-    histories = RunHistories(store)
+    board = Board(store)
     seen: list[np.ndarray] = []
 
     def look() -> None:
         for _ in range(20):
-            seen.append(histories.of("a-run").steps["global_step"])
+            seen.append(board.history("a-run").steps["global_step"])
 
     threads = [threading.Thread(target=look) for _ in range(8)]
     for thread in threads:
@@ -91,6 +91,6 @@ def test_many_viewers_at_once_see_each_row_once(store: RunStore) -> None:
         add_steps(store, "a-run", 4 * i, 4)
     for thread in threads:
         thread.join()
-    assert histories.of("a-run").steps["global_step"].tolist() == list(range(200))
+    assert board.history("a-run").steps["global_step"].tolist() == list(range(200))
     for steps in seen:
         assert steps.tolist() == list(range(len(steps)))

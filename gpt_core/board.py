@@ -1,0 +1,89 @@
+"""Board: what is on record, as all viewers see it, read once after each change."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+from gpt_core.history import HistoryReader, RunHistory
+from gpt_core.locks import mark_interrupted_runs
+from gpt_core.rows import Row
+from gpt_core.run import Run
+from gpt_core.store import RunStore
+
+T = TypeVar("T")
+
+MOST_RUNS = 8  # whose histories stand in memory: of 100,000 steps each takes 10 MB
+CHECK_SECONDS = 1.0  # how often it is looked whether the processes of live runs are still there
+
+
+class Board:
+    """The store for those who look often and together: thirty pages, every second.
+
+    What one of them has read is there for the others until something is written, by whatever
+    process; then it is read again. Nobody ever sees less than was on record when they asked.
+
+    Args:
+        store: where the runs are written down.
+        timer: a clock in seconds that never jumps.
+    """
+
+    def __init__(self, store: RunStore, timer: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
+        self._timer = timer
+        self._lock = threading.RLock()  # guards all below
+        self._version = -1
+        self._read: dict[Hashable, Any] = {}
+        self._readers: OrderedDict[str, HistoryReader] = OrderedDict()
+        self._checked = timer() - CHECK_SECONDS
+
+    def live_runs(self) -> list[Run]:
+        """Return the live runs of every process, the oldest first."""
+        with self._lock:
+            is_due = self._timer() - self._checked >= CHECK_SECONDS
+            if is_due:
+                self._checked = self._timer()
+        if is_due:
+            mark_interrupted_runs(self._store)
+        return self._once("live", self._store.live_runs)
+
+    def latest_run(self) -> Run | None:
+        """Return the run that was started last, or None in an empty store."""
+        return self._once("latest", self._store.latest_run)
+
+    def run(self, run_id: str) -> Run | None:
+        """Return one run, or None if there is none of this ID."""
+        return self._once(("run", run_id), lambda: self._store.run(run_id))
+
+    def checkpoints(self, run_id: str) -> list[Row]:
+        """Return a run's checkpoints, oldest first."""
+        return self._once(("checkpoints", run_id), lambda: self._store.checkpoints(run_id))
+
+    def probes_at(self, run_id: str, global_step: int) -> list[Row]:
+        """Return what the evaluation after a step made of each probe."""
+        key = ("probes", run_id, global_step)
+        return self._once(key, lambda: self._store.probes_at(run_id, global_step))
+
+    def history(self, run_id: str) -> RunHistory:
+        """Return all that a run has recorded so far."""
+        return self._once(("history", run_id), lambda: self._read_on(run_id))
+
+    def _read_on(self, run_id: str) -> RunHistory:
+        reader = self._readers.setdefault(run_id, HistoryReader(run_id))
+        self._readers.move_to_end(run_id)
+        if len(self._readers) > MOST_RUNS:
+            self._readers.popitem(last=False)
+        return reader.read_on(self._store)
+
+    def _once(self, key: Hashable, read: Callable[[], T]) -> T:
+        """Return what was read since the last change, or read it."""
+        with self._lock:
+            version = self._store.version()  # asked first: what is read may be newer, never older
+            if version != self._version:
+                self._version = version
+                self._read.clear()
+            if key not in self._read:
+                self._read[key] = read()
+            found: T = self._read[key]
+            return found

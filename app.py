@@ -27,5 +27,5 @@ except ValueError as error:
     show_refusal(error)
 else:
     with st.sidebar:
-        show_current_run()
+        show_current_run(page.title == "Train")
     page.run()

@@ -76,8 +76,8 @@ class Viewer:
             return False
         message = ForwardMsg.FromString(data)
         kind = message.WhichOneof("type")
-        if kind == "new_session":
-            self.page = message.new_session.page_script_hash
+        if kind == "navigation":
+            self.page = message.navigation.page_script_hash
         elif kind == "stop_auto_rerun":
             self.due.clear()
         elif kind == "auto_rerun":

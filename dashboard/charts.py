@@ -12,7 +12,7 @@ from plotly.subplots import make_subplots
 
 from dashboard.palette import MEASURED, TRAINING, VALIDATION
 
-MOST_POINTS = 1000  # of a line: more than a screen has columns
+MOST_POINTS = 600  # of a line: about as many as a screen can tell apart
 AXES = {
     "epochs": "Epochs",
     "global_step": "Step",
@@ -84,9 +84,9 @@ def loss_chart(
     ):
         drawn = evaluations.iloc[kept_points(evaluations[column].to_numpy())]
         figure.add_scatter(
-            x=drawn[axes.x].to_numpy(),
-            y=height(drawn[column].to_numpy()),
-            customdata=drawn[["global_step", "tokens_seen"]].to_numpy(),
+            x=drawn[axes.x].to_numpy(np.float32),
+            y=height(drawn[column].to_numpy(np.float32)),
+            customdata=drawn[["global_step", "tokens_seen"]].to_numpy(np.float32),
             name=name,
             mode="lines+markers" if len(drawn) <= 200 else "lines",
             line={"color": color, "width": width, "dash": dash},
@@ -97,8 +97,8 @@ def loss_chart(
     if steps is not None and len(steps):
         drawn = steps.iloc[kept_points(steps["loss"].to_numpy())]
         figure.add_scatter(
-            x=drawn[axes.x].to_numpy(),
-            y=height(drawn["loss"].to_numpy()),
+            x=drawn[axes.x].to_numpy(np.float32),
+            y=height(drawn["loss"].to_numpy(np.float32)),
             name="Each batch",
             mode="lines",
             line={"color": TRAINING, "width": size},
@@ -229,8 +229,8 @@ def small_charts(panels: Sequence[Panel], x_title: str, run_id: str, columns: in
         kept = kept_points(panel.y)
         place = {"row": i // columns + 1, "col": i % columns + 1}
         figure.add_scatter(
-            x=panel.x[kept],
-            y=panel.y[kept],
+            x=panel.x[kept].astype(np.float32),
+            y=panel.y[kept].astype(np.float32),
             mode="lines" if len(kept) > 60 else "lines+markers",
             line={"color": panel.color, "width": 2},
             marker={"size": 4},

@@ -37,13 +37,15 @@ def show_closeup(history: RunHistory) -> None:
     left, right = st.columns(2)
     with left:
         live_chart(
-            history.once("norms", lambda: part_bars(norms, "Gradient norm by part").to_json()),
+            history.once(
+                "norms", lambda: part_bars(norms, "Gradient norm by part").to_json(), "updates"
+            ),
             "Gradient norm of each part of the model.",
             key="closeup-gradients",
         )
     with right:
         live_chart(
-            history.once("changes", lambda: part_bars(changes, CHANGES).to_json()),
+            history.once("changes", lambda: part_bars(changes, CHANGES).to_json(), "updates"),
             "Relative change of each part's weights.",
             key="closeup-changes",
         )

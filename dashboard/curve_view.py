@@ -40,7 +40,7 @@ def show_curve(run: Run, history: RunHistory) -> None:
         ("losses", axes, tuple(published.name for published in under), is_projected),
         lambda: _draw(run, history, axes, under, PROJECTED if is_projected else 1.0),
     )
-    reading = history.once("reading", lambda: read_curve(history.evaluations))
+    reading = history.once("reading", lambda: read_curve(history.evaluations), "evaluations")
     with place:
         live_chart(figure, description, key="losses")
         if reading is not None:
@@ -120,7 +120,7 @@ def show_verdict(run: Run, history: RunHistory) -> None:
     """Answer "Is mine right?" for a run of the chapter's model."""
     if not is_comparable(run):
         return
-    verdict = history.once("verdict", lambda: judge(run, history.evaluations))
+    verdict = history.once("verdict", lambda: judge(run, history.evaluations), "evaluations")
     st.subheader("Is mine right?")
     st.text(verdict.sentence)
     if verdict.causes:
@@ -137,12 +137,16 @@ def show_small_charts(run: Run, history: RunHistory) -> None:
     """Draw what is measured beside the losses."""
     if len(history.steps) < 2:
         return
-    with st.expander("Gradient norm, learning rate, pace and memory"):
-        live_chart(
-            history.once("measured", lambda: _draw_measured(run, history)),
-            "Gradient norm, learning rate, tokens per second and memory by steps.",
-            key="measured",
-        )
+    expander = st.expander(
+        "Gradient norm, learning rate, pace and memory", key=state.MEASURES, on_change="rerun"
+    )
+    if expander.open:  # drawn for those who look
+        with expander:
+            live_chart(
+                history.once("measured", lambda: _draw_measured(run, history)),
+                "Gradient norm, learning rate, tokens per second and memory by steps.",
+                key="measured",
+            )
 
 
 def _draw_measured(run: Run, history: RunHistory) -> str:

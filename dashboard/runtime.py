@@ -8,6 +8,7 @@ import os
 import threading
 
 import streamlit as st
+from streamlit.runtime import Runtime
 from streamlit.runtime.pages_manager import PagesManager
 
 # Streamlit takes a folder named pages/ for its older kind of app until st.navigation has run
@@ -58,6 +59,11 @@ def get_board() -> Board:
         ValueError: the runs directory cannot be used.
     """
     return _get_house()[3]
+
+
+def count_viewers() -> int:
+    """Return how many browser tabs look at the app now."""
+    return Runtime.instance()._session_mgr.num_active_sessions() if Runtime.exists() else 1
 
 
 def close_runtime() -> None:

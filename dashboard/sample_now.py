@@ -37,18 +37,30 @@ class Asked:
         return self.writing is not None and not self.writing.ended.is_set()
 
 
+def show(run: Run | None) -> None:
+    """Let the user give the model a prompt, and show what it makes of it as it is written."""
+    if run is not None and state.REPLAY not in st.query_params:
+        writes = is_under_way()
+        st.fragment(_show_sample_now, run_every=1 if writes else None)(run.id, writes)
+
+
 def is_under_way() -> bool:
-    """Tell whether a text is being written for this visitor: the page looks often then."""
+    """Tell whether a text is being written for this visitor."""
     asked = st.session_state.get(state.ASKED)
     return asked is not None and asked.is_under_way
 
 
-def show_sample_now(run: Run) -> None:
-    """Let the user give a prompt; show what the model makes of it as it is written."""
+def _show_sample_now(run_id: str, wrote: bool) -> None:
+    if is_under_way() != wrote:
+        st.rerun()  # it is looked at every second from now on, or no longer
+    run = get_board().run(run_id)
+    if run is None:
+        return
     runner = get_runner()
     step = _newest_weights(run)
     if not runner.owns(run.id) and step is None:
         return
+    st.subheader("Let it write")
     when = "as it is now" if runner.owns(run.id) else f"as it was saved at step {step:,}"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input(

@@ -39,7 +39,7 @@ def show_samples(run: Run, history: RunHistory) -> None:
     shown = samples if st.session_state.get(state.ALL_SAMPLES) else samples[-MOST_SHOWN:]
     if state.is_projected():
         shown = samples[-1:]
-    entries = history.once(("entries", len(shown)), lambda: _entries(shown, history))
+    entries = history.once(("entries", len(shown)), lambda: _entries(shown, history), "samples")
     timeline(entries, "Samples, the newest first", key="samples")
     if state.is_projected():
         return
@@ -104,7 +104,7 @@ def _show_copying(run: Run, history: RunHistory) -> None:
     if len(measured) > 1:
         last: Copying = measured[-1]["copying"]
         live_chart(
-            history.once("copying", lambda: _draw_copying(run, measured)),
+            history.once("copying", lambda: _draw_copying(run, measured), "samples"),
             f"Of the last sample {last.share:.0%} is copied; {describe_copying(last)}.",
             key="copying",
         )

@@ -10,13 +10,17 @@ from gpt_core import PACE_STEPS, Run, run_progress
 TRAIN_PAGE = "pages/train.py"
 
 
-def show_current_run() -> None:
-    """Show the run that trains or, where none does, the latest; redrawn as it goes on."""
+def show_current_run(is_on_train: bool) -> None:
+    """Show the run that trains or, where none does, the latest; redrawn as it goes on.
+
+    On the Train page its numbers stand on the page: they are not repeated beside it.
+    """
     live = bool(get_runner().live_runs())
-    st.fragment(_watch, run_every=2 if live else 5)(state.outline())
+    brief = is_on_train and state.selected_run() == state.current_run()
+    st.fragment(_watch, run_every=2 if live and not brief else 5)(state.outline(), brief)
 
 
-def _watch(drawn: list[tuple[str, str]]) -> None:
+def _watch(drawn: list[tuple[str, str]], brief: bool) -> None:
     """Redraw from the store; when a run has begun or ended, redraw the whole page."""
     if state.outline() != drawn:
         st.rerun()
@@ -24,30 +28,35 @@ def _watch(drawn: list[tuple[str, str]]) -> None:
     if run is None:
         st.caption("No run yet. Home starts one with a press.")
     else:
-        _show(run)
+        _show(run, brief)
 
 
-def _show(run: Run) -> None:
-    history = get_board().history(run.id)
-    progress = run_progress(run, history.steps[-PACE_STEPS:])
-    train_loss, val_loss = last_losses(history)
+def _show(run: Run, brief: bool) -> None:
     with st.container(gap="small"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption("Current run" if run.is_live else "Latest run")
             widgets.state_badge(run)
         st.text(widgets.run_title(run))
-        st.progress(progress.fraction)
-        rows = [
-            ("Step", f"{progress.steps_done:,} of {progress.total_steps:,}", ""),
-            ("Training loss", format_loss(train_loss), palette.TRAINING),
-            ("Validation loss", format_loss(val_loss), palette.VALIDATION),
-        ]
-        if run.state == "running" and progress.seconds_left is not None:
-            rows.append(("Time left", format_duration(progress.seconds_left), ""))
-        st.html(_numbers(rows))
+        if not brief:
+            _show_numbers(run)
         with st.container(horizontal=True):
             widgets.run_buttons(run, "sidebar")
         st.page_link(TRAIN_PAGE, label="Open", query_params={state.RUN: run.id})
+
+
+def _show_numbers(run: Run) -> None:
+    history = get_board().history(run.id)
+    progress = run_progress(run, history.steps[-PACE_STEPS:])
+    train_loss, val_loss = last_losses(history)
+    st.progress(progress.fraction)
+    rows = [
+        ("Step", f"{progress.steps_done:,} of {progress.total_steps:,}", ""),
+        ("Training loss", format_loss(train_loss), palette.TRAINING),
+        ("Validation loss", format_loss(val_loss), palette.VALIDATION),
+    ]
+    if run.state == "running" and progress.seconds_left is not None:
+        rows.append(("Time left", format_duration(progress.seconds_left), ""))
+    st.html(_numbers(rows))
 
 
 def _numbers(rows: list[tuple[str, str, str]]) -> str:

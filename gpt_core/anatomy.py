@@ -1,6 +1,7 @@
 """What a GPT of a given configuration consists of: its parts, their shapes, their sizes."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +37,7 @@ class Anatomy:
 
 
 @torch.no_grad()
+@cache  # it builds the model's outline: for each viewer of a form otherwise
 def dissect(config: GPTConfig, batch_size: int, num_tokens: int) -> Anatomy:
     """Send B rows of T tokens through a model that has shapes only, and note what leaves each part.
 

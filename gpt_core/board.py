@@ -15,6 +15,7 @@ from gpt_core.store import RunStore
 T = TypeVar("T")
 
 MOST_RUNS = 8  # whose histories stand in memory: of 100,000 steps each takes 10 MB
+FRESH_SECONDS = 0.5  # a run that trains is read, and drawn anew for all, so often at most
 CHECK_SECONDS = 1.0  # how often it is looked whether the processes of live runs are still there
 
 
@@ -22,7 +23,7 @@ class Board:
     """The store for those who look often and together: thirty pages, every second.
 
     What one of them has read is there for the others until something is written, by whatever
-    process; then it is read again. Nobody ever sees less than was on record when they asked.
+    process; then it is read again.
 
     Args:
         store: where the runs are written down.
@@ -33,7 +34,7 @@ class Board:
         self._store = store
         self._timer = timer
         self._lock = threading.RLock()  # guards all below
-        self._version = -1
+        self._version: tuple[int, int] | None = None
         self._read: dict[Hashable, Any] = {}
         self._readers: OrderedDict[str, HistoryReader] = OrderedDict()
         self._checked = timer() - CHECK_SECONDS
@@ -66,15 +67,22 @@ class Board:
         return self._once(key, lambda: self._store.probes_at(run_id, global_step))
 
     def history(self, run_id: str) -> RunHistory:
-        """Return all that a run has recorded so far."""
-        return self._once(("history", run_id), lambda: self._read_on(run_id))
+        """Return all that a run has recorded; of one that trains, up to half a second ago."""
+        with self._lock:
+            reader = self._reader(run_id)
+            run, now = self.run(run_id), self._timer()
+            trains = run is not None and run.state == "running"
+            if reader.history is None or not trains or now - reader.read_at >= FRESH_SECONDS:
+                reader.read_at = now
+                return self._once(("history", run_id), lambda: reader.read_on(self._store))
+            return reader.history
 
-    def _read_on(self, run_id: str) -> RunHistory:
+    def _reader(self, run_id: str) -> HistoryReader:
         reader = self._readers.setdefault(run_id, HistoryReader(run_id))
         self._readers.move_to_end(run_id)
         if len(self._readers) > MOST_RUNS:
             self._readers.popitem(last=False)
-        return reader.read_on(self._store)
+        return reader
 
     def _once(self, key: Hashable, read: Callable[[], T]) -> T:
         """Return what was read since the last change, or read it."""

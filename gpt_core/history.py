@@ -1,6 +1,7 @@
 """RunHistory: all that a run has recorded, in memory, read on from where the last look ended."""
 
-from collections.abc import Callable, Hashable
+import threading
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -20,6 +21,9 @@ EVALUATION_COLUMNS = ("global_step", "epoch", "tokens_seen", "train_loss", "val_
 
 T = TypeVar("T")
 
+TABLES = ("steps", "evaluations", "samples", "updates")
+PARTS = (*TABLES, "all")
+
 Numbers = npt.NDArray[Any]  # a structured array: numbers["loss"] is a column
 
 
@@ -31,14 +35,18 @@ class RunHistory:
     evaluations: Numbers
     samples: list[Row]  # each with its "copying", or None where that was not measured
     updates: list[Row]  # those that were looked at closely
-    _made: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+    _made: dict[str, "_Once"] = field(default_factory=lambda: _fresh(PARTS), repr=False)
 
-    def once(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return what is made of this history: by the first who asks, for all who do."""
-        if key not in self._made:
-            self._made[key] = make()  # two at once make the same
-        found: T = self._made[key]
-        return found
+    def once(self, key: Hashable, make: Callable[[], T], of: str = "all") -> T:
+        """Return what is made of this history: by the first who asks, for all who do.
+
+        Args:
+            key: names it.
+            make: makes it; the others wait meanwhile.
+            of: what it depends on, "steps", "evaluations", "samples" or "updates", or "all": it is
+                kept until more of that is recorded.
+        """
+        return self._made[of].get(key, make)
 
     @property
     def seconds(self) -> float:
@@ -54,6 +62,25 @@ class RunHistory:
             [row for row in self.samples if row["seconds"] <= seconds],
             [row for row in self.updates if row["seconds"] <= seconds],
         )
+
+
+class _Once:
+    """Things that are made once, by the first thread that asks."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # guards _things, and that nothing is made twice
+        self._things: dict[Hashable, Any] = {}
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        with self._lock:
+            if key not in self._things:
+                self._things[key] = make()
+            found: T = self._things[key]
+            return found
+
+
+def _fresh(parts: Iterable[str]) -> dict[str, _Once]:
+    return {part: _Once() for part in parts}
 
 
 class _GrowingTable:
@@ -91,11 +118,13 @@ class HistoryReader:
     samples: list[Row] = field(default_factory=list)
     updates: list[Row] = field(default_factory=list)
 
+    made: dict[str, _Once] = field(default_factory=lambda: _fresh(PARTS))
+    read_at: float = 0.0  # by the clock of whoever has it read
     history: RunHistory | None = None
 
     def read_on(self, store: RunStore) -> RunHistory:
         """Return all that the run has recorded so far; without news, the very history of before."""
-        news = store.news(self.run_id, ("steps", "evaluations", "samples", "updates"), self.cursors)
+        news = store.news(self.run_id, TABLES, self.cursors)
         if self.history is not None and not any(news.values()):
             return self.history
         for table, rows in news.items():
@@ -108,8 +137,10 @@ class HistoryReader:
         # New lists: those that were handed out stay as they are.
         self.samples = [*self.samples, *news["samples"]]
         self.updates = [*self.updates, *news["updates"]]
-        tables = (self.steps.rows, self.evaluations.rows)
-        self.history = RunHistory(*tables, self.samples, self.updates)
+        self.made |= _fresh([*(table for table in TABLES if news[table]), "all"])
+        self.history = RunHistory(
+            self.steps.rows, self.evaluations.rows, self.samples, self.updates, dict(self.made)
+        )
         return self.history
 
 

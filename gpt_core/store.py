@@ -36,6 +36,7 @@ RECORD_TABLES: dict[type, str] = {
     ProbeRecord: "probes",
     UpdateRecord: "updates",
 }
+WATCH_SECONDS = 0.25  # how often it is asked whether another process has written
 _ROWS = "SELECT * FROM {} WHERE run_id = ? AND id > ? ORDER BY id"
 
 
@@ -68,8 +69,11 @@ class RunStore:
             ) from error
         # Guards _writer: one transaction at a time in this process; SQLite sees to the others.
         self._writing = threading.Lock()
-        self._watching = threading.Lock()  # guards _watcher, which only asks for the version
-        self._watcher: sqlite3.Connection | None = None
+        self._watching = threading.Lock()  # guards the three below
+        self._watcher: sqlite3.Connection | None = None  # only asks what others have written
+        self._watched = -float("inf")
+        self._foreign = 0
+        self._writes = 0  # of this process; guarded by _writing
 
     def close(self) -> None:
         """Close the file."""
@@ -182,12 +186,18 @@ class RunStore:
 
     # Reading
 
-    def version(self) -> int:
-        """Return a number that is another one after anything was written, by any process."""
+    def version(self) -> tuple[int, int]:
+        """Return what is different after anything was written: by this process at once, by
+        another one within a quarter of a second.
+        """
+        now = time.monotonic()
         with self._watching:
-            if self._watcher is None:
-                self._watcher = self._connect()
-            return int(self._watcher.execute("PRAGMA data_version").fetchone()[0])
+            if now - self._watched >= WATCH_SECONDS:
+                self._watched = now
+                if self._watcher is None:
+                    self._watcher = self._connect()
+                self._foreign = int(self._watcher.execute("PRAGMA data_version").fetchone()[0])
+            return self._writes, self._foreign
 
     def text(self, sha256: str) -> str:
         """Return a text that a run was trained on.
@@ -344,8 +354,10 @@ class RunStore:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """Hold the writing connection for one transaction: all of it or nothing."""
-        with self._writing, self._writer:
-            yield self._writer
+        with self._writing:
+            with self._writer:
+                yield self._writer
+            self._writes += 1
 
     def _add_transition(
         self, connection: sqlite3.Connection, run_id: str, state: str, actor: str, message: str

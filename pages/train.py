@@ -5,25 +5,39 @@ import streamlit as st
 from dashboard import closeup_view, curve_view, replay, run_view, sample_now, state, widgets
 from dashboard.expectations import show_expectations
 from dashboard.run_form import show_form
-from dashboard.runtime import get_board, get_runner
+from dashboard.runtime import count_viewers, get_board, get_runner
 from dashboard.samples_view import show_samples
-from gpt_core import Run, calc_loss_loader, evaluate_model, learning_rate_at, train
+from gpt_core import Run, RunHistory, calc_loss_loader, evaluate_model, learning_rate_at, train
+
+FEW_VIEWERS = 8
 
 
-def show_run(run: Run) -> None:
-    """Draw what is on record of a run, or was by the moment that is replayed."""
+def recorded(run: Run) -> tuple[RunHistory, bool]:
+    """Return what is on record of a run, or was by the moment that is replayed; tell which."""
     history = get_board().history(run.id)
     seconds = replay.moment(run, history)
-    is_replayed = seconds is not None
-    if seconds is not None:
-        history = history.until(seconds)
+    return (history, False) if seconds is None else (history.until(seconds), True)
+
+
+def show_numbers_and_curve(run: Run) -> None:
+    """Draw what changes from step to step."""
+    history, is_replayed = recorded(run)
     run_view.show_heading(run, is_replayed)
     run_view.show_numbers(run, history, is_replayed)
     curve_view.show_curve(run, history)
+    if not state.is_projected():
+        closeup_view.show_closeup(history)
+
+
+def show_rest(run_id: str) -> None:
+    """Draw what changes from evaluation to evaluation, or more rarely."""
+    run = get_board().run(run_id)
+    if run is None:
+        return
+    history, _ = recorded(run)
     if state.is_projected():
         show_samples(run, history)
         return
-    closeup_view.show_closeup(history)
     curve_view.show_small_charts(run, history)
     curve_view.show_verdict(run, history)
 
@@ -35,8 +49,6 @@ def show_run(run: Run) -> None:
     st.page_link("pages/loss.py", label="Its loss, step by step", query_params={state.RUN: run.id})
 
     st.subheader("What it writes")
-    if not is_replayed:
-        sample_now.show_sample_now(run)
     show_samples(run, history)
 
 
@@ -65,19 +77,21 @@ def show_background() -> None:
     widgets.show_code(train, learning_rate_at)
 
 
-def is_moving(run: Run | None) -> bool:
-    """Tell whether the page has to be drawn every second: something on it changes."""
+def pace(run: Run | None) -> int:
+    """Return how many seconds lie between two drawings: few while something on the page moves."""
     is_replayed = run is not None and state.REPLAY in st.query_params
-    return bool(get_board().live_runs()) or is_replayed or sample_now.is_under_way()
+    if not get_board().live_runs() and not is_replayed:
+        return 5
+    return 1 if count_viewers() <= FEW_VIEWERS else 2  # what they look at is computed here, too
 
 
-def watch(drawn: list[tuple[str, str]], was_moving: bool) -> None:
+def watch(drawn: list[tuple[str, str]], drawn_every: int) -> None:
     """Redraw from the store; when a run has begun or ended, redraw the whole page."""
     run = state.selected_run()
-    if state.outline() != drawn or is_moving(run) != was_moving:
+    if state.outline() != drawn or pace(run) != drawn_every:
         st.rerun()
     if run is not None:
-        show_run(run)
+        show_numbers_and_curve(run)
 
 
 shown = state.selected_run()
@@ -88,12 +102,21 @@ if not state.is_projected():
         st.text(f"There is no run {st.query_params[state.RUN]}. Start one below.")
     show_others(live, shown)
     if not live and state.REPLAY not in st.query_params:
-        with st.expander("Start a run", expanded=shown is None):
-            show_form("Start training")
-moves = is_moving(shown)
-st.fragment(watch, run_every=1 if moves else 5)(state.outline(), moves)
+        start = st.expander(
+            "Start a run", expanded=shown is None, key=state.START, on_change="rerun"
+        )
+        if start.open:
+            with start:
+                show_form("Start training")
+every = pace(shown)
+st.fragment(watch, run_every=every)(state.outline(), every)
+if shown is not None:
+    st.fragment(show_rest, run_every=3 * every)(shown.id)
 if not state.is_projected():
+    sample_now.show(shown)
     if live:
-        with st.expander("Queue another run"):
-            show_form("Add to the queue")
+        queue = st.expander("Queue another run", key=state.QUEUE, on_change="rerun")
+        if queue.open:  # built for those who look
+            with queue:
+                show_form("Add to the queue")
     show_background()

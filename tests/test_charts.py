@@ -136,7 +136,7 @@ def test_small_charts_share_their_axis_and_keep_spikes() -> None:
     norm = np.ones(5000)
     norm[777] = 9
     figure = small_charts([Panel("Norm", steps, norm), Panel("Rate", steps, norm)], "Step", "a-run")
-    assert [len(trace.x) <= 1300 for trace in figure.data] == [True, True]
+    assert [len(trace.x) <= 800 for trace in figure.data] == [True, True]
     assert max(figure.data[0].y) == 9
     assert figure.layout.xaxis2.matches == "x"
     assert [a.text for a in figure.layout.annotations] == ["Norm", "Rate"]
@@ -147,16 +147,16 @@ def drawn(y: np.ndarray) -> set[tuple[int, float]]:
 
 
 def test_a_line_that_is_not_long_is_drawn_whole() -> None:
-    assert kept_points(np.arange(1000.0)).tolist() == list(range(1000))
+    assert kept_points(np.arange(600.0)).tolist() == list(range(600))
     assert kept_points(np.zeros(0)).tolist() == []
 
 
 @pytest.mark.parametrize("length", [1001, 5000, 65_537, 100_000])
-def test_a_long_line_is_drawn_with_about_a_thousand_points_and_all_its_spikes(length: int) -> None:
+def test_a_long_line_is_drawn_with_some_hundred_points_and_all_its_spikes(length: int) -> None:
     y = np.random.default_rng(3).normal(size=length)
     y[length // 3], y[length // 2] = 50, -50
     kept = kept_points(y)
-    assert 400 <= len(kept) <= 1300
+    assert 300 <= len(kept) <= 800
     assert {0, length // 3, length // 2, length - 1} <= set(kept.tolist())
     assert kept.tolist() == sorted(set(kept.tolist()))
 

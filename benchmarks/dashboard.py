@@ -192,7 +192,7 @@ def measure_ticks() -> dict[str, Any]:
 def measure_memory(minutes: int) -> dict[str, Any]:
     """Return the server's memory in MB, minute by minute, while five clients watch a run."""
     with tempfile.TemporaryDirectory() as folder:
-        server = start_server(Path(folder))
+        server = start_server(Path(folder), GPT_LAB_THREADS="1")  # leaves a core to others
         run_id = start_endless_run(server)
         watching = watch(server, run_id, 5, 60 * minutes)
         process = psutil.Process(server.process.pid)

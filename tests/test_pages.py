@@ -107,7 +107,7 @@ def test_home_offers_to_watch_the_run_that_trains_instead_of_a_second_one() -> N
 
 def test_train_shows_curve_samples_progress_and_pace() -> None:
     run_id = start_pocket_run()
-    app = open_app("train")
+    app = open_app("train", state={"queue": True})
     chart = components(app, "live_chart")[0]
     assert [trace.get("name") for trace in chart["figure"]["data"][:2]] == [
         "Training",
@@ -184,6 +184,7 @@ def test_stop_stops_the_run_and_the_form_is_there_again() -> None:
     run = runtime.get_store().run(run_id)
     assert run is not None
     assert run.state == "stopped"
+    app.session_state["start"] = True  # the form is opened
     app.run()
     assert "Start training" in [b.label for b in app.main.button]
 
@@ -211,7 +212,7 @@ def test_a_stopped_run_is_resumed_by_its_button() -> None:
 
 def test_a_second_run_waits_in_the_queue() -> None:
     first = start_pocket_run()
-    app = open_app("train")
+    app = open_app("train", state={"queue": True})
     choose(app, "Text", "days-of-the-week")
     button(app, "Add to the queue").click().run()
     assert not app.exception

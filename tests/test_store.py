@@ -1,6 +1,7 @@
 import multiprocessing
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from multiprocessing.synchronize import Barrier
@@ -188,3 +189,53 @@ def test_a_directory_on_a_network_file_system_is_refused_in_words(
         RunStore(tmp_path / "runs")
     monkeypatch.setattr(psutil, "disk_partitions", lambda all: disks[:1])
     RunStore(tmp_path / "runs").close()
+
+
+def test_a_store_of_the_first_version_is_brought_up_to_date_with_its_learning_rates(
+    tmp_path: Path,
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "runs.sqlite")) as connection:
+        connection.executescript(MIGRATIONS[0])
+        connection.execute("PRAGMA user_version = 1")
+        training = '{"learning_rate": 0.002}'
+        connection.execute(
+            "INSERT INTO runs VALUES ('old', 1, 'ada', 'pocket', '{}', ?, 't', 'x', 9, 1, 5, '{}')",
+            (training,),
+        )
+        connection.execute("INSERT INTO transitions VALUES (1, 'old', 1, 'finished', 'ada', '')")
+        connection.execute("INSERT INTO steps VALUES (1, 'old', 0, 1, 64, 9.5, 1.5, 0.1)")
+        connection.execute("INSERT INTO samples VALUES (1, 'old', 0, 1, 64, 'a', 'a b', 0.2)")
+        connection.commit()
+    store = RunStore(tmp_path)
+    (step,) = store.steps("old")
+    assert (step["learning_rate"], step["memory"], step["loss"]) == (0.002, 0, 9.5)
+    assert store.samples("old")[0]["copied"] is None
+    run = store.run("old")
+    assert run is not None
+    assert run.training_config.learning_rate == 0.002
+    store.close()
+
+
+def test_the_version_changes_with_every_write_of_this_process_and_of_others(
+    store: RunStore, tmp_path: Path
+) -> None:
+    version = store.version()
+    assert store.version() == version
+    add_run(store)
+    after = store.version()
+    assert after != version
+    other = RunStore(tmp_path)  # as another process has it: a connection of its own
+    other.set_state("a-run", "running", "ada")
+    deadline = time.monotonic() + 10
+    while store.version() == after:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    other.close()
+
+
+def test_news_of_several_tables_is_what_came_after_each_cursor(store: RunStore) -> None:
+    add_run(store)
+    store.add_records("a-run", [(StepRecord(i, 1, i, 9.0, 1.0, 4e-4), i) for i in range(3)])
+    news = store.news("a-run", ("steps", "samples"), {"steps": 1})
+    assert [row["global_step"] for row in news["steps"]] == [1, 2]
+    assert news["samples"] == []

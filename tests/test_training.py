@@ -19,6 +19,7 @@ from gpt_core import (
     create_optimizer,
     evaluate_model,
     generate,
+    learning_rate_at,
     load_text,
     prepare_data,
     text_to_token_ids,
@@ -27,6 +28,7 @@ from gpt_core import (
 )
 from gpt_core.precision import check_device
 from gpt_core.published import BAND
+from gpt_core.training import add_up_gradients, clip_gradients
 from tests.conftest import TINY, TINY_TRAINING
 
 
@@ -257,3 +259,65 @@ def test_a_probe_is_never_cut_within_a_character(text: str, tokenizer: tiktoken.
     for probe in probes[len(TINY_TRAINING.probes) :]:
         assert text.startswith(probe)
         assert 2 <= text_to_token_ids(probe, tokenizer).shape[1] <= 5
+
+
+def test_several_batches_give_the_gradients_of_one_large_one() -> None:
+    generator = torch.Generator().manual_seed(3)
+    ids = torch.randint(0, 50257, (6, 17), generator=generator)
+    config = replace(TINY_TRAINING, accumulation_steps=3)
+    together = build_model(TINY, seed=1).eval()  # dropout off, so that both see the same
+    apart = build_model(TINY, seed=1).eval()
+    whole = add_up_gradients([(ids[:, :-1], ids[:, 1:])], together, config)
+    parts = [(rows[:, :-1], rows[:, 1:]) for rows in ids.split(2)]
+    loss = add_up_gradients(parts, apart, config)
+    assert loss.item() == pytest.approx(whole.item(), rel=1e-6)
+    for one, other in zip(together.parameters(), apart.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-7)
+
+
+def test_clipped_gradients_are_those_of_pytorch() -> None:
+    generator = torch.Generator().manual_seed(3)
+    ids = torch.randint(0, 50257, (2, 17), generator=generator)
+    ours, theirs = build_model(TINY, seed=1).eval(), build_model(TINY, seed=1).eval()
+    for model in (ours, theirs):
+        add_up_gradients([(ids[:, :-1], ids[:, 1:])], model, TINY_TRAINING)
+    norm = torch.nn.utils.clip_grad_norm_(theirs.parameters(), 0.1).item()
+    assert norm > 0.1
+    clip_gradients(ours, 0.1, norm)
+    for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad)
+
+
+def test_accumulated_steps_count_every_batch_and_the_rest_of_an_epoch(
+    tokenizer: tiktoken.Encoding,
+) -> None:
+    plain = [r for r in run(tokenizer) if isinstance(r, StepRecord)]
+    config = replace(TINY_TRAINING, accumulation_steps=4)
+    steps = [r for r in run(tokenizer, config) if isinstance(r, StepRecord)]
+    per_epoch = len(plain) // 2
+    assert per_epoch % 4  # so that there is a rest
+    assert len(steps) == 2 * math.ceil(per_epoch / 4)
+    assert steps[0].tokens_seen == 4 * 64
+    assert steps[-1].tokens_seen == plain[-1].tokens_seen
+
+
+def test_the_recorded_learning_rate_is_that_of_the_schedule(tokenizer: tiktoken.Encoding) -> None:
+    config = replace(TINY_TRAINING, schedule="cosine", warmup_steps=3, min_learning_rate=1e-5)
+    steps = [r for r in run(tokenizer, config) if isinstance(r, StepRecord)]
+    rates = [learning_rate_at(i, len(steps), config) for i in range(len(steps))]
+    assert [r.learning_rate for r in steps] == rates
+    assert rates[-1] == pytest.approx(1e-5)
+
+
+def test_no_setting_of_the_optimizer_that_is_off_changes_a_loss(
+    tokenizer: tiktoken.Encoding,
+) -> None:
+    plain = [r.loss for r in run(tokenizer) if isinstance(r, StepRecord)]
+    config = replace(TINY_TRAINING, max_grad_norm=1000.0, min_learning_rate=1e-6)
+    assert [r.loss for r in run(tokenizer, config) if isinstance(r, StepRecord)] == plain
+
+
+def test_a_vocabulary_smaller_than_the_tokenizers_is_refused(tokenizer: tiktoken.Encoding) -> None:
+    small = replace(TINY, vocab_size=50000)
+    with pytest.raises(ValueError, match="vocab_size=50000 is too small"):
+        prepare_data(load_text("counting").text, tokenizer, small, TINY_TRAINING)

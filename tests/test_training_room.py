@@ -116,7 +116,7 @@ def test_a_changed_setting_is_named_trained_with_and_taken_back_with_a_click() -
     assert (training.schedule, training.max_grad_norm) == ("cosine", 0.5)
     assert "pocket, changed, on Counting" in texts(app)
     finish(run.id)
-    app = open_app("train", state={"setting-n_layers-pocket": 1})
+    app = open_app("train", state={"start": True, "setting-n_layers-pocket": 1})
     button(app, "Back to the preset").click().run()
     assert setting(app, "n_layers").value == PRESETS["pocket"].model.n_layers
     assert "Changed from" not in texts(app)

@@ -1,0 +1,136 @@
+"""A run as one file: written, read elsewhere, and the one that comes with the app."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gpt_core import (
+    GPT_CONFIG_124M,
+    RECORDED_RUN,
+    RunStore,
+    SampleRecord,
+    StepRecord,
+    get_tokenizer,
+    keep_recorded_run,
+    keep_recording,
+    load_text,
+    write_recording,
+)
+from gpt_core.corpus import DATA_DIR
+from gpt_core.memorisation import find_copying
+from gpt_core.training import encode_splits
+from tests.test_store import add_run
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[RunStore]:
+    store = RunStore(tmp_path / "here")
+    yield store
+    store.close()
+
+
+def everything(store: RunStore, run_id: str) -> dict[str, list]:
+    tables = ("transitions", "steps", "evaluations", "samples", "probes", "updates")
+    return {
+        table: [{k: v for k, v in row.items() if k != "id"} for row in rows]
+        for table, rows in store.news(run_id, tables, {}).items()
+    }
+
+
+def test_a_recorded_run_is_the_same_run_in_another_store(store: RunStore, tmp_path: Path) -> None:
+    keep_recorded_run(store)
+    run = store.run(RECORDED_RUN)
+    assert run is not None
+    recording = write_recording(store, run)
+    other = RunStore(tmp_path / "elsewhere")
+    assert keep_recording(other, recording) == RECORDED_RUN
+    assert other.run(RECORDED_RUN) == run
+    assert everything(other, RECORDED_RUN) == everything(store, RECORDED_RUN)
+    assert write_recording(other, run) == recording
+    other.close()
+
+
+def test_hostile_text_survives_and_is_only_text(store: RunStore, tmp_path: Path) -> None:
+    add_run(store)
+    text = 'Every "<b>effort</b>"\n$x$ 🙂 \u2028'
+    store.add_records("a-run", [(StepRecord(0, 1, 8, 9.0, 1.0, 4e-4), 0.1)], memory=5)
+    store.add_records("a-run", [(SampleRecord(0, 1, 8, "Every", text, ((0, 2),)), 0.2)])
+    run = store.run("a-run")
+    assert run is not None
+    other = RunStore(tmp_path / "elsewhere")
+    keep_recording(other, write_recording(store, run))
+    assert other.samples("a-run")[0]["text"] == text
+    assert other.samples("a-run")[0]["copied"] == ((0, 2),)
+    assert other.steps("a-run")[0]["memory"] == 5
+    other.close()
+
+
+def test_the_run_that_comes_with_the_app_is_the_chapters_model_on_our_story(
+    store: RunStore,
+) -> None:
+    assert keep_recorded_run(store) == keep_recorded_run(store)  # twice is once
+    run = store.run(RECORDED_RUN)
+    assert run is not None
+    story = load_text("the-lamp-room")
+    assert (run.model_config, run.state) == (GPT_CONFIG_124M, "finished")
+    assert store.text(run.text_sha256) == story.text
+    assert len(store.steps(run.id)) == run.total_steps == 90
+    assert len(store.evaluations(run.id)) == 18
+    assert len(store.samples(run.id)) == 10
+    assert len(store.probes_at(run.id, 85)) == 3
+    assert (DATA_DIR / f"{RECORDED_RUN}.json").stat().st_size < 400_000
+
+
+def test_what_it_copied_is_what_stands_in_the_story(store: RunStore) -> None:
+    keep_recorded_run(store)
+    run = store.run(RECORDED_RUN)
+    assert run is not None
+    tokenizer = get_tokenizer()
+    training_text = load_text("the-lamp-room").text
+    train_ids, _ = encode_splits(training_text, tokenizer, run.training_config)
+    for sample in store.samples(run.id):
+        found = find_copying(sample["text"], sample["start_context"], train_ids, tokenizer)
+        assert found.runs == sample["copied"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda parts: parts.pop("steps"),
+        lambda parts: parts.update(format=99),
+        lambda parts: parts["run"].update(model_config={"n_layers": 0}),
+        lambda parts: parts["run"].update({"id": None}),
+        lambda parts: parts["run"].update({'x"; DROP TABLE runs; --': 1}),
+        lambda parts: parts["steps"]["columns"].append("no_such_column"),
+        lambda parts: parts["steps"]["rows"].append([1]),
+        lambda parts: parts["steps"]["rows"].append(parts["steps"]["rows"][0]),
+    ],
+)
+def test_a_damaged_recording_is_refused_whole(store: RunStore, tmp_path: Path, damage) -> None:
+    keep_recorded_run(store)
+    run = store.run(RECORDED_RUN)
+    assert run is not None
+    parts = json.loads(write_recording(store, run))
+    damage(parts)
+    other = RunStore(tmp_path / "elsewhere")
+    with pytest.raises(ValueError, match=r"recording|recorded run"):
+        keep_recording(other, json.dumps(parts))
+    assert other.runs() == []
+    other.close()
+
+
+def test_what_is_no_recording_is_refused_in_words(store: RunStore) -> None:
+    for text in ("", "[]", "null", '{"format": 1}', "<html>"):
+        with pytest.raises(ValueError, match="not a recording"):
+            keep_recording(store, text)
+
+
+def test_a_taken_id_is_refused_and_the_run_there_stays(store: RunStore) -> None:
+    keep_recorded_run(store)
+    run = store.run(RECORDED_RUN)
+    assert run is not None
+    with pytest.raises(ValueError, match="was not taken in"):
+        keep_recording(store, write_recording(store, run))
+    assert len(store.steps(RECORDED_RUN)) == 90

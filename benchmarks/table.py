@@ -89,6 +89,14 @@ def table() -> str:
             f"+ {results['startup']['served_after_import_torch']:.1f} s",
         ),
         (
+            "training steps per second with 1, 10 and 30 pages watching",
+            "nobody watching",
+            " / ".join(
+                f"{results['dashboard']['speed'][count]['pace_over_unwatched']:.2f} ×"
+                for count in ("1", "10", "30")
+            ),
+        ),
+        (
             "an edit on the Loss page, to its loss on the screen",
             "the bare answer of the same 124M model",
             f"{results['walk']['seconds']['idle_first_number']['ratio']:.1f} × the time",

@@ -88,7 +88,7 @@ def loss_chart(
             y=height(drawn[column].to_numpy(np.float32)),
             customdata=drawn[["global_step", "tokens_seen"]].to_numpy(np.float32),
             name=name,
-            mode="lines+markers" if len(drawn) <= 200 else "lines",
+            mode="lines+markers" if len(drawn) <= 80 else "lines",
             line={"color": color, "width": width, "dash": dash},
             marker={"size": 5 * size},
             hovertemplate=f"%{{y:{shown}}} {when}",

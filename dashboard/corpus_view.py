@@ -179,6 +179,11 @@ def show_preflight(corpus: Corpus, preset: Preset, train_tokens: int) -> None:
     with st.container(horizontal=True, gap="medium"):
         for label, value in preflight_view.facts(preset, train_tokens).items():
             st.metric(label, value, width=150)
+    try:
+        preflight_view.refuse_too_large(preset)
+    except ValueError as error:
+        widgets.show_refusal(error)
+        return
     preflight_view.show_expected_time(corpus, preset)
     st.caption("A few steps of these very settings, between two steps of what trains.")
     if st.button("Train on this text", type="primary"):

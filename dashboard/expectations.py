@@ -22,7 +22,7 @@ def show_expectations(run: Run, probes: list[Row]) -> None:
     step = probes[-1]["global_step"]
     st.caption(
         "Each chip is the token that comes next in its row; p says how probable the model found "
-        f"it, after step {step + 1:,}. Training on these rows would bring each p close to 1; what "
+        f"it, at step {step:,}. Training on these rows would bring each p close to 1; what "
         "rises here, the model has learnt from its own text."
     )
     show_probes(run, [probe for probe in probes if probe["global_step"] == step], "probe")

@@ -66,7 +66,7 @@ def _choose_moment(run: Run) -> ChosenModel | None:
         return None
 
     def describe(step: int) -> str:
-        return "a copy of it while it trains" if step == NOW else f"after step {step + 1:,}"
+        return "a copy of it while it trains" if step == NOW else f"at step {step:,}"
 
     key = f"{state.WALK_STEP}-{run.id}"
     before = st.session_state.get(key)
@@ -94,7 +94,7 @@ def _snapshot(run: Run) -> ChosenModel:
             snapshot = get_shelf().snapshot(get_runner(), run.id)
         step, model = snapshot.global_step, snapshot.model
         st.session_state[key] = step
-    return ChosenModel(model, f"{run_title(run)}, a copy after step {step + 1:,}")
+    return ChosenModel(model, f"{run_title(run)}, a copy at step {step:,}")
 
 
 def chosen_run() -> Run | None:

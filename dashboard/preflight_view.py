@@ -1,5 +1,8 @@
 """What a run will take, before it starts: steps, tokens, memory, disk and, measured, time."""
 
+import shutil
+
+import psutil
 import streamlit as st
 
 from dashboard import state
@@ -37,13 +40,14 @@ def facts(preset: Preset, train_tokens: int) -> dict[str, str]:
     }
 
 
-def show_line(corpus: Corpus, preset: Preset) -> None:
-    """Show on one line what a run takes, or why it cannot be."""
+def show_line(corpus: Corpus, preset: Preset) -> bool:
+    """Show on one line what a run takes, or why it cannot be; return whether it can."""
     try:
         data = prepare_data(corpus.text, get_tokenizer(), preset.model, preset.training, _cache())
+        refuse_too_large(preset)
     except ValueError as error:
         show_refusal(error)
-        return
+        return False
     named = facts(preset, data.train_tokens)
     with st.container(horizontal=True, vertical_alignment="center"):
         parameters = dissect(preset.model, 1, 1).parameters
@@ -53,6 +57,26 @@ def show_line(corpus: Corpus, preset: Preset) -> None:
             f"· at most {named['Disk, at most']} of disk"
         )
         show_expected_time(corpus, preset)
+    return True
+
+
+def refuse_too_large(preset: Preset) -> None:
+    """Raise ValueError where a run needs more memory than this machine has, or more disk."""
+    anatomy = dissect(preset.model, 1, 1)
+    memory = 2 * anatomy.weights_bytes + anatomy.optimizer_bytes
+    there = psutil.virtual_memory().total
+    if memory > there:
+        raise ValueError(
+            f"The model needs at least {format_bytes(memory)} of memory, and this machine has "
+            f"{format_bytes(there)}: choose a smaller emb_dim or n_layers."
+        )
+    disk = disk_space(preset.model, preset.training.keep_epochs)
+    free = shutil.disk_usage(get_store().runs_dir).free
+    if disk > free:
+        raise ValueError(
+            f"The run's checkpoints may take {format_bytes(disk)} of disk, and "
+            f"{format_bytes(free)} are free: choose fewer keep_epochs or a smaller model."
+        )
 
 
 def show_expected_time(corpus: Corpus, preset: Preset) -> None:

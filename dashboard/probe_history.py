@@ -56,10 +56,10 @@ def _choose_evaluation(run: Run, steps: list[int]) -> int:
     if run.is_live and st.session_state.get(follows, True):
         st.session_state[key] = steps[-1]
     return st.select_slider(
-        "After step",
+        "At step",
         steps,
         value=steps[-1] if key not in st.session_state else None,
-        format_func=lambda step: f"{step + 1:,}",
+        format_func=lambda step: f"{step:,}",
         key=key,
         on_change=lambda: st.session_state.update({follows: False}),
     )

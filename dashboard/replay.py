@@ -33,7 +33,7 @@ def moment(run: Run, history: RunHistory) -> float | None:
         seconds = SPEED * (time.time() - float(st.query_params[state.REPLAY]))
     except ValueError:
         seconds = math.inf
-    if not 0 <= seconds < history.seconds:  # it is over, or the address was made up
+    if not -SPEED <= seconds < history.seconds:  # it is over, or the address was made up
         end()
-        return None
-    return seconds
+        st.rerun()  # all of the page, not only the part that noticed
+    return max(0.0, seconds)  # it may have begun a moment from now, by rounding

@@ -18,9 +18,9 @@ def show_form(label: str) -> None:
         corpus = choose_corpus()
         st.page_link("pages/data.py", label="A text of your own, and what becomes of it")
     chosen = config_form.choose_settings(preset)
+    ready = False
     if corpus is not None and chosen is not None:
-        preflight_view.show_line(corpus, chosen)
-    ready = corpus is not None and chosen is not None
+        ready = preflight_view.show_line(corpus, chosen)
     if st.button(label, type="primary", disabled=not ready) and corpus and chosen:
         live = {run.id for run in get_runner().live_runs()}
         run_id = start_run(chosen, corpus)

@@ -52,8 +52,10 @@ def show_numbers(run: Run, history: RunHistory, is_replayed: bool) -> None:
     train_loss, val_loss = last_losses(history)
     pace = progress.tokens_per_second
     if run.is_live or is_replayed:
-        left = progress.seconds_left if run.state == "running" or is_replayed else None
-        time_label, seconds = "Time left", left
+        seconds = progress.seconds_left if run.state == "running" or is_replayed else None
+        time_label = "Time left"
+        if is_replayed and seconds is not None:
+            seconds /= replay.SPEED
     else:
         time_label, seconds = "Time taken", history.seconds
     st.progress(
@@ -68,4 +70,4 @@ def show_numbers(run: Run, history: RunHistory, is_replayed: bool) -> None:
             ("Tokens per second", "–" if pace is None else f"{pace:,.0f}"),
             (time_label, "–" if seconds is None else format_duration(seconds)),
         ):
-            st.metric(label, value, width=150)
+            st.metric(label, value, width=260 if state.is_projected() else 150)

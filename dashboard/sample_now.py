@@ -66,7 +66,7 @@ def _show_sample_now(run_id: str, wrote: bool) -> None:
         st.text_input(
             f"Ask the model, {when}, to go on from",
             run.training_config.start_context,
-            key=state.PROMPT,
+            key=f"{state.PROMPT}-{run.id}",
             persist_state="session",
             max_chars=2000,
         )
@@ -83,7 +83,7 @@ def _newest_weights(run: Run) -> int | None:
 
 def _ask(run: Run, saved_step: int | None) -> None:
     """Hand the prompt to the shelf's worker, which takes the copy: the page does not wait."""
-    prompt = st.session_state.get(state.PROMPT) or ""
+    prompt = st.session_state.get(f"{state.PROMPT}-{run.id}") or ""
     asked = Asked(run.id, prompt)
     runner, shelf, store = get_runner(), get_shelf(), get_store()
 
@@ -121,8 +121,9 @@ def _show(run: Run, asked: Asked) -> None:
     text = get_tokenizer().decode([*ids, *writing.new_ids])
     if has_ended and asked.copying is None:
         asked.copying = _find_copying(run, text, asked.prompt)
+    when = "Before the first step" if asked.step < 0 else f"At step {asked.step:,}"
     note = describe_copying(asked.copying) if asked.copying else "writing…"
-    timeline([Entry(f"At step {asked.step:,}", note, marked(text, asked.copying))], "A text", "now")
+    timeline([Entry(when, note, marked(text, asked.copying))], "A text", "now")
 
 
 def _find_copying(run: Run, text: str, prompt: str) -> Copying:

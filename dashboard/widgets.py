@@ -153,14 +153,17 @@ def run_title(run: Run) -> str:
 
 
 def changes_from_preset(run: Run) -> list[str]:
-    """Return what differs from the run's preset: "n_layers 4". Not what changes no loss."""
+    """Return what differs from the run's preset: "n_layers 4". Not what changes no loss.
+
+    What a user wrote is named without its words: these stand among markup of ours.
+    """
     preset = PRESETS.get(run.preset)
     if preset is None:
         return []
     before = {**asdict(preset.model), **asdict(preset.training)}
     now = {**asdict(run.model_config), **asdict(run.training_config)}
     return [
-        f"{name} {'none' if value is None else value}"
+        name if isinstance(value, str) and name == "start_context" else f"{name} {value}"
         for name, value in now.items()
         if value != before[name] and name not in ("probes", "precision", "device", "keep_epochs")
     ]

@@ -67,6 +67,11 @@ def describe_start(reading: CurveReading, vocab_size: int) -> str:
 def describe_curve(reading: CurveReading) -> str:
     """Say, with the numbers, where the curves part and where validation turns."""
     part, best, last = reading.parting, reading.best, reading.last
+    if last.train_loss > reading.first.train_loss:
+        return (
+            f"Training is at {last.train_loss:.3f}, above the {reading.first.train_loss:.3f} that "
+            "it began with: it does not learn. A smaller learning_rate may help."
+        )
     if part is None:
         return (
             f"Training ({last.train_loss:.3f}) and validation ({last.val_loss:.3f}) still go "

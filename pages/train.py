@@ -8,6 +8,7 @@ from dashboard.run_form import show_form
 from dashboard.runtime import count_viewers, get_board, get_runner
 from dashboard.samples_view import show_samples
 from gpt_core import Run, RunHistory, calc_loss_loader, evaluate_model, learning_rate_at, train
+from gpt_core.rows import Row
 
 CROWDS = (8, 20)  # tabs beyond which the page is drawn a second later
 
@@ -29,6 +30,14 @@ def show_numbers_and_curve(run: Run) -> None:
         closeup_view.show_closeup(history)
 
 
+def last_probes(run: Run, history: RunHistory) -> list[Row]:
+    """Return what was made of the probes at the last evaluation at which they are on record."""
+    for step in history.evaluations["global_step"][:-3:-1]:  # they come just after the losses
+        if probes := get_board().probes_at(run.id, int(step)):
+            return probes
+    return []
+
+
 def show_rest(run_id: str) -> None:
     """Draw what changes from evaluation to evaluation, or more rarely."""
     run = get_board().run(run_id)
@@ -42,10 +51,7 @@ def show_rest(run_id: str) -> None:
     curve_view.show_verdict(run, history)
 
     st.subheader("What it expects")
-    last = history.evaluations[-1:]
-    show_expectations(
-        run, get_board().probes_at(run.id, int(last["global_step"][0])) if len(last) else []
-    )
+    show_expectations(run, last_probes(run, history))
     st.page_link("pages/loss.py", label="Its loss, step by step", query_params={state.RUN: run.id})
 
     st.subheader("What it writes")
@@ -97,12 +103,14 @@ def watch(drawn: list[tuple[str, str]], drawn_every: int) -> None:
 
 shown = state.selected_run()
 live = get_runner().live_runs()
+if shown is None and state.is_projected():
+    state.toggle_projector()  # there is nothing to show larger
 if not state.is_projected():
     st.title("Train")
     if shown is None and state.RUN in st.query_params:
         st.text(f"There is no run {st.query_params[state.RUN]}. Start one below.")
     show_others(live, shown)
-    if not live and state.REPLAY not in st.query_params:
+    if not live and not (shown and state.REPLAY in st.query_params):
         start = st.expander(
             "Start a run", expanded=shown is None, key=state.START, on_change="rerun"
         )

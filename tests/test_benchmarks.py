@@ -30,6 +30,8 @@ def test_the_readmes_table_is_the_historys() -> None:
     assert with_table(readme) == readme, "run: python -m benchmarks.table"
 
 
-@pytest.mark.parametrize("name", ["training", "generation", "dataset", "dashboard", "walk"])
+@pytest.mark.parametrize(
+    "name", ["training", "generation", "dataset", "startup", "dashboard", "walk"]
+)
 def test_each_benchmark_has_been_run(name: str) -> None:
     assert any(json.loads(line)["benchmark"] == name for line in HISTORY.read_text().splitlines())

@@ -133,7 +133,7 @@ def test_a_run_can_be_looked_into_now_and_at_its_checkpoints() -> None:
     app.run()
     assert not app.exception
     when = next(box for box in app.selectbox if box.label == "When")
-    assert all(option.startswith("after step") for option in when.options)
+    assert all(option.startswith("at step") for option in when.options)
     when.select_index(len(when.options) - 1).run()
     assert not app.exception
     assert metric(app, "Loss")
@@ -157,7 +157,7 @@ def test_a_run_stays_chosen_when_it_pauses_and_when_it_ends() -> None:
     run_id = start_pocket_run()
     app = open_app("loss", run=run_id)
     loss = metric(app, "Loss")
-    assert "a copy after step" in texts(app)
+    assert "a copy at step" in texts(app)
     runtime.get_runner().pause(run_id).result(timeout=30)
     app.run()
     app.slider[0].set_value(0.5).run()

@@ -29,7 +29,7 @@ def test_one_drags_through_the_evaluations_and_sees_the_probabilities_move() -> 
 
     steps = sorted({row["global_step"] for row in probes})
     assert shown() == pytest.approx(recorded(steps[-1]), rel=0.06, abs=0.0006)
-    next(s for s in app.select_slider if s.label == "After step").set_value(steps[0]).run()
+    next(s for s in app.select_slider if s.label == "At step").set_value(steps[0]).run()
     assert not app.exception
     assert shown() == pytest.approx(recorded(steps[0]), rel=0.06, abs=0.0006)
     assert recorded(steps[0]) != recorded(steps[-1])
@@ -46,7 +46,7 @@ def test_the_newest_evaluation_is_shown_until_one_chooses_another() -> None:
     app = open_app("loss", run=run_id)
 
     def slider():
-        return next(s for s in app.select_slider if s.label == "After step")
+        return next(s for s in app.select_slider if s.label == "At step")
 
     def wait_for_another() -> None:
         known = len(slider().options)

@@ -43,6 +43,12 @@ def test_no_turn_is_claimed_before_there_is_one(points: int) -> None:
     assert ("still go together" in sentence) == (steps[-1] < 10)
 
 
+def test_a_run_that_does_not_learn_is_not_praised() -> None:
+    reading = read_curve(evaluations({0: (12.0, 12.1), 5: (40.0, 41.0), 10: (43.4, 43.9)}))
+    assert reading is not None
+    assert "above the 12.000 that it began with: it does not learn" in describe_curve(reading)
+
+
 def test_before_the_first_evaluation_there_is_nothing_to_read() -> None:
     assert read_curve(BOOK[:0]) is None
     assert BOOK.dtype.names == EVALUATION_COLUMNS

@@ -158,6 +158,21 @@ def test_the_evening_preset_fits_the_story_that_comes_with_the_app() -> None:
     assert "too short" not in texts(app)
 
 
+def test_a_model_larger_than_the_machine_is_refused_before_it_starts() -> None:
+    app = open_app("train", state={"setting-emb_dim-pocket": 4096, "setting-n_layers-pocket": 64})
+    assert "of memory, and this machine has" in texts(app)
+    assert button(app, "Start training").disabled
+
+
+def test_a_prompt_full_of_markup_stays_out_of_what_is_shown_as_markup() -> None:
+    hostile = "![pic](https://example.com/pic.png) :red[x]"
+    run_id = keep_chapter_run({0: (9.0, 9.1)}, start_context=hostile)
+    app = open_app("train", run=run_id)
+    assert any("start_context" in caption.value for caption in app.caption)
+    for element in (*app.caption, *app.markdown):
+        assert "example.com" not in element.value
+
+
 # The curve
 
 
@@ -373,6 +388,15 @@ def test_of_a_long_run_the_newest_samples_are_shown_until_all_are_wanted() -> No
     next(t for t in app.toggle if "All 40 samples" in t.label).set_value(True).run()
     assert len(components(app, "timeline")[0]["entries"]) == 40
     assert not app.exception
+
+
+@pytest.mark.parametrize(
+    "query", [{"projector": "1"}, {"replay": "5"}, {"projector": "", "replay": "x"}]
+)
+def test_an_address_of_no_run_is_no_dead_end(query: dict[str, str]) -> None:
+    app = open_app("train", run="nope", **query)
+    assert "There is no run nope" in texts(app)
+    assert "Start training" in labels(app)
 
 
 # The projector

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from gpt_core import RECORDED_RUN
 from tests.browser.conftest import CHROMIUM_FLAGS, ROOT, open_page, start_server
 
 FOLDER = ROOT / "docs" / "screenshots"
@@ -52,7 +53,10 @@ def main() -> None:
         open_page(page, server.url)
         page.get_by_role("button", name="Train a small GPT now").click()
         page.wait_for_url("**/train?run=*")
-        take(browser, page.url, "train", "After epoch 8")
+        take(browser, page.url, "train", "Epoch 8")
+        recorded = f"{server.url}/train?run={RECORDED_RUN}"
+        take(browser, recorded, "recorded", "from there on the model learns this text by heart")
+        take(browser, f"{recorded}&projector=1", "projector", "Epoch 10")
         browser.close()
         server.end(signal.SIGTERM)
 

@@ -11,7 +11,7 @@ from tests.browser.conftest import Server, open_page, start_server
 pytestmark = pytest.mark.slow
 
 CHART = ".live-chart.js-plotly-plot"
-POINTS = f"{CHART} .scatterlayer .trace:first-child .points path"
+POINTS = f"{CHART} .scatterlayer .points path"
 TITLES = ["Tokens", "Model", "Loss", "Data", "Train"]  # of the pages after Home
 TICK = 1100  # milliseconds
 

@@ -127,7 +127,7 @@ def test_the_probes_of_a_run_come_in_while_one_watches_the_loss_page(
     )
     row = page.get_by_text(re.compile("every effort moves you .* loss")).first
     latest = row.text_content() or ""
-    slider = page.get_by_role("slider", name="After step")
+    slider = page.get_by_role("slider", name="At step")
     slider.focus()
     page.keyboard.press("Home")
     expect(row).not_to_have_text(latest)

@@ -35,7 +35,7 @@ from gpt_core import (
 from gpt_core.locks import acquire_run
 from tests.browser.conftest import CHROMIUM_FLAGS, Server, open_page, start_server
 
-COUNTS, ROUNDS, SECONDS = (1, 10, 30), 4, 12.0
+COUNTS, ROUNDS, SECONDS = (1, 10, 30), 3, 12.0
 POINTS = (100, 2_000, 100_000)
 WARM_UP = 4.0
 

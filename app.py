@@ -27,5 +27,6 @@ except ValueError as error:
     show_refusal(error)
 else:
     with st.sidebar:
-        show_current_run(page.title == "Train")
+        # Where a test imports this file anew, without a server, the page is an empty one.
+        show_current_run(is_on_train=getattr(page, "title", "") == "Train")
     page.run()

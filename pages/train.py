@@ -3,12 +3,11 @@
 import streamlit as st
 
 from dashboard import closeup_view, curve_view, replay, run_view, sample_now, state, widgets
-from dashboard.expectations import show_expectations
+from dashboard.expectations import last_probes, show_expectations
 from dashboard.run_form import show_form
 from dashboard.runtime import count_viewers, get_board, get_runner
 from dashboard.samples_view import show_samples
 from gpt_core import Run, RunHistory, calc_loss_loader, evaluate_model, learning_rate_at, train
-from gpt_core.rows import Row
 
 CROWDS = (8, 20)  # tabs beyond which the page is drawn a second later
 
@@ -28,14 +27,6 @@ def show_numbers_and_curve(run: Run) -> None:
     curve_view.show_curve(run, history)
     if not state.is_projected():
         closeup_view.show_closeup(history)
-
-
-def last_probes(run: Run, history: RunHistory) -> list[Row]:
-    """Return what was made of the probes at the last evaluation at which they are on record."""
-    for step in history.evaluations["global_step"][:-3:-1]:  # they come just after the losses
-        if probes := get_board().probes_at(run.id, int(step)):
-            return probes
-    return []
 
 
 def show_rest(run_id: str) -> None:

@@ -87,6 +87,7 @@ def store(tmp_path: Path) -> Iterator[RunStore]:
     store.close()
 
 
+@pytest.mark.slow
 def test_steps_one_by_one_to_the_end_finish_the_run_with_the_same_losses(store: RunStore) -> None:
     short = type(LONG)("short", "", LONG.model, TrainingConfig(num_epochs=1, sample_tokens=5))
     runner = TrainingRunner(store)

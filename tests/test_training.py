@@ -309,6 +309,7 @@ def test_the_recorded_learning_rate_is_that_of_the_schedule(tokenizer: tiktoken.
     assert rates[-1] == pytest.approx(1e-5)
 
 
+@pytest.mark.slow
 def test_no_setting_of_the_optimizer_that_is_off_changes_a_loss(
     tokenizer: tiktoken.Encoding,
 ) -> None:

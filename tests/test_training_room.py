@@ -98,6 +98,7 @@ def test_every_field_of_both_configurations_is_there_with_its_help() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_changed_setting_is_named_trained_with_and_taken_back_with_a_click() -> None:
     app = open_app("train", state={"text": "counting"})
     setting(app, "n_layers").set_value(1).run()
@@ -152,6 +153,7 @@ def test_what_the_run_will_take_stands_beside_the_start_button() -> None:
     assert "The text is too short for context_length=256" in texts(app)
 
 
+@pytest.mark.slow
 def test_the_evening_preset_fits_the_story_that_comes_with_the_app() -> None:
     app = open_app("train", state={"preset": "evening"})
     assert " steps · " in texts(app)
@@ -346,6 +348,7 @@ def test_an_empty_prompt_is_refused_in_words() -> None:
     finish(run_id)
 
 
+@pytest.mark.slow
 def test_watching_and_asking_change_no_loss() -> None:
     left_alone = start_pocket_run(12)
     finish(left_alone)

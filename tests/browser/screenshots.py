@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from playwright.sync_api import Browser, expect, sync_playwright
@@ -20,9 +21,11 @@ SIZES = ((1440, 1250), (390, 1700))  # tall enough to show what one scrolls to
 SCHEMES = ("light", "dark")
 
 
-def take(browser: Browser, url: str, name: str, settled: str) -> None:
+def take(
+    browser: Browser, url: str, name: str, settled: str, sizes: Sequence[tuple[int, int]] = SIZES
+) -> None:
     """Photograph a page in every look, once the text ``settled`` is on it."""
-    for width, height in SIZES:
+    for width, height in sizes:
         for scheme in SCHEMES:
             context = browser.new_context(
                 viewport={"width": width, "height": height}, color_scheme=scheme
@@ -56,7 +59,7 @@ def main() -> None:
         take(browser, page.url, "train", "Epoch 8")
         recorded = f"{server.url}/train?run={RECORDED_RUN}"
         take(browser, recorded, "recorded", "from there on the model learns this text by heart")
-        take(browser, f"{recorded}&projector=1", "projector", "Epoch 10")
+        take(browser, f"{recorded}&projector=1", "projector", "Epoch 10", SIZES[:1])
         browser.close()
         server.end(signal.SIGTERM)
 

@@ -95,7 +95,7 @@ def show_size(anatomy: Anatomy) -> None:
             ("A whole checkpoint", format_bytes(anatomy.checkpoint_bytes)),
         ):
             st.metric(label, value, width=165)
-    training = 2 * anatomy.weights_bytes + anatomy.optimizer_bytes
+    training = anatomy.training_bytes
     st.caption(
         f"Four bytes for each weight, for its gradient, and for each of the two moments that AdamW "
         f"keeps of it: training takes {format_bytes(training)} of memory, and the intermediate "

@@ -167,7 +167,7 @@ def _show_own_probes() -> str:
 
 def _show_changes(preset: Preset, model: GPTConfig, training: TrainingConfig) -> None:
     """Say what differs from the preset, and offer to take it back."""
-    changed = [name for name, _ in differences(preset, model, training)]
+    changed = list(preset.changes(model, training))
     if not changed:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -184,15 +184,6 @@ def _reset(preset: Preset, names: tuple[str, ...]) -> None:
         else:
             config = preset.model if hasattr(preset.model, name) else preset.training
             st.session_state[key_of(preset, name)] = getattr(config, name)
-
-
-def differences(
-    preset: Preset, model: GPTConfig, training: TrainingConfig
-) -> Iterator[tuple[str, Any]]:
-    """Yield the fields in which a configuration differs from a preset, with their values."""
-    before = {**asdict(preset.model), **asdict(preset.training)}
-    now = {**asdict(model), **asdict(training)}
-    yield from ((name, value) for name, value in now.items() if value != before[name])
 
 
 def own_probes(entered: str, context_length: int) -> tuple[str, ...]:

@@ -30,12 +30,11 @@ def facts(preset: Preset, train_tokens: int) -> dict[str, str]:
     """Return what a run takes, by what it is called."""
     config = preset.training
     batches = lay_out(train_tokens, preset.model, config, drop_last=True).batches
-    anatomy = dissect(preset.model, 1, 1)
     seen = config.num_epochs * batches * config.batch_size * preset.model.context_length
     return {
         "Steps": f"{steps_in_run(batches, config):,}",
         "Tokens seen": f"{seen:,}",
-        "Memory, at least": format_bytes(2 * anatomy.weights_bytes + anatomy.optimizer_bytes),
+        "Memory, at least": format_bytes(dissect(preset.model, 1, 1).training_bytes),
         "Disk, at most": format_bytes(disk_space(preset.model, config.keep_epochs)),
     }
 
@@ -62,8 +61,7 @@ def show_line(corpus: Corpus, preset: Preset) -> bool:
 
 def refuse_too_large(preset: Preset) -> None:
     """Raise ValueError where a run needs more memory than this machine has, or more disk."""
-    anatomy = dissect(preset.model, 1, 1)
-    memory = 2 * anatomy.weights_bytes + anatomy.optimizer_bytes
+    memory = dissect(preset.model, 1, 1).training_bytes
     there = psutil.virtual_memory().total
     if memory > there:
         raise ValueError(

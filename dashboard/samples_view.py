@@ -105,7 +105,7 @@ def _show_copying(run: Run, history: RunHistory) -> None:
         last: Copying = measured[-1]["copying"]
         live_chart(
             history.once("copying", lambda: _draw_copying(run, measured), "samples"),
-            f"Of the last sample {last.share:.0%} is copied; {describe_copying(last)}.",
+            f"How much of each sample is copied. Of the last: {describe_copying(last)}.",
             key="copying",
         )
 

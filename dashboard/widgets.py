@@ -5,7 +5,6 @@ import inspect
 import textwrap
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import asdict
 from pathlib import Path
 
 import streamlit as st
@@ -160,12 +159,10 @@ def changes_from_preset(run: Run) -> list[str]:
     preset = PRESETS.get(run.preset)
     if preset is None:
         return []
-    before = {**asdict(preset.model), **asdict(preset.training)}
-    now = {**asdict(run.model_config), **asdict(run.training_config)}
     return [
-        name if isinstance(value, str) and name == "start_context" else f"{name} {value}"
-        for name, value in now.items()
-        if value != before[name] and name not in ("probes", "precision", "device", "keep_epochs")
+        name if name == "start_context" else f"{name} {value}"
+        for name, value in preset.changes(run.model_config, run.training_config).items()
+        if name not in ("probes", "precision", "device", "keep_epochs")
     ]
 
 

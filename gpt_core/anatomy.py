@@ -1,7 +1,7 @@
 """What a GPT of a given configuration consists of: its parts, their shapes, their sizes."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
@@ -31,13 +31,18 @@ class Anatomy:
     optimizer_bytes: int  # AdamW's two moments
     checkpoint_bytes: int  # a whole one: weights and moments
 
+    @property
+    def training_bytes(self) -> int:
+        """Return what training holds at least: weights, gradients, moments; activations aside."""
+        return 2 * self.weights_bytes + self.optimizer_bytes
+
     def part(self, name: str) -> Part:
         """Return the part of a name."""
         return next(part for part in self.parts if part.name == name)
 
 
 @torch.no_grad()
-@cache  # it builds the model's outline: for each viewer of a form otherwise
+@lru_cache(maxsize=64)  # it builds the model's outline: for each viewer of a form otherwise
 def dissect(config: GPTConfig, batch_size: int, num_tokens: int) -> Anatomy:
     """Send B rows of T tokens through a model that has shapes only, and note what leaves each part.
 

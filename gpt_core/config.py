@@ -217,6 +217,12 @@ class Preset:
     model: GPTConfig
     training: TrainingConfig
 
+    def changes(self, model: GPTConfig, training: TrainingConfig) -> dict[str, Any]:
+        """Return the fields in which two configurations differ from the preset, as they are."""
+        before = {**vars(self.model), **vars(self.training)}
+        now = {**vars(model), **vars(training)}
+        return {name: value for name, value in now.items() if value != before[name]}
+
 
 GPT_CONFIG_124M = GPTConfig()
 

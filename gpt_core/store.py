@@ -298,11 +298,6 @@ class RunStore:
         sql = "SELECT * FROM steps WHERE run_id = ? ORDER BY id DESC LIMIT ?"
         return self._select(sql, run_id, count)[::-1]
 
-    def last_evaluation(self, run_id: str) -> Row | None:
-        """Return a run's last evaluation, if there is one."""
-        sql = "SELECT * FROM evaluations WHERE run_id = ? ORDER BY id DESC LIMIT 1"
-        return next(iter(self._select(sql, run_id)), None)
-
     def text_path(self, sha256: str) -> Path:
         """Return where a text lies, if it is kept."""
         return self.runs_dir / "texts" / f"{sha256}.txt"

@@ -1,7 +1,12 @@
-"""Evaluations made from printed losses, as a run's history holds them."""
+"""Printed losses as evaluations: in a history, and in a store."""
+
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
+from gpt_core import GPT_CONFIG_124M, EvaluationRecord, RunStore, TrainingConfig
+from gpt_core.corpus import VERDICT_SHA256
 from gpt_core.history import EVALUATION_COLUMNS, Numbers
 
 STEPS_PER_EPOCH = 9  # of the chapter's run
@@ -13,3 +18,28 @@ def evaluations(losses: dict[int, tuple[float, float]]) -> Numbers:
         for step, (train, val) in losses.items()
     ]
     return np.array(rows, dtype=[(name, np.float64) for name in EVALUATION_COLUMNS])
+
+
+def keep_chapter_run(
+    store: RunStore, run_id: str, losses: dict[int, tuple[float, float]], **changes: Any
+) -> None:
+    """Write down a finished run of the chapter's model, with these evaluations."""
+    store.add_run(
+        run_id,
+        "ada",
+        "book-124m",
+        GPT_CONFIG_124M,
+        replace(TrainingConfig(), **changes),
+        "The Verdict",
+        VERDICT_SHA256,
+        4612,
+        533,
+        90,
+        {"machine": "x86_64 AVX512", "torch": "2.13.0+cpu"},
+    )
+    rows = [
+        (EvaluationRecord(step, step // STEPS_PER_EPOCH + 1, 512 * (step + 1), *pair), 4.0 * step)
+        for step, pair in losses.items()
+    ]
+    store.add_records(run_id, rows)
+    store.set_state(run_id, "finished", "ada")

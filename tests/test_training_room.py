@@ -9,11 +9,9 @@ from dashboard import runtime
 from dashboard.replay import SPEED
 from dashboard.samples_view import marked
 from gpt_core import (
-    GPT_CONFIG_124M,
     PRESETS,
     RECORDED_RUN,
     Copying,
-    EvaluationRecord,
     SampleRecord,
     StepRecord,
     TrainingConfig,
@@ -21,7 +19,6 @@ from gpt_core import (
     load_text,
 )
 from gpt_core.config import GPTConfig
-from gpt_core.corpus import VERDICT_SHA256
 from gpt_core.published import BAND, BOOK_RUN
 from tests.app_driver import (
     POCKET,
@@ -34,6 +31,7 @@ from tests.app_driver import (
     texts,
     wait_for_state,
 )
+from tests.curves import keep_chapter_run
 
 pytestmark = pytest.mark.usefixtures("own_runtime")
 HOSTILE = "<img src=x onerror=alert(1)> **bold** $x$ <script>1</script>"
@@ -54,29 +52,9 @@ def paused_run() -> str:
     return run_id
 
 
-def keep_chapter_run(losses, **changes) -> str:
-    """Write down a finished run of the chapter's model, with these evaluations."""
-    store = runtime.get_store()
+def chapter_run(losses: dict[int, tuple[float, float]], **changes) -> str:
     run_id = f"chapter-{time.monotonic_ns()}"
-    store.add_run(
-        run_id=run_id,
-        owner="ada",
-        preset="book-124m",
-        model_config=GPT_CONFIG_124M,
-        training_config=replace(TrainingConfig(), **changes),
-        text_name="The Verdict",
-        text_sha256=VERDICT_SHA256,
-        train_tokens=4612,
-        val_tokens=533,
-        total_steps=90,
-        versions={"machine": "x86_64 AVX512", "torch": "2.13.0+cpu"},
-    )
-    records = [
-        (EvaluationRecord(step, step // 9 + 1, 512 * (step + 1), *pair), 4.0 * step)
-        for step, pair in losses.items()
-    ]
-    store.add_records(run_id, records)
-    store.set_state(run_id, "finished", "ada")
+    keep_chapter_run(runtime.get_store(), run_id, losses, **changes)
     return run_id
 
 
@@ -168,7 +146,7 @@ def test_a_model_larger_than_the_machine_is_refused_before_it_starts() -> None:
 
 def test_a_prompt_full_of_markup_stays_out_of_what_is_shown_as_markup() -> None:
     hostile = "![pic](https://example.com/pic.png) :red[x]"
-    run_id = keep_chapter_run({0: (9.0, 9.1)}, start_context=hostile)
+    run_id = chapter_run({0: (9.0, 9.1)}, start_context=hostile)
     app = open_app("train", run=run_id)
     assert any("start_context" in caption.value for caption in app.caption)
     for element in (*app.caption, *app.markdown):
@@ -191,7 +169,7 @@ def test_what_is_drawn_against_what_is_chosen() -> None:
 
 
 def test_the_sentence_below_the_curve_has_the_books_numbers() -> None:
-    app = open_app("train", run=keep_chapter_run(BOOK_RUN.losses))
+    app = open_app("train", run=chapter_run(BOOK_RUN.losses))
     assert (
         "The curves part at step 10 (epoch 2: training 6.661, validation 7.048); validation is "
         "lowest, 6.134, at step 55 (epoch 7) and has risen to 6.452 since" in texts(app)
@@ -209,7 +187,7 @@ def test_is_mine_right_in_each_of_its_cases() -> None:
         (far, {"eval_iter": 1}, "No: it is outside the band from step 0 on."),
         ({}, {}, "Nothing to compare yet"),
     ):
-        app = open_app("train", run=keep_chapter_run(losses, **changes))
+        app = open_app("train", run=chapter_run(losses, **changes))
         assert words in texts(app)
         assert ("eval_iter is 1, 5 in the chapter" in texts(app)) == ("eval_iter" in changes)
     assert "Is mine right?" not in texts(open_app("train", run=paused_run()))
@@ -218,7 +196,7 @@ def test_is_mine_right_in_each_of_its_cases() -> None:
 def test_published_runs_are_laid_under_the_curve() -> None:
     app = open_app(
         "train",
-        run=keep_chapter_run(BOOK_RUN.losses),
+        run=chapter_run(BOOK_RUN.losses),
         state={"published": ["The book's printed log", "The lecture's run"]},
     )
     traces = {t.get("name"): t for t in components(app, "live_chart")[0]["figure"]["data"]}
@@ -379,7 +357,7 @@ def test_samples_are_text_and_many_breaks_of_the_line_are_counted() -> None:
 
 
 def test_of_a_long_run_the_newest_samples_are_shown_until_all_are_wanted() -> None:
-    run_id = keep_chapter_run({0: (9.0, 9.1)})
+    run_id = chapter_run({0: (9.0, 9.1)})
     store = runtime.get_store()
     store.add_records(run_id, [(StepRecord(i, i + 1, i, 9.0, 1.0, 4e-4), i) for i in range(40)])
     samples = [SampleRecord(i, i + 1, i, "Every", f"Every {HOSTILE}", ()) for i in range(40)]

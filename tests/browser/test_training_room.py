@@ -2,16 +2,15 @@
 
 import re
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from gpt_core import GPT_CONFIG_124M, RECORDED_RUN, EvaluationRecord, RunStore, TrainingConfig
-from gpt_core.corpus import VERDICT_SHA256
+from gpt_core import RECORDED_RUN, RunStore
 from gpt_core.published import BAND, BOOK_RUN
 from tests.browser.conftest import Server, open_page, start_server, wait_until_settled
+from tests.curves import keep_chapter_run
 
 pytestmark = pytest.mark.slow
 
@@ -118,28 +117,6 @@ def test_zoom_stays_within_an_axis_and_another_axis_has_its_own(
     y_axis = f"document.querySelector('{CHART}').layout.yaxis"
     page.wait_for_function(f"{y_axis}.title.text === 'Perplexity'")
     assert page.evaluate(f"{y_axis}.type") == "log"
-
-
-def keep_chapter_run(store: RunStore, run_id: str, losses, **changes: object) -> None:
-    store.add_run(
-        run_id,
-        "ada",
-        "book-124m",
-        GPT_CONFIG_124M,
-        replace(TrainingConfig(), **changes),  # type: ignore[arg-type]
-        "The Verdict",
-        VERDICT_SHA256,
-        4612,
-        533,
-        90,
-        {"machine": "x86_64 AVX512", "torch": "2.13.0+cpu"},
-    )
-    rows = [
-        (EvaluationRecord(step, step // 9 + 1, 512 * (step + 1), *pair), 4.0 * step)
-        for step, pair in losses.items()
-    ]
-    store.add_records(run_id, rows)
-    store.set_state(run_id, "finished", "ada")
 
 
 def test_the_verdict_in_each_of_its_cases(page: Page, server: Server, problems: list[str]) -> None:

@@ -8,6 +8,7 @@ Nothing here knows of the dashboard; see ``docs/LOG.md`` for decisions and the R
 from gpt_core.anatomy import Anatomy, Part, dissect
 from gpt_core.board import Board
 from gpt_core.byte_pairs import Merge, byte_ids, byte_pair_merges, split_words
+from gpt_core.catalogue import MOST_IN_NAME, MOST_IN_NOTE, delete_run, label_run
 from gpt_core.checkpoints import disk_space
 from gpt_core.config import (
     GPT2_CONFIGS,
@@ -74,7 +75,7 @@ from gpt_core.records import (
     StepRecord,
     UpdateRecord,
 )
-from gpt_core.run import Run
+from gpt_core.run import Run, RunSummary
 from gpt_core.runner import TrainingRunner
 from gpt_core.runs_dir import default_runs_dir
 from gpt_core.schedule import learning_rate_at, steps_in_run
@@ -113,6 +114,8 @@ __all__ = [
     "GPT_CONFIG_124M",
     "IGNORE_INDEX",
     "LECTURE_RUN",
+    "MOST_IN_NAME",
+    "MOST_IN_NOTE",
     "NOTEBOOK_RUN",
     "PACE_STEPS",
     "PRESETS",
@@ -145,6 +148,7 @@ __all__ = [
     "Run",
     "RunHistory",
     "RunStore",
+    "RunSummary",
     "SampleRecord",
     "Snapshot",
     "StepRecord",
@@ -169,6 +173,7 @@ __all__ = [
     "create_dataloader",
     "create_optimizer",
     "default_runs_dir",
+    "delete_run",
     "describe_curve",
     "describe_start",
     "disk_space",
@@ -191,6 +196,7 @@ __all__ = [
     "keep_recorded_run",
     "keep_recording",
     "keep_the_verdict",
+    "label_run",
     "lay_out",
     "learning_rate_at",
     "load_text",

@@ -6,15 +6,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
-from gpt_core.history import HistoryReader, RunHistory
+from gpt_core.history import TABLES, HistoryReader, Numbers, RunHistory
 from gpt_core.locks import mark_interrupted_runs
 from gpt_core.rows import Row
-from gpt_core.run import Run
+from gpt_core.run import Run, RunSummary
 from gpt_core.store import RunStore
 
 T = TypeVar("T")
 
 MOST_RUNS = 8  # whose histories stand in memory: of 100,000 steps each takes 10 MB
+MOST_CURVES = 200  # whose evaluations do, for comparing: of 2,000 each takes 100 kB
 FRESH_SECONDS = 0.5  # a run that trains is read, and drawn anew for all, so often at most
 CHECK_SECONDS = 1.0  # how often it is looked whether the processes of live runs are still there
 
@@ -37,6 +38,8 @@ class Board:
         self._version: tuple[int, int] | None = None
         self._read: dict[Hashable, Any] = {}
         self._readers: OrderedDict[str, HistoryReader] = OrderedDict()
+        self._curves: OrderedDict[str, HistoryReader] = OrderedDict()
+        self._last_deletion = 0
         self._checked = timer() - CHECK_SECONDS
 
     def live_runs(self) -> list[Run]:
@@ -57,6 +60,10 @@ class Board:
         """Return one run, or None if there is none of this ID."""
         return self._once(("run", run_id), lambda: self._store.run(run_id))
 
+    def summaries(self) -> list[RunSummary]:
+        """Return all runs with how far they have come, the newest first."""
+        return self._once("summaries", self._store.summaries)
+
     def checkpoints(self, run_id: str) -> list[Row]:
         """Return a run's checkpoints, oldest first."""
         return self._once(("checkpoints", run_id), lambda: self._store.checkpoints(run_id))
@@ -68,21 +75,41 @@ class Board:
 
     def history(self, run_id: str) -> RunHistory:
         """Return all that a run has recorded; of one that trains, up to half a second ago."""
+        return self._read_on(self._readers, run_id, TABLES, MOST_RUNS)
+
+    def evaluations(self, run_id: str) -> Numbers:
+        """Return a run's evaluations alone, as fresh as :meth:`history`: of many runs at once."""
+        return self._read_on(self._curves, run_id, ("evaluations",), MOST_CURVES).evaluations
+
+    def _read_on(
+        self,
+        readers: OrderedDict[str, HistoryReader],
+        run_id: str,
+        tables: tuple[str, ...],
+        most: int,
+    ) -> RunHistory:
         with self._lock:
-            reader = self._reader(run_id)
+            self._forget_deleted_runs()
+            reader = readers.setdefault(run_id, HistoryReader(run_id, tables))
+            readers.move_to_end(run_id)
+            if len(readers) > most:
+                readers.popitem(last=False)
             run, now = self.run(run_id), self._timer()
             trains = run is not None and run.state == "running"
             if reader.history is None or not trains or now - reader.read_at >= FRESH_SECONDS:
                 reader.read_at = now
-                return self._once(("history", run_id), lambda: reader.read_on(self._store))
+                key = ("history", run_id, tables)
+                return self._once(key, lambda: reader.read_on(self._store))
             return reader.history
 
-    def _reader(self, run_id: str) -> HistoryReader:
-        reader = self._readers.setdefault(run_id, HistoryReader(run_id))
-        self._readers.move_to_end(run_id)
-        if len(self._readers) > MOST_RUNS:
-            self._readers.popitem(last=False)
-        return reader
+    def _forget_deleted_runs(self) -> None:
+        """Read anew what may have come back under the ID of a run that was deleted."""
+        deletions = self._once("deletions", lambda: self._store.deletions(self._last_deletion))
+        for row in deletions:
+            self._last_deletion = max(self._last_deletion, row["id"])
+            self._readers.pop(row["run_id"], None)
+            self._curves.pop(row["run_id"], None)
+        deletions.clear()
 
     def _once(self, key: Hashable, read: Callable[[], T]) -> T:
         """Return what was read since the last change, or read it."""

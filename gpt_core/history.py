@@ -112,6 +112,7 @@ class HistoryReader:
     """Reads a run's history on from where it was, by cursors. One thread at a time."""
 
     run_id: str
+    tables: tuple[str, ...] = TABLES  # what of it is read
     cursors: dict[str, int] = field(default_factory=dict)
     steps: _GrowingTable = field(default_factory=lambda: _GrowingTable(STEP_COLUMNS))
     evaluations: _GrowingTable = field(default_factory=lambda: _GrowingTable(EVALUATION_COLUMNS))
@@ -124,7 +125,8 @@ class HistoryReader:
 
     def read_on(self, store: RunStore) -> RunHistory:
         """Return all that the run has recorded so far; without news, the very history of before."""
-        news = store.news(self.run_id, TABLES, self.cursors)
+        news: dict[str, list[Row]] = {table: [] for table in TABLES}
+        news |= store.news(self.run_id, self.tables, self.cursors)
         if self.history is not None and not any(news.values()):
             return self.history
         for table, rows in news.items():

@@ -11,7 +11,7 @@ from gpt_core.run import Run
 from gpt_core.store import RunStore
 
 FORMAT = 1
-TABLES = ("transitions", "steps", "evaluations", "samples", "probes", "updates")
+TABLES = ("transitions", "steps", "evaluations", "samples", "probes", "updates", "labels")
 RECORDED_RUN = "lamp-room-124m"  # comes with the app: the chapter's model on our own story
 RECORDED_TEXT = "the-lamp-room"
 
@@ -21,7 +21,7 @@ def write_recording(store: RunStore, run: Run) -> str:
     facts = {
         name: asdict(value) if isinstance(value, GPTConfig | TrainingConfig) else value
         for name, value in vars(run).items()
-        if name not in ("state", "state_at", "message")
+        if name not in ("state", "state_at", "message", "name", "note")
     }
     parts = [f'"format": {FORMAT}', f'"run": {json.dumps(facts)}']
     for table, rows in store.news(run.id, TABLES, {}).items():
@@ -44,6 +44,7 @@ def keep_recording(store: RunStore, recording: str) -> str:
         facts: dict[str, Any] = parts["run"]
         facts["model_config"] = GPTConfig(**facts["model_config"])
         facts["training_config"] = TrainingConfig(**facts["training_config"])
+        parts.setdefault("labels", {"columns": [], "rows": []})  # before runs had names
         rows = {
             table: [
                 dict(zip(parts[table]["columns"], row, strict=True)) for row in parts[table]["rows"]

@@ -1,4 +1,4 @@
-"""Run: a run as the store knows it, and the states it can be in."""
+"""Run: a run as the store knows it, the states it can be in, and how far it has come."""
 
 from dataclasses import dataclass
 
@@ -28,6 +28,8 @@ class Run:
     state: str
     state_at: float
     message: str
+    name: str = ""  # what somebody calls it; "" if nobody has named it
+    note: str = ""
 
     @property
     def is_live(self) -> bool:
@@ -43,3 +45,16 @@ class Run:
     def steps_per_epoch(self) -> int:
         """Return how many optimizer updates one epoch takes."""
         return self.total_steps // self.training_config.num_epochs
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run on one line: how far it has come. None stands for what is not on record yet."""
+
+    run: Run
+    steps_done: int
+    seconds: float  # spent on it
+    train_loss: float | None  # of the last evaluation
+    val_loss: float | None
+    lowest_val_loss: float | None
+    lowest_val_step: int | None

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import filelock
 import torch
 
-from gpt_core import locks
+from gpt_core import catalogue, locks
 from gpt_core.config import GPTConfig, Preset, TrainingConfig
 from gpt_core.corpus import Corpus
 from gpt_core.live_run import LiveRun
@@ -73,7 +73,7 @@ class TrainingRunner:
         self._entries: dict[str, LiveRun] = {}  # the live runs, in the order of the queue
         self._closing = False
         self._requests = RequestQueue()
-        locks.mark_interrupted_runs(store)
+        catalogue.tidy_up(store)
         keep_freed_memory()
         # A daemon thread. atexit joins it, since a torch thread that is cut off in the middle
         # aborts the process.

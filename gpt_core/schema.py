@@ -1,4 +1,8 @@
-"""The tables of the store, as numbered migrations. Rows are only ever added, checkpoints' apart."""
+"""The tables of the store, as numbered migrations.
+
+Rows are only ever added; a checkpoint's row goes with its folder, and all of a run's rows go when
+somebody deletes the run, which is itself written down.
+"""
 
 # One script per schema version; the file's version is SQLite's user_version.
 MIGRATIONS = (
@@ -115,5 +119,25 @@ MIGRATIONS = (
         seconds REAL NOT NULL
     );
     CREATE INDEX updates_by_run ON updates (run_id, id);
+    """,
+    """
+    -- What people call a run and say about it: the newest row counts.
+    CREATE TABLE labels (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        run_id TEXT NOT NULL REFERENCES runs (id),
+        at REAL NOT NULL,
+        actor TEXT NOT NULL,
+        name TEXT NOT NULL,
+        note TEXT NOT NULL
+    );
+    CREATE INDEX labels_by_run ON labels (run_id, id);
+    CREATE TABLE deletions (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        run_id TEXT NOT NULL,         -- there is no such run any more
+        at REAL NOT NULL,
+        actor TEXT NOT NULL
+    );
+    -- Finds the lowest validation loss of each run without going through its evaluations.
+    CREATE INDEX evaluations_by_loss ON evaluations (run_id, val_loss);
     """,
 )

@@ -1,7 +1,8 @@
 """RunStore: what happened in each run, append-only, in one SQLite file. Imports no torch.
 
 Rows are only ever added, and read by cursor (``id > after``), so any number of viewers in
-any number of processes see the same run. A run's state is its latest transition.
+any number of processes see the same run. A run's state is its latest transition, its name the
+latest it was given.
 """
 
 import hashlib
@@ -25,7 +26,7 @@ from gpt_core.records import (
     UpdateRecord,
 )
 from gpt_core.rows import Row, decoded, run_from_row
-from gpt_core.run import LIVE_STATES, STATES, Run
+from gpt_core.run import LIVE_STATES, STATES, Run, RunSummary
 from gpt_core.runs_dir import refuse_network_file_system
 
 RECORD_TABLES: dict[type, str] = {
@@ -35,7 +36,26 @@ RECORD_TABLES: dict[type, str] = {
     ProbeRecord: "probes",
     UpdateRecord: "updates",
 }
+RUN_TABLES = (*RECORD_TABLES.values(), "transitions", "checkpoints", "labels")
 _ROWS = "SELECT * FROM {} WHERE run_id = ? AND id > ? ORDER BY id"
+
+SUMMARIES = """
+    SELECT runs.id,
+        COALESCE(step.global_step + 1, 0) AS steps_done,
+        MAX(COALESCE(step.seconds, 0), COALESCE(last.seconds, 0), COALESCE(sample.seconds, 0))
+            AS seconds,
+        last.train_loss, last.val_loss,
+        lowest.val_loss AS lowest_val_loss, lowest.global_step AS lowest_val_step
+    FROM runs
+    LEFT JOIN steps AS step
+    ON step.id = (SELECT MAX(id) FROM steps WHERE run_id = runs.id)
+    LEFT JOIN evaluations AS last
+    ON last.id = (SELECT MAX(id) FROM evaluations WHERE run_id = runs.id)
+    LEFT JOIN samples AS sample
+    ON sample.id = (SELECT MAX(id) FROM samples WHERE run_id = runs.id)
+    LEFT JOIN evaluations AS lowest ON lowest.id = (
+        SELECT id FROM evaluations WHERE run_id = runs.id ORDER BY val_loss, id LIMIT 1
+    )"""
 
 
 class RunStore:
@@ -156,6 +176,22 @@ class RunStore:
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM checkpoints WHERE id = ?", (checkpoint_id,))
 
+    def add_label(self, run_id: str, name: str, note: str, actor: str) -> None:
+        """Write down what a run is called from now on, what is noted about it, and by whom."""
+        row = {"run_id": run_id, "at": self._clock(), "actor": actor, "name": name, "note": note}
+        with self._database.transaction() as connection:
+            insert(connection, "labels", row)
+
+    def remove_run(self, run_id: str, actor: str) -> None:
+        """Take all of a run's rows away, and write down who did; do this before its files go."""
+        with self._database.transaction() as connection:
+            for table in RUN_TABLES:
+                sql = f"DELETE FROM {table} WHERE run_id = ?"  # noqa: S608 (names of this file)
+                connection.execute(sql, (run_id,))
+            connection.execute("DELETE FROM runs WHERE id = ?", (run_id,))
+            row = {"run_id": run_id, "at": self._clock(), "actor": actor}
+            insert(connection, "deletions", row)
+
     def keep_text(self, text: str, sha256: str) -> None:
         """Keep a run's text by its content hash: resume needs it."""
         path = self.text_path(sha256)
@@ -208,6 +244,18 @@ class RunStore:
         return self._select_runs(
             f"WHERE last.state IN ({marks}) ORDER BY runs.created_at, runs.rowid", *LIVE_STATES
         )
+
+    def summaries(self) -> list[RunSummary]:
+        """Return all runs with how far they have come, the newest first.
+
+        Each number is found by an index: what this takes does not grow with the runs' lengths.
+        """
+        numbers = {row.pop("id"): row for row in self._database.select(SUMMARIES)}
+        return [RunSummary(run, **numbers[run.id]) for run in self.runs() if run.id in numbers]
+
+    def deletions(self, after: int = 0) -> list[Row]:
+        """Return the deletions of runs with ``id > after``, oldest first."""
+        return self._database.select("SELECT * FROM deletions WHERE id > ? ORDER BY id", after)
 
     def transitions(self, run_id: str, after: int = 0) -> list[Row]:
         """Return a run's transitions with ``id > after``, oldest first."""
@@ -292,8 +340,12 @@ class RunStore:
 
     def _select_runs(self, clause: str, *values: Any) -> list[Run]:
         sql = f"""
-            SELECT runs.*, last.state, last.at AS state_at, last.message
-            FROM runs JOIN transitions AS last
+            SELECT runs.*, last.state, last.at AS state_at, last.message,
+                COALESCE(labels.name, '') AS name, COALESCE(labels.note, '') AS note
+            FROM runs
+            JOIN transitions AS last
             ON last.id = (SELECT MAX(id) FROM transitions WHERE run_id = runs.id)
+            LEFT JOIN labels
+            ON labels.id = (SELECT MAX(id) FROM labels WHERE run_id = runs.id)
             {clause}"""  # noqa: S608 (clauses are written in this file, values are bound)
         return [run_from_row(row) for row in self._database.select(sql, *values)]

@@ -37,6 +37,7 @@ MAY_IMPORT = {
     "checkpoints": {"config", "model", "training"},
     "store": {"config", "database", "records", "rows", "run", "runs_dir"},
     "database": {"rows", "schema"},
+    "catalogue": {"checkpoints", "library", "locks", "machine", "store"},
     "schema": set(),
     "progress": {"history", "rows", "run"},
     "locks": {"machine", "run", "store"},

@@ -12,6 +12,7 @@ import pytest
 
 from gpt_core import EvaluationRecord, RunStore, SampleRecord, StepRecord
 from gpt_core.schema import MIGRATIONS
+from gpt_core.store import SUMMARIES
 from tests.conftest import TINY, TINY_TRAINING
 
 
@@ -239,3 +240,40 @@ def test_news_of_several_tables_is_what_came_after_each_cursor(store: RunStore) 
     news = store.news("a-run", ("steps", "samples"), {"steps": 1})
     assert [row["global_step"] for row in news["steps"]] == [1, 2]
     assert news["samples"] == []
+
+
+def test_a_summary_says_how_far_each_run_has_come(store: RunStore) -> None:
+    add_run(store)
+    (empty,) = store.summaries()
+    assert (empty.run.id, empty.steps_done, empty.seconds) == ("a-run", 0, 0.0)
+    assert empty.train_loss is empty.val_loss is empty.lowest_val_loss is None
+    records = [
+        (StepRecord(0, 1, 64, 9.0, 1.0, 4e-4), 0.5),
+        (EvaluationRecord(0, 1, 64, 8.5, 9.0), 0.7),
+        (EvaluationRecord(5, 1, 384, 7.0, 8.0), 3.0),
+        (EvaluationRecord(7, 1, 384, 7.0, 8.0), 3.5),
+        (StepRecord(10, 1, 704, 6.0, 1.0, 4e-4), 5.0),
+        (EvaluationRecord(10, 1, 704, 5.0, 8.5), 5.5),
+        (SampleRecord(10, 1, 704, "a", "a b"), 6.0),
+    ]
+    store.add_records("a-run", records)
+    (summary,) = store.summaries()
+    assert (summary.steps_done, summary.seconds) == (11, 6.0)
+    assert (summary.train_loss, summary.val_loss) == (5.0, 8.5)
+    assert (summary.lowest_val_loss, summary.lowest_val_step) == (8.0, 5)
+
+
+def test_what_a_summary_takes_does_not_grow_with_the_run(tmp_path: Path) -> None:
+    work = {}
+    for evaluations in (20, 2000):
+        store = RunStore(tmp_path / str(evaluations))
+        add_run(store)
+        records = [(EvaluationRecord(i, 1, i, 9.0, 9 - i / 1e4), i) for i in range(evaluations)]
+        store.add_records("a-run", records)
+        with closing(sqlite3.connect(tmp_path / str(evaluations) / "runs.sqlite")) as connection:
+            ticks: list[None] = []
+            connection.set_progress_handler(lambda ticks=ticks: ticks.append(None), 1)
+            assert connection.execute(SUMMARIES).fetchone()[-1] == evaluations - 1
+            work[evaluations] = len(ticks)  # instructions of SQLite's machine
+        store.close()
+    assert work[2000] <= work[20] + 10

@@ -1,0 +1,65 @@
+"""What one may do with runs that are on record: name them, note something, delete them."""
+
+import sqlite3
+from contextlib import suppress
+
+from gpt_core import locks
+from gpt_core.checkpoints import remove
+from gpt_core.library import TextLibrary
+from gpt_core.machine import describe_error
+from gpt_core.store import RunStore
+
+MOST_IN_NAME, MOST_IN_NOTE = 80, 2000  # characters
+
+
+def label_run(store: RunStore, run_id: str, name: str, note: str, actor: str = "local") -> None:
+    """Give a run a name and a note; an empty name takes it back.
+
+    Raises:
+        ValueError: there is no such run, one of them is too long, or the disk is full.
+    """
+    locks.find_run(store, run_id)
+    name, note = " ".join(name.split()), note.strip()
+    for text, most, field in ((name, MOST_IN_NAME, "name"), (note, MOST_IN_NOTE, "note")):
+        if len(text) > most:
+            raise ValueError(
+                f"The {field} is {len(text):,} characters long: {most:,} are the most."
+            )
+    try:
+        store.add_label(run_id, name, note, actor)
+    except (sqlite3.Error, UnicodeEncodeError) as error:
+        raise ValueError(f"It was not written down. {describe_error(error)}") from error
+
+
+def delete_run(store: RunStore, run_id: str, actor: str = "local") -> None:
+    """Delete a run for good: all it recorded, its checkpoints, and its text if nobody needs it.
+
+    A text needed by another run, or kept on the Data page, stays.
+
+    Raises:
+        ValueError: there is no such run, it is live, or the disk cannot be written.
+    """
+    locks.mark_interrupted_runs(store)  # one whose process is gone is not live
+    run = locks.find_run(store, run_id)
+    if run.is_live:
+        raise ValueError(f"Run {run_id} is {run.state}: stop it first, then delete it.")
+    with locks.hold_run(store, run_id, "deleted") as lock:
+        # The row first: killed in between, it leaves a folder that the next opening sweeps away,
+        # never a run without its checkpoints.
+        store.remove_run(run_id, actor)
+        remove(store.runs_dir / "checkpoints" / run_id)
+        library = TextLibrary(store)
+        if run.text_sha256 not in {card.sha256 for card in library.texts()}:
+            with suppress(ValueError):  # another run needs it
+                library.delete(run.text_sha256)
+    lock.release()
+
+
+def tidy_up(store: RunStore) -> None:
+    """Put right what processes that were killed have left: live runs, half-deleted ones."""
+    locks.mark_interrupted_runs(store)
+    for run_id in {row["run_id"] for row in store.deletions()}:
+        folder = store.runs_dir / "checkpoints" / run_id
+        doomed = folder.with_name(f".{run_id}.removed")
+        if (folder.exists() or doomed.exists()) and store.run(run_id) is None:
+            remove(folder)

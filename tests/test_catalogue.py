@@ -1,0 +1,139 @@
+"""What one may do with runs on record: names and notes, and deleting them with all they left."""
+
+from pathlib import Path
+
+import pytest
+
+from gpt_core import (
+    Board,
+    Corpus,
+    Preset,
+    RunStore,
+    TextLibrary,
+    TrainingRunner,
+    delete_run,
+    keep_recorded_run,
+    label_run,
+)
+from tests.conftest import TINY, TINY_TRAINING
+from tests.curves import keep_chapter_run
+
+OWN_TEXT = Corpus("mine", "The lamp burned low and the boats came home one by one. " * 40)
+PRESET = Preset("pocket", "Two layers.", TINY, TINY_TRAINING)
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    store = RunStore(tmp_path)
+    yield store
+    store.close()
+
+
+def files_of(store: RunStore, run_id: str) -> list[Path]:
+    return [path for path in store.runs_dir.rglob("*") if run_id in str(path)]
+
+
+def train(store: RunStore, run_id: str = "doomed") -> None:
+    runner = TrainingRunner(store, threads=1)
+    runner.start(PRESET, OWN_TEXT, run_id=run_id)
+    assert runner.wait(run_id, 60)
+    runner.close()
+
+
+def test_the_name_and_note_of_a_run_are_the_last_it_was_given(store: RunStore) -> None:
+    keep_chapter_run(store, "a-run", {0: (9.0, 9.0)})
+    run = store.run("a-run")
+    assert run is not None
+    assert (run.name, run.note) == ("", "")
+    label_run(store, "a-run", "  the first \n one ", "too high a rate\n", actor="ada")
+    label_run(store, "a-run", "the first one", "too high a learning rate", actor="bob")
+    (found,) = store.runs()
+    assert (found.name, found.note) == ("the first one", "too high a learning rate")
+    label_run(store, "a-run", "", "")
+    assert store.runs()[0].name == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "note", "message"),
+    [
+        ("x" * 81, "", "The name is 81 characters long: 80 are the most"),
+        ("", "x" * 2001, "The note is 2,001 characters long: 2,000 are the most"),
+        ("\ud800", "", "It was not written down"),
+    ],
+)
+def test_a_name_that_cannot_be_kept_is_refused_in_words(
+    name: str, note: str, message: str, store: RunStore
+) -> None:
+    keep_chapter_run(store, "a-run", {0: (9.0, 9.0)})
+    with pytest.raises(ValueError, match=message):
+        label_run(store, "a-run", name, note)
+
+
+def test_there_must_be_a_run_to_name_or_delete(store: RunStore) -> None:
+    with pytest.raises(ValueError, match="There is no run nobody"):
+        label_run(store, "nobody", "x", "")
+    with pytest.raises(ValueError, match="There is no run nobody"):
+        delete_run(store, "nobody")
+
+
+def test_a_deleted_run_leaves_no_row_no_checkpoint_and_no_text_behind(store: RunStore) -> None:
+    keep_chapter_run(store, "another", {0: (9.0, 9.0)})
+    train(store)
+    label_run(store, "doomed", "a name", "")
+    assert list((store.runs_dir / "checkpoints" / "doomed").iterdir())
+    delete_run(store, "doomed", actor="ada")
+    assert [run.id for run in store.runs()] == ["another"]
+    for table in ("steps", "evaluations", "samples", "probes", "transitions", "checkpoints"):
+        assert getattr(store, table)("doomed") == []
+    assert files_of(store, "doomed") == [store.runs_dir / "locks" / "doomed.lock"]
+    assert not store.text_path(OWN_TEXT.sha256).exists()
+    assert not list((store.runs_dir / "tokens").rglob(f"*{OWN_TEXT.sha256}*"))
+    assert [(row["run_id"], row["actor"]) for row in store.deletions()] == [("doomed", "ada")]
+
+
+def test_a_text_stays_while_another_run_needs_it_or_somebody_keeps_it(store: RunStore) -> None:
+    train(store, "first")
+    train(store, "second")
+    delete_run(store, "first")
+    assert store.text(OWN_TEXT.sha256) == OWN_TEXT.text
+    TextLibrary(store).keep(OWN_TEXT, "upload")
+    delete_run(store, "second")
+    assert TextLibrary(store).load(OWN_TEXT.sha256) == OWN_TEXT
+
+
+def test_a_live_run_is_not_deleted_in_this_process_or_another(store: RunStore) -> None:
+    runner = TrainingRunner(store, threads=1)
+    runner.start(PRESET, OWN_TEXT, run_id="alive")
+    other = RunStore(store.runs_dir)  # as another process has it
+    for mine in (store, other):
+        with pytest.raises(ValueError, match=r"Run alive is (queued|running): stop it first"):
+            delete_run(mine, "alive")
+    runner.stop("alive").result(60)
+    runner.wait("alive", 60)
+    delete_run(other, "alive")
+    assert store.runs() == []
+    other.close()
+    runner.close()
+
+
+def test_a_deletion_that_was_cut_off_is_finished_when_the_store_is_opened(store: RunStore) -> None:
+    train(store)
+    store.remove_run("doomed", "ada")  # and then the process is killed
+    assert (store.runs_dir / "checkpoints" / "doomed").exists()
+    train(store, "kept")
+    assert not (store.runs_dir / "checkpoints" / "doomed").exists()
+    assert (store.runs_dir / "checkpoints" / "kept").exists()
+
+
+def test_a_run_that_comes_back_after_its_deletion_is_read_anew(store: RunStore) -> None:
+    board = Board(store)
+    run_id = keep_recorded_run(store)
+    steps = len(board.history(run_id).steps)
+    evaluations = len(board.evaluations(run_id))
+    assert steps
+    assert evaluations
+    delete_run(store, run_id)
+    assert board.run(run_id) is None
+    keep_recorded_run(store)
+    assert len(board.history(run_id).steps) == steps
+    assert len(board.evaluations(run_id)) == evaluations

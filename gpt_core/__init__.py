@@ -10,6 +10,7 @@ from gpt_core.board import Board
 from gpt_core.byte_pairs import Merge, byte_ids, byte_pair_merges, split_words
 from gpt_core.catalogue import MOST_IN_NAME, MOST_IN_NOTE, delete_run, label_run
 from gpt_core.checkpoints import disk_space
+from gpt_core.comparing import differing_settings
 from gpt_core.config import (
     GPT2_CONFIGS,
     GPT_CONFIG_124M,
@@ -45,6 +46,7 @@ from gpt_core.dataset import (
     fitting_context_length,
     rows_to_batch,
 )
+from gpt_core.exports import EXPORTS, Export, export_runs, read_settings
 from gpt_core.generation import generate, stream_tokens
 from gpt_core.history import RunHistory
 from gpt_core.library import KeptText, TextLibrary
@@ -110,6 +112,7 @@ __all__ = [
     "DEFAULT_TEXT",
     "END_OF_TEXT",
     "ENGLISH_TOKENS_PER_CHARACTER",
+    "EXPORTS",
     "GPT2_CONFIGS",
     "GPT_CONFIG_124M",
     "IGNORE_INDEX",
@@ -131,6 +134,7 @@ __all__ = [
     "Corpus",
     "CurveReading",
     "EvaluationRecord",
+    "Export",
     "GPTConfig",
     "GPTModel",
     "KeptText",
@@ -176,12 +180,14 @@ __all__ = [
     "delete_run",
     "describe_curve",
     "describe_start",
+    "differing_settings",
     "disk_space",
     "dissect",
     "download_the_verdict",
     "encode_corpus",
     "encode_splits",
     "evaluate_model",
+    "export_runs",
     "field_groups",
     "field_help",
     "find_copying",
@@ -207,6 +213,7 @@ __all__ = [
     "perplexity",
     "prepare_data",
     "read_curve",
+    "read_settings",
     "read_text_file",
     "read_upload",
     "readable_name",

@@ -5,7 +5,6 @@ is read from the store.
 """
 
 import argparse
-import csv
 import logging
 import signal
 import sys
@@ -28,7 +27,9 @@ from gpt_core.corpus import (
     load_text,
     read_text_file,
 )
-from gpt_core.locks import mark_interrupted_runs
+from gpt_core.event_files import write_event_file
+from gpt_core.exports import EXPORTS, export_runs, read_settings
+from gpt_core.locks import find_run, mark_interrupted_runs
 from gpt_core.progress import PACE_STEPS, Progress, run_progress
 from gpt_core.rows import Row
 from gpt_core.run import Run
@@ -40,10 +41,6 @@ from gpt_core.training import with_text_probe
 
 FINISHED, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130  # exit codes
 POLL_SECONDS = 0.2
-EXPORT_COLUMNS = (
-    *("kind", "global_step", "epoch", "tokens_seen"),
-    *("loss", "grad_norm", "train_loss", "val_loss", "seconds"),
-)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -59,7 +56,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def train_command(options: argparse.Namespace) -> int:
     """Train a preset on a text, printing the book's log lines as they come."""
-    preset = PRESETS[options.preset]
+    preset = PRESETS[options.preset or "pocket"]
+    if options.settings:
+        preset = read_settings(_read(options.settings))
     changes = {
         name: getattr(options, name)
         for name in ("num_epochs", "precision", "device", "keep_epochs")
@@ -99,18 +98,24 @@ def runs_command(options: argparse.Namespace) -> int:
 
 
 def export_command(options: argparse.Namespace) -> int:
-    """Write a run's numbers to standard output: one row per step and per evaluation."""
+    """Write a run in one of the forms of ``EXPORTS``: to standard output, or below ``--to``."""
     with closing(RunStore(options.runs_dir)) as store:
-        if store.run(options.run) is None:
-            raise ValueError(f"There is no run {options.run}: python -m gpt_core runs lists them.")
-        rows = [
-            *({"kind": "step", **row} for row in store.steps(options.run)),
-            *({"kind": "evaluation", **row} for row in store.evaluations(options.run)),
-        ]
-    writer = csv.DictWriter(sys.stdout, EXPORT_COLUMNS, extrasaction="ignore")
-    writer.writeheader()
-    # Of one step, the update comes before the evaluation, as it happened.
-    writer.writerows(sorted(rows, key=lambda row: (row["global_step"], row["kind"] != "step")))
+        run = find_run(store, options.run)
+        try:
+            if options.format == "tensorboard":  # a folder, as TensorBoard wants it
+                path = write_event_file(store, run, options.to or Path("tensorboard"))
+            else:
+                name, data = export_runs(store, [run], options.format)
+                if options.to is None:
+                    sys.stdout.buffer.write(data)
+                    return FINISHED
+                path = options.to / name if options.to.is_dir() else options.to
+                path.write_bytes(data)
+        except OSError as error:
+            raise ValueError(f"It was not written: {error}.") from error
+    print(f"Written: {path}", file=sys.stderr)
+    if options.format == "tensorboard":
+        print(f"Look at it: tensorboard --logdir {path.parents[1]}", file=sys.stderr)
     return FINISHED
 
 
@@ -214,6 +219,13 @@ def _find_text(name: str) -> Corpus:
     return read_text_file(Path(name))
 
 
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}.") from error
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m gpt_core", description="Train a small GPT from the terminal."
@@ -234,7 +246,11 @@ def _parser() -> argparse.ArgumentParser:
         "train", parents=[directory], help="train a GPT and watch its losses"
     )
     train.set_defaults(command=train_command)
-    train.add_argument("--preset", choices=PRESETS, default="pocket", help="default: pocket")
+    settings = train.add_mutually_exclusive_group()
+    settings.add_argument("--preset", choices=PRESETS, help="default: pocket")
+    settings.add_argument(
+        "--settings", type=Path, metavar="FILE", help="a run's settings, as export writes them"
+    )
     train.add_argument(
         "--text",
         default=DEFAULT_TEXT,
@@ -266,12 +282,16 @@ def _parser() -> argparse.ArgumentParser:
     runs = commands.add_parser("runs", parents=[directory], help="list the runs")
     runs.set_defaults(command=runs_command)
 
-    export = commands.add_parser(
-        "export", parents=[directory], help="write a run's numbers to standard output"
-    )
+    export = commands.add_parser("export", parents=[directory], help="take a run away")
     export.set_defaults(command=export_command)
     export.add_argument("run", metavar="RUN")
-    export.add_argument("--format", choices=["csv"], default="csv")
+    export.add_argument("--format", choices=EXPORTS, default="csv", help="default: csv")
+    export.add_argument(
+        "--to",
+        type=Path,
+        metavar="PATH",
+        help="a file or folder (default: standard output; for tensorboard: ./tensorboard)",
+    )
 
     fetch = commands.add_parser("fetch-verdict", help='download "The Verdict", the book\'s text')
     fetch.set_defaults(command=fetch_verdict_command)

@@ -37,6 +37,13 @@ MAY_IMPORT = {
     "checkpoints": {"config", "model", "training"},
     "store": {"config", "database", "records", "rows", "run", "runs_dir"},
     "database": {"rows", "schema"},
+    "comparing": {"run"},
+    "metrics": {"rows", "run", "store"},
+    "event_files": {"run", "store"},
+    "notebook": {"config", "corpus", "run", "store"},
+    "exports": {
+        *("config", "event_files", "metrics", "notebook", "recording", "run", "store"),
+    },
     "catalogue": {"checkpoints", "library", "locks", "machine", "store"},
     "schema": set(),
     "progress": {"history", "rows", "run"},

@@ -134,13 +134,11 @@ def test_an_interrupted_run_is_listed_resumed_and_exported_whole(tmp_path: Path)
 
     out, _ = start("export", "mine", "--format", "csv", *runs_dir).communicate(timeout=60)
     rows = list(csv.DictReader(out.splitlines()))
-    steps = [row for row in rows if row["kind"] == "step"]
-    evaluations = [row for row in rows if row["kind"] == "evaluation"]
-    assert [int(row["global_step"]) for row in steps] == list(range(72))
-    assert [int(row["global_step"]) for row in evaluations] == list(range(0, 72, 10))
-    assert all(float(row["loss"]) > 0 and float(row["grad_norm"]) > 0 for row in steps)
-    assert all(float(row["val_loss"]) > 0 for row in evaluations)
-    assert rows[1] == evaluations[0]
+    evaluated = [row for row in rows if row["val_loss"]]
+    assert [int(row["global_step"]) for row in rows] == list(range(72))
+    assert [int(row["global_step"]) for row in evaluated] == list(range(0, 72, 10))
+    assert all(float(row["loss"]) > 0 and float(row["grad_norm"]) > 0 for row in rows)
+    assert all(float(row["val_loss"]) > 0 for row in evaluated)
 
 
 @pytest.mark.parametrize("command", ["resume", "export"])

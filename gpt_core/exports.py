@@ -1,0 +1,153 @@
+"""The forms in which a run leaves: what people's other tools open."""
+
+import io
+import json
+import tempfile
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from gpt_core.config import GPTConfig, Preset, TrainingConfig
+from gpt_core.event_files import write_event_file
+from gpt_core.metrics import metrics_csv, metrics_parquet
+from gpt_core.notebook import text_file_name, write_notebook
+from gpt_core.recording import write_recording
+from gpt_core.run import Run
+from gpt_core.store import RunStore
+
+
+@dataclass(frozen=True)
+class Export:
+    """One form in which a run can be taken away."""
+
+    title: str
+    opens_in: str  # what it holds, and what reads it: one sentence
+    file_name: Callable[[Run], str]
+    write: Callable[[RunStore, Run], bytes]
+
+
+def settings_json(store: RunStore, run: Run) -> bytes:
+    """Return a run's configuration as JSON: ``python -m gpt_core train --settings`` reads it."""
+    facts = {
+        "run": run.id,
+        "name": run.name,
+        "note": run.note,
+        "started": datetime.fromtimestamp(run.created_at, UTC).isoformat(timespec="seconds"),
+        "preset": run.preset,
+        "model": asdict(run.model_config),
+        "training": asdict(run.training_config),
+        "text": {
+            "name": run.text_name,
+            "sha256": run.text_sha256,
+            "train_tokens": run.train_tokens,
+            "val_tokens": run.val_tokens,
+        },
+        "ran_on": run.versions,
+    }
+    return json.dumps(facts, indent=1, ensure_ascii=False).encode()
+
+
+def read_settings(data: bytes) -> Preset:
+    """Return the model and training of a configuration that :func:`settings_json` wrote.
+
+    Raises:
+        ValueError: it is none, or a setting in it is out of range.
+    """
+    try:
+        facts: dict[str, Any] = json.loads(data)
+        model, training = GPTConfig(**facts["model"]), TrainingConfig(**facts["training"])
+        return Preset(str(facts["preset"]), "", model, training)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"These are no settings of a run: {error}.") from error
+
+
+def event_files_zip(store: RunStore, run: Run) -> bytes:
+    """Return a run's TensorBoard folder as a ZIP file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = write_event_file(store, run, Path(folder))
+        return _zip({f"{run.id}/{path.name}": path.read_bytes()})
+
+
+EXPORTS: dict[str, Export] = {
+    "csv": Export(
+        "Metrics, CSV",
+        "A row per step, with its losses where it was evaluated: for spreadsheets and pandas.",
+        lambda run: f"{run.id}.csv",
+        metrics_csv,
+    ),
+    "parquet": Export(
+        "Metrics, Parquet",
+        "The same table, smaller and with types: for pandas, Polars and DuckDB.",
+        lambda run: f"{run.id}.parquet",
+        metrics_parquet,
+    ),
+    "notebook": Export(
+        "Notebook",
+        "Repeats the run with gpt_core, in Jupyter, and compares the losses. A text of your own "
+        "is in it, unless it is long.",
+        lambda run: f"{run.id}.ipynb",
+        lambda store, run: write_notebook(store, run).encode(),
+    ),
+    "tensorboard": Export(
+        "TensorBoard",
+        "Unpack it and run: tensorboard --logdir, with that folder. Losses, samples, settings.",
+        lambda run: f"{run.id}.tensorboard.zip",
+        event_files_zip,
+    ),
+    "settings": Export(
+        "Settings, JSON",
+        "The whole configuration, for python -m gpt_core train --settings.",
+        lambda run: f"{run.id}.settings.json",
+        settings_json,
+    ),
+    "record": Export(
+        "Everything, JSON",
+        "All that was written down: steps, evaluations, samples, probabilities. No weights.",
+        lambda run: f"{run.id}.json",
+        lambda store, run: write_recording(store, run).encode(),
+    ),
+    "text": Export(
+        "Text",
+        "What it was trained on, as plain text.",
+        text_file_name,
+        lambda store, run: store.text(run.text_sha256).encode(),
+    ),
+}
+
+
+def export_runs(store: RunStore, runs: Sequence[Run], form: str) -> tuple[str, bytes]:
+    """Return a file's name and content: the export of a run, or a ZIP of those of several.
+
+    Raises:
+        ValueError: a run's text is missing or damaged.
+    """
+    export = EXPORTS[form]
+    if len(runs) == 1:
+        return export.file_name(runs[0]), export.write(store, runs[0])
+    if form == "tensorboard":  # one folder for them all, as TensorBoard wants it
+        with tempfile.TemporaryDirectory() as folder:
+            for run in runs:
+                write_event_file(store, run, Path(folder))
+            return "runs.tensorboard.zip", _zip(
+                {
+                    str(path.relative_to(folder)): path.read_bytes()
+                    for path in sorted(Path(folder).rglob("events*"))
+                }
+            )
+    files = {
+        f"{run.id}/{export.file_name(run)}" if form == "text" else export.file_name(run):
+        export.write(store, run)
+        for run in runs
+    }  # fmt: skip
+    return f"runs.{form}.zip", _zip(files)
+
+
+def _zip(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()

@@ -1,0 +1,53 @@
+"""What a run measured, as one table: a row per step, ready for pandas and for a spreadsheet."""
+
+import io
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from gpt_core.rows import Row
+from gpt_core.run import Run
+from gpt_core.store import RunStore
+
+COLUMNS = pa.schema(
+    [
+        ("global_step", pa.int64()),  # the first update is step 0, as in the book
+        ("epoch", pa.int64()),
+        ("tokens_seen", pa.int64()),
+        ("seconds", pa.float64()),  # spent on the run by the end of the step
+        ("loss", pa.float64()),  # of the step's own batch, dropout on
+        ("grad_norm", pa.float64()),  # before it is clipped
+        ("learning_rate", pa.float64()),
+        ("memory", pa.int64()),  # of the process, in bytes
+        ("train_loss", pa.float64()),  # where the step was followed by an evaluation
+        ("val_loss", pa.float64()),
+        ("evaluation_seconds", pa.float64()),  # spent on the run by the end of the evaluation
+    ]
+)
+
+
+def metrics_table(store: RunStore, run: Run) -> pa.Table:
+    """Return a run's steps, each beside the evaluation that followed it, if one did."""
+    rows: dict[int, Row] = {}
+    news = store.news(run.id, ("steps", "evaluations"), {})
+    for step in news["steps"]:
+        rows[step["global_step"]] = step
+    for evaluation in news["evaluations"]:
+        evaluation["evaluation_seconds"] = evaluation.pop("seconds")
+        rows.setdefault(evaluation["global_step"], {}).update(evaluation)
+    return pa.Table.from_pylist([rows[step] for step in sorted(rows)], COLUMNS)
+
+
+def metrics_csv(store: RunStore, run: Run) -> bytes:
+    """Return the metrics as CSV; what was not measured is an empty cell."""
+    file = io.BytesIO()
+    pyarrow.csv.write_csv(metrics_table(store, run), file)
+    return file.getvalue()
+
+
+def metrics_parquet(store: RunStore, run: Run) -> bytes:
+    """Return the metrics as Parquet."""
+    file = io.BytesIO()
+    pyarrow.parquet.write_table(metrics_table(store, run), file)
+    return file.getvalue()

@@ -1,0 +1,197 @@
+"""A run as a Jupyter notebook that repeats it with ``gpt_core``, and compares the losses."""
+
+import json
+import pprint
+import re
+from dataclasses import asdict
+from typing import Any
+
+from gpt_core.config import GPTConfig, TrainingConfig
+from gpt_core.corpus import BUNDLED_TEXTS, VERDICT_SHA256, Corpus, load_text
+from gpt_core.run import Run
+from gpt_core.store import RunStore
+
+MOST_WITHIN = 100_000  # characters of a text that stands in the notebook itself
+MOST_RECORDED = 200  # evaluations that stand there, to be compared with
+
+IMPORTS = """\
+import sys
+
+LAB = "."  # the folder of GPT Pretraining Lab, in which gpt_core lies
+sys.path.insert(0, LAB)
+
+try:
+    import gpt_core
+except ModuleNotFoundError:
+    raise SystemExit("gpt_core is not here: set LAB to GPT Pretraining Lab's folder.") from None
+
+import plotly.graph_objects as go
+import torch
+from gpt_core import (
+    Corpus, EvaluationRecord, GPTConfig, GPTModel, SampleRecord, TrainingConfig, count_parameters,
+    create_optimizer, download_the_verdict, get_tokenizer, has_the_verdict, load_text,
+    prepare_data, train,
+)"""
+BUNDLED = """\
+corpus = load_text({key!r})"""
+THE_VERDICT = """\
+corpus = load_text("the-verdict") if has_the_verdict() else download_the_verdict()"""
+WITHIN = """\
+TEXT = (
+{lines}
+)
+corpus = Corpus({name!r}, TEXT)"""
+BESIDE = """\
+from pathlib import Path
+
+FILE = Path({file!r})  # the run's text, taken from the Runs page: put it beside this notebook
+if not FILE.exists():
+    raise SystemExit(f"{{FILE}} is not here: take the run's text from the Runs page, as this file.")
+corpus = Corpus({name!r}, FILE.read_bytes().decode("utf-8"))"""
+CHECK_TEXT = """\
+if corpus.sha256 != {sha256!r}:
+    raise SystemExit("This is not the text that the run was trained on.")
+print(f"{{len(corpus.text):,}} characters. It begins: {{corpus.text[:60]!r}}")"""
+MODEL = """\
+torch.set_num_threads({threads})  # sums are rounded differently by another number of threads
+tokenizer = get_tokenizer()
+data = prepare_data(corpus.text, tokenizer, model_config, training_config)
+
+device = torch.device(training_config.device)
+torch.manual_seed(training_config.seed)
+model = GPTModel(model_config).to(device)
+optimizer = create_optimizer(model, training_config)
+print(f"{{count_parameters(model):,}} parameters, {{data.train_tokens:,}} training tokens")"""
+TRAINING = """\
+losses = {}  # by step: of the training part and of the validation part
+records = train(
+    model, data.train_loader, data.val_loader, optimizer, tokenizer, training_config
+)
+for record in records:
+    if isinstance(record, EvaluationRecord):
+        losses[record.global_step] = (record.train_loss, record.val_loss)
+        print(
+            f"Ep {record.epoch} (Step {record.global_step:06d}): "
+            f"Train loss {record.train_loss:.3f}, Val loss {record.val_loss:.3f}"
+        )
+    elif isinstance(record, SampleRecord):
+        print(record.text.replace("\\n", " "))"""
+CHART = """\
+figure = go.Figure()
+for column, name in enumerate(("Training", "Validation")):
+    figure.add_scatter(x=list(losses), y=[pair[column] for pair in losses.values()], name=name)
+figure.update_layout(xaxis_title="Step", yaxis_title="Loss", template="simple_white")
+figure"""
+COMPARISON = """\
+recorded = {recorded}
+difference = max(
+    abs(now - then)
+    for step, pair in recorded.items() if step in losses
+    for now, then in zip(losses[step], pair)
+)
+print(f"Largest difference from the run on record: {{difference:.2g}}")"""
+
+
+def write_notebook(store: RunStore, run: Run) -> str:
+    """Return a notebook, as JSON, that repeats a run.
+
+    A text of at most :data:`MOST_WITHIN` characters stands in it, whoever reads it; a longer one
+    is looked for beside it. What a user wrote is in code cells, as data, never in markdown.
+
+    Raises:
+        ValueError: the run's text is missing or damaged.
+    """
+    threads = run.versions.get("threads", "1")
+    ran_on = ", ".join(f"{name} {value}" for name, value in run.versions.items())
+    recorded = {
+        row["global_step"]: (row["train_loss"], row["val_loss"])
+        for row in _evenly(store.evaluations(run.id), MOST_RECORDED)
+    }
+    cells = [
+        _markdown(
+            f"# The run `{run.id}`, once more",
+            "Made by GPT Pretraining Lab. It trains the same model on the same text, from the same "
+            "seed, with `gpt_core`: run all cells from top to bottom.",
+        ),
+        _code(IMPORTS),
+        _markdown("## The settings"),
+        _code(f"model_config = {_as_python(run.model_config)}\n"),
+        _code(f"training_config = {_as_python(run.training_config)}\n"),
+        _markdown("## The text"),
+        _code(text := _text_cell(store, run), is_folded=len(text) > 2000),
+        _code(CHECK_TEXT.format(sha256=run.text_sha256)),
+        _markdown("## The model"),
+        _code(MODEL.format(threads=int(threads) if threads.isdecimal() else 1)),
+        _markdown(
+            "## Training",
+            "`train` yields a record of each step, evaluation and sample. The lines are printed as "
+            "the book prints them.",
+        ),
+        _code(TRAINING),
+        _code(CHART),
+    ]
+    if recorded:
+        cells += [
+            _markdown(
+                "## The same run?",
+                f"It ran on {ran_on}. On such a machine the difference is 0. On another one, the "
+                "last digits differ, and dropout may draw other numbers: the curve is near then.",
+            ),
+            _code(COMPARISON.format(recorded=pprint.pformat(recorded, sort_dicts=False))),
+        ]
+    notebook = {
+        "cells": [{"id": f"cell-{i}", **cell} for i, cell in enumerate(cells)],
+        "metadata": {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        },
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    return json.dumps(notebook, indent=1)
+
+
+def text_file_name(run: Run) -> str:
+    """Return what the file of a run's text is called: letters, digits and dashes of its name."""
+    return f"{re.sub(r'[^A-Za-z0-9]+', '-', run.text_name).strip('-')[:40] or 'text'}.txt"
+
+
+def _text_cell(store: RunStore, run: Run) -> str:
+    """Return the code that gets the run's text."""
+    if run.text_sha256 == VERDICT_SHA256:
+        return THE_VERDICT
+    for key in BUNDLED_TEXTS:
+        if load_text(key).sha256 == run.text_sha256:
+            return BUNDLED.format(key=key)
+    text = store.text(run.text_sha256)
+    if len(text) > MOST_WITHIN:
+        return BESIDE.format(file=text_file_name(run), name=run.text_name)
+    lines = "\n".join(f"    {line!r}" for line in text.splitlines(keepends=True))
+    return WITHIN.format(lines=lines, name=Corpus(run.text_name, text).name)
+
+
+def _as_python(config: GPTConfig | TrainingConfig) -> str:
+    """Return a configuration as the Python that makes it, a line for each field."""
+    fields = "\n".join(f"    {name}={value!r}," for name, value in asdict(config).items())
+    return f"{type(config).__name__}(\n{fields}\n)"
+
+
+def _evenly(rows: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
+    """Return at most so many rows, evenly spread, the first and the last among them."""
+    if len(rows) <= most:
+        return rows
+    return [rows[round(i * (len(rows) - 1) / (most - 1))] for i in range(most)]
+
+
+def _markdown(*paragraphs: str) -> dict[str, Any]:
+    return {"cell_type": "markdown", "metadata": {}, "source": "\n\n".join(paragraphs)}
+
+
+def _code(source: str, is_folded: bool = False) -> dict[str, Any]:
+    return {
+        "cell_type": "code",
+        "execution_count": None,
+        "metadata": {"jupyter": {"source_hidden": True}} if is_folded else {},
+        "outputs": [],
+        "source": source.strip(),
+    }

@@ -10,7 +10,8 @@ from dashboard.sidebar import show_current_run
 from dashboard.widgets import apply_look, show_refusal
 
 ICON = Path(__file__).parent / "dashboard" / "icon.svg"
-PAGES = ("Tokens", "Model", "Loss", "Data", "Train")  # in the order of the lecture's steps
+# In the order of the lecture's steps; what belongs to none of them comes below Home.
+PAGES = ("Runs", "Tokens", "Model", "Loss", "Data", "Train")
 
 st.set_page_config(page_title="GPT Pretraining Lab", page_icon=ICON, layout="wide")
 st.logo(ICON, size="large")

@@ -34,7 +34,7 @@ def show_curve(run: Run, history: RunHistory) -> None:
     """Draw the losses and say in words what they show."""
     is_projected = state.is_projected()
     place = st.container()
-    axes = Axes() if is_projected else _choose_axes()
+    axes = Axes() if is_projected else choose_axes()
     under = [] if is_projected else _choose_published(run, axes)
     figure, description = history.once(
         ("losses", axes, tuple(published.name for published in under), is_projected),
@@ -42,7 +42,7 @@ def show_curve(run: Run, history: RunHistory) -> None:
     )
     reading = history.once("reading", lambda: read_curve(history.evaluations), "evaluations")
     with place:
-        live_chart(figure, description, key="losses")
+        live_chart(figure, description, key="losses", save_as=run.id)
         if reading is not None:
             st.text(describe_curve(reading))
             if not is_projected:
@@ -67,7 +67,7 @@ def _draw(
     return figure.to_json(), describe_losses(evaluations)
 
 
-def _choose_axes() -> Axes:
+def choose_axes() -> Axes:
     """Let the user choose what is drawn against what."""
     with st.container(horizontal=True, gap="medium"):
         x = st.segmented_control(

@@ -11,3 +11,7 @@ TARGET = "#1f9d6b"
 PREDICTED = "#a463c9"
 COPIED = "#c2477a"  # what stands verbatim in the training text
 MEASURED = "#74838a"  # what is no loss: norms, rates, sizes
+
+# Runs beside each other, in the order in which they were chosen. Where there are more, the colours
+# come again with another mark.
+RUNS = (TRAINING, VALIDATION, TARGET, PREDICTED, COPIED, "#8f7d14", MEASURED)

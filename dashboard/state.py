@@ -1,5 +1,7 @@
 """Every query parameter and session_state key, in one place."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from dashboard.runtime import get_board, get_store
@@ -53,6 +55,13 @@ START = "start"  # session: whether the form is open
 QUEUE = "queue"  # session: whether the form for the queue is open
 PROMPT = "prompt"  # session: what the live model is asked to go on from
 ASKED = "asked"  # session: the text that the live model was asked for
+CHOSEN = "chosen"  # session: the runs that the Runs page last showed as chosen
+CHOSEN_REVISION = "chosen_revision"  # session: how often others than its table chose
+RUN_LIST = "run_list"  # session: what that table answered
+LINES = "lines"  # session: which losses of the chosen runs are drawn
+EXPORT = "export"  # session: the form in which runs are taken away
+NAME = "name"  # session: the name being given to a run
+NOTE = "note"  # session: what is being noted about it
 ALL_SAMPLES = "all_samples"  # session: whether the early samples of a long run are shown too
 
 
@@ -78,6 +87,19 @@ def current_run() -> Run | None:
 def select_run(run_id: str) -> None:
     """Put a run's ID into the URL, so that a reload or a shared link shows it."""
     st.query_params[RUN] = run_id
+
+
+def chosen_runs() -> list[str]:
+    """Return the IDs of the runs that the URL names: on the Runs page, those that are chosen."""
+    return list(dict.fromkeys(st.query_params.get_all(RUN)))
+
+
+def choose_runs(run_ids: Sequence[str]) -> None:
+    """Put runs' IDs into the URL, so that a reload or a shared link shows the same."""
+    if run_ids:
+        st.query_params[RUN] = list(run_ids)
+    else:
+        st.query_params.pop(RUN, None)
 
 
 def outline() -> list[tuple[str, str]]:

@@ -146,6 +146,11 @@ def slip(text: str) -> None:
 
 
 def run_title(run: Run) -> str:
+    """Return a run's name or else what it is, on one line."""
+    return run.name or describe_run(run)
+
+
+def describe_run(run: Run) -> str:
     """Return what a run is, on one line."""
     changed = ", changed," if changes_from_preset(run) else ""
     return f"{run.preset}{changed} on {run.text_name}"

@@ -13,6 +13,9 @@ from gpt_core import DEFAULT_TEXT, PRESETS, keep_recorded_run, load_text
 
 TRAIN_PAGE = "pages/train.py"
 
+if state.RUN in st.query_params:  # a link to a run, whatever page it was made for
+    st.switch_page(TRAIN_PAGE, query_params={state.RUN: st.query_params[state.RUN]})
+
 page_title(
     "Watch a GPT learn",
     "Train a small GPT in your browser, on a text you can read, and see it "

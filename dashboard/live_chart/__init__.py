@@ -21,14 +21,16 @@ STATIC = HERE.parents[1] / "static"  # what Streamlit serves at app/static
 # Registered once: an instance that is mounted belongs to the registration it came from.
 _component = st.components.v2.component(
     "live_chart",
-    html='<div class="live-chart" role="img"></div>',
+    html='<div class="live-chart" role="img"></div><div class="live-chart-save" hidden></div>',
     css=(HERE / "live_chart.css").read_text(),
     js=(HERE / "live_chart.js").read_text(),
     isolate_styles=False,  # plotly's own styles go to the head, not into a shadow root
 )
 
 
-def live_chart(figure: go.Figure | str, description: str, key: str) -> None:
+def live_chart(
+    figure: go.Figure | str, description: str, key: str, save_as: str | None = None
+) -> None:
     """Draw a figure that changes while one watches.
 
     Args:
@@ -36,6 +38,7 @@ def live_chart(figure: go.Figure | str, description: str, key: str) -> None:
             if it was made once for many who look.
         description: what a screen reader says instead of the chart.
         key: identifies the chart on its page.
+        save_as: offers it as a picture, PNG or SVG, in a file of this name.
     """
     url = _plotly_url()
     text = figure if isinstance(figure, str) else figure.to_json()
@@ -43,7 +46,7 @@ def live_chart(figure: go.Figure | str, description: str, key: str) -> None:
         st.plotly_chart(go.Figure(json.loads(text)), key=key)
         st.caption(f"{STATIC} cannot be written to: zoom is lost at each update.")
         return
-    data = {"plotly": url, "description": description, "figure": text}
+    data = {"plotly": url, "description": description, "figure": text, "save_as": save_as}
     _component(data=data, key=key)
 
 

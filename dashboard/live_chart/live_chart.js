@@ -4,7 +4,7 @@
 const CONFIG = {
   displaylogo: false,
   plotlyServerURL: "",
-  modeBarButtonsToRemove: ["sendChartToCloud", "lasso2d", "select2d"],
+  modeBarButtonsToRemove: ["sendChartToCloud", "lasso2d", "select2d", "toImage"],
 };
 
 const RETRY_MS = 3000;
@@ -57,6 +57,29 @@ async function draw(host, state) {
   await Plotly.react(host, data, inThePagesColours(layout, host), CONFIG);
 }
 
+// The chart as one sees it, zoom and hidden lines included, but dark on white, as on paper.
+function saveAs(host, state, format) {
+  const layout = { ...host.layout, paper_bgcolor: "#fff", plot_bgcolor: "#fff" };
+  layout.font = { ...layout.font, color: "#1d2524" };
+  for (const name of Object.keys(layout).filter((name) => /^[xy]axis/.test(name))) {
+    layout[name] = { ...layout[name], gridcolor: "#dcdfd7", linecolor: "#dcdfd7", zerolinecolor: "#dcdfd7" };
+  }
+  const size = { width: 1200, height: Math.max(600, host.layout.height ?? 0) };
+  state.Plotly.downloadImage({ data: host.data, layout }, { format, ...size, scale: 2, filename: state.data.save_as });
+}
+
+function offerPictures(host, state, place) {
+  place.hidden = !state.data.save_as;
+  if (place.childElementCount) return;
+  for (const format of ["png", "svg"]) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = `Save as ${format.toUpperCase()}`;
+    button.addEventListener("click", () => state.Plotly && saveAs(host, state, format));
+    place.append(button);
+  }
+}
+
 export default function ({ data, parentElement }) {
   const host = parentElement.querySelector(".live-chart");
   const state = (host.liveChart ??= { drawing: Promise.resolve() });
@@ -67,6 +90,7 @@ export default function ({ data, parentElement }) {
     if (host.isConnected) setTimeout(redraw, RETRY_MS);
   };
   state.data = data;
+  offerPictures(host, state, parentElement.querySelector(".live-chart-save"));
   if (!state.observer) {
     state.observer = new ResizeObserver(() => {
       if (state.Plotly && host.isConnected) state.Plotly.Plots.resize(host);

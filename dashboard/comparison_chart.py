@@ -1,0 +1,94 @@
+"""The losses of several runs in one chart: a pure function, no streamlit."""
+
+import html
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import cycle
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from dashboard.charts import AXES, MOST_POINTS, Axes, kept_points
+from dashboard.palette import RUNS
+
+MARKS = ("circle", "square", "diamond", "triangle-up", "x", "star")
+MOST_IN_ALL = 6 * MOST_POINTS  # points of all lines together …
+LEAST = 40  # … unless there are so many lines that each would have fewer than these
+LOSSES = {"train_loss": ("training", "solid"), "val_loss": ("validation", "dash")}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A run's evaluations, with the columns of :data:`AXES` and both losses, and its name."""
+
+    name: str
+    evaluations: pd.DataFrame
+
+
+def comparison_chart(
+    curves: Sequence[Curve], losses: Sequence[str], axes: Axes, revision: str
+) -> go.Figure:
+    """Draw the losses of several runs: a colour for each, dashes for validation beside training.
+
+    Args:
+        curves: the runs, in the order of their colours.
+        losses: "train_loss", "val_loss" or both.
+        axes: what they are drawn against, as loss or perplexity, on a linear or logarithmic scale.
+        revision: zoom is kept as long as this stays the same.
+    """
+    figure = go.Figure()
+    most = max(LEAST, MOST_IN_ALL // max(1, len(curves) * len(losses)))
+    height = np.exp if axes.perplexity else np.asarray
+    shown = ".1f" if axes.perplexity else ".3f"
+    for i, (curve, color) in enumerate(zip(curves, cycle(RUNS), strict=False)):
+        name = html.escape(curve.name)  # plotly takes names for markup
+        for loss in losses:
+            split, dash = LOSSES[loss]
+            y = curve.evaluations[loss].to_numpy(np.float32)
+            drawn = curve.evaluations.iloc[kept_points(y, most)]
+            figure.add_scatter(
+                x=drawn[axes.x].to_numpy(np.float32),
+                y=height(drawn[loss].to_numpy(np.float32)),
+                customdata=drawn[["global_step"]].to_numpy(np.float32),
+                name=f"{name}: {split}" if len(losses) > 1 else name,
+                legendgroup=str(i),
+                mode="lines+markers" if len(drawn) <= 80 else "lines",
+                line={"color": color, "width": 2, "dash": dash if len(losses) > 1 else "solid"},
+                marker={"size": 6, "symbol": MARKS[i // len(RUNS) % len(MARKS)]},
+                hovertemplate=f"%{{y:{shown}}} at step %{{customdata[0]:,}}",
+            )
+    what = "Perplexity" if axes.perplexity else "Loss"
+    if len(losses) == 1:
+        what = f"{LOSSES[losses[0]][0].capitalize()} {what.lower()}"
+    figure.update_layout(
+        template="none",
+        height=460,
+        showlegend=True,
+        margin={"l": 55, "r": 15, "t": 20, "b": 50},
+        hovermode="closest",
+        hoverlabel={"namelength": 60},
+        uirevision=revision,
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        xaxis={"title": AXES[axes.x], "rangemode": "tozero"},
+        yaxis={"title": what, "rangemode": "tozero", "zeroline": False},
+    )
+    if axes.log:
+        figure.update_yaxes(type="log", dtick="D2" if axes.perplexity else None)
+    return figure
+
+
+def describe_comparison(curves: Sequence[Curve], losses: Sequence[str]) -> str:
+    """Say what the chart shows, for those who cannot see it: each run's last losses."""
+    parts = []
+    for curve in curves:
+        if curve.evaluations.empty:
+            parts.append(f"{curve.name}: no evaluation yet")
+            continue
+        last = curve.evaluations.iloc[-1]
+        numbers = " and ".join(
+            f"{LOSSES[loss][0]} {last[loss]:.3f}" for loss in losses if math.isfinite(last[loss])
+        )
+        parts.append(f"{curve.name}: {numbers} at step {last['global_step']:,.0f}")
+    return "Losses of the chosen runs. " + "; ".join(parts) + "."

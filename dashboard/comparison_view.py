@@ -1,0 +1,104 @@
+"""The chosen runs side by side: their curves, and what they were set up with differently."""
+
+from collections.abc import Sequence
+from itertools import cycle
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import state, widgets
+from dashboard.comparison_chart import Curve, comparison_chart, describe_comparison
+from dashboard.curve_view import choose_axes
+from dashboard.frames import numbers_frame
+from dashboard.live_chart import live_chart
+from dashboard.palette import RUNS
+from dashboard.runtime import get_board
+from gpt_core import Run, RunSummary, differing_settings
+
+LINES = {
+    "Validation": ("val_loss",),
+    "Training": ("train_loss",),
+    "Both": ("train_loss", "val_loss"),
+}
+TICK_SECONDS = 2  # while one of them trains
+
+
+def show_curves(runs: Sequence[Run]) -> None:
+    """Draw the chosen runs' losses, redrawn while one of them is live."""
+    is_live = any(run.is_live for run in runs)
+    every = TICK_SECONDS if is_live else None
+    st.fragment(_draw, run_every=every)(runs)
+
+
+def _draw(runs: Sequence[Run]) -> None:
+    place = st.container()
+    axes = choose_axes()
+    lines = st.segmented_control(
+        "Lines",
+        list(LINES),
+        default="Both" if len(runs) == 1 else "Validation",
+        required=True,
+        key=f"{state.LINES}-{'one' if len(runs) == 1 else 'several'}",
+        persist_state="session",
+    )
+    losses = LINES[lines or "Validation"]
+    board = get_board()
+    curves = [
+        Curve(name, numbers_frame(board.evaluations(run.id), run))
+        for run, name in zip(runs, distinct_names(runs), strict=True)
+    ]
+    revision = " ".join([*(run.id for run in runs), str(axes), *losses])
+    with place:
+        live_chart(
+            comparison_chart(curves, losses, axes, revision),
+            describe_comparison(curves, losses),
+            key="comparison",
+            save_as=runs[0].id if len(runs) == 1 else "runs",
+        )
+
+
+def distinct_names(runs: Sequence[Run]) -> list[str]:
+    """Return what the runs are called beside each other: two of the same name with their IDs."""
+    titles = [widgets.run_title(run) for run in runs]
+    return [
+        title if titles.count(title) == 1 else f"{title} · {run.id}"
+        for title, run in zip(titles, runs, strict=True)
+    ]
+
+
+def show_differences(summaries: Sequence[RunSummary]) -> None:
+    """Show a row for each run: its losses, and just the settings in which they differ."""
+    runs = [summary.run for summary in summaries]
+    differing = differing_settings(runs)
+    frame = pd.DataFrame(
+        {
+            "Run": distinct_names(runs),
+            "Lowest validation": [summary.lowest_val_loss for summary in summaries],
+            "Last training": [summary.train_loss for summary in summaries],
+            **{name: _column(values) for name, values in differing.items()},
+        }
+    )
+    if not differing:
+        st.text("They were set up alike: text, settings and machine.")
+    colors = [color for _, color in zip(runs, cycle(RUNS), strict=False)]
+    in_colors = [f"color: {color}; font-weight: 600" for color in colors]
+    styled = frame.style.apply(lambda _: in_colors, subset=["Run"])
+    st.dataframe(
+        styled.format("{:.3f}", subset=["Lowest validation", "Last training"], na_rep="–"),
+        hide_index=True,
+        alt="The chosen runs, their losses, and the settings in which they differ",
+    )
+
+
+def _column(values: list[Any]) -> list[Any]:
+    """Return a setting's values as a column: numbers stay numbers, else all is text."""
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        return values
+    return [_as_text(value) for value in values]
+
+
+def _as_text(value: Any) -> str:
+    if value is None:
+        return "none"
+    return " | ".join(map(str, value)) if isinstance(value, tuple) else str(value)

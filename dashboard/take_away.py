@@ -1,0 +1,36 @@
+"""Taking runs away: in which form, and the button that downloads it."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.runtime import get_store
+from gpt_core import EXPORTS, Run, export_runs
+
+
+def show_exports(runs: Sequence[Run]) -> None:
+    """Let the user choose a form, and download the runs in it."""
+    st.subheader("Take it with you" if len(runs) == 1 else "Take them with you")
+    form = st.pills(
+        "Form",
+        list(EXPORTS),
+        default="csv",
+        format_func=lambda form: EXPORTS[form].title,
+        required=True,
+        label_visibility="collapsed",
+        key=state.EXPORT,
+        persist_state="session",
+    )
+    form = form or "csv"
+    st.caption(EXPORTS[form].opens_in + (" A ZIP with one for each." if len(runs) > 1 else ""))
+    store, ids = get_store(), [run.id for run in runs]
+    name = EXPORTS[form].file_name(runs[0]) if len(runs) == 1 else f"runs.{form}.zip"
+    st.download_button(
+        f"Download {name}",
+        lambda: export_runs(store, runs, form)[1],  # made when it is asked for
+        file_name=name,
+        type="primary",
+        on_click="ignore",
+        key=f"download {form} {' '.join(ids)}",
+    )

@@ -52,7 +52,7 @@ def comparison_chart(
                 x=drawn[axes.x].to_numpy(np.float32),
                 y=height(drawn[loss].to_numpy(np.float32)),
                 customdata=drawn[["global_step"]].to_numpy(np.float32),
-                name=f"{name}: {split}" if len(losses) > 1 else name,
+                name=_title(name, split, len(curves), len(losses)),
                 legendgroup=str(i),
                 mode="lines+markers" if len(drawn) <= 80 else "lines",
                 line={"color": color, "width": 2, "dash": dash if len(losses) > 1 else "solid"},
@@ -77,6 +77,13 @@ def comparison_chart(
     if axes.log:
         figure.update_yaxes(type="log", dtick="D2" if axes.perplexity else None)
     return figure
+
+
+def _title(name: str, split: str, curves: int, losses: int) -> str:
+    """Return what a line is called in the legend: what tells it from the others."""
+    if curves == 1:
+        return split.capitalize()
+    return f"{name}: {split}" if losses > 1 else name
 
 
 def describe_comparison(curves: Sequence[Curve], losses: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """The chosen runs side by side: their curves, and what they were set up with differently."""
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import cycle
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import state, widgets
+from dashboard import state
 from dashboard.comparison_chart import Curve, comparison_chart, describe_comparison
 from dashboard.curve_view import choose_axes
 from dashboard.frames import numbers_frame
@@ -33,15 +34,16 @@ def show_curves(runs: Sequence[Run]) -> None:
 
 def _draw(runs: Sequence[Run]) -> None:
     place = st.container()
-    axes = choose_axes()
-    lines = st.segmented_control(
-        "Lines",
-        list(LINES),
-        default="Both" if len(runs) == 1 else "Validation",
-        required=True,
-        key=f"{state.LINES}-{'one' if len(runs) == 1 else 'several'}",
-        persist_state="session",
-    )
+    with st.container(horizontal=True, gap="medium"):
+        lines = st.segmented_control(
+            "Lines",
+            list(LINES),
+            default="Both" if len(runs) == 1 else "Validation",
+            required=True,
+            key=f"{state.LINES}-{'one' if len(runs) == 1 else 'several'}",
+            persist_state="session",
+        )
+        axes = choose_axes()
     losses = LINES[lines or "Validation"]
     board = get_board()
     curves = [
@@ -60,10 +62,10 @@ def _draw(runs: Sequence[Run]) -> None:
 
 def distinct_names(runs: Sequence[Run]) -> list[str]:
     """Return what the runs are called beside each other: two of the same name with their IDs."""
-    titles = [widgets.run_title(run) for run in runs]
+    names = Counter(run.name or run.id for run in runs)
     return [
-        title if titles.count(title) == 1 else f"{title} · {run.id}"
-        for title, run in zip(titles, runs, strict=True)
+        f"{run.name} · {run.id}" if run.name and names[run.name] > 1 else run.name or run.id
+        for run in runs
     ]
 
 
@@ -83,9 +85,10 @@ def show_differences(summaries: Sequence[RunSummary]) -> None:
         st.text("They were set up alike: text, settings and machine.")
     colors = [color for _, color in zip(runs, cycle(RUNS), strict=False)]
     in_colors = [f"color: {color}; font-weight: 600" for color in colors]
-    styled = frame.style.apply(lambda _: in_colors, subset=["Run"])
+    formats: dict[Any, Any] = dict.fromkeys(frame.select_dtypes("float"), "{:g}")
+    formats |= dict.fromkeys(("Lowest validation", "Last training"), "{:.3f}")
     st.dataframe(
-        styled.format("{:.3f}", subset=["Lowest validation", "Last training"], na_rep="–"),
+        frame.style.apply(lambda _: in_colors, subset=["Run"]).format(formats, na_rep="–"),
         hide_index=True,
         alt="The chosen runs, their losses, and the settings in which they differ",
     )

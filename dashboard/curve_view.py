@@ -34,8 +34,12 @@ def show_curve(run: Run, history: RunHistory) -> None:
     """Draw the losses and say in words what they show."""
     is_projected = state.is_projected()
     place = st.container()
-    axes = Axes() if is_projected else choose_axes()
-    under = [] if is_projected else _choose_published(run, axes)
+    if is_projected:
+        axes, under = Axes(), []
+    else:
+        with st.container(horizontal=True, gap="medium"):
+            axes = choose_axes()
+        under = _choose_published(run, axes)
     figure, description = history.once(
         ("losses", axes, tuple(published.name for published in under), is_projected),
         lambda: _draw(run, history, axes, under, PROJECTED if is_projected else 1.0),
@@ -68,34 +72,33 @@ def _draw(
 
 
 def choose_axes() -> Axes:
-    """Let the user choose what is drawn against what."""
-    with st.container(horizontal=True, gap="medium"):
-        x = st.segmented_control(
-            "Against",
-            list(AXES),
-            default="epochs",
-            format_func=lambda name: AXIS_NAMES[name],
-            required=True,
-            key=state.AXIS,
-            persist_state="session",
-        )
-        height = st.segmented_control(
-            "Measured as",
-            ["Loss", "Perplexity"],
-            default="Loss",
-            required=True,
-            help="Perplexity is exp(loss): among how many equally likely tokens it chooses.",
-            key=state.HEIGHT,
-            persist_state="session",
-        )
-        scale = st.segmented_control(
-            "Scale",
-            ["Linear", "Log"],
-            default="Log" if height == "Perplexity" else "Linear",
-            required=True,
-            key=f"{state.SCALE}-{height}",
-            persist_state="session",
-        )
+    """Let the user choose what is drawn against what, in a row that the caller has made."""
+    x = st.segmented_control(
+        "Against",
+        list(AXES),
+        default="epochs",
+        format_func=lambda name: AXIS_NAMES[name],
+        required=True,
+        key=state.AXIS,
+        persist_state="session",
+    )
+    height = st.segmented_control(
+        "Measured as",
+        ["Loss", "Perplexity"],
+        default="Loss",
+        required=True,
+        help="Perplexity is exp(loss): among how many equally likely tokens it chooses.",
+        key=state.HEIGHT,
+        persist_state="session",
+    )
+    scale = st.segmented_control(
+        "Scale",
+        ["Linear", "Log"],
+        default="Log" if height == "Perplexity" else "Linear",
+        required=True,
+        key=f"{state.SCALE}-{height}",
+        persist_state="session",
+    )
     return Axes(x or "epochs", height == "Perplexity", scale == "Log")
 
 

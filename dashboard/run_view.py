@@ -21,6 +21,10 @@ def show_heading(run: Run, is_replayed: bool) -> None:
             widgets.run_buttons(run, "page")
             if not run.is_live:
                 st.button(f"Replay {replay.SPEED} × as fast", on_click=replay.begin)
+            if not state.is_projected():
+                st.page_link(
+                    "pages/runs.py", label="Compare and export", query_params={state.RUN: run.id}
+                )
         st.button(
             "Leave the projector" if state.is_projected() else "Projector",
             type="tertiary",
@@ -29,6 +33,8 @@ def show_heading(run: Run, is_replayed: bool) -> None:
         )
     if state.is_projected():
         return
+    if run.name:
+        st.text(widgets.describe_run(run))
     st.caption(_settings(run))
     if run.is_live and not runner.owns(run.id):
         st.caption("It trains in another process on this machine, which alone can stop it.")

@@ -11,12 +11,15 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard.charts import AXES, MOST_POINTS, Axes, kept_points
-from dashboard.palette import RUNS
+from dashboard.palette import RUNS, TRAINING, VALIDATION
 
 MARKS = ("circle", "square", "diamond", "triangle-up", "x", "star")
 MOST_IN_ALL = 6 * MOST_POINTS  # points of all lines together …
 LEAST = 40  # … unless there are so many lines that each would have fewer than these
-LOSSES = {"train_loss": ("training", "solid"), "val_loss": ("validation", "dash")}
+LOSSES = {
+    "train_loss": ("training", TRAINING, "solid"),
+    "val_loss": ("validation", VALIDATION, "dash"),
+}
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ def comparison_chart(
 ) -> go.Figure:
     """Draw the losses of several runs: a colour for each, dashes for validation beside training.
 
+    A single run's lines have the colours that they have everywhere.
+
     Args:
         curves: the runs, in the order of their colours.
         losses: "train_loss", "val_loss" or both.
@@ -45,7 +50,7 @@ def comparison_chart(
     for i, (curve, color) in enumerate(zip(curves, cycle(RUNS), strict=False)):
         name = html.escape(curve.name)  # plotly takes names for markup
         for loss in losses:
-            split, dash = LOSSES[loss]
+            split, own_color, dash = LOSSES[loss]
             y = curve.evaluations[loss].to_numpy(np.float32)
             drawn = curve.evaluations.iloc[kept_points(y, most)]
             figure.add_scatter(
@@ -55,7 +60,11 @@ def comparison_chart(
                 name=_title(name, split, len(curves), len(losses)),
                 legendgroup=str(i),
                 mode="lines+markers" if len(drawn) <= 80 else "lines",
-                line={"color": color, "width": 2, "dash": dash if len(losses) > 1 else "solid"},
+                line={
+                    "color": color if len(curves) > 1 else own_color,
+                    "width": 2,
+                    "dash": dash if len(losses) > 1 else "solid",
+                },
                 marker={"size": 6, "symbol": MARKS[i // len(RUNS) % len(MARKS)]},
                 hovertemplate=f"%{{y:{shown}}} at step %{{customdata[0]:,}}",
             )

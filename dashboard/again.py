@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import state, widgets
-from dashboard.config_form import MOST_OWN_PROBES, key_of
+from dashboard.config_form import LIMITS, MOST_OWN_PROBES, key_of
 from dashboard.runtime import get_store
 from dashboard.text_choice import get_library
 from gpt_core import (
@@ -32,6 +32,9 @@ def fill_form(run: Run) -> bool:
         widgets.toast(error)
         return False
     values: dict[str, Any] = {**vars(run.model_config), **vars(run.training_config)}
+    for name, limits in LIMITS.items():  # a field of fractions takes no whole number
+        if isinstance(limits.step, float) and values[name] is not None:
+            values[name] = float(values[name])
     probes = _own_probes(run, preset, corpus)
     for name, value in values.items():
         if name != "probes":

@@ -290,7 +290,7 @@ def kept_points(y: npt.NDArray[np.float64], most: int = MOST_POINTS) -> npt.NDAr
 
     Of each bucket the lowest and the highest. Buckets are counted from the start and their size
     is a power of two, so that a longer line keeps points that were drawn before, or leaves some
-    out, but moves none. What fills no whole bucket yet is drawn point by point.
+    out, but moves none. What fills no whole bucket yet goes into smaller ones.
     """
     size = 1
     while len(y) > most * size / 2:
@@ -301,12 +301,13 @@ def kept_points(y: npt.NDArray[np.float64], most: int = MOST_POINTS) -> npt.NDAr
     buckets = y[:whole].reshape(-1, size)  # (buckets, size)
     starts = np.arange(0, whole, size)
     ends = [0, len(y) - 1] if len(y) else []
+    rest = kept_points(y[whole:], most) if 0 < whole < len(y) else np.arange(0)
     return np.unique(
         np.concatenate(
             [
                 starts + buckets.argmin(axis=1),
                 starts + buckets.argmax(axis=1),
-                np.arange(whole, len(y)),
+                whole + rest,
                 np.array(ends, dtype=np.intp),
             ]
         ).astype(np.intp)

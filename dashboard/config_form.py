@@ -77,6 +77,7 @@ def show_setting(preset: Preset, name: str) -> Any:
     if not hasattr(config, name):
         config = preset.training
     default, label, helped = getattr(config, name), name, field_help(type(config))[name]
+    chosen = st.session_state.get(key_of(preset, name))  # of a run that is run again, perhaps
     common: dict[str, Any] = {
         "help": helped,
         "key": key_of(preset, name),
@@ -91,8 +92,8 @@ def show_setting(preset: Preset, name: str) -> Any:
         limits = LIMITS[name]
         return st.number_input(
             label,
-            limits.lowest,
-            limits.highest,
+            limits.lowest if chosen is None else min(limits.lowest, chosen),
+            limits.highest if chosen is None else max(limits.highest, chosen),
             default,
             step=limits.step,
             format="%g" if isinstance(limits.step, float) else None,

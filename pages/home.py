@@ -14,7 +14,7 @@ from gpt_core import DEFAULT_TEXT, PRESETS, keep_recorded_run, load_text
 TRAIN_PAGE = "pages/train.py"
 
 if state.RUN in st.query_params:  # a link to a run, whatever page it was made for
-    st.switch_page(TRAIN_PAGE, query_params={state.RUN: st.query_params[state.RUN]})
+    st.switch_page(TRAIN_PAGE, query_params=st.query_params.to_dict())
 
 page_title(
     "Watch a GPT learn",

@@ -25,6 +25,11 @@ def show_exports(runs: Sequence[Run]) -> None:
     form = form or "csv"
     st.caption(EXPORTS[form].opens_in + (" A ZIP with one for each." if len(runs) > 1 else ""))
     store, ids = get_store(), [run.id for run in runs]
+    if form == "text" and (
+        lost := [run.id for run in runs if not store.text_path(run.text_sha256).exists()]
+    ):
+        st.text(f"The text of {', '.join(lost)} is not kept here any more.")
+        return
     name = EXPORTS[form].file_name(runs[0]) if len(runs) == 1 else f"runs.{form}.zip"
     st.download_button(
         f"Download {name}",

@@ -44,9 +44,9 @@ corpus = Corpus({name!r}, TEXT)"""
 BESIDE = """\
 from pathlib import Path
 
-FILE = Path({file!r})  # the run's text, taken from the Runs page: put it beside this notebook
+FILE = Path({file!r})  # the run's text, to be put beside this notebook
 if not FILE.exists():
-    raise SystemExit(f"{{FILE}} is not here: take the run's text from the Runs page, as this file.")
+    raise SystemExit(f"{{FILE}} is not here: it is the run's text, taken from the Runs page.")
 corpus = Corpus({name!r}, FILE.read_bytes().decode("utf-8"))"""
 CHECK_TEXT = """\
 if corpus.sha256 != {sha256!r}:
@@ -97,9 +97,6 @@ def write_notebook(store: RunStore, run: Run) -> str:
 
     A text of at most :data:`MOST_WITHIN` characters stands in it, whoever reads it; a longer one
     is looked for beside it. What a user wrote is in code cells, as data, never in markdown.
-
-    Raises:
-        ValueError: the run's text is missing or damaged.
     """
     threads = run.versions.get("threads", "1")
     ran_on = ", ".join(f"{name} {value}" for name, value in run.versions.items())
@@ -163,8 +160,11 @@ def _text_cell(store: RunStore, run: Run) -> str:
     for key in BUNDLED_TEXTS:
         if load_text(key).sha256 == run.text_sha256:
             return BUNDLED.format(key=key)
-    text = store.text(run.text_sha256)
-    if len(text) > MOST_WITHIN:
+    try:
+        text = store.text(run.text_sha256)
+    except ValueError:  # it is lost here, but somebody may have it
+        text = ""
+    if not text or len(text) > MOST_WITHIN:
         return BESIDE.format(file=text_file_name(run), name=run.text_name)
     lines = "\n".join(f"    {line!r}" for line in text.splitlines(keepends=True))
     return WITHIN.format(lines=lines, name=Corpus(run.text_name, text).name)

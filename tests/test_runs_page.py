@@ -176,6 +176,15 @@ def test_every_form_is_offered_with_what_reads_it(form: str) -> None:
     assert not app.exception
 
 
+def test_a_text_that_is_lost_is_said_to_be_instead_of_a_failing_download() -> None:
+    keep_runs(first=4e-4)  # its text was never kept
+    app = open_runs("first")
+    assert [b.label for b in app.get("download_button")] == ["Download first.csv"]
+    app.button_group(key=state.EXPORT).set_value("text").run()
+    assert not app.get("download_button")
+    assert "The text of first is not kept here any more." in texts(app)
+
+
 # Run again with changes
 
 

@@ -33,17 +33,9 @@ def fill(folder: Path, runs: int) -> None:
     pocket = PRESETS["pocket"]
     for i in range(runs):
         training = type(pocket.training)(learning_rate=(i + 1) / 100_000, num_epochs=100)
+        name, text = f"run-{i:03d}", (f"Text {i % 7}", f"{i:064d}", 1280, 142)
         store.add_run(
-            *(
-                f"run-{i:03d}",
-                "ada",
-                "pocket",
-                pocket.model,
-                training,
-                f"Text {i % 7}",
-                f"{i:064d}",
-            ),
-            *(1280, 142, POINTS, {"threads": "2"}),
+            name, "ada", "pocket", pocket.model, training, *text, POINTS, {"threads": "2"}
         )
         records = []
         for k in range(POINTS):
@@ -130,9 +122,8 @@ def main() -> None:
             query = "&".join(f"run=run-{i:03d}" for i in range(count))
             took = seconds_until(browser, f"{many}/runs?{query}", LINES, count)
             results[f"seconds_to_{count}_curves"] = round(took, 1)
-            memory[f"{count} curves"] = max(
-                memory.get(f"{count} curves", 0), megabytes(servers[MANY])
-            )
+            key = f"after_{count}_curves"
+            memory[key] = max(memory.get(key, 0), megabytes(servers[MANY]))
         results["memory_mb"] = memory
         browser.close()
         for server in servers.values():

@@ -64,9 +64,9 @@ def in_every_state() -> list:
         pytest.param(
             page,
             state,
-            marks=[pytest.mark.slow] if page in STILL_PAGES and state in STATES else [],
+            marks=[pytest.mark.slow] if page in (*STILL_PAGES, "runs") and state in STATES else [],
         )
-        for page in ("home", "loss", "train", *STILL_PAGES)
+        for page in ("home", "runs", "loss", "train", *STILL_PAGES)
         for state in ("empty", "running", *STATES)
     ]
 

@@ -70,6 +70,7 @@ def test_the_model_learns(tokenizer: tiktoken.Encoding) -> None:
     assert evaluations[-1].val_loss < 0.5 * evaluations[0].val_loss
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_records_and_another_seed_others(
     tokenizer: tiktoken.Encoding,
 ) -> None:
@@ -100,6 +101,7 @@ def test_what_is_asked_for_beside_a_run_does_not_change_its_losses(
     assert disturbed == undisturbed
 
 
+@pytest.mark.slow
 def test_probes_follow_the_target_probabilities_through_a_run(
     tokenizer: tiktoken.Encoding,
 ) -> None:

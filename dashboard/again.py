@@ -5,19 +5,16 @@ from typing import Any
 import streamlit as st
 
 from dashboard import state, widgets
-from dashboard.config_form import LIMITS, MOST_OWN_PROBES, key_of
-from dashboard.runtime import get_store
+from dashboard.config_form import LIMITS, MOST_OWN_PROBES, key_of, own_probes
+from dashboard.runtime import get_board, get_store
 from dashboard.text_choice import get_library
 from gpt_core import (
-    BUNDLED_TEXTS,
     PRESETS,
-    VERDICT,
     Corpus,
     Preset,
     Run,
+    bundled_text,
     get_tokenizer,
-    has_the_verdict,
-    load_text,
     with_text_probe,
 )
 
@@ -25,9 +22,10 @@ from gpt_core import (
 def fill_form(run: Run) -> bool:
     """Set the form on Train to a run's text and settings; False after saying why not."""
     preset = PRESETS.get(run.preset) or next(iter(PRESETS.values()))
+    notes = [f"Filled in as run {run.id} was set up."]
     try:
         corpus = Corpus(run.text_name, get_store().text(run.text_sha256))
-        st.session_state[state.NEW_TEXT] = _text_key(corpus)
+        st.session_state[state.NEW_TEXT] = _text_key(corpus, notes)
     except ValueError as error:
         widgets.toast(error)
         return False
@@ -35,31 +33,46 @@ def fill_form(run: Run) -> bool:
     for name, limits in LIMITS.items():  # a field of fractions takes no whole number
         if isinstance(limits.step, float) and values[name] is not None:
             values[name] = float(values[name])
-    probes = _own_probes(run, preset, corpus)
+    if values["seed"] > LIMITS["seed"].highest:  # a browser's numbers end there
+        notes.append(f"Its seed {values['seed']} is too large for the form: it has the preset's.")
+        values["seed"] = preset.training.seed
     for name, value in values.items():
         if name != "probes":
             st.session_state[key_of(preset, name)] = value
-    st.session_state[state.OWN_PROBES] = "\n".join(probes[:MOST_OWN_PROBES])
+    st.session_state[state.OWN_PROBES] = "\n".join(_own_probes(run, preset, corpus, notes))
     st.session_state[state.PRESET] = preset.name
-    # Whichever of the two the page shows is open.
-    st.session_state[state.START] = st.session_state[state.QUEUE] = True
+    st.session_state[state.FILLED] = (preset.name, notes)
+    st.session_state[state.QUEUE if get_board().live_runs() else state.START] = True
     return True
 
 
-def _text_key(corpus: Corpus) -> str:
+def _text_key(corpus: Corpus, notes: list[str]) -> str:
     """Return how the form calls a text; one that is kept only for its run is kept for all again."""
-    names = [*BUNDLED_TEXTS, *([VERDICT] if has_the_verdict() else [])]
-    for name in names:
-        if load_text(name).sha256 == corpus.sha256:
-            return name
+    if name := bundled_text(corpus.sha256):
+        return name
     library = get_library()
     if corpus.sha256 not in {card.sha256 for card in library.texts()}:
         library.keep(corpus, "of a run")
+        notes.append("Its text is among your texts on Data again.")
     return corpus.sha256
 
 
-def _own_probes(run: Run, preset: Preset, corpus: Corpus) -> list[str]:
+def _own_probes(run: Run, preset: Preset, corpus: Corpus, notes: list[str]) -> list[str]:
     """Return the probes that the form's lines hold: not the preset's, nor the line of the text."""
     context_length = run.model_config.context_length
     made = with_text_probe(preset.training, corpus.text, get_tokenizer(), context_length).probes
-    return [probe for probe in run.training_config.probes if probe not in made]
+    wanted = [probe for probe in run.training_config.probes if probe not in made]
+    fitting = [probe for probe in wanted if _is_line(probe, context_length)][:MOST_OWN_PROBES]
+    if left := len(wanted) - len(fitting):
+        notes.append(
+            f"Left out of its rows of text: {left}. The form takes {MOST_OWN_PROBES}, short lines."
+        )
+    return fitting
+
+
+def _is_line(probe: str, context_length: int) -> bool:
+    """Tell whether the form takes a row, and as it is."""
+    try:
+        return own_probes(probe, context_length) == (probe,)
+    except ValueError:
+        return False

@@ -49,6 +49,9 @@ def comparison_chart(
     shown = ".1f" if axes.perplexity else ".3f"
     for i, (curve, color) in enumerate(zip(curves, cycle(RUNS), strict=False)):
         name = html.escape(curve.name)  # plotly takes names for markup
+        if curve.evaluations.empty:  # else it would be missing without a word
+            figure.add_scatter(x=[None], y=[None], name=f"{name} (not evaluated yet)")
+            continue
         for loss in losses:
             split, own_color, dash = LOSSES[loss]
             y = curve.evaluations[loss].to_numpy(np.float32)
@@ -59,13 +62,18 @@ def comparison_chart(
                 customdata=drawn[["global_step"]].to_numpy(np.float32),
                 name=_title(name, split, len(curves), len(losses)),
                 legendgroup=str(i),
-                mode="lines+markers" if len(drawn) <= 80 else "lines",
+                # Where the colours come again, only the marks tell the runs apart.
+                mode="lines+markers" if len(drawn) <= 80 or i >= len(RUNS) else "lines",
                 line={
                     "color": color if len(curves) > 1 else own_color,
                     "width": 2,
                     "dash": dash if len(losses) > 1 else "solid",
                 },
-                marker={"size": 6, "symbol": MARKS[i // len(RUNS) % len(MARKS)]},
+                marker={
+                    "size": 6 if i < len(RUNS) else 8,
+                    "symbol": MARKS[i // len(RUNS) % len(MARKS)],
+                    "maxdisplayed": 80 if i < len(RUNS) else 15,
+                },
                 hovertemplate=f"%{{y:{shown}}} at step %{{customdata[0]:,}}",
             )
     what = "Perplexity" if axes.perplexity else "Loss"

@@ -25,8 +25,8 @@ LINES = {
 TICK_SECONDS = 2  # while one of them trains
 
 
-def show_curves(runs: Sequence[Run]) -> None:
-    """Draw the chosen runs' losses, redrawn while one of them is live."""
+def show_side_by_side(runs: Sequence[Run]) -> None:
+    """Draw the chosen runs' losses and their differences, redrawn while one of them is live."""
     is_live = any(run.is_live for run in runs)
     every = TICK_SECONDS if is_live else None
     st.fragment(_draw, run_every=every)(runs)
@@ -57,7 +57,11 @@ def _draw(runs: Sequence[Run]) -> None:
             describe_comparison(curves, losses),
             key="comparison",
             save_as=runs[0].id if len(runs) == 1 else "runs",
+            title=runs[0].name or runs[0].id if len(runs) == 1 else "",
         )
+    if len(runs) > 1:
+        by_id = {summary.run.id: summary for summary in board.summaries()}
+        show_differences([by_id[run.id] for run in runs if run.id in by_id])
 
 
 def distinct_names(runs: Sequence[Run]) -> list[str]:

@@ -87,7 +87,8 @@ def show_setting(preset: Preset, name: str) -> Any:
         options = list(CHOICES[name])
         return st.selectbox(label, options, index=options.index(default), **common)
     if name == "train_ratio":
-        return st.slider(label, 0.5, 0.99, default, step=0.01, **common)
+        lowest, highest = (0.5, 0.99) if chosen is None else (min(0.5, chosen), max(0.99, chosen))
+        return st.slider(label, lowest, highest, default, step=0.01, **common)
     if name in LIMITS:
         limits = LIMITS[name]
         return st.number_input(

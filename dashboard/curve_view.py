@@ -6,6 +6,7 @@ from dashboard import state
 from dashboard.charts import AXES, Axes, Panel, describe_losses, loss_chart, small_charts
 from dashboard.frames import extent_of, numbers_frame, published_frame, tokens_per_second
 from dashboard.live_chart import live_chart
+from dashboard.widgets import run_title
 from gpt_core import (
     BOOK_RUN,
     LECTURE_RUN,
@@ -46,7 +47,7 @@ def show_curve(run: Run, history: RunHistory) -> None:
     )
     reading = history.once("reading", lambda: read_curve(history.evaluations), "evaluations")
     with place:
-        live_chart(figure, description, key="losses", save_as=run.id)
+        live_chart(figure, description, key="losses", save_as=run.id, title=run_title(run))
         if reading is not None:
             st.text(describe_curve(reading))
             if not is_projected:

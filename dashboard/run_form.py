@@ -17,6 +17,9 @@ def show_form(label: str) -> None:
     with right:
         corpus = choose_corpus()
         st.page_link("pages/data.py", label="A text of your own, and what becomes of it")
+    filled, notes = st.session_state.get(state.FILLED, ("", []))
+    if filled == preset.name:
+        st.text("\n".join(notes))
     chosen = config_form.choose_settings(preset)
     ready = False
     if corpus is not None and chosen is not None:
@@ -27,6 +30,7 @@ def show_form(label: str) -> None:
         if run_id in live:
             st.toast("A run of exactly these settings is live already: here it is.")
         if run_id:
+            st.session_state.pop(state.FILLED, None)
             state.select_run(run_id)
             st.rerun()
 

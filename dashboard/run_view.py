@@ -49,7 +49,8 @@ def _settings(run: Run) -> str:
     machine = f" on {threads} threads" if threads > 1 else ""
     changes = widgets.changes_from_preset(run)
     changed = f" · changed from {run.preset}: {', '.join(changes)}" if changes else ""
-    return f"{run.training_config.precision}{machine}, seed {run.training_config.seed}{changed}"
+    seed = run.training_config.seed
+    return f"{run.id} · {run.training_config.precision}{machine}, seed {seed}{changed}"
 
 
 def show_numbers(run: Run, history: RunHistory, is_replayed: bool) -> None:

@@ -53,10 +53,12 @@ PUBLISHED = "published"  # session: the published runs that are laid under the c
 MEASURES = "measures"  # session: whether the small charts are open
 START = "start"  # session: whether the form is open
 QUEUE = "queue"  # session: whether the form for the queue is open
+FILLED = "filled"  # session: the preset that the form was filled in with, and from which run
 PROMPT = "prompt"  # session: what the live model is asked to go on from
 ASKED = "asked"  # session: the text that the live model was asked for
 CHOSEN = "chosen"  # session: the runs that the Runs page last showed as chosen
 CHOSEN_REVISION = "chosen_revision"  # session: how often others than its table chose
+CHOSEN_PART = "chosen_part"  # element: what is shown of the chosen runs (run_list.js knows it)
 RUN_LIST = "run_list"  # session: what that table answered
 LINES = "lines"  # session: which losses of the chosen runs are drawn
 EXPORT = "export"  # session: the form in which runs are taken away
@@ -71,11 +73,16 @@ def selected_run() -> Run | None:
     board = get_board()
     if not run_id:
         return board.latest_run()
-    run = board.run(run_id)
-    if run is None and run_id == RECORDED_RUN:  # its address works where nobody has opened it yet
-        keep_recorded_run(get_store())
-        run = board.run(run_id)
-    return run
+    return board.run(run_id) or (bring_recorded_run() if run_id == RECORDED_RUN else None)
+
+
+def bring_recorded_run() -> Run | None:
+    """Let the recorded run's address work where nobody has opened it yet, nor deleted it."""
+    store = get_store()
+    if any(row["run_id"] == RECORDED_RUN for row in store.deletions()):
+        return None
+    keep_recorded_run(store)
+    return store.run(RECORDED_RUN)
 
 
 def current_run() -> Run | None:
@@ -91,7 +98,7 @@ def select_run(run_id: str) -> None:
 
 def chosen_runs() -> list[str]:
     """Return the IDs of the runs that the URL names: on the Runs page, those that are chosen."""
-    return list(dict.fromkeys(st.query_params.get_all(RUN)))
+    return [run_id for run_id in dict.fromkeys(st.query_params.get_all(RUN)) if run_id]
 
 
 def choose_runs(run_ids: Sequence[str]) -> None:

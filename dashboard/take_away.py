@@ -23,13 +23,16 @@ def show_exports(runs: Sequence[Run]) -> None:
         persist_state="session",
     )
     form = form or "csv"
-    st.caption(EXPORTS[form].opens_in + (" A ZIP with one for each." if len(runs) > 1 else ""))
+    is_zip_of_files = len(runs) > 1 and form != "tensorboard"
+    st.caption(EXPORTS[form].opens_in + (" A ZIP with one for each." if is_zip_of_files else ""))
     store, ids = get_store(), [run.id for run in runs]
-    if form == "text" and (
-        lost := [run.id for run in runs if not store.text_path(run.text_sha256).exists()]
-    ):
-        st.text(f"The text of {', '.join(lost)} is not kept here any more.")
-        return
+    if form == "text":  # what can be lost is looked at before it is asked for
+        try:
+            for run in runs:
+                store.text(run.text_sha256)
+        except ValueError as error:
+            st.text(f"{run.id}: {error}")
+            return
     name = EXPORTS[form].file_name(runs[0]) if len(runs) == 1 else f"runs.{form}.zip"
     st.download_button(
         f"Download {name}",

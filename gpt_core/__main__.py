@@ -23,6 +23,7 @@ from gpt_core.corpus import (
     DEFAULT_TEXT,
     VERDICT,
     Corpus,
+    bundled_text,
     download_the_verdict,
     load_text,
     read_text_file,
@@ -56,16 +57,19 @@ def main(arguments: list[str] | None = None) -> int:
 
 def train_command(options: argparse.Namespace) -> int:
     """Train a preset on a text, printing the book's log lines as they come."""
-    preset = PRESETS[options.preset or "pocket"]
+    preset, sha256 = PRESETS[options.preset or "pocket"], None
     if options.settings:
-        preset = read_settings(_read(options.settings))
+        preset, sha256 = read_settings(_read(options.settings))
     changes = {
         name: getattr(options, name)
         for name in ("num_epochs", "precision", "device", "keep_epochs")
         if getattr(options, name) is not None
     }
     config = replace(preset.training, **changes, probes=(*preset.training.probes, *options.probe))
-    corpus = _find_text(options.text)
+    if options.text or sha256 is None:
+        corpus = _find_text(options.text or DEFAULT_TEXT)
+    else:
+        corpus = _text_of_the_settings(sha256, options.runs_dir)
     config = with_text_probe(config, corpus.text, get_tokenizer(), preset.model.context_length)
     space = disk_space(preset.model, config.keep_epochs)
     print(f"Checkpoints will take up to {space / 1e9:.1f} GB in {options.runs_dir}")
@@ -219,6 +223,17 @@ def _find_text(name: str) -> Corpus:
     return read_text_file(Path(name))
 
 
+def _text_of_the_settings(sha256: str, runs_dir: Path) -> Corpus:
+    """Return the text of that hash: one that comes with the app, or of a run in the directory."""
+    if name := bundled_text(sha256):
+        return load_text(name)
+    with closing(RunStore(runs_dir)) as store:
+        for run in store.runs():
+            if run.text_sha256 == sha256:
+                return Corpus(run.text_name, store.text(sha256))
+    raise ValueError("The text of these settings is not here: name it, or its file, with --text.")
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -253,9 +268,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument(
         "--text",
-        default=DEFAULT_TEXT,
         metavar="NAME|FILE",
-        help=f"{', '.join((*BUNDLED_TEXTS, VERDICT))}, or a UTF-8 file (default: {DEFAULT_TEXT})",
+        help=f"{', '.join((*BUNDLED_TEXTS, VERDICT))}, or a file (default: {DEFAULT_TEXT}, or the "
+        "text of --settings)",
     )
     train.add_argument(
         "--epochs", dest="num_epochs", type=int, metavar="N", help=helps["num_epochs"]

@@ -1,7 +1,9 @@
 """What one may do with runs that are on record: name them, note something, delete them."""
 
 import sqlite3
+import unicodedata
 from contextlib import suppress
+from pathlib import Path
 
 from gpt_core import locks
 from gpt_core.checkpoints import remove
@@ -19,7 +21,7 @@ def label_run(store: RunStore, run_id: str, name: str, note: str, actor: str = "
         ValueError: there is no such run, one of them is too long, or the disk is full.
     """
     locks.find_run(store, run_id)
-    name, note = " ".join(name.split()), note.strip()
+    name, note = " ".join(_visible(name).split()), _visible(note).strip()
     for text, most, field in ((name, MOST_IN_NAME, "name"), (note, MOST_IN_NOTE, "note")):
         if len(text) > most:
             raise ValueError(
@@ -29,6 +31,19 @@ def label_run(store: RunStore, run_id: str, name: str, note: str, actor: str = "
         store.add_label(run_id, name, note, actor)
     except (sqlite3.Error, UnicodeEncodeError) as error:
         raise ValueError(f"It was not written down. {describe_error(error)}") from error
+
+
+def _visible(text: str) -> str:
+    """Return a text without what cannot be seen or turns other text around; empty if all is so.
+
+    Joiners stay: emoji and several scripts are written with them.
+    """
+    seen = "".join(
+        char
+        for char in text
+        if char in "\n\t\u200c\u200d" or unicodedata.category(char) not in ("Cc", "Cf")
+    )
+    return seen if seen.strip("\u200c\u200d \n\t") else ""
 
 
 def delete_run(store: RunStore, run_id: str, actor: str = "local") -> None:
@@ -52,6 +67,8 @@ def delete_run(store: RunStore, run_id: str, actor: str = "local") -> None:
         if run.text_sha256 not in {card.sha256 for card in library.texts()}:
             with suppress(ValueError):  # another run needs it
                 library.delete(run.text_sha256)
+        with suppress(OSError):  # Windows lets nobody remove an open file
+            Path(lock.lock_file).unlink(missing_ok=True)
     lock.release()
 
 

@@ -49,6 +49,12 @@ def _check_number(name: str, value: Any, allows: Callable[[float], bool], allowe
         raise ValueError(f"{name}={value} is out of range: choose a number {allowed}.")
 
 
+def _check_yes_or_no(name: str, value: Any) -> None:
+    """Raise ValueError unless the value is True or False."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{name}={value!r} is neither true nor false: choose one of them.")
+
+
 def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
     """Raise ValueError unless the value is one of the choices."""
     if value not in choices:
@@ -81,6 +87,7 @@ class GPTConfig:
         for name in ("vocab_size", "context_length", "emb_dim", "n_heads", "n_layers"):
             _check_whole(name, getattr(self, name), at_least=1)
         _check_number("drop_rate", self.drop_rate, lambda x: 0 <= x < 1, "from 0 to below 1")
+        _check_yes_or_no("qkv_bias", self.qkv_bias)
         if self.emb_dim % self.n_heads:
             below = self.emb_dim - self.emb_dim % self.n_heads
             choices = [str(n) for n in (below, below + self.n_heads) if n > 0]
@@ -199,8 +206,12 @@ class TrainingConfig:
             raise ValueError(
                 "start_context is empty: give the samples at least one character to begin with."
             )
+        _check_yes_or_no("end_of_text", self.end_of_text)
         # JSON gives a list back; frozen, so set around the dataclass.
-        object.__setattr__(self, "probes", tuple(self.probes))
+        probes: Any = self.probes
+        if not isinstance(probes, tuple | list):
+            raise ValueError(f"probes={probes!r} is no list: give a list of rows of text.")
+        object.__setattr__(self, "probes", tuple(probes))
         if not all(isinstance(probe, str) and probe for probe in self.probes):
             raise ValueError(f"probes={self.probes!r} holds an empty row: give each some text.")
         _check_choice("schedule", self.schedule, SCHEDULES)

@@ -67,6 +67,15 @@ class Corpus:
             ) from error
 
 
+def bundled_text(sha256: str, data_dir: Path = DATA_DIR) -> str | None:
+    """Return the name of the text with this hash, of those that come with the app and The Verdict.
+
+    None where it is none of them, or The Verdict and not fetched yet.
+    """
+    names = [*BUNDLED_TEXTS, *([VERDICT] if has_the_verdict(data_dir) else [])]
+    return next((name for name in names if load_text(name, data_dir).sha256 == sha256), None)
+
+
 def load_text(name: str, data_dir: Path = DATA_DIR) -> Corpus:
     """Load a bundled text or, once it is there, "The Verdict", by its name.
 

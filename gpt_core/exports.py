@@ -5,10 +5,9 @@ import json
 import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from gpt_core.config import GPTConfig, Preset, TrainingConfig
 from gpt_core.event_files import write_event_file
@@ -50,18 +49,26 @@ def settings_json(store: RunStore, run: Run) -> bytes:
     return json.dumps(facts, indent=1, ensure_ascii=False).encode()
 
 
-def read_settings(data: bytes) -> Preset:
-    """Return the model and training of a configuration that :func:`settings_json` wrote.
+def read_settings(data: bytes) -> tuple[Preset, str]:
+    """Return the model and training that :func:`settings_json` wrote, and the text's SHA-256.
 
     Raises:
-        ValueError: it is none, or a setting in it is out of range.
+        ValueError: it is none, or a setting in it is unknown or out of range.
     """
     try:
-        facts: dict[str, Any] = json.loads(data)
-        model, training = GPTConfig(**facts["model"]), TrainingConfig(**facts["training"])
-        return Preset(str(facts["preset"]), "", model, training)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"These are no settings of a run: {error}.") from error
+        facts = json.loads(data)
+    except ValueError as error:
+        raise ValueError("These are no settings of a run: it is not JSON.") from error
+    text = facts.get("text") if isinstance(facts, dict) else None
+    if not isinstance(text, dict) or not all(
+        isinstance(facts.get(part), dict) for part in ("model", "training")
+    ):
+        raise ValueError("These are no settings of a run: model, training and text belong there.")
+    for part, config in (("model", GPTConfig), ("training", TrainingConfig)):
+        if unknown := sorted(set(facts[part]) - {field.name for field in fields(config)}):
+            raise ValueError(f"{part} has no setting {unknown[0]!r}: take it out.")
+    model, training = GPTConfig(**facts["model"]), TrainingConfig(**facts["training"])
+    return Preset(str(facts.get("preset")), "", model, training), str(text.get("sha256"))
 
 
 def event_files_zip(store: RunStore, run: Run) -> bytes:
@@ -99,13 +106,14 @@ EXPORTS: dict[str, Export] = {
     ),
     "settings": Export(
         "Settings, JSON",
-        "The whole configuration, for python -m gpt_core train --settings.",
+        "The whole configuration: python -m gpt_core train --settings FILE trains with it again.",
         lambda run: f"{run.id}.settings.json",
         settings_json,
     ),
     "record": Export(
         "Everything, JSON",
-        "All that was written down: steps, evaluations, samples, probabilities. No weights.",
+        "All that was written down, for programs of your own: steps, evaluations, samples, "
+        "probabilities. No weights. gpt_core.keep_recording reads it.",
         lambda run: f"{run.id}.json",
         lambda store, run: write_recording(store, run).encode(),
     ),
@@ -122,9 +130,12 @@ def export_runs(store: RunStore, runs: Sequence[Run], form: str) -> tuple[str, b
     """Return a file's name and content: the export of a run, or a ZIP of those of several.
 
     Raises:
-        ValueError: a run's text is missing or damaged.
+        ValueError: a run's text is missing or damaged, or a run was deleted.
     """
     export = EXPORTS[form]
+    for run in runs:
+        if store.run(run.id) is None:
+            raise ValueError(f"There is no run {run.id} any more.")
     if len(runs) == 1:
         return export.file_name(runs[0]), export.write(store, runs[0])
     if form == "tensorboard":  # one folder for them all, as TensorBoard wants it

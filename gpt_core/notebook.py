@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from gpt_core.config import GPTConfig, TrainingConfig
-from gpt_core.corpus import BUNDLED_TEXTS, VERDICT_SHA256, Corpus, load_text
+from gpt_core.corpus import VERDICT_SHA256, Corpus, bundled_text
 from gpt_core.run import Run
 from gpt_core.store import RunStore
 
@@ -150,16 +150,16 @@ def write_notebook(store: RunStore, run: Run) -> str:
 
 def text_file_name(run: Run) -> str:
     """Return what the file of a run's text is called: letters, digits and dashes of its name."""
-    return f"{re.sub(r'[^A-Za-z0-9]+', '-', run.text_name).strip('-')[:40] or 'text'}.txt"
+    name = re.sub(r"\W+", "-", run.text_name.removesuffix(".txt")).strip("-_")
+    return f"{name[:40] or 'text'}.txt"
 
 
 def _text_cell(store: RunStore, run: Run) -> str:
     """Return the code that gets the run's text."""
     if run.text_sha256 == VERDICT_SHA256:
         return THE_VERDICT
-    for key in BUNDLED_TEXTS:
-        if load_text(key).sha256 == run.text_sha256:
-            return BUNDLED.format(key=key)
+    if key := bundled_text(run.text_sha256):
+        return BUNDLED.format(key=key)
     try:
         text = store.text(run.text_sha256)
     except ValueError:  # it is lost here, but somebody may have it

@@ -221,7 +221,10 @@ class RunStore:
         path = self.text_path(sha256)
         data = path.read_bytes() if path.exists() else b""
         if hashlib.sha256(data).hexdigest() != sha256:
-            raise ValueError(f"The run's text {path} is missing or damaged: it cannot go on.")
+            raise ValueError(
+                f"The text that the run was trained on is missing or damaged: texts/{path.name} in "
+                "the runs directory."
+            )
         return data.decode("utf-8")
 
     def runs(self) -> list[Run]:

@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import state, widgets
 from dashboard.again import fill_form
-from dashboard.comparison_view import show_curves, show_differences
+from dashboard.comparison_view import show_side_by_side
 from dashboard.frames import count, format_bytes
 from dashboard.run_list import run_list
 from dashboard.runtime import get_board, get_store
@@ -16,25 +16,29 @@ from gpt_core import (
     Run,
     RunSummary,
     delete_run,
-    keep_recorded_run,
     label_run,
 )
 
 TRAIN_PAGE = "pages/train.py"
 
 
-def show_list(drawn: list[tuple[str, str]]) -> None:
-    """Show all runs; when others are chosen, or one of these has ended, redraw the whole page."""
+def show_list(drawn: list[tuple[str, ...]]) -> None:
+    """Show all runs; when others are chosen, or one of these has changed, redraw the whole page."""
     summaries = get_board().summaries()
     revision = st.session_state.get(state.CHOSEN_REVISION, 0)
     chosen, opened = run_list(summaries, state.chosen_runs(), revision, key=state.RUN_LIST)
     if opened:
         st.switch_page(TRAIN_PAGE, query_params={state.RUN: opened})
-    states = {summary.run.id: summary.run.state for summary in summaries}
-    if [(run_id, states[run_id]) for run_id in chosen] != drawn:
+    by_id = {summary.run.id: summary.run for summary in summaries}
+    if outline([by_id[run_id] for run_id in chosen]) != drawn or not summaries:
         state.choose_runs(chosen)
         st.session_state[state.CHOSEN] = chosen
         st.rerun()
+
+
+def outline(runs: list[Run]) -> list[tuple[str, ...]]:
+    """Return what the page below the table is arranged by."""
+    return [(run.id, run.state, run.name, run.note) for run in runs]
 
 
 def show_actions(summaries: list[RunSummary]) -> None:
@@ -45,7 +49,7 @@ def show_actions(summaries: list[RunSummary]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if len(runs) == 1:
             (run,) = runs
-            st.text(widgets.run_title(run))
+            st.text(run.name or run.id)
             widgets.state_badge(run)
             if st.button("Open"):
                 st.switch_page(TRAIN_PAGE, query_params={state.RUN: run.id})
@@ -55,13 +59,17 @@ def show_actions(summaries: list[RunSummary]) -> None:
                 show_label(run)
         with st.popover("Delete"):
             show_deletion(runs)
-    if len(runs) == 1 and run.note:
-        st.text(run.note)
+    if len(runs) == 1:
+        st.text(widgets.describe_run(run))
+        if run.note:
+            st.text(run.note)
 
 
 def show_label(run: Run) -> None:
     """Let the user name a run and note something about it."""
-    keys = [f"{part}-{run.id}" for part in (state.NAME, state.NOTE)]
+    # Other fields as soon as somebody else has written something: theirs is not to be undone.
+    written = hash((run.name, run.note))
+    keys = [f"{part}-{run.id}-{written}" for part in (state.NAME, state.NOTE)]
     with st.form(f"label {run.id}", border=False):
         st.text_input("Name", run.name, max_chars=MOST_IN_NAME, key=keys[0])
         st.text_area("Note", run.note, max_chars=MOST_IN_NOTE, key=keys[1])
@@ -79,13 +87,15 @@ def _label(run_id: str, name_key: str, note_key: str) -> None:
 def show_deletion(runs: list[Run]) -> None:
     """Say what goes with the runs, and delete them when that is confirmed."""
     if live := [run for run in runs if run.is_live]:
-        st.text(f"{count(len(live), 'run')} of these live: stop them first.")
+        names = ", ".join(run.name or run.id for run in live)
+        st.text(f"Still live: {names}. Stop what is live first, or leave it out.")
         return
     checkpoints = [row for run in runs for row in get_board().checkpoints(run.id)]
     size = format_bytes(sum(row["bytes"] for row in checkpoints))
     st.text(
         f"{count(len(runs), 'run')} with curves, samples and "
-        f"{count(len(checkpoints), 'checkpoint')} ({size}). It cannot be had back."
+        f"{count(len(checkpoints), 'checkpoint')} ({size}). It cannot be had back. The text goes "
+        "too, unless another run needs it or it is among your texts on Data."
     )
     st.button("Delete for good", type="primary", on_click=_delete, args=([run.id for run in runs],))
 
@@ -103,29 +113,28 @@ def _delete(run_ids: list[str]) -> None:
 
 widgets.page_title(
     "Runs",
-    "Everything that was trained here. Choose one to take it with you, several to lay them side "
-    "by side.",
+    "Everything that was trained here. Choose one to look at it and take it with you, or several, "
+    "side by side.",
 )
 wanted = state.chosen_runs()
 if RECORDED_RUN in wanted and get_board().run(RECORDED_RUN) is None:
-    keep_recorded_run(get_store())  # its address works where nobody has opened it yet
+    state.bring_recorded_run()
 if wanted != st.session_state.get(state.CHOSEN):  # the address was changed, not the table
     st.session_state[state.CHOSEN] = wanted
     st.session_state[state.CHOSEN_REVISION] = st.session_state.get(state.CHOSEN_REVISION, 0) + 1
 by_id = {summary.run.id: summary for summary in get_board().summaries()}
 chosen = [by_id[run_id] for run_id in wanted if run_id in by_id]
-for run_id in wanted:
-    if run_id not in by_id:
-        st.text(f"There is no run {run_id}: it was deleted, or trained elsewhere.")
+if unknown := [run_id[:40] for run_id in wanted if run_id not in by_id]:
+    more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
+    st.text(f"There is no run {', '.join(unknown[:3])}{more}: deleted, or trained elsewhere.")
 if not by_id:
     st.text("Nothing was trained yet.")
     st.page_link("pages/home.py", label="Home starts a run with a press")
     st.stop()
 every = 2 if get_board().live_runs() else 5
-st.fragment(show_list, run_every=every)([(s.run.id, s.run.state) for s in chosen])
+st.fragment(show_list, run_every=every)(outline([summary.run for summary in chosen]))
 if chosen:
-    show_actions(chosen)
-    show_curves([summary.run for summary in chosen])
-    if len(chosen) > 1:
-        show_differences(chosen)
-    show_exports([summary.run for summary in chosen])
+    with st.container(key=state.CHOSEN_PART):  # the table leads to it
+        show_actions(chosen)
+        show_side_by_side([summary.run for summary in chosen])
+        show_exports([summary.run for summary in chosen])

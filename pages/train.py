@@ -101,22 +101,20 @@ if not state.is_projected():
     if shown is None and state.RUN in st.query_params:
         st.text(f"There is no run {st.query_params[state.RUN]}. Start one below.")
     show_others(live, shown)
-    if not live and not (shown and state.REPLAY in st.query_params):
+    if not (shown and state.REPLAY in st.query_params):
         start = st.expander(
-            "Start a run", expanded=shown is None, key=state.START, on_change="rerun"
+            "Queue another run" if live else "Start a run",
+            expanded=shown is None and not live,
+            key=state.QUEUE if live else state.START,
+            on_change="rerun",
         )
-        if start.open:
+        if start.open:  # built for those who look
             with start:
-                show_form("Start training")
+                show_form("Add to the queue" if live else "Start training")
 every = pace(shown)
 st.fragment(watch, run_every=every)(state.outline(), every)
 if shown is not None:
     st.fragment(show_rest, run_every=3 * every)(shown.id)
 if not state.is_projected():
     sample_now.show(shown)
-    if live:
-        queue = st.expander("Queue another run", key=state.QUEUE, on_change="rerun")
-        if queue.open:  # built for those who look
-            with queue:
-                show_form("Add to the queue")
     show_background()

@@ -54,6 +54,23 @@ def test_the_name_and_note_of_a_run_are_the_last_it_was_given(store: RunStore) -
 
 
 @pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("\u200b", ""),
+        ("a\u202egpj.exe", "agpj.exe"),  # turns what follows around
+        ("nul\0 \x1b[31mred", "nul [31mred"),
+        ("family 👨‍👩‍👧", "family 👨‍👩‍👧"),
+        ("\u200d \u200c", ""),
+    ],
+)
+def test_a_name_holds_only_what_can_be_seen(given: str, kept: str, store: RunStore) -> None:
+    keep_chapter_run(store, "a-run", {0: (9.0, 9.0)})
+    label_run(store, "a-run", given, given)
+    run = store.runs()[0]
+    assert (run.name, run.note) == (kept, kept)
+
+
+@pytest.mark.parametrize(
     ("name", "note", "message"),
     [
         ("x" * 81, "", "The name is 81 characters long: 80 are the most"),
@@ -85,7 +102,7 @@ def test_a_deleted_run_leaves_no_row_no_checkpoint_and_no_text_behind(store: Run
     assert [run.id for run in store.runs()] == ["another"]
     for table in ("steps", "evaluations", "samples", "probes", "transitions", "checkpoints"):
         assert getattr(store, table)("doomed") == []
-    assert files_of(store, "doomed") == [store.runs_dir / "locks" / "doomed.lock"]
+    assert files_of(store, "doomed") == []
     assert not store.text_path(OWN_TEXT.sha256).exists()
     assert not list((store.runs_dir / "tokens").rglob(f"*{OWN_TEXT.sha256}*"))
     assert [(row["run_id"], row["actor"]) for row in store.deletions()] == [("doomed", "ada")]

@@ -23,6 +23,7 @@ from gpt_core import (
     GPTConfig,
     Preset,
     RunStore,
+    TextLibrary,
     TrainingConfig,
     TrainingRunner,
     export_runs,
@@ -114,20 +115,23 @@ def test_a_run_without_a_step_leaves_in_every_form(form: str, store: RunStore) -
 def test_the_settings_are_read_back_as_they_were(store: RunStore) -> None:
     name, data = export(store, "settings", "second")
     assert name == "second.settings.json"
-    run, read = find(store, "second"), read_settings(data)
+    run, (read, sha256) = find(store, "second"), read_settings(data)
     assert (read.model, read.training) == (run.model_config, run.training_config)
+    assert sha256 == OWN_TEXT.sha256
     assert json.loads(export(store, "settings", "first")[1])["name"] == " ".join(HOSTILE.split())
 
 
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "These are no settings of a run"),
-        (b"\xff\xfe\x00", "These are no settings of a run"),
-        (b"[1, 2]", "These are no settings of a run"),
-        (b'{"model": {}, "preset": "pocket"}', "'training'"),
-        (b'{"model": {"n_layers": 0}, "training": {}}', "n_layers=0 is too small"),
-        (b'{"model": {"colour": 1}, "training": {}}', "colour"),
+        (b"", "These are no settings of a run: it is not JSON"),
+        (b"\xff\xfe\x00", "These are no settings of a run: it is not JSON"),
+        (b"[1, 2]", "model, training and text belong there"),
+        (b'{"model": {}, "text": {}}', "model, training and text belong there"),
+        (b'{"model": {"n_layers": 0}, "training": {}, "text": {}}', "n_layers=0 is too small"),
+        (b'{"model": {"colour": 1}, "training": {}, "text": {}}', "model has no setting 'colour'"),
+        (b'{"model": {"qkv_bias": "no"}, "training": {}, "text": {}}', "neither true nor false"),
+        (b'{"model": {}, "training": {"probes": "abc"}, "text": {}}', "probes='abc' is no list"),
     ],
 )
 def test_settings_that_are_none_are_refused_in_words(data: bytes, message: str) -> None:
@@ -308,14 +312,21 @@ def test_the_terminal_writes_files_and_folders(
     assert "It was not written" in capsys.readouterr().err
 
 
-def test_the_terminal_trains_with_a_runs_settings(store: RunStore, tmp_path: Path) -> None:
+def test_the_terminal_trains_with_a_runs_settings_on_its_text(
+    store: RunStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "settings.json"
     file.write_bytes(export(store, "settings", "second")[1])
-    arguments = ("train", "--text", "counting", "--epochs", "1", "--run-id", "again")
-    assert main([*arguments, "--settings", str(file), "--runs-dir", str(tmp_path)]) == 0
+    arguments = ("train", "--epochs", "1", "--run-id", "again", "--settings", str(file))
+    runs_dir = ("--runs-dir", str(tmp_path))
+    assert main([*arguments, *runs_dir]) == 2  # its text is not here, and no other is taken for it
+    assert "The text of these settings is not here" in capsys.readouterr().err
     other = RunStore(tmp_path)
+    TextLibrary(other).keep(OWN_TEXT, "upload")
+    keep_recording(other, export(store, "record", "second")[1].decode())
+    assert main([*arguments, *runs_dir]) == 0
     run = find(other, "again")
-    assert run.model_config == TINY
+    assert (run.model_config, run.text_sha256) == (TINY, OWN_TEXT.sha256)
     assert (run.training_config.learning_rate, run.training_config.num_epochs) == (1e-3, 1)
     other.close()
 

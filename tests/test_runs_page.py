@@ -145,7 +145,7 @@ def test_a_run_is_named_and_the_name_stands_wherever_the_run_does() -> None:
     assert not any("onerror" in element.value for element in (*app.markdown, *app.caption))
     train = open_app("train", run="first")
     assert HOSTILE in [text.value for text in train.text]
-    assert "book-124m on The Verdict" in [text.value for text in train.text]
+    assert any("book-124m" in text.value and "The Verdict" in text.value for text in train.text)
 
 
 def test_deleting_is_confirmed_and_leaves_the_others() -> None:
@@ -163,7 +163,7 @@ def test_deleting_is_confirmed_and_leaves_the_others() -> None:
 def test_a_live_run_cannot_be_deleted_and_says_what_to_do() -> None:
     run_id = start_pocket_run(1)
     app = open_runs(run_id)
-    assert "1 run of these live: stop them first." in texts(app)
+    assert f"Still live: {run_id}. Stop what is live first" in texts(app)
     assert "Delete for good" not in [b.label for b in app.main.button]
 
 
@@ -182,7 +182,30 @@ def test_a_text_that_is_lost_is_said_to_be_instead_of_a_failing_download() -> No
     assert [b.label for b in app.get("download_button")] == ["Download first.csv"]
     app.button_group(key=state.EXPORT).set_value("text").run()
     assert not app.get("download_button")
-    assert "The text of first is not kept here any more." in texts(app)
+    assert "first: The text that the run was trained on is missing" in texts(app)
+
+
+def test_the_recorded_run_that_was_deleted_stays_away_until_it_is_asked_for() -> None:
+    store = runtime.get_store()
+    keep_recorded_run(store)
+    other = open_app("train", run=RECORDED_RUN)  # stays open
+    button(open_runs(RECORDED_RUN), "Delete for good").click().run()
+    other.run()
+    assert store.runs() == []
+    button(open_app(), "Watch a recorded run, 10 × as fast").click().run()
+    assert [run.id for run in store.runs()] == [RECORDED_RUN]
+
+
+def test_what_somebody_else_wrote_is_not_undone_by_an_open_form() -> None:
+    keep_runs(first=4e-4)
+    app = open_runs("first")
+    label_run(runtime.get_store(), "first", "Alpha", "theirs")
+    app.run()
+    next(field for field in app.text_area if field.label == "Note").input("mine")
+    button(app, "Save").click().run()
+    run = runtime.get_store().run("first")
+    assert run is not None
+    assert (run.name, run.note) == ("Alpha", "mine")
 
 
 # Run again with changes
@@ -218,6 +241,7 @@ def test_run_again_fills_the_form_with_all_that_the_run_was_set_up_with() -> Non
     store.set_state("run", "finished", "ada")
     app = again("run")
     assert TextLibrary(store).load(own.sha256) == own  # it can be chosen again
+    assert "Filled in as run run was set up." in texts(app)
     button(app, "Start training").click().run()
     (new,) = [r for r in store.runs() if r.id != "run"]
     runtime.get_runner().stop(new.id).result(timeout=60)
@@ -227,11 +251,19 @@ def test_run_again_fills_the_form_with_all_that_the_run_was_set_up_with() -> Non
     assert (new.text_name, new.text_sha256) == (own.name, own.sha256)
 
 
-def test_run_again_takes_numbers_that_the_form_alone_would_not() -> None:
+def test_run_again_takes_settings_that_the_form_alone_would_not() -> None:
     store = runtime.get_store()
     text = load_text("counting")
     store.keep_text(text.text, text.sha256)
-    training = replace(TINY_TRAINING, num_epochs=200_000, batch_size=100, eval_freq=200_000)
+    training = replace(
+        TINY_TRAINING,
+        num_epochs=200_000,
+        batch_size=100,
+        eval_freq=200_000,
+        train_ratio=0.3,
+        seed=2**63 - 1,
+        probes=("two\nlines", "a good row", *(f"row number {i}" for i in range(5)), "x"),
+    )
     store.add_run(
         "run", "ada", "pocket", TINY, training, text.name, text.sha256, 9, 9, 9, {"torch": "x"}
     )
@@ -239,6 +271,10 @@ def test_run_again_takes_numbers_that_the_form_alone_would_not() -> None:
     app = again("run")
     values = {field.label: field.value for field in app.number_input}
     assert (values["num_epochs"], values["batch_size"]) == (200_000, 100)
+    assert values["seed"] == 123
+    assert next(s.value for s in app.slider if s.label == "train_ratio") == 0.3
+    assert "Its seed 9223372036854775807 is too large for the form" in texts(app)
+    assert "Left out of its rows of text: 4. The form takes 4" in texts(app)
 
 
 def test_run_again_without_the_text_says_so_and_stays() -> None:

@@ -5,6 +5,7 @@ at each tick. This component takes an ordinary plotly figure and hands it to ``P
 which keeps what the user has set as long as the figure's ``uirevision`` stays the same.
 """
 
+import html
 import json
 import os
 import shutil
@@ -29,7 +30,7 @@ _component = st.components.v2.component(
 
 
 def live_chart(
-    figure: go.Figure | str, description: str, key: str, save_as: str | None = None
+    figure: go.Figure | str, description: str, key: str, save_as: str | None = None, title: str = ""
 ) -> None:
     """Draw a figure that changes while one watches.
 
@@ -39,6 +40,7 @@ def live_chart(
         description: what a screen reader says instead of the chart.
         key: identifies the chart on its page.
         save_as: offers it as a picture, PNG or SVG, in a file of this name.
+        title: what stands above that picture; text, not markup.
     """
     url = _plotly_url()
     text = figure if isinstance(figure, str) else figure.to_json()
@@ -46,7 +48,13 @@ def live_chart(
         st.plotly_chart(go.Figure(json.loads(text)), key=key)
         st.caption(f"{STATIC} cannot be written to: zoom is lost at each update.")
         return
-    data = {"plotly": url, "description": description, "figure": text, "save_as": save_as}
+    data = {
+        "plotly": url,
+        "description": description,
+        "figure": text,
+        "save_as": save_as,
+        "title": html.escape(title),  # plotly takes it for markup
+    }
     _component(data=data, key=key)
 
 

@@ -60,7 +60,12 @@ async function draw(host, state) {
 // The chart as one sees it, zoom and hidden lines included, but dark on white, as on paper.
 function saveAs(host, state, format) {
   const layout = { ...host.layout, paper_bgcolor: "#fff", plot_bgcolor: "#fff" };
-  layout.font = { ...layout.font, color: "#1d2524" };
+  // A font that whoever opens the picture has: others are measured here and drawn narrower there.
+  layout.font = { ...layout.font, color: "#1d2524", family: "Arial, sans-serif" };
+  if (state.data.title) {
+    layout.title = { text: state.data.title, x: 0.02, y: 0.98, yanchor: "top", font: { size: 15 } };
+    layout.margin = { ...layout.margin, t: (layout.margin?.t ?? 40) + 30 };
+  }
   for (const name of Object.keys(layout).filter((name) => /^[xy]axis/.test(name))) {
     layout[name] = { ...layout[name], gridcolor: "#dcdfd7", linecolor: "#dcdfd7", zerolinecolor: "#dcdfd7" };
   }

@@ -55,9 +55,10 @@ function build(state) {
   state.count.setAttribute("role", "status");
   state.order = element("select", "order");
   state.order.setAttribute("aria-label", "Sort by");
-  for (const { key, label } of COLUMNS) {
-    for (const [sign, words] of [[1, "upwards"], [-1, "downwards"]]) {
-      const option = element("option", "", `${label}, ${words}`);
+  for (const { key, label, number } of COLUMNS) {
+    const words = key === "created" ? ["oldest first", "newest first"] : number ? ["lowest first", "highest first"] : ["A to Z", "Z to A"];
+    for (const [sign, order] of [[1, words[0]], [-1, words[1]]]) {
+      const option = element("option", "", `${label}: ${order}`);
       option.value = `${key} ${sign}`;
       state.order.append(option);
     }
@@ -70,7 +71,10 @@ function build(state) {
     state.most = PAGE;
     arrange(state);
   });
-  bar.append(state.search, state.order, state.count);
+  state.jump = element("button", "jump", "Go to what is chosen ↓");
+  state.jump.type = "button";
+  state.jump.addEventListener("click", () => document.querySelector(".st-key-chosen_part")?.scrollIntoView());
+  bar.append(state.search, state.order, state.count, state.jump);
 
   const table = element("table");
   table.setAttribute("aria-label", "Runs");
@@ -105,6 +109,8 @@ function build(state) {
   });
   const frame = element("div", "frame");
   frame.append(table);
+  state.none = element("div", "none", "No run has all of these words.");
+  frame.append(state.none);
   state.host.replaceChildren(bar, frame, state.more);
 }
 
@@ -204,6 +210,7 @@ function arrange(state) {
   const all = state.data.rows.length;
   const runs = `${whole(all)} run${all === 1 ? "" : "s"}`;
   state.words = words.length ? `${whole(state.found.length)} of ${runs}` : runs;
+  state.none.hidden = state.found.length > 0;
   state.more.hidden = shown.length === state.found.length;
   write(state.more, `Show all ${whole(state.found.length)}`);
   mark(state);
@@ -223,6 +230,7 @@ function mark(state) {
   const hidden = state.chosen.size - count;
   const chosen = state.chosen.size ? ` · ${whole(state.chosen.size)} chosen${hidden ? `, ${whole(hidden)} not among these` : ""}` : "";
   write(state.count, state.words + chosen);
+  state.jump.hidden = state.chosen.size === 0;
 }
 
 function chooseAll(state) {

@@ -61,7 +61,7 @@ def comparison_chart(
                 y=height(drawn[loss].to_numpy(np.float32)),
                 customdata=drawn[["global_step"]].to_numpy(np.float32),
                 name=_title(name, split, len(curves), len(losses)),
-                legendgroup=str(i),
+                legendgroup=str(i) if len(curves) > 1 else None,
                 # Where the colours come again, only the marks tell the runs apart.
                 mode="lines+markers" if len(drawn) <= 80 or i >= len(RUNS) else "lines",
                 line={

@@ -63,7 +63,7 @@ function saveAs(host, state, format) {
   // A font that whoever opens the picture has: others are measured here and drawn narrower there.
   layout.font = { ...layout.font, color: "#1d2524", family: "Arial, sans-serif" };
   if (state.data.title) {
-    layout.title = { text: state.data.title, x: 0.02, y: 0.98, yanchor: "top", font: { size: 15 } };
+    layout.title = { text: state.data.title, x: 0.99, xanchor: "right", y: 0.98, yanchor: "top", font: { size: 15 } };
     layout.margin = { ...layout.margin, t: (layout.margin?.t ?? 40) + 30 };
   }
   for (const name of Object.keys(layout).filter((name) => /^[xy]axis/.test(name))) {

@@ -60,6 +60,8 @@ def main() -> None:
         recorded = f"{server.url}/train?run={RECORDED_RUN}"
         take(browser, recorded, "recorded", "from there on the model learns this text by heart")
         take(browser, f"{recorded}&projector=1", "projector", "Epoch 10", SIZES[:1])
+        runs = f"{server.url}/runs?{page.url.split('?')[1]}&run={RECORDED_RUN}"
+        take(browser, runs, "runs", "2 runs side by side")
         browser.close()
         server.end(signal.SIGTERM)
 

@@ -1,8 +1,10 @@
 """DataFrames → plotly figures: pure functions, no streamlit. Live and still charts share them."""
 
+import html
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -312,3 +314,13 @@ def kept_points(y: npt.NDArray[np.float64], most: int = MOST_POINTS) -> npt.NDAr
             ]
         ).astype(np.intp)
     )
+
+
+def plain(text: str) -> str:
+    """Return a text that plotly shows as it is: it would take tags in it for markup."""
+    return html.escape(text, quote=False)
+
+
+def labels(texts: Sequence[str]) -> dict[str, Any]:
+    """Return an axis's labels, one at each whole number: equal ones stay apart."""
+    return {"tickvals": list(range(len(texts))), "ticktext": [plain(text) for text in texts]}

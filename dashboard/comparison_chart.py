@@ -1,6 +1,5 @@
 """The losses of several runs in one chart: a pure function, no streamlit."""
 
-import html
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.charts import AXES, MOST_POINTS, Axes, kept_points
+from dashboard.charts import AXES, MOST_POINTS, Axes, kept_points, plain
 from dashboard.palette import RUNS, TRAINING, VALIDATION
 
 MARKS = ("circle", "square", "diamond", "triangle-up", "x", "star")
@@ -48,7 +47,7 @@ def comparison_chart(
     height = np.exp if axes.perplexity else np.asarray
     shown = ".1f" if axes.perplexity else ".3f"
     for i, (curve, color) in enumerate(zip(curves, cycle(RUNS), strict=False)):
-        name = html.escape(curve.name)  # plotly takes names for markup
+        name = plain(curve.name)
         if curve.evaluations.empty:  # else it would be missing without a word
             figure.add_scatter(x=[None], y=[None], name=f"{name} (not evaluated yet)")
             continue

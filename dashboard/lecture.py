@@ -49,6 +49,7 @@ STEPS = (
         "Decoding strategies",
         "Decoding",
         "Temperature and top-k: from always the likeliest token to a measured surprise.",
+        ("Generate",),
     ),
     Step(
         6,

@@ -64,6 +64,13 @@ LINES = "lines"  # session: which losses of the chosen runs are drawn
 EXPORT = "export"  # session: the form in which runs are taken away
 NAME = "name"  # session: the name being given to a run
 NOTE = "note"  # session: what is being noted about it
+WRITE_PROMPT = "write_prompt"  # session: what the Generate page goes on from
+WRITE_TOKENS = "write_tokens"  # session: how many tokens are written there
+WRITE_SEED = "write_seed"  # session: the seed of their draws
+WRITE_SETTINGS = "write_settings"  # session: how many settings stand side by side
+WRITE_DECODING = "write_decoding"  # session: a field of one of these settings
+WRITTEN = "written"  # session: the texts that are on their way or done
+WRITE_CHIPS = "write_chips"  # session: the token of a text that is looked at
 ALL_SAMPLES = "all_samples"  # session: whether the early samples of a long run are shown too
 
 

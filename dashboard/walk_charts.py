@@ -1,6 +1,5 @@
 """The figures of the walk from logits to the loss: pure functions, no streamlit."""
 
-import html
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,16 +7,12 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from dashboard.charts import labels, plain
 from dashboard.palette import PREDICTED, TARGET, VALIDATION
 
 DASHES = ("solid", "dash", "dot", "dashdot")
 NEUTRAL = "#8a938f"
 SHADES = (TARGET, "#7cc9a8", "#0e6b47", NEUTRAL)  # with the dashes, sixteen lines
-
-
-def plain(text: str) -> str:
-    """Return a text that plotly shows as it is: it would take tags in it for markup."""
-    return html.escape(text, quote=False)
 
 
 def logits_heatmap(
@@ -40,8 +35,8 @@ def logits_heatmap(
     bare = {"showgrid": False, "zeroline": False, "ticklabeloverflow": "allow"}
     figure.update_layout(
         **_frame(110 + 34 * len(positions), left=20, right=45, top=85),
-        xaxis={"side": "top", "tickangle": -45, **bare, **_labels(tokens)},
-        yaxis={"autorange": "reversed", "automargin": True, **bare, **_labels(positions)},
+        xaxis={"side": "top", "tickangle": -45, **bare, **labels(tokens)},
+        yaxis={"autorange": "reversed", "automargin": True, **bare, **labels(positions)},
     )
     return figure
 
@@ -216,11 +211,6 @@ def _frame(
     """Return what all these figures have in common."""
     margin = {"l": left, "r": right, "t": top, "b": bottom}
     return {"template": "none", "height": height, "margin": margin, "uirevision": "walk"}
-
-
-def _labels(texts: Sequence[str]) -> dict[str, Any]:
-    """Return an axis's labels, one at each whole number: equal ones stay apart."""
-    return {"tickvals": list(range(len(texts))), "ticktext": [plain(text) for text in texts]}
 
 
 def _tint(color: str) -> list[list[float | str]]:

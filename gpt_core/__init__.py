@@ -48,7 +48,7 @@ from gpt_core.dataset import (
     rows_to_batch,
 )
 from gpt_core.exports import EXPORTS, Export, export_runs, read_settings
-from gpt_core.generation import generate, stream_tokens
+from gpt_core.generation import Choice, Decoding, generate, next_token_probas, stream_tokens
 from gpt_core.history import RunHistory
 from gpt_core.library import KeptText, TextLibrary
 from gpt_core.loss import (
@@ -94,7 +94,14 @@ from gpt_core.tokenizer import (
     text_to_token_ids,
     token_ids_to_text,
 )
-from gpt_core.toy import TOY_PROBAS, TOY_VOCABULARY, toy_argmax, toy_ids
+from gpt_core.toy import (
+    DECODING_LOGITS,
+    DECODING_VOCABULARY,
+    TOY_PROBAS,
+    TOY_VOCABULARY,
+    toy_argmax,
+    toy_ids,
+)
 from gpt_core.training import (
     PROBE_TOKENS,
     create_optimizer,
@@ -110,6 +117,8 @@ __all__ = [
     "BOOK_RUN",
     "BUNDLED_TEXTS",
     "COPIED_AT_LEAST",
+    "DECODING_LOGITS",
+    "DECODING_VOCABULARY",
     "DEFAULT_TEXT",
     "END_OF_TEXT",
     "ENGLISH_TOKENS_PER_CHARACTER",
@@ -131,9 +140,11 @@ __all__ = [
     "VERDICT_TITLE",
     "Anatomy",
     "Board",
+    "Choice",
     "Copying",
     "Corpus",
     "CurveReading",
+    "Decoding",
     "EvaluationRecord",
     "Export",
     "GPTConfig",
@@ -212,6 +223,7 @@ __all__ = [
     "loss_walkthrough",
     "measure_copying",
     "measure_pace",
+    "next_token_probas",
     "perplexity",
     "prepare_data",
     "read_curve",

@@ -1,11 +1,60 @@
-"""Writing text one token at a time."""
+"""Writing text one token at a time, and how each token is chosen."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from gpt_core.model import GPTModel, KeyValueCache
+
+SHOWN_CANDIDATES = 12  # of a choice that is looked at
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How the next token is chosen from the model's scores.
+
+    Args:
+        temperature: 0 always takes the most probable token (greedy); higher draws at random,
+            below 1 more sharply than the model's own probabilities, above 1 more evenly.
+        top_k: draw only among the k most probable tokens.
+        top_p: draw only among the most probable tokens that together reach this probability.
+
+    Raises:
+        ValueError: one of them is out of range.
+    """
+
+    temperature: float = 0.0
+    top_k: int | None = None
+    top_p: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.temperature < 0:
+            raise ValueError(
+                f"temperature={self.temperature} is negative: choose 0 (greedy) or more."
+            )
+        if self.top_k is not None and self.top_k < 1:
+            raise ValueError(f"top_k={self.top_k} is too small: choose 1 or more.")
+        if self.top_p is not None and not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p={self.top_p} is out of range: choose above 0, at most 1.")
+
+
+GREEDY = Decoding()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A token, and the most probable ones it was chosen from, by the model's own order.
+
+    The chosen one is among them. ``before`` are the probabilities that the model gives,
+    ``after`` those that are drawn from: after top-k, temperature and top-p.
+    """
+
+    token_id: int
+    candidates: tuple[int, ...]
+    before: tuple[float, ...]
+    after: tuple[float, ...]
 
 
 def generate(
@@ -16,14 +65,21 @@ def generate(
     top_k: int | None = None,
     eos_id: int | None = None,
     generator: torch.Generator | None = None,
+    top_p: float | None = None,
 ) -> Tensor:
     """Continue one row of token IDs (1, T) by up to ``max_new_tokens``: (1, T + new).
 
-    Arguments and errors are those of :func:`stream_tokens`.
+    Arguments and errors are those of :class:`Decoding` and :func:`stream_tokens`.
 
     Source: the chapter, "Decoding strategies to control randomness", ``generate``.
     """
-    new_ids = stream_tokens(model, token_ids, max_new_tokens, temperature, top_k, eos_id, generator)
+    decoding = Decoding(temperature, top_k, top_p)
+    new_ids = [
+        next_id
+        for next_id, _ in stream_tokens(
+            model, token_ids, max_new_tokens, decoding, eos_id, generator
+        )
+    ]
     return torch.cat((token_ids, *new_ids), dim=1)  # (1, T + new)
 
 
@@ -32,12 +88,11 @@ def stream_tokens(
     model: GPTModel,
     token_ids: Tensor,
     max_new_tokens: int,
-    temperature: float = 0.0,
-    top_k: int | None = None,
+    decoding: Decoding = GREEDY,
     eos_id: int | None = None,
     generator: torch.Generator | None = None,
-) -> Iterator[Tensor]:
-    """Yield the tokens that continue one row of token IDs (1, T), each of shape (1, 1).
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the tokens that continue one row of token IDs, with the scores they were chosen by.
 
     The model sees at most its last context_length tokens. It should be in eval mode.
 
@@ -45,23 +100,19 @@ def stream_tokens(
         model: what predicts the next token.
         token_ids: the prompt, shape (1, T), at least one token.
         max_new_tokens: how many tokens to add at most.
-        temperature: 0 always takes the most probable token (greedy); higher draws at random,
-            below 1 more sharply than the model's own probabilities, above 1 more evenly.
-        top_k: draw only among the k most probable tokens.
+        decoding: how each is chosen.
         eos_id: stop, without yielding it, where this token would come.
         generator: what the draws are made from. None is torch's global generator, which
             belongs to the run that trains.
 
+    Yields:
+        a token, shape (1, 1), and the logits it was chosen by, shape (1, vocab_size).
+
     Raises:
-        ValueError: the prompt is empty, or temperature or top_k is out of range.
+        ValueError: the prompt is empty.
     """
     if token_ids.shape[1] == 0:
         raise ValueError("The prompt is empty: give the model at least one token to go on from.")
-    if temperature < 0:
-        raise ValueError(f"temperature={temperature} is negative: choose 0 (greedy) or more.")
-    if top_k is not None and top_k < 1:
-        raise ValueError(f"top_k={top_k} is too small: choose 1 or more.")
-
     caches: list[KeyValueCache] = []
     for _ in range(max_new_tokens):
         # Once the context is full it slides: each token moves to another position, so that no
@@ -71,16 +122,57 @@ def stream_tokens(
             new_ids = token_ids[:, -model.config.context_length :]  # (1, at most context_length)
         x = model.features(new_ids, caches)[:, -1]  # (1, emb_dim)
         logits = model.out_head(x)  # (1, vocab_size): what comes after the last token
-        if top_k is not None:
-            top_logits, _ = torch.topk(logits, min(top_k, logits.shape[-1]))  # (1, k)
-            logits = logits.masked_fill(logits < top_logits[:, -1:], -torch.inf)
-        if temperature > 0:
-            probas = torch.softmax(logits / temperature, dim=-1)  # (1, vocab_size)
-            next_id = torch.multinomial(probas, num_samples=1, generator=generator)  # (1, 1)
-        else:
+        if decoding.temperature == 0:
             next_id = torch.argmax(logits, dim=-1, keepdim=True)  # (1, 1)
+        else:
+            probas = next_token_probas(logits, decoding)  # (1, vocab_size)
+            next_id = torch.multinomial(probas, num_samples=1, generator=generator)  # (1, 1)
         if eos_id is not None and next_id.item() == eos_id:
             break
-        yield next_id
+        yield next_id, logits
         new_ids = next_id
         token_ids = torch.cat((token_ids, next_id), dim=1)  # (1, T + 1)
+
+
+def next_token_probas(logits: Tensor, decoding: Decoding) -> Tensor:
+    """Turn scores into what the next token is drawn from: (..., vocab_size) to the same.
+
+    Source: the chapter, "Temperature scaling" and "Top-k sampling"; top-p: Holtzman et al.
+    (2020), "The Curious Case of Neural Text Degeneration", section 3.1.
+    """
+    if decoding.top_k is not None:
+        top_logits, _ = torch.topk(logits, min(decoding.top_k, logits.shape[-1]))  # (..., k)
+        logits = logits.masked_fill(logits < top_logits[..., -1:], -torch.inf)
+    if decoding.temperature == 0:  # greedy: everything on the most probable token
+        best = logits.argmax(dim=-1, keepdim=True)  # (..., 1)
+        return torch.zeros_like(logits).scatter(-1, best, 1.0)
+    probas = torch.softmax(logits / decoding.temperature, dim=-1)  # (..., vocab_size)
+    if decoding.top_p is not None:
+        ranked, order = probas.sort(dim=-1, descending=True)
+        # A token stays unless those before it reach top_p without it.
+        ranked = ranked.masked_fill(ranked.cumsum(dim=-1) - ranked >= decoding.top_p, 0.0)
+        probas = torch.zeros_like(probas).scatter(-1, order, ranked)
+        probas = probas / probas.sum(dim=-1, keepdim=True)
+    return probas
+
+
+def look_at_choice(next_id: Tensor, logits: Tensor, decoding: Decoding) -> Choice:
+    """Return what a token was chosen from.
+
+    Args:
+        next_id: the token, shape (1, 1).
+        logits: what it was chosen by, shape (1, vocab_size).
+        decoding: how it was chosen.
+    """
+    before = torch.softmax(logits[0], dim=-1)  # (vocab_size,)
+    after = next_token_probas(logits[0], decoding)  # (vocab_size,)
+    token_id = int(next_id.item())
+    candidates = before.topk(min(SHOWN_CANDIDATES, len(before))).indices.tolist()
+    if token_id not in candidates:
+        candidates[-1] = token_id
+    return Choice(
+        token_id,
+        tuple(candidates),
+        tuple(before[candidates].tolist()),
+        tuple(after[candidates].tolist()),
+    )

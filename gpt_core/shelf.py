@@ -17,7 +17,7 @@ from torch import Tensor
 
 from gpt_core.checkpoints import BYTES_PER_PARAMETER, load_weights
 from gpt_core.config import GPTConfig
-from gpt_core.generation import stream_tokens
+from gpt_core.generation import GREEDY, Choice, Decoding, look_at_choice, stream_tokens
 from gpt_core.model import GPTModel, build_model, count_parameters
 from gpt_core.runner import TrainingRunner
 from gpt_core.session import Snapshot
@@ -28,12 +28,17 @@ BUDGET_BYTES = 3 * 2**30  # four models of the chapter's size
 
 @dataclass
 class Writing:
-    """A text on its way: the worker adds to ``new_ids``, whoever asked reads and may stop it."""
+    """A text on its way: the worker adds to ``choices``, whoever asked reads and may stop it."""
 
-    new_ids: list[int] = field(default_factory=list)  # only ever appended to
+    choices: list[Choice] = field(default_factory=list)  # only ever appended to
     ended: threading.Event = field(default_factory=threading.Event)
     error: Exception | None = None
     stop_asked: bool = False
+
+    @property
+    def new_ids(self) -> list[int]:
+        """Return the tokens that are written so far."""
+        return [choice.token_id for choice in list(self.choices)]
 
     def stop(self) -> None:
         """Ask the worker to write no further token."""
@@ -100,8 +105,7 @@ class ModelShelf:
         model: GPTModel | Callable[[], GPTModel],
         token_ids: Tensor,
         max_new_tokens: int,
-        temperature: float = 0.0,
-        top_k: int | None = None,
+        decoding: Decoding = GREEDY,
         eos_id: int | None = None,
         seed: int = 123,
     ) -> Writing:
@@ -115,10 +119,10 @@ class ModelShelf:
 
         def add_tokens() -> None:
             generator = torch.Generator().manual_seed(seed)
-            settings = (temperature, top_k, eos_id, generator)
             chosen = model if isinstance(model, GPTModel) else model()
-            for next_id in stream_tokens(chosen, token_ids, max_new_tokens, *settings):
-                writing.new_ids.append(int(next_id.item()))
+            tokens = stream_tokens(chosen, token_ids, max_new_tokens, decoding, eos_id, generator)
+            for next_id, logits in tokens:
+                writing.choices.append(look_at_choice(next_id, logits, decoding))
                 if writing.stop_asked or self._closing:
                     return
 

@@ -1,7 +1,8 @@
-"""The chapter's toy: a vocabulary of seven words, small enough to see every probability.
+"""The chapter's toys: vocabularies of a few words, small enough to see every probability.
 
 Source: the lecture's first example of the loss; figures its own but for the row after "every",
-which as read out there sums to 0.98.
+which as read out there sums to 0.98. The nine words and their scores are those of the chapter,
+"Temperature scaling".
 """
 
 TOY_VOCABULARY = ("a", "effort", "every", "forward", "moves", "you", "zoo")  # IDs 0 to 6
@@ -12,6 +13,13 @@ TOY_PROBAS = {
     "effort": (0.06, 0.03, 0.05, 0.11, 0.68, 0.04, 0.03),
     "moves": (0.15, 0.02, 0.03, 0.18, 0.05, 0.52, 0.05),
 }
+
+# What may follow "every effort moves you", and the scores that a model gave each.
+DECODING_VOCABULARY = (
+    *("closer", "every", "effort", "forward", "inches"),
+    *("moves", "pizza", "toward", "you"),
+)
+DECODING_LOGITS = (4.51, 0.89, -1.90, 6.75, 1.63, -1.62, -1.89, 6.28, 1.79)
 
 
 def toy_ids(text: str) -> list[int]:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from gpt_core import (
+    Decoding,
     GPTConfig,
     ModelShelf,
     RunStore,
@@ -71,7 +72,7 @@ def test_a_model_larger_than_the_budget_is_given_all_the_same() -> None:
 
 def test_a_text_is_streamed_and_equals_what_generate_writes(shelf: ModelShelf) -> None:
     model = shelf.untrained(TINY)
-    writing = shelf.write(model, PROMPT, 20, temperature=1.0, seed=5)
+    writing = shelf.write(model, PROMPT, 20, Decoding(temperature=1.0), seed=5)
     assert writing.ended.wait(timeout=30)
     whole = generate(model, PROMPT, 20, 1.0, generator=torch.Generator().manual_seed(5))
     assert writing.error is None
@@ -90,8 +91,8 @@ def test_stop_ends_a_text_and_the_next_one_is_written(shelf: ModelShelf) -> None
     assert len(next_one.new_ids) == 3
 
 
-def test_settings_out_of_range_come_back_as_the_texts_error(shelf: ModelShelf) -> None:
-    writing = shelf.write(shelf.untrained(TINY), PROMPT, 3, temperature=-1)
+def test_what_goes_wrong_comes_back_as_the_texts_error(shelf: ModelShelf) -> None:
+    writing = shelf.write(shelf.untrained(TINY), torch.zeros(1, 0, dtype=torch.int64), 3)
     assert writing.ended.wait(timeout=30)
     assert isinstance(writing.error, ValueError)
     after = shelf.write(shelf.untrained(TINY), PROMPT, 3)
@@ -124,6 +125,6 @@ def test_snapshots_and_checkpoints_of_a_run_stand_on_the_shelf(
 
 def test_reading_draws_nothing_from_the_global_generator(shelf: ModelShelf) -> None:
     state = torch.get_rng_state()
-    writing = shelf.write(shelf.untrained(TINY), PROMPT, 5, temperature=1.0)
+    writing = shelf.write(shelf.untrained(TINY), PROMPT, 5, Decoding(temperature=1.0))
     writing.ended.wait(timeout=30)
     assert torch.equal(torch.get_rng_state(), state)

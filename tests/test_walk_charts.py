@@ -3,13 +3,13 @@ import math
 import pandas as pd
 import pytest
 
+from dashboard.charts import plain
 from dashboard.walk_charts import (
     binary_curves,
     candidates_bars,
     log_bars,
     logits_heatmap,
     loss_scale,
-    plain,
     probe_lines,
 )
 

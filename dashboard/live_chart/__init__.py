@@ -53,7 +53,7 @@ def live_chart(
         "description": description,
         "figure": text,
         "save_as": save_as,
-        "title": html.escape(title),  # plotly takes it for markup
+        "title": html.escape(title, quote=False),  # plotly takes it for markup
     }
     _component(data=data, key=key)
 

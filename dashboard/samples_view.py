@@ -80,7 +80,7 @@ def describe_copying(copying: Copying) -> str:
 def marked(text: str, copying: Copying | None) -> list[Piece]:
     """Return a text in pieces: its prompt, what is copied, and the rest."""
     if copying is None:
-        return [Piece(_on_few_lines(text))]
+        return [Piece(on_few_lines(text))]
     ids = text_to_token_ids(text, get_tokenizer())[0].tolist()
     pieces = []
     # Two runs that touch or overlap are two: together they stand nowhere.
@@ -89,11 +89,11 @@ def marked(text: str, copying: Copying | None) -> list[Piece]:
     ):
         kind = "prompt" if is_prompt else "" if run is None else "copied"
         words = get_tokenizer().decode([ids[i] for i in group])
-        pieces.append(Piece(_on_few_lines(words), kind))
+        pieces.append(Piece(on_few_lines(words), kind))
     return pieces
 
 
-def _on_few_lines(text: str) -> str:
+def on_few_lines(text: str) -> str:
     """Say how often a model that repeats itself breaks the line, instead of doing it."""
     return LINE_BREAKS.sub(lambda breaks: f" ↵ × {len(breaks[0])} ", text)
 

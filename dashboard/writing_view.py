@@ -14,6 +14,7 @@ from dashboard.live_chart import live_chart
 from dashboard.model_choice import ChosenModel
 from dashboard.palette import PREDICTED
 from dashboard.runtime import get_shelf
+from dashboard.samples_view import on_few_lines
 from dashboard.timeline import Entry, Piece, timeline
 from dashboard.token_chips import Scale, readable, token_chips
 from gpt_core import Choice, Decoding, GPTModel, Writing, get_tokenizer, text_to_token_ids
@@ -22,7 +23,7 @@ MOST_SETTINGS = 3
 MOST_TOKENS = 500
 END_OF_TEXT_ID = 50256
 TICK_SECONDS = 0.5
-SCALE = Scale("rarely drawn", "always", color=PREDICTED)
+SCALE = Scale("improbable", "certain", color=PREDICTED)
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,10 @@ def _show_text(number: int, text: Written, has_ended: bool) -> None:
     places, task, tokenizer = text.places, text.task, get_tokenizer()
     ids = [place.choice.token_id for place in places]
     note = f"{len(ids)} of {task.tokens} tokens" if text.is_under_way else f"{len(ids)} tokens"
-    pieces = [Piece(tokenizer.decode(task.prompt), "prompt"), Piece(tokenizer.decode(ids))]
+    pieces = [
+        Piece(on_few_lines(tokenizer.decode(task.prompt)), "prompt"),
+        Piece(on_few_lines(tokenizer.decode(ids))),
+    ]
     timeline([Entry(describe_decoding(task.decoding), note, pieces)], "A text", f"text-{number}")
     if has_ended and places:
         _show_choices(number, task, places)
@@ -196,22 +200,22 @@ def _show_text(number: int, text: Written, has_ended: bool) -> None:
 
 def _show_choices(number: int, task: Task, places: list[Place]) -> None:
     """Show the tokens, and for the one that is touched its candidates, one click from a branch."""
-    drawn = [_drawn_with(place.choice) for place in places]
+    found = [_found(place.choice) for place in places]
     selected = token_chips(
         [place.choice.token_id for place in places],
         label=f"What was written: {describe_decoding(task.decoding)}",
         key=f"{state.WRITE_CHIPS}-{number}",
         second_line=[
             "yours" if place.is_yours else format_probability(p)
-            for place, p in zip(places, drawn, strict=True)
+            for place, p in zip(places, found, strict=True)
         ],
-        strengths=[probability_strength(p) for p in drawn],
+        strengths=[probability_strength(p) for p in found],
         scale=replace(SCALE, has_legend=number == 0),
         marks=["new" if place.is_yours else "" for place in places],
     )
     if selected is None:
         if number == 0:
-            st.caption("Below each token: the probability with which it was drawn. Touch one.")
+            st.caption("Below each token: how probable the model found it. Touch one.")
         return
     choice = places[selected].choice
     names = [_readable(token_id) for token_id in choice.candidates]
@@ -238,9 +242,9 @@ def _show_choices(number: int, task: Task, places: list[Place]) -> None:
         )
 
 
-def _drawn_with(choice: Choice) -> float:
-    """Return the probability that a token was drawn with."""
-    return choice.after[choice.candidates.index(choice.token_id)]
+def _found(choice: Choice) -> float:
+    """Return how probable the model found a token, whatever it was drawn with."""
+    return choice.before[choice.candidates.index(choice.token_id)]
 
 
 def _branch(number: int, position: int, token_id: int) -> None:

@@ -66,6 +66,7 @@ from gpt_core.memorisation import COPIED_AT_LEAST, Copying, find_copying, measur
 from gpt_core.model import GPTModel, build_model, count_parameters
 from gpt_core.precision import resolve_auto
 from gpt_core.preflight import Pace, measure_pace
+from gpt_core.pretrained import export_gpt2, load_book_checkpoint, load_gpt2
 from gpt_core.progress import PACE_STEPS, Progress, run_progress
 from gpt_core.published import BOOK_RUN, LECTURE_RUN, NOTEBOOK_RUN, PublishedRun
 from gpt_core.reading import CurveReading, describe_curve, describe_start, read_curve
@@ -200,6 +201,7 @@ __all__ = [
     "encode_corpus",
     "encode_splits",
     "evaluate_model",
+    "export_gpt2",
     "export_runs",
     "field_groups",
     "field_help",
@@ -218,6 +220,8 @@ __all__ = [
     "label_run",
     "lay_out",
     "learning_rate_at",
+    "load_book_checkpoint",
+    "load_gpt2",
     "load_text",
     "loss_in_one_call",
     "loss_walkthrough",

@@ -38,6 +38,7 @@ MAY_IMPORT = {
     "store": {"config", "database", "records", "rows", "run", "runs_dir"},
     "database": {"rows", "schema"},
     "comparing": {"run"},
+    "pretrained": {"config", "model"},
     "metrics": {"rows", "run", "store"},
     "event_files": {"run", "store"},
     "notebook": {"config", "corpus", "run", "store"},

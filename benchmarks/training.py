@@ -5,7 +5,7 @@
 ours in both precisions, Hugging Face's GPT-2 with an untied head in both (all with their own
 defaults otherwise), and what the machine itself can do. The ratios are medians over the rounds.
 
-Needs ``pip install -r benchmarks/requirements.txt`` and ``llms-from-scratch`` (README).
+Needs what the tests need (README).
 """
 
 import json

@@ -51,6 +51,7 @@ def main() -> None:
         take(browser, f"{server.url}/tokens", "tokens", "From IDs back to text")
         take(browser, f"{server.url}/model", "model", "How “124M” is counted")
         take(browser, f"{server.url}/loss", "loss", "Every position")
+        take(browser, f"{server.url}/generate", "generate", "Let a model write")
         take(browser, f"{server.url}/data", "data", "Before you start")
         page = browser.new_page()
         open_page(page, server.url)

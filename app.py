@@ -11,7 +11,7 @@ from dashboard.widgets import apply_look, show_refusal
 
 ICON = Path(__file__).parent / "dashboard" / "icon.svg"
 # In the order of the lecture's steps; what belongs to none of them comes below Home.
-PAGES = ("Runs", "Tokens", "Model", "Loss", "Data", "Train", "Generate")
+PAGES = ("Runs", "Tokens", "Model", "Loss", "Data", "Train", "Generate", "Weights")
 
 st.set_page_config(page_title="GPT Pretraining Lab", page_icon=ICON, layout="wide")
 st.logo(ICON, size="large")

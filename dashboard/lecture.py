@@ -56,6 +56,7 @@ STEPS = (
         "Saving and loading weights",
         "Weights",
         "Take a trained model home, and bring one in.",
+        ("Weights",),
     ),
     Step(
         7,

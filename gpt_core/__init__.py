@@ -9,7 +9,7 @@ from gpt_core.anatomy import Anatomy, Part, dissect
 from gpt_core.board import Board
 from gpt_core.byte_pairs import Merge, byte_ids, byte_pair_merges, split_words
 from gpt_core.catalogue import MOST_IN_NAME, MOST_IN_NOTE, delete_run, label_run
-from gpt_core.checkpoints import disk_space
+from gpt_core.checkpoints import disk_space, load_weights
 from gpt_core.comparing import differing_settings
 from gpt_core.config import (
     GPT2_CONFIGS,
@@ -113,6 +113,7 @@ from gpt_core.training import (
     with_text_probe,
 )
 from gpt_core.verdict import Verdict, is_comparable, judge
+from gpt_core.weights import WEIGHT_FORMS, WeightsForm, delete_checkpoint, weights_zip
 
 __all__ = [
     "BOOK_RUN",
@@ -139,6 +140,7 @@ __all__ = [
     "TOY_VOCABULARY",
     "VERDICT",
     "VERDICT_TITLE",
+    "WEIGHT_FORMS",
     "Anatomy",
     "Board",
     "Choice",
@@ -177,6 +179,7 @@ __all__ = [
     "TrainingRunner",
     "UpdateRecord",
     "Verdict",
+    "WeightsForm",
     "Writing",
     "binary_cross_entropy",
     "build_model",
@@ -191,6 +194,7 @@ __all__ = [
     "create_dataloader",
     "create_optimizer",
     "default_runs_dir",
+    "delete_checkpoint",
     "delete_run",
     "describe_curve",
     "describe_start",
@@ -223,6 +227,7 @@ __all__ = [
     "load_book_checkpoint",
     "load_gpt2",
     "load_text",
+    "load_weights",
     "loss_in_one_call",
     "loss_walkthrough",
     "measure_copying",
@@ -250,6 +255,7 @@ __all__ = [
     "toy_argmax",
     "toy_ids",
     "train",
+    "weights_zip",
     "with_text_probe",
     "write_recording",
 ]

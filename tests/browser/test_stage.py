@@ -12,7 +12,16 @@ pytestmark = pytest.mark.slow
 
 CHART = ".live-chart.js-plotly-plot"
 POINTS = f"{CHART} .scatterlayer .points path"
-TITLES = ["Runs", "Tokens", "Model", "Loss", "Data", "Train", "Generate"]  # of the pages after Home
+TITLES = [
+    "Runs",
+    "Tokens",
+    "Model",
+    "Loss",
+    "Data",
+    "Train",
+    "Generate",
+    "Weights",
+]  # of the pages after Home
 TICK = 1100  # milliseconds
 
 

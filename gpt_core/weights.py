@@ -1,0 +1,91 @@
+"""A checkpoint's weights, taken away or deleted."""
+
+import io
+import sqlite3
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gpt_core import locks
+from gpt_core.checkpoints import STATE_FILE, WEIGHTS_FILE, load_weights, remove
+from gpt_core.machine import describe_error
+from gpt_core.pretrained import export_gpt2
+from gpt_core.rows import Row
+from gpt_core.store import RunStore
+
+
+@dataclass(frozen=True)
+class WeightsForm:
+    """One form in which a checkpoint's weights can be taken away, as a ZIP."""
+
+    title: str
+    opens_in: str  # what reads it: one sentence
+    write: Callable[[Path], bytes]
+
+
+def weights_zip(store: RunStore, checkpoint: Row, form: str) -> bytes:
+    """Return a checkpoint's weights as a ZIP in one of :data:`WEIGHT_FORMS`.
+
+    Raises:
+        ValueError: the checkpoint is damaged or not there any more.
+    """
+    folder = store.runs_dir / checkpoint["folder"]
+    try:
+        return WEIGHT_FORMS[form].write(folder)
+    except OSError as error:
+        raise ValueError(f"The checkpoint {folder.name} is not there any more.") from error
+
+
+def delete_checkpoint(store: RunStore, checkpoint: Row) -> None:
+    """Delete a checkpoint for good.
+
+    Raises:
+        ValueError: its run is live and may need it, or the disk cannot be written.
+    """
+    locks.mark_interrupted_runs(store)
+    run = locks.find_run(store, checkpoint["run_id"])
+    if run.is_live:
+        raise ValueError(f"Run {run.id} is {run.state}: stop it first, then delete.")
+    with locks.hold_run(store, run.id, "changed") as lock:
+        try:
+            store.remove_checkpoint(checkpoint["id"])  # before its folder, as ever
+            remove(store.runs_dir / checkpoint["folder"])
+        except (OSError, sqlite3.Error) as error:
+            raise ValueError(f"It was not deleted. {describe_error(error)}") from error
+    lock.release()
+
+
+def _ours(folder: Path) -> bytes:
+    return _zip(folder, (WEIGHTS_FILE, STATE_FILE))
+
+
+def _gpt2(folder: Path) -> bytes:
+    with tempfile.TemporaryDirectory() as place:
+        export_gpt2(load_weights(folder), Path(place))
+        return _zip(Path(place), sorted(path.name for path in Path(place).iterdir()))
+
+
+WEIGHT_FORMS: dict[str, WeightsForm] = {
+    "ours": WeightsForm(
+        "safetensors and JSON",
+        "The chapter's names, with the configuration: gpt_core.load_weights reads the folder.",
+        _ours,
+    ),
+    "gpt2": WeightsForm(
+        "Hugging Face GPT-2",
+        "A folder for transformers: GPT2LMHeadModel.from_pretrained. Biases that the model has "
+        "not are zeros there, and its output head stands beside the embedding: all exact.",
+        _gpt2,
+    ),
+}
+
+
+def _zip(folder: Path, names: Iterable[str]) -> bytes:
+    """Return files as a ZIP, uncompressed: weights are as random as can be."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name in names:
+            archive.write(folder / name, name)
+    return buffer.getvalue()

@@ -1,0 +1,109 @@
+"""Weights: the checkpoints of all runs, to be taken home, tried, or deleted."""
+
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.frames import count, format_bytes, format_loss
+from dashboard.runtime import get_board, get_store
+from dashboard.widgets import page_title, show_code, state_badge, toast
+from gpt_core import (
+    WEIGHT_FORMS,
+    Run,
+    delete_checkpoint,
+    export_gpt2,
+    load_book_checkpoint,
+    load_gpt2,
+    load_weights,
+    weights_zip,
+)
+
+Row = dict[str, Any]  # of the store
+KINDS = {"whole": "weights, optimizer and random state", "weights": "weights"}
+
+
+def choose_run(runs: dict[str, Run]) -> Run:
+    """Let the user choose a run; the one that the address names comes first."""
+    wanted = st.query_params.get(state.RUN)
+    if wanted != st.session_state.get(state.WEIGHTS_LINK):  # somebody came by another link
+        st.session_state[state.WEIGHTS_LINK] = wanted
+        if wanted in runs:
+            st.session_state[state.WEIGHTS_RUN] = wanted
+    return runs[
+        st.selectbox(
+            "Run",
+            list(runs),
+            format_func=lambda run_id: f"{runs[run_id].name or run_id} · {runs[run_id].text_name}",
+            key=state.WEIGHTS_RUN,
+            persist_state="session",
+        )
+    ]
+
+
+def show_checkpoint(run: Run, row: Row, losses: dict[int, float], is_best: bool) -> None:
+    """Show one checkpoint, and what can be done with it."""
+    step = int(row["global_step"])
+    loss = f" · validation loss {format_loss(losses[step])}" if step in losses else ""
+    best = ", the lowest of those kept" if is_best else ""
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.text(f"Step {step:,}{loss}{best} · {KINDS[row['kind']]}, {format_bytes(row['bytes'])}")
+        with st.popover("Take it with you"):
+            for form, facts in WEIGHT_FORMS.items():
+                st.caption(facts.opens_in)
+                st.download_button(
+                    facts.title,
+                    partial(weights_zip, get_store(), row, form),  # made when it is asked for
+                    file_name=f"{run.id}-step-{step:06d}-{form}.zip",
+                    on_click="ignore",
+                    key=f"take {row['id']} {form}",
+                )
+        st.page_link("pages/generate.py", label="Let it write", query_params={state.RUN: run.id})
+        with st.popover("Delete"):
+            if run.is_live:
+                st.text("Its run is live and may need it: stop it first.")
+            else:
+                needed = row["kind"] == "whole" and run.is_resumable
+                st.text(
+                    "It cannot be had back."
+                    + (" Without it the run, resumed, begins anew." if needed else "")
+                )
+                st.button(
+                    "Delete for good", key=f"delete {row['id']}", on_click=_delete, args=(row,)
+                )
+
+
+def _delete(row: Row) -> None:
+    try:
+        delete_checkpoint(get_store(), row)
+    except ValueError as error:
+        toast(error)
+
+
+page_title(
+    "Weights",
+    "What a run has learnt is a few hundred matrices of numbers. Take them home, let them write, "
+    "or make room.",
+)
+board = get_board()
+kept = {s.run.id: s.run for s in board.summaries() if board.checkpoints(s.run.id)}
+if kept:
+    run = choose_run(kept)
+    rows = sorted(board.checkpoints(run.id), key=lambda row: (-row["global_step"], row["kind"]))
+    evaluations = board.evaluations(run.id)
+    losses = {int(e["global_step"]): float(e["val_loss"]) for e in evaluations}
+    best = get_store().best_checkpoint(run.id)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.text(f"{count(len(rows), 'checkpoint')} kept")
+        state_badge(run)
+        st.page_link("pages/runs.py", label="Its curve", query_params={state.RUN: run.id})
+    for row in rows:
+        show_checkpoint(run, row, losses, best is not None and row["id"] == best["id"])
+else:
+    st.text("No run has kept weights yet: they are kept after each epoch, and when a run ends.")
+    st.page_link("pages/home.py", label="Home starts a run with a press")
+
+st.subheader("In Python")
+st.text("From there and back: our own folder, Hugging Face's GPT-2, a file of the book's own code.")
+show_code(load_weights, load_gpt2, export_gpt2, load_book_checkpoint)

@@ -1,0 +1,130 @@
+"""A checkpoint's weights: taken away in each form, deleted, and the page that offers both."""
+
+import io
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+from transformers import GPT2LMHeadModel
+
+from dashboard import runtime
+from gpt_core import (
+    WEIGHT_FORMS,
+    Preset,
+    RunStore,
+    TrainingRunner,
+    delete_checkpoint,
+    load_gpt2,
+    load_text,
+    load_weights,
+    weights_zip,
+)
+from tests.app_driver import button, finish, open_app, start_pocket_run, texts
+from tests.conftest import TINY, TINY_TRAINING
+
+IDS = torch.randint(0, 50257, (1, 20), generator=torch.Generator().manual_seed(5))
+PRESET = Preset("pocket", "Two layers.", TINY, TINY_TRAINING)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunStore]:
+    store = RunStore(tmp_path_factory.mktemp("runs"))
+    runner = TrainingRunner(store, threads=1)
+    runner.start(PRESET, load_text("counting"), replace(TINY_TRAINING, num_epochs=1), run_id="run")
+    assert runner.wait("run", 60)
+    runner.close()
+    yield store
+    store.close()
+
+
+def unpack(data: bytes, folder: Path) -> Path:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+def test_our_own_form_comes_back_bit_by_bit(store: RunStore, tmp_path: Path) -> None:
+    for row in store.checkpoints("run"):  # the whole one too: without its optimizer
+        folder = unpack(weights_zip(store, row, "ours"), tmp_path / str(row["id"]))
+        assert sorted(p.name for p in folder.iterdir()) == ["model.safetensors", "state.json"]
+        kept = load_weights(store.runs_dir / row["folder"]).state_dict()
+        for name, tensor in load_weights(folder).state_dict().items():
+            assert torch.equal(tensor, kept[name]), name
+
+
+def test_transformers_reads_the_other_form_with_the_same_logits(
+    store: RunStore, tmp_path: Path
+) -> None:
+    row = store.checkpoints("run")[-1]
+    folder = unpack(weights_zip(store, row, "gpt2"), tmp_path)
+    ours = load_weights(store.runs_dir / row["folder"])
+    theirs = GPT2LMHeadModel.from_pretrained(folder).eval()
+    with torch.no_grad():
+        torch.testing.assert_close(ours(IDS), theirs(IDS).logits, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(ours(IDS), load_gpt2(folder)(IDS))
+
+
+def test_a_checkpoint_that_is_gone_or_damaged_is_refused_in_words(
+    store: RunStore, tmp_path: Path
+) -> None:
+    row = store.checkpoints("run")[0]
+    for form in WEIGHT_FORMS:
+        with pytest.raises(ValueError, match=r"not there any more|cannot be read"):
+            weights_zip(store, {**row, "folder": "checkpoints/run/nowhere"}, form)
+
+
+@pytest.mark.usefixtures("own_runtime")
+class TestPage:
+    def open(self, **query: str) -> AppTest:
+        return open_app("weights", **query)
+
+    def test_an_empty_store_says_when_weights_are_kept(self) -> None:
+        assert "No run has kept weights yet" in texts(self.open())
+
+    def test_checkpoints_are_listed_offered_in_each_form_and_deleted_when_confirmed(self) -> None:
+        run_id = start_pocket_run()
+        finish(run_id)
+        store = runtime.get_store()
+        rows = store.checkpoints(run_id)
+        app = self.open(run=run_id)
+        assert f"{len(rows)} checkpoint" in texts(app)
+        labels = [b.label for b in app.get("download_button")]
+        assert labels == [facts.title for facts in WEIGHT_FORMS.values()] * len(rows)
+        newest = max(rows, key=lambda row: (row["global_step"], row["kind"] == "weights"))
+        assert f"Step {newest['global_step']}" in texts(app)
+        assert "Without it the run, resumed, begins anew." in texts(app)
+        button(app, "Delete for good").click().run()
+        assert len(store.checkpoints(run_id)) == len(rows) - 1
+        assert not app.exception
+
+    def test_a_live_runs_checkpoints_are_not_deleted(self) -> None:
+        run_id = start_pocket_run()
+        runtime.get_runner().pause(run_id).result(timeout=30)
+        store = runtime.get_store()
+        app = self.open(run=run_id)
+        assert "Its run is live and may need it" in texts(app)
+        assert "Delete for good" not in [b.label for b in app.main.button]
+        with pytest.raises(ValueError, match=f"Run {run_id} is paused: stop it first"):
+            delete_checkpoint(store, store.checkpoints(run_id)[0])
+
+
+@pytest.mark.usefixtures("own_runtime")
+def test_a_run_whose_only_whole_checkpoint_was_deleted_begins_anew_and_ends_the_same() -> None:
+    run_id = start_pocket_run()
+    finish(run_id)
+    store, runner = runtime.get_store(), runtime.get_runner()
+    steps = len(store.steps(run_id))
+    (whole,) = [row for row in store.checkpoints(run_id) if row["kind"] == "whole"]
+    delete_checkpoint(store, whole)
+    assert not (store.runs_dir / whole["folder"]).exists()
+    runner.resume(run_id)
+    while len(store.steps(run_id)) <= steps:
+        assert not runner.wait(run_id, 0.05)
+    finish(run_id)
+    run = store.run(run_id)
+    assert run is not None
+    assert run.message == ""  # what came again was what was recorded

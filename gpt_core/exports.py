@@ -68,7 +68,9 @@ def read_settings(data: bytes) -> tuple[Preset, str]:
         if unknown := sorted(set(facts[part]) - {field.name for field in fields(config)}):
             raise ValueError(f"{part} has no setting {unknown[0]!r}: take it out.")
     model, training = GPTConfig(**facts["model"]), TrainingConfig(**facts["training"])
-    return Preset(str(facts.get("preset")), "", model, training), str(text.get("sha256"))
+    return Preset(str(facts.get("preset") or "custom"), "", model, training), str(
+        text.get("sha256")
+    )
 
 
 def event_files_zip(store: RunStore, run: Run) -> bytes:

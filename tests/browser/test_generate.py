@@ -14,8 +14,13 @@ HOSTILE = "<img src=x onerror='window.hacked=1'> $x$ **bold**"
 
 def open_generate(page: Page, server: Server) -> None:
     open_page(page, f"{server.url}/generate")
-    page.get_by_role("combobox", name=re.compile("Model")).click()
-    page.get_by_role("option", name="Untrained pocket, seed 123").click()
+    # The chapter's model is built first.
+    expect(page.get_by_role("button", name="Write", exact=True)).to_be_visible(timeout=120_000)
+    expect(page.locator(".live-chart.js-plotly-plot .bars").first).to_be_visible()
+    wait_until_settled(page)
+    model = page.get_by_role("combobox", name=re.compile("Model"))
+    model.fill("Untrained pocket")
+    model.press("Enter")
     wait_until_settled(page)
 
 

@@ -59,7 +59,9 @@ def show_checkpoint(run: Run, row: Row, losses: dict[int, float], is_best: bool)
                     on_click="ignore",
                     key=f"take {row['id']} {form}",
                 )
-        st.page_link("pages/generate.py", label="Let it write", query_params={state.RUN: run.id})
+        if st.button("Let it write", key=f"write {row['id']}"):
+            st.session_state[f"{state.WALK_STEP}-{run.id}"] = step
+            st.switch_page("pages/generate.py", query_params={state.RUN: run.id})
         with st.popover("Delete"):
             if run.is_live:
                 st.text("Its run is live and may need it: stop it first.")
@@ -83,8 +85,7 @@ def _delete(row: Row) -> None:
 
 page_title(
     "Weights",
-    "What a run has learnt is a few hundred matrices of numbers. Take them home, let them write, "
-    "or make room.",
+    "What a run has learnt is a set of matrices. Take them home, let them write, or make room.",
 )
 board = get_board()
 kept = {s.run.id: s.run for s in board.summaries() if board.checkpoints(s.run.id)}

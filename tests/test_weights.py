@@ -101,6 +101,17 @@ class TestPage:
         assert len(store.checkpoints(run_id)) == len(rows) - 1
         assert not app.exception
 
+    def test_let_it_write_opens_that_checkpoint(self) -> None:
+        run_id = start_pocket_run(30)
+        finish(run_id)
+        steps = {int(row["global_step"]) for row in runtime.get_store().checkpoints(run_id)}
+        app = self.open(run=run_id)
+        oldest = [b for b in app.main.button if b.label == "Let it write"][-1]
+        oldest.click().run()
+        assert app.title[0].value == "Generate"
+        boxes = {box.label: box.value for box in app.selectbox}
+        assert (boxes["Model"], boxes["When"]) == (run_id, min(steps))
+
     def test_a_live_runs_checkpoints_are_not_deleted(self) -> None:
         run_id = start_pocket_run()
         runtime.get_runner().pause(run_id).result(timeout=30)

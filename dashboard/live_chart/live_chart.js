@@ -43,9 +43,9 @@ function inThePagesColours(layout, host) {
 }
 
 async function draw(host, state) {
-  const { plotly, figure, description } = state.data;
-  host.classList.toggle("preload", !figure);
-  const Plotly = await loadPlotly(plotly);
+  host.classList.toggle("preload", !state.data.figure);
+  const Plotly = await loadPlotly(state.data.plotly);
+  const { figure, description } = state.data; // the newest: more may have come meanwhile
   if (!figure || !host.isConnected) return;
   state.Plotly = Plotly;
   host.setAttribute("aria-label", description);
@@ -88,8 +88,17 @@ function offerPictures(host, state, place) {
 export default function ({ data, parentElement }) {
   const host = parentElement.querySelector(".live-chart");
   const state = (host.liveChart ??= { drawing: Promise.resolve() });
-  // One drawing after another: calls overlap when the browser is slow.
-  const redraw = () => (state.drawing = state.drawing.then(() => draw(host, state)).catch(retry));
+  // One drawing after another: calls overlap when the browser is slow. What comes while one waits
+  // for its turn is drawn by that one.
+  const redraw = () => {
+    if (state.waits) return;
+    state.waits = true;
+    const begin = () => {
+      state.waits = false;
+      return draw(host, state);
+    };
+    state.drawing = state.drawing.then(begin).catch(retry);
+  };
   const retry = (error) => {
     console.error(error);
     if (host.isConnected) setTimeout(redraw, RETRY_MS);

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.slow
 
 HOSTILE = "<img src=x onerror='window.hacked=1'> **bold** $x$"
 ROWS = ".run-list tbody tr"
+FIRST_CHART = 30_000  # milliseconds: plotly comes into the browser with it
 LINES = ".live-chart.js-plotly-plot .scatterlayer .js-line"
 
 
@@ -84,7 +85,7 @@ def test_three_runs_are_found_as_one_types_chosen_and_compared(
     choose(page, "slow", "fast", "chapter")
     page.wait_for_url("**/runs?run=slow&run=fast&run=chapter")
     expect(page.get_by_role("heading", name="3 runs side by side")).to_be_visible()
-    expect(page.locator(LINES)).to_have_count(3)
+    expect(page.locator(LINES)).to_have_count(3, timeout=FIRST_CHART)
     table = page.get_by_test_id("stDataFrame")
     expect(table).to_be_visible()
     for cell in ("learning_rate", "0.0001", "0.0004", "0.001"):
@@ -93,20 +94,20 @@ def test_three_runs_are_found_as_one_types_chosen_and_compared(
 
     page.reload()
     expect(page.locator(f"{ROWS}.chosen")).to_have_count(3)
-    expect(page.locator(LINES)).to_have_count(3)
+    expect(page.locator(LINES)).to_have_count(3, timeout=FIRST_CHART)
     other = browser.new_context().new_page()  # somebody who was sent the link
     open_page(other, page.url)
-    expect(other.locator(LINES)).to_have_count(3)
+    expect(other.locator(LINES)).to_have_count(3, timeout=FIRST_CHART)
     other.context.close()
     page.get_by_role("checkbox", name="Choose fast", exact=True).uncheck()
-    expect(page.locator(LINES)).to_have_count(2)
+    expect(page.locator(LINES)).to_have_count(2, timeout=FIRST_CHART)
     page.wait_for_url("**/runs?run=slow&run=chapter")
     assert problems == []
 
 
 def test_the_chart_is_saved_as_a_picture(page: Page, server: Server) -> None:
     open_page(page, f"{server.url}/runs?run=slow&run=chapter&run=fast")
-    expect(page.locator(LINES)).to_have_count(3)
+    expect(page.locator(LINES)).to_have_count(3, timeout=FIRST_CHART)
     name, data = download(page, "Save as PNG")
     assert name == "runs.png"
     image = Image.open(io.BytesIO(data))
@@ -127,7 +128,7 @@ def test_the_chart_is_saved_as_a_picture(page: Page, server: Server) -> None:
 
 def test_each_download_opens_in_what_it_is_for(page: Page, server: Server) -> None:
     open_page(page, f"{server.url}/runs?run=lamp-room-124m")
-    expect(page.locator(LINES)).to_have_count(2)
+    expect(page.locator(LINES)).to_have_count(2, timeout=FIRST_CHART)
     name, data = download(page, "Download")
     assert name == "lamp-room-124m.csv"
     csv = pd.read_csv(io.BytesIO(data))
@@ -149,7 +150,7 @@ def test_each_download_opens_in_what_it_is_for(page: Page, server: Server) -> No
 
 def test_a_run_is_named_opened_and_deleted(page: Page, server: Server, problems: list[str]) -> None:
     open_page(page, f"{server.url}/runs?run=slow")
-    expect(page.locator(LINES)).to_have_count(2)
+    expect(page.locator(LINES)).to_have_count(2, timeout=FIRST_CHART)
     page.get_by_role("button", name="Name and note").click()
     page.get_by_role("textbox", name="Name").fill(HOSTILE)
     page.get_by_role("button", name="Save", exact=True).click()

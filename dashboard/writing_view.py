@@ -130,8 +130,18 @@ def _ask(chosen: ChosenModel, decodings: list[Decoding], ends: bool) -> None:
         return
     try:
         st.session_state[state.WRITTEN] = [
-            _begin(Task(weakref.ref(chosen.model), chosen.name, tuple(ids), tokens, *how, ends))
-            for how in ((decoding, seed) for decoding in decodings)
+            _begin(
+                Task(
+                    model=weakref.ref(chosen.model),
+                    model_name=chosen.name,
+                    prompt=tuple(ids),
+                    tokens=tokens,
+                    decoding=decoding,
+                    seed=seed,
+                    ends=ends,
+                )
+            )
+            for decoding in decodings
         ]
     except ValueError as error:
         widgets.toast(error)

@@ -73,11 +73,11 @@ def read_settings(data: bytes) -> tuple[Preset, str]:
     )
 
 
-def event_files_zip(store: RunStore, run: Run) -> bytes:
-    """Return a run's TensorBoard folder as a ZIP file."""
+def event_files_zip(store: RunStore, runs: Sequence[Run]) -> bytes:
+    """Return runs as TensorBoard wants them, each in its folder, as a ZIP file."""
     with tempfile.TemporaryDirectory() as folder:
-        path = write_event_file(store, run, Path(folder))
-        return _zip({f"{run.id}/{path.name}": path.read_bytes()})
+        paths = [write_event_file(store, run, Path(folder)) for run in runs]
+        return _zip({str(path.relative_to(folder)): path.read_bytes() for path in paths})
 
 
 EXPORTS: dict[str, Export] = {
@@ -104,7 +104,7 @@ EXPORTS: dict[str, Export] = {
         "TensorBoard",
         "Unpack it and run: tensorboard --logdir, with that folder. Losses, samples, settings.",
         lambda run: f"{run.id}.tensorboard.zip",
-        event_files_zip,
+        lambda store, run: event_files_zip(store, [run]),
     ),
     "settings": Export(
         "Settings, JSON",
@@ -140,16 +140,8 @@ def export_runs(store: RunStore, runs: Sequence[Run], form: str) -> tuple[str, b
             raise ValueError(f"There is no run {run.id} any more.")
     if len(runs) == 1:
         return export.file_name(runs[0]), export.write(store, runs[0])
-    if form == "tensorboard":  # one folder for them all, as TensorBoard wants it
-        with tempfile.TemporaryDirectory() as folder:
-            for run in runs:
-                write_event_file(store, run, Path(folder))
-            return "runs.tensorboard.zip", _zip(
-                {
-                    str(path.relative_to(folder)): path.read_bytes()
-                    for path in sorted(Path(folder).rglob("events*"))
-                }
-            )
+    if form == "tensorboard":
+        return "runs.tensorboard.zip", event_files_zip(store, runs)
     files = {
         f"{run.id}/{export.file_name(run)}" if form == "text" else export.file_name(run):
         export.write(store, run)

@@ -1,7 +1,6 @@
 """A checkpoint's weights, taken away or deleted."""
 
 import io
-import sqlite3
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable
@@ -10,7 +9,6 @@ from pathlib import Path
 
 from gpt_core import locks
 from gpt_core.checkpoints import STATE_FILE, WEIGHTS_FILE, load_weights, remove
-from gpt_core.machine import describe_error
 from gpt_core.pretrained import export_gpt2
 from gpt_core.rows import Row
 from gpt_core.store import RunStore
@@ -49,11 +47,8 @@ def delete_checkpoint(store: RunStore, checkpoint: Row) -> None:
     if run.is_live:
         raise ValueError(f"Run {run.id} is {run.state}: stop it first, then delete.")
     with locks.hold_run(store, run.id, "changed") as lock:
-        try:
-            store.remove_checkpoint(checkpoint["id"])  # before its folder, as ever
-            remove(store.runs_dir / checkpoint["folder"])
-        except (OSError, sqlite3.Error) as error:
-            raise ValueError(f"It was not deleted. {describe_error(error)}") from error
+        store.remove_checkpoint(checkpoint["id"])  # before its folder, as ever
+        remove(store.runs_dir / checkpoint["folder"])
     lock.release()
 
 

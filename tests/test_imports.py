@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "database": {"rows", "schema"},
     "comparing": {"run"},
     "pretrained": {"config", "model"},
-    "weights": {"checkpoints", "locks", "machine", "pretrained", "rows", "store"},
+    "weights": {"checkpoints", "locks", "pretrained", "rows", "store"},
     "metrics": {"rows", "run", "store"},
     "event_files": {"run", "store"},
     "notebook": {"config", "corpus", "run", "store"},

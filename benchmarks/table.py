@@ -68,7 +68,7 @@ def table() -> str:
         ),
         (
             "200 greedy tokens",
-            "the book's `generate_text_simple`",
+            "the book's `generate_text_simple`, with its model",
             f"{results['generation']['ratio']:.1f} × as fast",
         ),
         (

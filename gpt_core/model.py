@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gpt_core.config import GPTConfig
-from gpt_core.kernels import Dropout, causal_attention
+from gpt_core.kernels import Dropout, Linear, causal_attention
 
 
 class LayerNorm(nn.Module):
@@ -57,10 +57,10 @@ class MultiHeadAttention(nn.Module):
         super().__init__()
         self.n_heads = config.n_heads
         self.drop_rate = config.drop_rate
-        self.W_query = nn.Linear(config.emb_dim, config.emb_dim, bias=config.qkv_bias)
-        self.W_key = nn.Linear(config.emb_dim, config.emb_dim, bias=config.qkv_bias)
-        self.W_value = nn.Linear(config.emb_dim, config.emb_dim, bias=config.qkv_bias)
-        self.out_proj = nn.Linear(config.emb_dim, config.emb_dim)
+        self.W_query = Linear(config.emb_dim, config.emb_dim, bias=config.qkv_bias)
+        self.W_key = Linear(config.emb_dim, config.emb_dim, bias=config.qkv_bias)
+        self.W_value = Linear(config.emb_dim, config.emb_dim, bias=config.qkv_bias)
+        self.out_proj = Linear(config.emb_dim, config.emb_dim)
 
     def forward(self, x: Tensor, cache: KeyValueCache | None = None) -> Tensor:
         """Mix each token's vector with its predecessors': (B, T, emb_dim) to the same.
@@ -87,9 +87,9 @@ class FeedForward(nn.Module):
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Linear(config.emb_dim, 4 * config.emb_dim),
+            Linear(config.emb_dim, 4 * config.emb_dim),
             nn.GELU(approximate="tanh"),
-            nn.Linear(4 * config.emb_dim, config.emb_dim),
+            Linear(4 * config.emb_dim, config.emb_dim),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -130,7 +130,7 @@ class GPTModel(nn.Module):
         self.drop_emb = Dropout(config.drop_rate)
         self.trf_blocks = nn.Sequential(*[TransformerBlock(config) for _ in range(config.n_layers)])
         self.final_norm = LayerNorm(config.emb_dim)
-        self.out_head = nn.Linear(config.emb_dim, config.vocab_size, bias=False)
+        self.out_head = Linear(config.emb_dim, config.vocab_size, bias=False)
 
     def forward(self, ids: Tensor) -> Tensor:
         """Map token IDs (B, T) to logits (B, T, vocab_size).

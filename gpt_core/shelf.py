@@ -18,6 +18,7 @@ from torch import Tensor
 from gpt_core.checkpoints import BYTES_PER_PARAMETER, load_weights
 from gpt_core.config import GPTConfig
 from gpt_core.generation import GREEDY, Choice, Decoding, look_at_choice, stream_tokens
+from gpt_core.kernels import turn_weights
 from gpt_core.model import GPTModel, build_model, count_parameters
 from gpt_core.runner import TrainingRunner
 from gpt_core.session import Snapshot
@@ -148,7 +149,9 @@ class ModelShelf:
             self._models.move_to_end(key)
         if is_first:
             try:
-                future.set_result(build())
+                model = build()
+                turn_weights(model)  # it is for reading and writing, not for training
+                future.set_result(model)
             except BaseException as error:
                 with self._lock:
                     self._models.pop(key, None)

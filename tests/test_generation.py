@@ -13,6 +13,7 @@ from gpt_core import (
     stream_tokens,
 )
 from gpt_core.generation import SHOWN_CANDIDATES, look_at_choice
+from gpt_core.kernels import turn_weights
 from gpt_core.model import KeyValueCache
 from tests.conftest import TINY
 
@@ -32,11 +33,17 @@ def recomputed(model: GPTModel, token_ids: Tensor, max_new_tokens: int) -> Tenso
     return token_ids
 
 
+@pytest.mark.parametrize("is_turned", [False, True])
 @pytest.mark.parametrize("length", [1, 2, 20, 31, 32, 33, 50])
-def test_the_cache_gives_the_tokens_that_computing_all_anew_gives(length: int) -> None:
+def test_the_cache_gives_the_tokens_that_computing_all_anew_gives(
+    length: int, is_turned: bool
+) -> None:
     model = build_model(TINY, seed=1)
     prompt = torch.randint(0, 50257, (1, length), generator=torch.Generator().manual_seed(2))
-    assert torch.equal(generate(model, prompt, 20), recomputed(model, prompt, 20))
+    expected = recomputed(model, prompt, 20)
+    if is_turned:
+        turn_weights(model)
+    assert torch.equal(generate(model, prompt, 20), expected)
 
 
 def test_tokens_beyond_the_context_are_refused_by_a_model_with_a_full_cache() -> None:

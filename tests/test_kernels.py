@@ -5,7 +5,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gpt_core.kernels import Dropout, causal_attention, dropout, linear_cross_entropy
+from gpt_core.kernels import (
+    Dropout,
+    Linear,
+    causal_attention,
+    dropout,
+    linear_cross_entropy,
+    turn_weights,
+)
 
 
 @pytest.fixture
@@ -138,3 +145,19 @@ def test_attention_drops_weights_in_training() -> None:
     last = torch.stack([causal_attention(q, k, v, 0.5)[0, 0, -1, 0] for _ in range(50)]).float()
     assert last.std() > 0.05
     assert last.mean().item() == pytest.approx(1.0, abs=0.1)
+
+
+@pytest.mark.parametrize("in_features", [1, 6, 7, 768])  # in 1, 2, 1 and 4 slabs
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3), ()])
+def test_a_turned_layer_computes_what_it_did(
+    in_features: int, bias: bool, shape: tuple[int, ...]
+) -> None:
+    layer = Linear(in_features, 5, bias=bias)
+    weight, x = layer.weight.detach().clone(), torch.randn(*shape, in_features)
+    expected = layer(x)
+    assert torch.equal(expected, F.linear(x, layer.weight, layer.bias))  # PyTorch's own until then
+    turn_weights(layer)
+    assert torch.equal(layer.weight, weight)
+    assert layer.weight.stride(0) == 1
+    torch.testing.assert_close(layer(x), expected)

@@ -128,3 +128,11 @@ def test_reading_draws_nothing_from_the_global_generator(shelf: ModelShelf) -> N
     writing = shelf.write(shelf.untrained(TINY), PROMPT, 5, Decoding(temperature=1.0))
     writing.ended.wait(timeout=30)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_models_on_the_shelf_are_laid_out_for_writing(shelf: ModelShelf) -> None:
+    plain, model = build_model(TINY, seed=5), shelf.untrained(TINY, seed=5)
+    assert model.out_head.weight.stride(0) == 1
+    assert model.out_head.weight.is_contiguous() is False
+    for name, weight in plain.state_dict().items():
+        assert torch.equal(model.state_dict()[name], weight)

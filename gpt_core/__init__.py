@@ -50,6 +50,7 @@ from gpt_core.dataset import (
 from gpt_core.exports import EXPORTS, Export, export_runs, read_settings
 from gpt_core.generation import Choice, Decoding, generate, next_token_probas, stream_tokens
 from gpt_core.history import RunHistory
+from gpt_core.initial import InitialWeights
 from gpt_core.library import KeptText, TextLibrary
 from gpt_core.loss import (
     LossWalkthrough,
@@ -152,6 +153,7 @@ __all__ = [
     "Export",
     "GPTConfig",
     "GPTModel",
+    "InitialWeights",
     "KeptText",
     "Layout",
     "LossWalkthrough",

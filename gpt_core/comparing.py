@@ -15,6 +15,8 @@ def settings_of(run: Run) -> dict[str, Any]:
     return {
         "text": run.text_name,
         "text_sha256": run.text_sha256[:12],
+        "begins with": run.initial_name or "random weights",
+        "initial_sha256": run.initial_sha256[:12],
         **asdict(run.model_config),
         **asdict(run.training_config),
         **run.versions,
@@ -30,6 +32,7 @@ def differing_settings(runs: Sequence[Run]) -> dict[str, list[Any]]:
     names = dict.fromkeys(name for of_a_run in settings for name in of_a_run)
     table = {name: [of_a_run.get(name) for of_a_run in settings] for name in names}
     differing = {name: row for name, row in table.items() if any(v != row[0] for v in row)}
-    if "text" in differing:  # the name says it
-        differing.pop("text_sha256", None)
+    for name, sha256 in (("text", "text_sha256"), ("begins with", "initial_sha256")):
+        if name in differing:  # the name says it
+            differing.pop(sha256, None)
     return differing

@@ -16,13 +16,19 @@ class LiveRun:
     """A live run, as both sides see it: the owner thread its session, the others the rest."""
 
     session: Session
-    settings: tuple[Any, ...]  # what makes two runs give the same losses
     lock: filelock.BaseFileLock
     state: str = "queued"  # the owner thread's; the store has it for everybody else
     reported: bool = False  # that it does not repeat what was recorded
     asked: str = ""  # what was asked for last and is not done yet
     complaint: str = ""  # why what was asked for last could not be done: shown
     ended: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def settings(self) -> tuple[Any, ...]:
+        """Return what makes two runs of one owner give the same losses."""
+        run = self.session.run
+        text_and_weights = (run.text_sha256, run.initial_sha256)
+        return (run.owner, run.model_config, run.training_config, *text_and_weights)
 
     def answered(self, doing: str, future: "Future[Any]") -> None:
         """Show no longer what has been done, unless something else is asked for by now."""

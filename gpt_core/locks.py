@@ -2,6 +2,7 @@
 
 import logging
 import re
+import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +18,14 @@ log = logging.getLogger(__name__)
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # a folder's and a lock file's name too
 
 
-def check_run_id(store: RunStore, run_id: str) -> None:
-    """Raise ValueError unless a run may be given this name."""
+def find_run_id(store: RunStore, run_id: str | None, preset_name: str) -> str:
+    """Return the ID of a new run: the wanted one or, where that is None, one made up.
+
+    Raises:
+        ValueError: a run may not be given this ID.
+    """
+    if run_id is None:
+        return f"{preset_name}-{secrets.token_hex(4)}"
     if not RUN_ID.fullmatch(run_id):
         raise ValueError(
             f"run_id={run_id!r} is no name for a run: take letters, digits, dots, dashes and "
@@ -26,6 +33,7 @@ def check_run_id(store: RunStore, run_id: str) -> None:
         )
     if store.run(run_id) is not None:
         raise ValueError(f"run_id={run_id!r} is taken: choose another name, or resume it.")
+    return run_id
 
 
 def acquire_run(store: RunStore, run_id: str) -> filelock.BaseFileLock:

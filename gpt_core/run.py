@@ -30,6 +30,8 @@ class Run:
     message: str
     name: str = ""  # what somebody calls it; "" if nobody has named it
     note: str = ""
+    initial_name: str = ""  # of the weights it began with; "" if they were drawn at random
+    initial_sha256: str = ""
 
     @property
     def is_live(self) -> bool:

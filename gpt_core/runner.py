@@ -7,20 +7,20 @@ generator.
 
 import atexit
 import logging
-import secrets
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import filelock
 import torch
 
 from gpt_core import catalogue, locks
-from gpt_core.config import GPTConfig, Preset, TrainingConfig
+from gpt_core.config import Preset, TrainingConfig
 from gpt_core.corpus import Corpus
+from gpt_core.initial import InitialWeights, keep_initial, weights_sha256
 from gpt_core.live_run import LiveRun
 from gpt_core.machine import describe_change, describe_error, describe_machine
 from gpt_core.memory import keep_freed_memory, return_freed_memory, start_thread
@@ -89,6 +89,7 @@ class TrainingRunner:
         training_config: TrainingConfig | None = None,
         actor: str = "local",
         run_id: str | None = None,
+        initial: InitialWeights | None = None,
     ) -> str:
         """Queue a run and return its ID; it trains on after this call has returned.
 
@@ -101,22 +102,24 @@ class TrainingRunner:
             training_config: trains in another way than the preset says.
             actor: who asks, and owns the run from now on.
             run_id: its name; None makes one up.
+            initial: weights to begin with, which are copied; None draws them at random.
 
         Raises:
-            ValueError: the text is too short, the device is not there, or the name is taken.
+            ValueError: the text is too short, the device is not there, the name is taken, or the
+                weights are of another model.
         """
         config = resolve_auto(training_config or preset.training)
-        settings = (actor, preset.model, config, corpus.sha256)
-        data = self._prepare(corpus.text, preset.model, config)
+        weights = initial.fitted(preset.model) if initial else None
+        sha256 = weights_sha256(weights) if weights else ""
+        settings = (actor, preset.model, config, corpus.sha256, sha256)
+        data = prepare_data(corpus.text, get_tokenizer(), preset.model, config, self._cache)
         with self._starting:
             self._refuse_if_closing()
             for live_id, entry in self._entries.items():
                 is_equal = entry.settings == settings and run_id in (None, live_id)
                 if is_equal and entry.state != "paused" and entry.asked != "stopping":
                     return live_id
-            if run_id is not None:
-                locks.check_run_id(self._store, run_id)
-            run_id = run_id or f"{preset.name}-{secrets.token_hex(4)}"
+            run_id = locks.find_run_id(self._store, run_id, preset.name)
             with locks.hold_run(self._store, run_id, "started") as lock:
                 self._store.keep_text(corpus.text, corpus.sha256)
                 self._store.add_run(
@@ -131,8 +134,12 @@ class TrainingRunner:
                     val_tokens=data.val_tokens,
                     total_steps=steps_in_run(len(data.train_loader), config),
                     versions=describe_machine(self._threads),
+                    initial_name=initial.name if initial else "",
+                    initial_sha256=sha256,
                 )
-                self._enqueue(locks.find_run(self._store, run_id), data, settings, lock)
+                if weights:
+                    keep_initial(self._store, run_id, weights, actor)
+                self._enqueue(locks.find_run(self._store, run_id), data, lock)
             return run_id
 
     def pause(self, run_id: str, actor: str = "local") -> "Future[None]":
@@ -211,22 +218,16 @@ class TrainingRunner:
 
     # Starting and asking, in the caller's thread
 
-    def _prepare(self, text: str, model: GPTConfig, config: TrainingConfig) -> TrainingData:
-        return prepare_data(text, get_tokenizer(), model, config, self._cache)
-
-    def _enqueue(
-        self, run: Run, data: TrainingData, settings: tuple[Any, ...], lock: filelock.BaseFileLock
-    ) -> None:
-        session = Session(self._store, run, data, self._timer)
-        self._entries[run.id] = LiveRun(session, settings, lock)
+    def _enqueue(self, run: Run, data: TrainingData, lock: filelock.BaseFileLock) -> None:
+        self._entries[run.id] = LiveRun(Session(self._store, run, data, self._timer), lock)
         self._requests.wake()
 
     def _reopen(self, run_id: str, actor: str) -> None:
         """Queue a run again that has ended before its last step."""
         run = locks.find_unfinished_run(self._store, run_id)
         check_device(run.training_config.device)
-        text = self._store.text(run.text_sha256)
-        data = self._prepare(text, run.model_config, run.training_config)
+        text, config = self._store.text(run.text_sha256), run.training_config
+        data = prepare_data(text, get_tokenizer(), run.model_config, config, self._cache)
         with self._starting:
             self._refuse_if_closing()
             if self.owns(run_id):
@@ -235,8 +236,7 @@ class TrainingRunner:
                 locks.find_unfinished_run(self._store, run_id)  # another was quicker?
                 change = describe_change(run.versions, describe_machine(self._threads))
                 self._store.set_state(run_id, "queued", actor, change)
-                settings = (run.owner, run.model_config, run.training_config, run.text_sha256)
-                self._enqueue(locks.find_run(self._store, run_id), data, settings, lock)
+                self._enqueue(locks.find_run(self._store, run_id), data, lock)
 
     def _ask(self, doing: str, run_id: str, action: Callable[[], T]) -> "Future[T]":
         """Hand something to the owner thread; it is done between two steps."""

@@ -79,7 +79,7 @@ MIGRATIONS = (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         run_id TEXT NOT NULL REFERENCES runs (id),
         global_step INTEGER NOT NULL,
-        kind TEXT NOT NULL,           -- 'whole' or 'weights'
+        kind TEXT NOT NULL,           -- 'whole', 'weights' or 'initial'
         folder TEXT NOT NULL,         -- relative to the runs directory
         bytes INTEGER NOT NULL,
         at REAL NOT NULL,
@@ -139,5 +139,10 @@ MIGRATIONS = (
     );
     -- Finds the lowest validation loss of each run without going through its evaluations.
     CREATE INDEX evaluations_by_loss ON evaluations (run_id, val_loss);
+    """,
+    """
+    -- The weights it began with; empty where they were drawn at random.
+    ALTER TABLE runs ADD COLUMN initial_name TEXT NOT NULL DEFAULT '';
+    ALTER TABLE runs ADD COLUMN initial_sha256 TEXT NOT NULL DEFAULT '';
     """,
 )

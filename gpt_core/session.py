@@ -14,6 +14,7 @@ import torch
 from gpt_core.checkpoints import (
     get_random_state,
     load_checkpoint,
+    load_weights,
     remove,
     save_checkpoint,
     save_weights,
@@ -22,6 +23,7 @@ from gpt_core.checkpoints import (
 )
 from gpt_core.closeup import Closeup
 from gpt_core.dataset import Batch, TokenWindows
+from gpt_core.initial import KIND as INITIAL
 from gpt_core.memorisation import find_copying
 from gpt_core.model import GPTModel
 from gpt_core.records import EvaluationRecord, Record, SampleRecord, StepRecord
@@ -193,7 +195,9 @@ class Session:
         config = self.run.training_config
         self._device = torch.device(config.device)
         torch.manual_seed(config.seed)
-        model = GPTModel(self.run.model_config).to(self._device)
+        model = GPTModel(self.run.model_config)
+        self._load_initial(model)
+        model.to(self._device)
         self._optimizer = create_optimizer(model, config)
         self._state = TrainingState()
         rows = self._store.checkpoints(self.run.id)
@@ -220,6 +224,21 @@ class Session:
         last = self._store.last_steps(self.run.id, 1)
         self._seconds = last[0]["seconds"] if last else 0.0
         self._next_checkpoint = self._timer() + CHECKPOINT_SECONDS
+
+    def _load_initial(self, model: GPTModel) -> None:
+        """Give a model the weights that the run begins with, if it begins with any.
+
+        The random ones were drawn all the same: shuffling and dropout come after them.
+        """
+        rows = self._store.checkpoints(self.run.id)
+        if not self.run.initial_sha256 or any(row["kind"] == "whole" for row in rows):
+            return
+        initial = [row for row in rows if row["kind"] == INITIAL]
+        if not initial:
+            raise ValueError("The weights that the run begins with are gone: start another one.")
+        model.load_state_dict(
+            load_weights(self._store.runs_dir / initial[0]["folder"]).state_dict()
+        )
 
     def _rows_to_replay(self) -> dict[tuple[str, int, int | None], Row]:
         """Return what was recorded after the checkpoint: it will come again, and must be equal."""
@@ -271,6 +290,7 @@ class Session:
         epoch_ends = {r["global_step"] for r in self._store.samples(self.run.id)}
         epochs = [r for r in rows if r["global_step"] in epoch_ends and r["kind"] == "weights"]
         kept = [
+            *[r for r in rows if r["kind"] == INITIAL],
             *[r for r in rows if r["kind"] == "whole"][-1:],
             *([best] if best else []),
             *epochs[max(0, len(epochs) - self.run.training_config.keep_epochs) :],

@@ -101,6 +101,8 @@ class RunStore:
         val_tokens: int,
         total_steps: int,
         versions: dict[str, str],
+        initial_name: str = "",
+        initial_sha256: str = "",
     ) -> None:
         """Write down a new run, in state ``queued``."""
         row = {
@@ -116,6 +118,8 @@ class RunStore:
             "val_tokens": val_tokens,
             "total_steps": total_steps,
             "versions": versions,
+            "initial_name": initial_name,
+            "initial_sha256": initial_sha256,
         }
         with self._database.transaction() as connection:
             insert(connection, "runs", row)

@@ -24,8 +24,10 @@ class Verdict:
 
 
 def is_comparable(run: Run) -> bool:
-    """Tell whether a run's model has the size of the chapter's."""
-    return all(getattr(run.model_config, n) == getattr(GPT_CONFIG_124M, n) for n in SIZE)
+    """Tell whether a run's model has the size of the chapter's, and began with random weights."""
+    return not run.initial_sha256 and all(
+        getattr(run.model_config, n) == getattr(GPT_CONFIG_124M, n) for n in SIZE
+    )
 
 
 def judge(run: Run, evaluations: Numbers) -> Verdict:

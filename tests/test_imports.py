@@ -64,7 +64,8 @@ MAY_IMPORT = {
     "machine": set(),
     "requests": set(),
     "session": FOUNDATION
-    | {"checkpoints", "closeup", "memorisation", "rows", "run", "store", "training"},
+    | {"checkpoints", "closeup", "initial", "memorisation", "rows", "run", "store", "training"},
+    "initial": {"checkpoints", "config", "machine", "model", "store"},
     "live_run": {"machine", "session"},
     "runner": set(CORE),
     "shelf": set(CORE),

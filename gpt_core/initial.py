@@ -1,0 +1,83 @@
+"""Weights that a run begins with where they are not drawn at random: training goes on from them."""
+
+import hashlib
+from dataclasses import asdict, dataclass, replace
+
+import torch
+
+from gpt_core.checkpoints import save_weights
+from gpt_core.config import GPTConfig
+from gpt_core.machine import describe_error
+from gpt_core.model import GPTModel
+from gpt_core.store import RunStore
+
+KIND = "initial"  # of a run's checkpoint that holds them
+STEP = -1  # of that checkpoint: the book's counter before the first update
+FREE = ("context_length", "drop_rate")  # what need not be as in the weights
+
+
+@dataclass(frozen=True)
+class InitialWeights:
+    """A model to begin with, and what it is called. It is read, never trained."""
+
+    name: str
+    model: GPTModel
+
+    def config(self, like: GPTConfig) -> GPTConfig:
+        """Return these weights' configuration with the dropout and, where it fits, the context
+        length of another.
+        """
+        own = self.model.config
+        length = min(own.context_length, like.context_length)
+        return replace(own, context_length=length, drop_rate=like.drop_rate)
+
+    def fitted(self, config: GPTConfig) -> GPTModel:
+        """Return a model of a configuration with these weights; a shorter context has the first
+        of the position embeddings.
+
+        Raises:
+            ValueError: the configuration is of another model.
+        """
+        wanted, own = asdict(config), asdict(self.model.config)
+        for name in own:
+            if name not in FREE and wanted[name] != own[name]:
+                raise ValueError(
+                    f"{name}={wanted[name]} does not fit the weights of {self.name}, which have "
+                    f"{own[name]}: take theirs."
+                )
+        if config.context_length > self.model.config.context_length:
+            raise ValueError(
+                f"context_length={config.context_length} is more than the "
+                f"{self.model.config.context_length} of {self.name}: choose that or less."
+            )
+        with torch.device("meta"):  # shapes only: nothing is allocated or drawn
+            model = GPTModel(config)
+        # A model that is read may have its weights turned: a file wants them row by row.
+        state = {name: weight.contiguous() for name, weight in self.model.state_dict().items()}
+        state["pos_emb.weight"] = state["pos_emb.weight"][: config.context_length].contiguous()
+        model.load_state_dict(state, assign=True)
+        return model.eval()
+
+
+def weights_sha256(model: GPTModel) -> str:
+    """Return a hash of a model's weights: equal for equal numbers of equal names."""
+    digest = hashlib.sha256()
+    for name, weight in model.state_dict().items():
+        digest.update(name.encode())
+        digest.update(weight.contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def keep_initial(store: RunStore, run_id: str, model: GPTModel, actor: str) -> None:
+    """Keep the weights that a run begins with as its first checkpoint.
+
+    Raises:
+        OSError: the disk is full or cannot be written; the run has failed.
+    """
+    folder = store.runs_dir / "checkpoints" / run_id / f"{KIND}-weights"
+    try:
+        written = save_weights(folder, model)
+    except OSError as error:
+        store.set_state(run_id, "failed", actor, describe_error(error))
+        raise
+    store.add_checkpoint(run_id, STEP, KIND, folder, written)

@@ -1,0 +1,169 @@
+"""Runs that begin with weights instead of random ones."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from gpt_core import (
+    InitialWeights,
+    Preset,
+    RunStore,
+    TrainingRunner,
+    build_model,
+    load_text,
+    load_weights,
+)
+from gpt_core import initial as initial_module
+from gpt_core.initial import KIND, STEP, weights_sha256
+from gpt_core.kernels import turn_weights
+from gpt_core.verdict import is_comparable
+from tests.conftest import TINY, TINY_TRAINING
+
+PRESET = Preset("tiny", "Two layers.", TINY, TINY_TRAINING)
+ONE_EPOCH = replace(TINY_TRAINING, num_epochs=1)
+TEXT = load_text("counting")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[RunStore]:
+    store = RunStore(tmp_path)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def runner(store: RunStore) -> Iterator[TrainingRunner]:
+    runner = TrainingRunner(store, threads=1)
+    yield runner
+    runner.close()
+
+
+def losses(store: RunStore, run_id: str) -> list[float]:
+    return [row["loss"] for row in store.steps(run_id)]
+
+
+def finish(runner: TrainingRunner, run_id: str, **options: object) -> str:
+    run_id = runner.start(PRESET, TEXT, ONE_EPOCH, run_id=run_id, **options)
+    assert runner.wait(run_id, 60)
+    return run_id
+
+
+def test_a_run_from_its_own_seeds_weights_gives_the_losses_of_a_run_from_that_seed(
+    store: RunStore, runner: TrainingRunner
+) -> None:
+    # Shuffling and dropout draw what they drew, though the weights come from elsewhere.
+    seeds = InitialWeights("the seed's", build_model(TINY, TINY_TRAINING.seed))
+    others = InitialWeights("another seed's", build_model(TINY, TINY_TRAINING.seed + 1))
+    expected = losses(store, finish(runner, "plain"))
+    assert losses(store, finish(runner, "same", initial=seeds)) == expected
+    assert losses(store, finish(runner, "other", initial=others)) != expected
+
+
+def test_a_run_says_what_it_began_with_and_keeps_it(
+    store: RunStore, runner: TrainingRunner
+) -> None:
+    model = build_model(TINY, seed=7)
+    before = weights_sha256(model)
+    run = store.run(finish(runner, "run", initial=InitialWeights("Seven", model)))
+    assert run is not None
+    assert (run.initial_name, run.initial_sha256) == ("Seven", before)
+    assert weights_sha256(model) == before  # it was copied
+    [kept] = [row for row in store.checkpoints("run") if row["kind"] == KIND]
+    assert kept["global_step"] == STEP
+    assert weights_sha256(load_weights(store.runs_dir / kept["folder"])) == before
+    assert not is_comparable(run)  # the book's log is of random weights
+    plain = store.run(finish(runner, "plain"))
+    assert plain is not None
+    assert (plain.initial_name, plain.initial_sha256) == ("", "")
+
+
+def test_a_queued_run_that_was_interrupted_begins_with_its_weights_when_resumed(
+    store: RunStore,
+) -> None:
+    initial = InitialWeights("Seven", build_model(TINY, seed=7))
+    first = TrainingRunner(store, threads=1)
+    expected = losses(store, finish(first, "whole", initial=initial))
+    first.start(PRESET, TEXT, replace(ONE_EPOCH, num_epochs=40), run_id="ahead")
+    first.start(PRESET, TEXT, ONE_EPOCH, run_id="waiting", initial=initial)
+    first.close()
+    second = TrainingRunner(store, threads=1)
+    second.resume("waiting")
+    assert second.wait("waiting", 60)
+    second.close()
+    assert losses(store, "waiting") == expected
+
+
+def test_a_double_click_starts_one_run_and_other_weights_another(runner: TrainingRunner) -> None:
+    long = replace(TINY_TRAINING, num_epochs=500)
+
+    def start(seed: int) -> str:
+        initial = InitialWeights("A name", build_model(TINY, seed))
+        return runner.start(PRESET, TEXT, long, initial=initial)
+
+    first = start(1)
+    assert start(1) == first
+    assert start(2) != first
+
+
+def test_turned_weights_are_the_same_weights(store: RunStore, runner: TrainingRunner) -> None:
+    plain, turned = build_model(TINY, seed=7), build_model(TINY, seed=7)
+    turn_weights(turned)
+    assert weights_sha256(turned) == weights_sha256(plain)
+    finish(runner, "plain", initial=InitialWeights("Plain", plain))
+    finish(runner, "turned", initial=InitialWeights("Turned", turned))
+    assert losses(store, "plain") == losses(store, "turned")
+
+
+def test_a_shorter_context_has_the_first_positions() -> None:
+    model = build_model(TINY, seed=7)
+    short = replace(TINY, context_length=8, drop_rate=0.0)
+    fitted = InitialWeights("Seven", model).fitted(short)
+    assert fitted.config == short
+    ids = torch.arange(8)[None]
+    assert torch.equal(fitted(ids), model(ids))
+    assert InitialWeights("Seven", model).config(short) == short
+    assert InitialWeights("Seven", fitted).config(TINY).context_length == 8
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"emb_dim": 64}, "emb_dim=64 does not fit the weights of Seven, which have 16"),
+        ({"n_layers": 3}, "n_layers=3 does not fit"),
+        ({"qkv_bias": True}, "qkv_bias=True does not fit"),
+        ({"context_length": 999}, "context_length=999 is more than the 32 of Seven"),
+    ],
+)
+def test_weights_of_another_model_are_refused(
+    runner: TrainingRunner, store: RunStore, change: dict, message: str
+) -> None:
+    preset = replace(PRESET, model=replace(TINY, **change))
+    with pytest.raises(ValueError, match=message):
+        runner.start(preset, TEXT, initial=InitialWeights("Seven", build_model(TINY, seed=7)))
+    assert store.runs() == []
+
+
+def test_a_full_disk_leaves_a_failed_run_and_says_so(
+    runner: TrainingRunner, store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(initial_module, "save_weights", refuse)
+    with pytest.raises(ValueError, match="The run was not started"):
+        runner.start(PRESET, TEXT, initial=InitialWeights("Seven", build_model(TINY, seed=7)))
+    [run] = store.runs()
+    assert run.state == "failed"
+    with pytest.raises(ValueError, match="weights that the run begins with are gone"):
+        raise_what_resuming_says(runner, store, run.id)
+
+
+def raise_what_resuming_says(runner: TrainingRunner, store: RunStore, run_id: str) -> None:
+    runner.resume(run_id)
+    assert runner.wait(run_id, 60)
+    run = store.run(run_id)
+    assert run is not None
+    raise ValueError(run.message)

@@ -6,9 +6,11 @@ import streamlit as st
 
 from dashboard import state, widgets
 from dashboard.config_form import LIMITS, MOST_OWN_PROBES, key_of, own_probes
+from dashboard.initial_choice import Beginning, checkpoint_option
 from dashboard.runtime import get_board, get_store
 from dashboard.text_choice import get_library
 from gpt_core import (
+    INITIAL_STEP,
     PRESETS,
     Corpus,
     Preset,
@@ -36,14 +38,28 @@ def fill_form(run: Run) -> bool:
     if values["seed"] > LIMITS["seed"].highest:  # a browser's numbers end there
         notes.append(f"Its seed {values['seed']} is too large for the form: it has the preset's.")
         values["seed"] = preset.training.seed
+    beginning = _beginning(run, notes)
+    st.session_state[state.BEGIN_WITH] = beginning.option
     for name, value in values.items():
         if name != "probes":
-            st.session_state[key_of(preset, name)] = value
+            st.session_state[key_of(preset, name, beginning)] = value
     st.session_state[state.OWN_PROBES] = "\n".join(_own_probes(run, preset, corpus, notes))
     st.session_state[state.PRESET] = preset.name
     st.session_state[state.FILLED] = (preset.name, notes)
     st.session_state[state.QUEUE if get_board().live_runs() else state.START] = True
     return True
+
+
+def _beginning(run: Run, notes: list[str]) -> Beginning:
+    """Return the weights that a run began with, as it has kept them."""
+    if not run.initial_sha256:
+        return Beginning()
+    if any(row["global_step"] == INITIAL_STEP for row in get_store().checkpoints(run.id)):
+        return Beginning(checkpoint_option(run.id, INITIAL_STEP))
+    notes.append(
+        f"The weights it began with ({run.initial_name}) are gone: random ones are chosen."
+    )
+    return Beginning()
 
 
 def _text_key(corpus: Corpus, notes: list[str]) -> str:

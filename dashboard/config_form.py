@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import state
+from dashboard.initial_choice import Beginning
 from dashboard.loss_walk import MOST_TASKS, parse_rows
 from dashboard.widgets import show_refusal
 from gpt_core import (
@@ -21,6 +22,8 @@ from gpt_core import (
 )
 from gpt_core.config import DEVICES, PRECISIONS, SCHEDULES
 
+RANDOM_WEIGHTS = Beginning()
+FREE = ("context_length", "drop_rate")  # of a model, what its weights leave open
 SHORTEST_CONTEXT = 3  # the chapter's two rows, which each run is asked about, take as many
 MOST_OWN_PROBES = 4
 CHOICES = {"precision": PRECISIONS, "device": DEVICES, "schedule": SCHEDULES}
@@ -71,18 +74,25 @@ TITLES = {
 }
 
 
-def show_setting(preset: Preset, name: str) -> Any:
-    """Show the widget of one field; its value holds on every page, for as long as the visit."""
+def show_setting(preset: Preset, name: str, beginning: Beginning = RANDOM_WEIGHTS) -> Any:
+    """Show the widget of one field; its value holds on every page, for as long as the visit.
+
+    Where a run begins with weights, the fields that they fix can only be read.
+    """
     config: GPTConfig | TrainingConfig = preset.model
     if not hasattr(config, name):
         config = preset.training
     default, label, helped = getattr(config, name), name, field_help(type(config))[name]
-    chosen = st.session_state.get(key_of(preset, name))  # of a run that is run again, perhaps
-    common: dict[str, Any] = {
-        "help": helped,
-        "key": key_of(preset, name),
-        "persist_state": "session",
-    }
+    key = key_of(preset, name, beginning)
+    chosen = st.session_state.get(key)  # of a run that is run again, perhaps
+    common: dict[str, Any] = {"help": helped, "key": key, "persist_state": "session"}
+    weights = beginning.weights
+    if weights is not None and config is preset.model:
+        if name not in FREE:
+            return _show_fixed(label, default, helped, key)
+        if name == "context_length":
+            longest = weights.model.config.context_length
+            return st.number_input(label, SHORTEST_CONTEXT, longest, default, step=1, **common)
     if name in CHOICES:
         options = list(CHOICES[name])
         return st.selectbox(label, options, index=options.index(default), **common)
@@ -107,23 +117,38 @@ def show_setting(preset: Preset, name: str) -> Any:
     return st.text_input(label, default, max_chars=2000, **common)
 
 
-def key_of(preset: Preset, name: str) -> str:
-    """Return the session's key of a field: each preset has its own."""
-    return f"{state.SETTING}-{name}-{preset.name}"
+def _show_fixed(label: str, value: Any, helped: str, key: str) -> Any:
+    """Show a field that the weights fix; return its value."""
+    if isinstance(value, bool):
+        st.toggle(label, value, help=helped, key=key, disabled=True)
+    else:
+        st.number_input(label, value=value, help=helped, key=key, disabled=True)
+    return value
 
 
-def choose_settings(preset: Preset, in_front: Sequence[str] = ()) -> Preset | None:
+def key_of(preset: Preset, name: str, beginning: Beginning = RANDOM_WEIGHTS) -> str:
+    """Return the session's key of a field: each preset has its own, and for the fields of the
+    model each beginning.
+    """
+    of_weights = f"-{beginning.option}" if hasattr(preset.model, name) and beginning.option else ""
+    return f"{state.SETTING}-{name}-{preset.name}{of_weights}"
+
+
+def choose_settings(
+    preset: Preset, beginning: Beginning = RANDOM_WEIGHTS, in_front: Sequence[str] = ()
+) -> Preset | None:
     """Let the user change each field of a preset; None after saying what is wrong.
 
     Args:
         preset: what is begun from.
+        beginning: the weights that the run begins with, whose model the preset has.
         in_front: fields that stand in sight, before the others.
     """
     values: dict[str, Any] = {}
     groups = {**field_groups(GPTConfig), **field_groups(TrainingConfig)}
     for column, name in zip(_columns(len(in_front)), in_front, strict=False):
         with column:
-            values[name] = show_setting(preset, name)
+            values[name] = show_setting(preset, name, beginning)
     with st.expander("All settings" if not in_front else "All other settings"):
         for tab, (group, names) in zip(
             st.tabs([TITLES[group] for group in groups]), groups.items(), strict=True
@@ -132,7 +157,7 @@ def choose_settings(preset: Preset, in_front: Sequence[str] = ()) -> Preset | No
                 others = [name for name in names if name not in ("probes", *in_front)]
                 for column, name in zip(_columns(len(others)), others, strict=False):
                     with column:
-                        values[name] = show_setting(preset, name)
+                        values[name] = show_setting(preset, name, beginning)
                 if group == "machine":
                     st.caption(PRECISION_NOTES[values["precision"]])
                 if "probes" in names:
@@ -146,7 +171,7 @@ def choose_settings(preset: Preset, in_front: Sequence[str] = ()) -> Preset | No
     except ValueError as error:
         show_refusal(error)
         return None
-    _show_changes(preset, model, training)
+    _show_changes(preset, model, training, beginning)
     return replace(preset, model=model, training=training)
 
 
@@ -167,7 +192,9 @@ def _show_own_probes() -> str:
     return entered or ""
 
 
-def _show_changes(preset: Preset, model: GPTConfig, training: TrainingConfig) -> None:
+def _show_changes(
+    preset: Preset, model: GPTConfig, training: TrainingConfig, beginning: Beginning
+) -> None:
     """Say what differs from the preset, and offer to take it back."""
     changed = list(preset.changes(model, training))
     if not changed:
@@ -175,17 +202,20 @@ def _show_changes(preset: Preset, model: GPTConfig, training: TrainingConfig) ->
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"Changed from {preset.name}: {', '.join(changed)}.")
         st.button(
-            "Back to the preset", type="tertiary", on_click=_reset, args=(preset, tuple(changed))
+            "Back to the preset",
+            type="tertiary",
+            on_click=_reset,
+            args=(preset, tuple(changed), beginning),
         )
 
 
-def _reset(preset: Preset, names: tuple[str, ...]) -> None:
+def _reset(preset: Preset, names: tuple[str, ...], beginning: Beginning) -> None:
     for name in names:
         if name == "probes":
             st.session_state[state.OWN_PROBES] = ""
         else:
             config = preset.model if hasattr(preset.model, name) else preset.training
-            st.session_state[key_of(preset, name)] = getattr(config, name)
+            st.session_state[key_of(preset, name, beginning)] = getattr(config, name)
 
 
 def own_probes(entered: str, context_length: int) -> tuple[str, ...]:

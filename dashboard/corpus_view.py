@@ -40,7 +40,7 @@ def choose_settings(corpus: Corpus) -> Preset | None:
     )
     has_boundaries = END_OF_TEXT in corpus.text
     in_front = (*CUTTING, "end_of_text") if has_boundaries else CUTTING
-    return config_form.choose_settings(PRESETS[name], in_front)
+    return config_form.choose_settings(PRESETS[name], in_front=in_front)
 
 
 def encode(corpus: Corpus, config: TrainingConfig) -> tuple[Tensor, Tensor]:

@@ -1,15 +1,16 @@
-"""Which model is looked into: untrained, the run that trains, or a checkpoint."""
+"""Which model is looked into: untrained, brought in, the run that trains, or a checkpoint."""
 
 from dataclasses import dataclass
 
 import streamlit as st
 
 from dashboard import state
-from dashboard.runtime import get_runner, get_shelf, get_store
+from dashboard.runtime import get_models, get_runner, get_shelf, get_store
 from dashboard.widgets import run_title, show_refusal
-from gpt_core import PRESETS, GPTModel, Run
+from gpt_core import INITIAL_STEP, PRESETS, GPTModel, Run
 
 UNTRAINED_SEED = 123
+KEPT = "model:"  # stands before the key of a model of the library
 NOW = -2  # stands among a run's steps for the model as it is now (-1 is before the first update)
 
 
@@ -24,7 +25,8 @@ class ChosenModel:
 def choose_model() -> ChosenModel | None:
     """Let the user choose a model, and build or load it; None after saying why there is none."""
     runs = {run.id: run for run in get_store().runs()}
-    options = [*sorted(PRESETS), *runs]  # the chapter's model first
+    kept = kept_titles()
+    options = [*sorted(PRESETS), *kept, *runs]  # the chapter's model first
     wanted = st.query_params.get(state.RUN)
     if wanted != st.session_state.get(state.WALK_LINK):  # somebody came by another link
         st.session_state[state.WALK_LINK] = wanted
@@ -36,7 +38,8 @@ def choose_model() -> ChosenModel | None:
         format_func=lambda option: (
             f"Untrained {option}, seed {UNTRAINED_SEED}"
             if option in PRESETS
-            else f"{run_title(runs[option])} · {option}"  # the same for as long as it is chosen
+            else kept.get(option)
+            or f"{run_title(runs[option])} · {option}"  # the same for as long as it is chosen
         ),
         key=state.WALK_MODEL,
         persist_state="session",
@@ -46,12 +49,26 @@ def choose_model() -> ChosenModel | None:
             with st.spinner("Building the model…"):
                 model = get_shelf().untrained(PRESETS[choice].model, UNTRAINED_SEED)
             return ChosenModel(model, f"Untrained {choice}, seed {UNTRAINED_SEED}")
+        if choice in kept:
+            with st.spinner("Loading the model…"):
+                model = get_shelf().kept(get_models(), choice.removeprefix(KEPT))
+            return ChosenModel(model, kept[choice])
         return _choose_moment(runs[choice])
     except TimeoutError:
         st.text("The run has not come to the end of a step within a minute. Try again.")
     except ValueError as error:
         show_refusal(error)
     return None
+
+
+def kept_titles() -> dict[str, str]:
+    """Return the models of the library as options, each with its title: no two are alike."""
+    titles: dict[str, str] = {}
+    for card in get_models().models():
+        title = f"{card.name}, {card.source}"
+        # Streamlit knows a choice by its words: equal ones would be one.
+        titles[KEPT + card.key] = f"{title} {card.key}" if title in titles.values() else title
+    return titles
 
 
 def _choose_moment(run: Run) -> ChosenModel | None:
@@ -66,7 +83,9 @@ def _choose_moment(run: Run) -> ChosenModel | None:
         return None
 
     def describe(step: int) -> str:
-        return "a copy of it while it trains" if step == NOW else f"at step {step:,}"
+        if step == NOW:
+            return "a copy of it while it trains"
+        return "before its first update" if step == INITIAL_STEP else f"at step {step:,}"
 
     key = f"{state.WALK_STEP}-{run.id}"
     before = st.session_state.get(key)

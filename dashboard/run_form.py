@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard import config_form, preflight_view, state
+from dashboard.initial_choice import choose_beginning
 from dashboard.runtime import get_runner
 from dashboard.text_choice import choose_corpus
 from dashboard.widgets import start_run
@@ -14,19 +15,22 @@ def show_form(label: str) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         preset = choose_preset()
+        beginning = choose_beginning()
     with right:
         corpus = choose_corpus()
         st.page_link("pages/data.py", label="A text of your own, and what becomes of it")
     filled, notes = st.session_state.get(state.FILLED, ("", []))
     if filled == preset.name:
         st.text("\n".join(notes))
-    chosen = config_form.choose_settings(preset)
+    chosen = None
+    if beginning is not None:
+        chosen = config_form.choose_settings(beginning.preset(preset), beginning)
     ready = False
     if corpus is not None and chosen is not None:
         ready = preflight_view.show_line(corpus, chosen)
-    if st.button(label, type="primary", disabled=not ready) and corpus and chosen:
+    if st.button(label, type="primary", disabled=not ready) and beginning and corpus and chosen:
         live = {run.id for run in get_runner().live_runs()}
-        run_id = start_run(chosen, corpus)
+        run_id = start_run(chosen, corpus, beginning.weights)
         if run_id in live:
             st.toast("A run of exactly these settings is live already: here it is.")
         if run_id:

@@ -1,4 +1,4 @@
-"""The one store, runner, shelf and board of this process, made on first use.
+"""The one store, runner, shelf, board and model library of this process, made on first use.
 
 Module state on purpose, and the only such: ``st.cache_resource`` can be cleared by any
 client, and the old thread would train on beside a new one (STREAMLIT.md, fact 4).
@@ -19,10 +19,19 @@ if PagesManager.uses_pages_directory:
     st.rerun()
 
 # After that, as this takes two seconds, in which another first visitor may come.
-from gpt_core import Board, ModelShelf, RunStore, TrainingRunner, default_runs_dir
+from gpt_core import (
+    Board,
+    ModelLibrary,
+    ModelShelf,
+    RunStore,
+    TrainingRunner,
+    default_runs_dir,
+)
+
+House = tuple[RunStore, TrainingRunner, ModelShelf, Board, ModelLibrary]
 
 _making = threading.Lock()  # guards _house: two first visitors must get the same one
-_house: tuple[RunStore, TrainingRunner, ModelShelf, Board] | None = None
+_house: House | None = None
 
 
 def get_store() -> RunStore:
@@ -61,6 +70,15 @@ def get_board() -> Board:
     return _get_house()[3]
 
 
+def get_models() -> ModelLibrary:
+    """Return the models that no run here has made.
+
+    Raises:
+        ValueError: the runs directory cannot be used.
+    """
+    return _get_house()[4]
+
+
 def count_viewers() -> int:
     """Return how many browser tabs look at the app now."""
     sessions = getattr(Runtime.instance(), "_session_mgr", None)  # AppTest has none
@@ -68,18 +86,19 @@ def count_viewers() -> int:
 
 
 def close_runtime() -> None:
-    """End what trains and forget all four; the next use makes new ones (tests need it)."""
+    """End what trains and forget all five; the next use makes new ones (tests need it)."""
     global _house
     with _making:
         if _house is not None:
-            store, runner, shelf, _ = _house
+            store, runner, shelf, _, models = _house
+            models.close()
             shelf.close()
             runner.close()
             store.close()
             _house = None
 
 
-def _get_house() -> tuple[RunStore, TrainingRunner, ModelShelf, Board]:
+def _get_house() -> House:
     global _house
     with _making:
         if _house is None:
@@ -89,7 +108,7 @@ def _get_house() -> tuple[RunStore, TrainingRunner, ModelShelf, Board]:
                 active_runs=_number_from("GPT_LAB_ACTIVE_RUNS") or 1,
                 threads=_number_from("GPT_LAB_THREADS"),
             )
-            _house = (store, runner, ModelShelf(), Board(store))
+            _house = (store, runner, ModelShelf(), Board(store), ModelLibrary(store))
         return _house
 
 

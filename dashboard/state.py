@@ -71,8 +71,11 @@ WRITE_SETTINGS = "write_settings"  # session: how many settings stand side by si
 WRITE_DECODING = "write_decoding"  # session: a field of one of these settings
 WRITTEN = "written"  # session: the texts that are on their way or done
 WRITE_CHIPS = "write_chips"  # session: the token of a text that is looked at
+BEGIN_WITH = "begin_with"  # session: the weights that a new run begins with
 WEIGHTS_RUN = "weights_run"  # session: the run whose checkpoints are shown
 WEIGHTS_LINK = "weights_link"  # session: the run that the address named when it was chosen
+WEIGHTS_UPLOAD = "weights_upload"  # session: the files of a model that is brought in
+TEXT_LOSS = "text_loss"  # session: the losses of models on whole texts, measured on the Loss page
 ALL_SAMPLES = "all_samples"  # session: whether the early samples of a long run are shown too
 
 

@@ -11,7 +11,15 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.runtime import get_runner
-from gpt_core import PRESETS, Corpus, Preset, Run, get_tokenizer, with_text_probe
+from gpt_core import (
+    PRESETS,
+    Corpus,
+    InitialWeights,
+    Preset,
+    Run,
+    get_tokenizer,
+    with_text_probe,
+)
 
 STATE_COLORS = {
     "queued": "gray",
@@ -47,7 +55,7 @@ def page_title(name: str, lead: str) -> None:
     st.html(f'<p class="gpt-lead">{lead}</p>')
 
 
-def start_run(preset: Preset, corpus: Corpus) -> str | None:
+def start_run(preset: Preset, corpus: Corpus, initial: InitialWeights | None = None) -> str | None:
     """Start a run and return its ID; where that is refused, say why and return None.
 
     A line of the text is added to its probes: what is learnt by heart, beside what is not.
@@ -56,7 +64,7 @@ def start_run(preset: Preset, corpus: Corpus) -> str | None:
         context_length = preset.model.context_length
         config = with_text_probe(preset.training, corpus.text, get_tokenizer(), context_length)
         with st.spinner("Preparing the text…"):  # seen where it is a long one
-            return get_runner().start(preset, corpus, config)
+            return get_runner().start(preset, corpus, config, initial=initial)
     except ValueError as error:
         show_refusal(error)
         return None

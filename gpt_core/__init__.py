@@ -50,7 +50,8 @@ from gpt_core.dataset import (
 from gpt_core.exports import EXPORTS, Export, export_runs, read_settings
 from gpt_core.generation import Choice, Decoding, generate, next_token_probas, stream_tokens
 from gpt_core.history import RunHistory
-from gpt_core.initial import InitialWeights
+from gpt_core.hub import CONFIG_FILE, WEIGHTS_FILE, how_to_get
+from gpt_core.initial import INITIAL_STEP, InitialWeights, weights_sha256
 from gpt_core.library import KeptText, TextLibrary
 from gpt_core.loss import (
     LossWalkthrough,
@@ -65,9 +66,15 @@ from gpt_core.loss import (
 )
 from gpt_core.memorisation import COPIED_AT_LEAST, Copying, find_copying, measure_copying
 from gpt_core.model import GPTModel, build_model, count_parameters
+from gpt_core.model_library import UPLOADED, Download, KeptModel, ModelLibrary
 from gpt_core.precision import resolve_auto
 from gpt_core.preflight import Pace, measure_pace
-from gpt_core.pretrained import export_gpt2, load_book_checkpoint, load_gpt2
+from gpt_core.pretrained import (
+    export_gpt2,
+    load_book_checkpoint,
+    load_gpt2,
+    load_model,
+)
 from gpt_core.progress import PACE_STEPS, Progress, run_progress
 from gpt_core.published import BOOK_RUN, LECTURE_RUN, NOTEBOOK_RUN, PublishedRun
 from gpt_core.reading import CurveReading, describe_curve, describe_start, read_curve
@@ -119,6 +126,7 @@ from gpt_core.weights import WEIGHT_FORMS, WeightsForm, delete_checkpoint, weigh
 __all__ = [
     "BOOK_RUN",
     "BUNDLED_TEXTS",
+    "CONFIG_FILE",
     "COPIED_AT_LEAST",
     "DECODING_LOGITS",
     "DECODING_VOCABULARY",
@@ -129,6 +137,7 @@ __all__ = [
     "GPT2_CONFIGS",
     "GPT_CONFIG_124M",
     "IGNORE_INDEX",
+    "INITIAL_STEP",
     "LECTURE_RUN",
     "MOST_IN_NAME",
     "MOST_IN_NOTE",
@@ -139,8 +148,10 @@ __all__ = [
     "RECORDED_RUN",
     "TOY_PROBAS",
     "TOY_VOCABULARY",
+    "UPLOADED",
     "VERDICT",
     "VERDICT_TITLE",
+    "WEIGHTS_FILE",
     "WEIGHT_FORMS",
     "Anatomy",
     "Board",
@@ -149,15 +160,18 @@ __all__ = [
     "Corpus",
     "CurveReading",
     "Decoding",
+    "Download",
     "EvaluationRecord",
     "Export",
     "GPTConfig",
     "GPTModel",
     "InitialWeights",
+    "KeptModel",
     "KeptText",
     "Layout",
     "LossWalkthrough",
     "Merge",
+    "ModelLibrary",
     "ModelShelf",
     "Pace",
     "Part",
@@ -217,6 +231,7 @@ __all__ = [
     "get_tokenizer",
     "gutenberg_body",
     "has_the_verdict",
+    "how_to_get",
     "is_comparable",
     "join_texts",
     "judge",
@@ -228,6 +243,7 @@ __all__ = [
     "learning_rate_at",
     "load_book_checkpoint",
     "load_gpt2",
+    "load_model",
     "load_text",
     "load_weights",
     "loss_in_one_call",
@@ -257,6 +273,7 @@ __all__ = [
     "toy_argmax",
     "toy_ids",
     "train",
+    "weights_sha256",
     "weights_zip",
     "with_text_probe",
     "write_recording",

@@ -17,7 +17,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from gpt_core.checkpoints import disk_space
-from gpt_core.config import DEVICES, PRECISIONS, PRESETS, TrainingConfig, field_help
+from gpt_core.config import DEVICES, PRECISIONS, PRESETS, Preset, TrainingConfig, field_help
 from gpt_core.corpus import (
     BUNDLED_TEXTS,
     DEFAULT_TEXT,
@@ -30,7 +30,10 @@ from gpt_core.corpus import (
 )
 from gpt_core.event_files import write_event_file
 from gpt_core.exports import EXPORTS, export_runs, read_settings
+from gpt_core.hub import download_gpt2, repository
+from gpt_core.initial import InitialWeights, weights_sha256
 from gpt_core.locks import find_run, mark_interrupted_runs
+from gpt_core.pretrained import load_model
 from gpt_core.progress import PACE_STEPS, Progress, run_progress
 from gpt_core.rows import Row
 from gpt_core.run import Run
@@ -57,16 +60,23 @@ def main(arguments: list[str] | None = None) -> int:
 
 def train_command(options: argparse.Namespace) -> int:
     """Train a preset on a text, printing the book's log lines as they come."""
-    preset, sha256 = PRESETS[options.preset or "pocket"], None
+    preset, sha256, initial_sha256 = PRESETS[options.preset or "pocket"], "", ""
     if options.settings:
-        preset, sha256 = read_settings(_read(options.settings))
+        preset, sha256, initial_sha256 = read_settings(_read(options.settings))
+    initial = _find_weights(options.weights) if options.weights else None
+    if initial is None and initial_sha256:
+        raise ValueError("These settings begin with weights: name their file with --weights.")
+    if initial is not None:
+        if not options.settings:
+            preset = replace(preset, model=initial.config(preset.model))
+        _check_weights(initial, preset, initial_sha256)
     changes = {
         name: getattr(options, name)
         for name in ("num_epochs", "precision", "device", "keep_epochs")
         if getattr(options, name) is not None
     }
     config = replace(preset.training, **changes, probes=(*preset.training.probes, *options.probe))
-    if options.text or sha256 is None:
+    if options.text or not sha256:
         corpus = _find_text(options.text or DEFAULT_TEXT)
     else:
         corpus = _text_of_the_settings(sha256, options.runs_dir)
@@ -74,7 +84,8 @@ def train_command(options: argparse.Namespace) -> int:
     space = disk_space(preset.model, config.keep_epochs)
     print(f"Checkpoints will take up to {space / 1e9:.1f} GB in {options.runs_dir}")
     return _watch(
-        options, lambda runner: runner.start(preset, corpus, config, run_id=options.run_id)
+        options,
+        lambda runner: runner.start(preset, corpus, config, run_id=options.run_id, initial=initial),
     )
 
 
@@ -223,6 +234,32 @@ def _find_text(name: str) -> Corpus:
     return read_text_file(Path(name))
 
 
+def _find_weights(source: str) -> InitialWeights:
+    """Return weights from a file or folder or, where there is none, from the hub."""
+    path = Path(source)
+    if path.exists():
+        return InitialWeights(path.name, load_model(path))
+    if repository(source) is None:
+        raise ValueError(
+            f"--weights {source}: there is no such file or folder, and no GPT-2 of that name on "
+            "the Hugging Face hub. OpenAI's: 124M, 355M, 774M, 1558M."
+        )
+    with tqdm(unit="B", unit_scale=True, desc=source, dynamic_ncols=True) as bar:
+
+        def report(bytes_done: int, bytes_total: int) -> None:
+            bar.total = bytes_total
+            bar.update(bytes_done - bar.n)
+
+        folder = download_gpt2(source, report)
+    return InitialWeights(f"GPT-2 {source}", load_model(folder))
+
+
+def _check_weights(initial: InitialWeights, preset: Preset, sha256: str) -> None:
+    """Raise ValueError where these are not the weights of that hash; "" is that of any."""
+    if sha256 and weights_sha256(initial.fitted(preset.model)) != sha256:
+        raise ValueError(f"{initial.name} are not the weights that these settings begin with.")
+
+
 def _text_of_the_settings(sha256: str, runs_dir: Path) -> Corpus:
     """Return the text of that hash: one that comes with the app, or of a run in the directory."""
     if name := bundled_text(sha256):
@@ -285,6 +322,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="TEXT",
         help="a row of text "
         "whose probabilities are recorded at each evaluation; may be given several times",
+    )
+    train.add_argument(
+        "--weights",
+        metavar="PATH|NAME",
+        help="begin with these: a model's file or folder, or a GPT-2 of the Hugging Face hub, such "
+        "as 124M (default: random ones)",
     )
     train.add_argument("--run-id", metavar="NAME", help="the run's name (default: one is made up)")
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from gpt_core.config import GPTConfig, Preset, TrainingConfig
 from gpt_core.event_files import write_event_file
@@ -28,6 +29,14 @@ class Export:
     write: Callable[[RunStore, Run], bytes]
 
 
+class Settings(NamedTuple):
+    """What :func:`read_settings` read: model and training, and what they were used on."""
+
+    preset: Preset
+    text_sha256: str
+    initial_sha256: str  # of the weights to begin with; "" for random ones
+
+
 def settings_json(store: RunStore, run: Run) -> bytes:
     """Return a run's configuration as JSON: ``python -m gpt_core train --settings`` reads it."""
     facts = {
@@ -44,13 +53,16 @@ def settings_json(store: RunStore, run: Run) -> bytes:
             "train_tokens": run.train_tokens,
             "val_tokens": run.val_tokens,
         },
+        "initial_weights": {"name": run.initial_name, "sha256": run.initial_sha256}
+        if run.initial_sha256
+        else None,
         "ran_on": run.versions,
     }
     return json.dumps(facts, indent=1, ensure_ascii=False).encode()
 
 
-def read_settings(data: bytes) -> tuple[Preset, str]:
-    """Return the model and training that :func:`settings_json` wrote, and the text's SHA-256.
+def read_settings(data: bytes) -> Settings:
+    """Return what :func:`settings_json` wrote of a run's model, training, text and first weights.
 
     Raises:
         ValueError: it is none, or a setting in it is unknown or out of range.
@@ -68,9 +80,10 @@ def read_settings(data: bytes) -> tuple[Preset, str]:
         if unknown := sorted(set(facts[part]) - {field.name for field in fields(config)}):
             raise ValueError(f"{part} has no setting {unknown[0]!r}: take it out.")
     model, training = GPTConfig(**facts["model"]), TrainingConfig(**facts["training"])
-    return Preset(str(facts.get("preset") or "custom"), "", model, training), str(
-        text.get("sha256")
-    )
+    preset = Preset(str(facts.get("preset") or "custom"), "", model, training)
+    initial = facts.get("initial_weights")
+    initial_sha256 = str(initial.get("sha256", "")) if isinstance(initial, dict) else ""
+    return Settings(preset, str(text.get("sha256")), initial_sha256)
 
 
 def event_files_zip(store: RunStore, runs: Sequence[Run]) -> bytes:

@@ -11,8 +11,8 @@ from gpt_core.machine import describe_error
 from gpt_core.model import GPTModel
 from gpt_core.store import RunStore
 
-KIND = "initial"  # of a run's checkpoint that holds them
-STEP = -1  # of that checkpoint: the book's counter before the first update
+INITIAL = "initial"  # of a run's checkpoint that holds them
+INITIAL_STEP = -1  # of that checkpoint: the book's counter before the first update
 FREE = ("context_length", "drop_rate")  # what need not be as in the weights
 
 
@@ -74,10 +74,10 @@ def keep_initial(store: RunStore, run_id: str, model: GPTModel, actor: str) -> N
     Raises:
         OSError: the disk is full or cannot be written; the run has failed.
     """
-    folder = store.runs_dir / "checkpoints" / run_id / f"{KIND}-weights"
+    folder = store.runs_dir / "checkpoints" / run_id / f"{INITIAL}-weights"
     try:
         written = save_weights(folder, model)
     except OSError as error:
         store.set_state(run_id, "failed", actor, describe_error(error))
         raise
-    store.add_checkpoint(run_id, STEP, KIND, folder, written)
+    store.add_checkpoint(run_id, INITIAL_STEP, INITIAL, folder, written)

@@ -62,6 +62,17 @@ torch.manual_seed(training_config.seed)
 model = GPTModel(model_config).to(device)
 optimizer = create_optimizer(model, training_config)
 print(f"{{count_parameters(model):,}} parameters, {{data.train_tokens:,}} training tokens")"""
+INITIAL = """\
+from pathlib import Path
+
+from gpt_core import load_model, weights_sha256
+
+WEIGHTS = Path({file!r})  # what the run began with: {name}
+if not WEIGHTS.exists():
+    raise SystemExit(f"{{WEIGHTS}} is not here: take the checkpoint from the Weights page.")
+model.load_state_dict(load_model(WEIGHTS).state_dict())
+if weights_sha256(model) != {sha256!r}:
+    raise SystemExit("These are not the weights that the run began with.")"""
 TRAINING = """\
 losses = {}  # by step: of the training part and of the validation part
 records = train(
@@ -119,6 +130,7 @@ def write_notebook(store: RunStore, run: Run) -> str:
         _code(CHECK_TEXT.format(sha256=run.text_sha256)),
         _markdown("## The model"),
         _code(MODEL.format(threads=int(threads) if threads.isdecimal() else 1)),
+        *(_initial_cells(run) if run.initial_sha256 else ()),
         _markdown(
             "## Training",
             "`train` yields a record of each step, evaluation and sample. The lines are printed as "
@@ -146,6 +158,24 @@ def write_notebook(store: RunStore, run: Run) -> str:
         "nbformat_minor": 5,
     }
     return json.dumps(notebook, indent=1)
+
+
+def _initial_cells(run: Run) -> list[dict[str, Any]]:
+    """Return the cells that give the model the weights that the run began with."""
+    code = INITIAL.format(
+        # As the Weights page calls it; of a name, what can stand in a comment.
+        file=f"{run.id}-initial-ours.zip",
+        name=" ".join(run.initial_name.split()),
+        sha256=run.initial_sha256,
+    )
+    return [
+        _markdown(
+            "## The weights it began with",
+            "Not random ones: the run went on from these. They are among its checkpoints on the "
+            "Weights page, as a ZIP of safetensors and JSON.",
+        ),
+        _code(code),
+    ]
 
 
 def text_file_name(run: Run) -> str:

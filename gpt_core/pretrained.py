@@ -1,9 +1,13 @@
-"""Weights from elsewhere: GPT-2 in Hugging Face's layout, in and out, and the book's own files."""
+"""Weights from elsewhere: GPT-2 in Hugging Face's layout, in and out; the book's files; our own."""
 
 import json
 import pickle
 import re
-from collections.abc import Callable, Mapping
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +16,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from gpt_core.checkpoints import STATE_FILE
 from gpt_core.config import GPTConfig
+from gpt_core.hub import CONFIG_FILE, WEIGHTS_FILE, download_gpt2, repository
 from gpt_core.model import GPTModel
 
-WEIGHTS_FILE, CONFIG_FILE = "model.safetensors", "config.json"
 HEAD_DIM = 64  # of every GPT-2: where a file does not say how many heads there are
 VOCAB_SIZE = 50257  # GPT-2's tokenizer, which is ours
 
@@ -31,6 +36,42 @@ OUTER_PARTS = {"tok_emb": "wte", "pos_emb": "wpe", "final_norm": "ln_f", "out_he
 NORM_FIELDS = {"scale": "weight", "shift": "bias"}
 
 
+def load_model(path: str | Path) -> GPTModel:
+    """Load a model in eval mode from what holds one, whoever wrote it.
+
+    Args:
+        path: a folder of ours (``model.safetensors`` and ``state.json``), one of a Hugging Face
+            GPT-2 (with ``config.json``), one with a single ``.pth`` of the book's code, or one of
+            these files, or a ZIP of such a folder.
+
+    Raises:
+        ValueError: there is no such thing, it is damaged, or of another model.
+    """
+    path = Path(path)
+    if path.suffix == ".zip":
+        with tempfile.TemporaryDirectory() as unpacked:
+            _unpack(path, Path(unpacked))
+            return load_model(unpacked)
+    is_folder = path.is_dir()
+    folder, weights = (path, path / WEIGHTS_FILE) if is_folder else (path.parent, path)
+    if weights.suffix == ".safetensors" and weights.is_file():
+        is_ours = weights.name == WEIGHTS_FILE and (folder / STATE_FILE).is_file()
+        return _load_ours(folder) if is_ours else load_gpt2(weights)
+    files = sorted(path.iterdir()) if is_folder else [path]
+    pickles = [file for file in files if file.suffix in (".pth", ".pt")]
+    if len(pickles) == 1:
+        return load_book_checkpoint(pickles[0])
+    if any(file.name.endswith(".ckpt.index") for file in files):
+        raise ValueError(
+            f"{path.name} holds OpenAI's TensorFlow files, which need TensorFlow to be read: take "
+            f"the same weights as {WEIGHTS_FILE} from Hugging Face, openai-community/gpt2."
+        )
+    raise ValueError(
+        f"{path.name} holds no model: put {WEIGHTS_FILE} there with {CONFIG_FILE} (a GPT-2) or "
+        f"{STATE_FILE} (ours), or one .pth of the book's code."
+    )
+
+
 def load_gpt2(source: str | Path) -> GPTModel:
     """Load GPT-2 weights in Hugging Face's layout, in eval mode, drawing nothing at random.
 
@@ -38,14 +79,19 @@ def load_gpt2(source: str | Path) -> GPTModel:
     model does not tie them.
 
     Args:
-        source: a folder with ``model.safetensors`` and ``config.json``, or such a file alone.
+        source: a folder with ``model.safetensors`` and ``config.json``, or such a file alone. What
+            is no path is a name on the Hugging Face hub ("gpt2", "124M", "owner/name"), whose
+            files are downloaded unless they have been.
 
     Raises:
-        ValueError: it is not there, not GPT-2, damaged, or of another vocabulary.
+        ValueError: it is not there, not GPT-2, damaged, of another vocabulary, or cannot be
+            downloaded.
 
     Source: the chapter, "Loading pretrained weights from OpenAI".
     """
     file = Path(source)
+    if not file.exists() and isinstance(source, str) and repository(source):
+        file = download_gpt2(source)
     if file.is_dir():
         file = file / WEIGHTS_FILE
     if not file.is_file():
@@ -173,6 +219,62 @@ def load_book_checkpoint(path: Path, n_heads: int | None = None) -> GPTModel:
         raise ValueError(f"{path.name} cannot be loaded: {_words(error)}.") from error
 
 
+def _load_ours(folder: Path) -> GPTModel:
+    """Load what :func:`gpt_core.checkpoints.save_weights` wrote, trusting nothing in it."""
+    try:
+        config = GPTConfig(**json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))["model"])
+        with safe_open(folder / WEIGHTS_FILE, "pt") as weights:
+            names = set(weights.keys())
+            if config.vocab_size != VOCAB_SIZE:
+                raise ValueError(_other_vocabulary(config.vocab_size))
+            if config.n_layers != _layers(names, r"trf_blocks\.(\d+)\."):
+                raise ValueError(f"n_layers={config.n_layers} is not what {WEIGHTS_FILE} holds")
+
+            def read(name: str, expected: tuple[int, ...]) -> Tensor:
+                if name not in names:
+                    raise ValueError(f"{name} is missing")
+                shape = tuple(weights.get_slice(name).get_shape())
+                if shape != expected:
+                    raise ValueError(f"{name} is of shape {shape}, and should be of {expected}")
+                return weights.get_tensor(name).to(torch.float32)
+
+            return _fill(config, read)
+    except (OSError, SafetensorError, KeyError, TypeError, RuntimeError, ValueError) as error:
+        raise ValueError(f"{WEIGHTS_FILE} cannot be loaded: {_words(error)}.") from error
+
+
+def _unpack(file: Path, folder: Path) -> None:
+    """Unpack the files of a model from a ZIP, and nothing else, by their bare names."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = {
+                name: member
+                for member in archive.infolist()
+                if (name := Path(member.filename).name) in (WEIGHTS_FILE, CONFIG_FILE, STATE_FILE)
+                or name.endswith(".pth")
+            }
+            # Weights can hardly be compressed: what grows was made to fill the disk.
+            if sum(member.file_size for member in members.values()) > 2 * file.stat().st_size:
+                raise ValueError("it unpacks to far more than a model's weights do")
+            for name, member in members.items():
+                with archive.open(member) as packed, (folder / name).open("wb") as unpacked:
+                    shutil.copyfileobj(packed, unpacked)
+    except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, ValueError) as error:
+        raise ValueError(f"{file.name} cannot be unpacked: {_words(error)}.") from error
+
+
+def _layers(names: Iterable[str], block: str) -> int:
+    """Return how many blocks parameters of these names have."""
+    numbers = {int(found[1]) for name in names if (found := re.match(block, name))}
+    if numbers != set(range(len(numbers))):  # before a model of that depth is built
+        raise ValueError("its blocks are not numbered from 0 on")
+    return len(numbers)
+
+
+def _other_vocabulary(vocab_size: int) -> str:
+    return f"its vocabulary has {vocab_size:,} tokens, GPT-2's tokenizer {VOCAB_SIZE:,}"
+
+
 def _fill(config: GPTConfig, read: Callable[[str, tuple[int, ...]], Tensor]) -> GPTModel:
     """Build a model of what ``read`` returns for each parameter's name and shape."""
     with torch.device("meta"):  # shapes only: nothing is allocated or drawn
@@ -211,6 +313,8 @@ def _read_config(
 ) -> GPTConfig:
     """Return the configuration of a GPT-2: from its config.json, or else from its shapes."""
     if not {"wte.weight", "wpe.weight", "h.0.attn.c_attn.weight"} <= set(names):
+        if any(name.startswith("trf_blocks.") for name in names):
+            raise ValueError(f"it is one of ours, and its {STATE_FILE} is not beside it")
         raise ValueError("it holds no GPT-2")
     vocab_size, emb_dim = shape("wte.weight")
     facts: dict[str, Any] = {}
@@ -221,15 +325,13 @@ def _read_config(
         if (activation := facts.get("activation_function", "gelu_new")) != "gelu_new":
             raise ValueError(f"its activation is {activation!r}, GPT-2's is 'gelu_new'")
     if vocab_size != VOCAB_SIZE:
-        raise ValueError(
-            f"its vocabulary has {vocab_size:,} tokens, GPT-2's tokenizer {VOCAB_SIZE:,}"
-        )
+        raise ValueError(_other_vocabulary(vocab_size))
     return GPTConfig(
         vocab_size=vocab_size,
         context_length=shape("wpe.weight")[0],
         emb_dim=emb_dim,
         n_heads=facts.get("n_head", max(1, emb_dim // HEAD_DIM)),
-        n_layers=1 + max(int(n.split(".")[1]) for n in names if re.match(r"h\.\d+\.", n)),
+        n_layers=_layers(names, r"h\.(\d+)\."),
         drop_rate=facts.get("resid_pdrop", 0.1),
         qkv_bias=True,
     )
@@ -241,16 +343,14 @@ def _book_config(tensors: Mapping[str, Tensor], n_heads: int | None) -> GPTConfi
         raise ValueError("it holds no GPTModel of the book")
     vocab_size, emb_dim = tensors["tok_emb.weight"].shape
     if vocab_size != VOCAB_SIZE:
-        raise ValueError(
-            f"its vocabulary has {vocab_size:,} tokens, GPT-2's tokenizer {VOCAB_SIZE:,}"
-        )
+        raise ValueError(_other_vocabulary(vocab_size))
     by_size = emb_dim // HEAD_DIM if emb_dim % HEAD_DIM == 0 else 1
     return GPTConfig(
         vocab_size=vocab_size,
         context_length=tensors["pos_emb.weight"].shape[0],
         emb_dim=emb_dim,
         n_heads=by_size if n_heads is None else n_heads,
-        n_layers=1 + max(int(n.split(".")[1]) for n in tensors if n.startswith("trf_blocks.")),
+        n_layers=_layers(tensors, r"trf_blocks\.(\d+)\."),
         qkv_bias="trf_blocks.0.att.W_query.bias" in tensors,
     )
 

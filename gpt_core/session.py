@@ -23,7 +23,7 @@ from gpt_core.checkpoints import (
 )
 from gpt_core.closeup import Closeup
 from gpt_core.dataset import Batch, TokenWindows
-from gpt_core.initial import KIND as INITIAL
+from gpt_core.initial import INITIAL
 from gpt_core.memorisation import find_copying
 from gpt_core.model import GPTModel
 from gpt_core.records import EvaluationRecord, Record, SampleRecord, StepRecord

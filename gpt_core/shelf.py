@@ -20,6 +20,7 @@ from gpt_core.config import GPTConfig
 from gpt_core.generation import GREEDY, Choice, Decoding, look_at_choice, stream_tokens
 from gpt_core.kernels import turn_weights
 from gpt_core.model import GPTModel, build_model, count_parameters
+from gpt_core.model_library import ModelLibrary
 from gpt_core.runner import TrainingRunner
 from gpt_core.session import Snapshot
 from gpt_core.store import RunStore
@@ -79,6 +80,15 @@ class ModelShelf:
             raise ValueError(f"Run {run_id} has no checkpoint of step {global_step}.")
         folder = store.runs_dir / rows[0]["folder"]
         return self._get(("checkpoint", folder), lambda: load_weights(folder))
+
+    def kept(self, library: ModelLibrary, key: str) -> GPTModel:
+        """Return a model of the library.
+
+        Raises:
+            ValueError: it is not there, or cannot be loaded.
+        """
+        card = library.find(key)
+        return self._get(("kept", card.path, card.modified()), lambda: library.load(key))
 
     def snapshot(self, runner: TrainingRunner, run_id: str, timeout: float = 60) -> Snapshot:
         """Return a copy of a live run's model at its present step.

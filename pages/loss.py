@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import cross_entropies, loss_walk, probe_history, walk_steps
+from dashboard import cross_entropies, loss_walk, probe_history, text_loss, walk_steps
 from dashboard.model_choice import choose_model, chosen_run
 from dashboard.widgets import page_title, show_code, show_refusal
 from gpt_core import count_parameters, loss_walkthrough
@@ -45,6 +45,9 @@ if rows and chosen:
 
 st.header("Two classes, many classes: one cross-entropy")
 cross_entropies.show()
+
+st.header("Its loss on a whole text")
+text_loss.show(chosen)
 
 st.header("A run's own rows while it trains")
 probe_history.show(chosen_run())

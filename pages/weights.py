@@ -1,15 +1,17 @@
-"""Weights: the checkpoints of all runs, to be taken home, tried, or deleted."""
+"""Weights: the checkpoints of all runs, to take home or train further; models from elsewhere."""
 
 from functools import partial
 from typing import Any
 
 import streamlit as st
 
-from dashboard import state
+from dashboard import models_view, state
 from dashboard.frames import count, format_bytes, format_loss
+from dashboard.initial_choice import begin_with, checkpoint_option
 from dashboard.runtime import get_board, get_store
 from dashboard.widgets import page_title, show_code, state_badge, toast
 from gpt_core import (
+    INITIAL_STEP,
     WEIGHT_FORMS,
     Run,
     delete_checkpoint,
@@ -21,7 +23,15 @@ from gpt_core import (
 )
 
 Row = dict[str, Any]  # of the store
-KINDS = {"whole": "weights, optimizer and random state", "weights": "weights"}
+NEEDED = {
+    "whole": " Without it the run, resumed, begins anew.",
+    "initial": " Without it the run cannot begin anew.",
+}
+KINDS = {
+    "whole": "weights, optimizer and random state",
+    "weights": "weights",
+    "initial": "the weights it began with",
+}
 
 
 def choose_run(runs: dict[str, Run]) -> Run:
@@ -47,33 +57,39 @@ def show_checkpoint(run: Run, row: Row, losses: dict[int, float], is_best: bool)
     step = int(row["global_step"])
     loss = f" · validation loss {format_loss(losses[step])}" if step in losses else ""
     best = ", the lowest of those kept" if is_best else ""
-    with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.text(f"Step {step:,}{loss}{best} · {KINDS[row['kind']]}, {format_bytes(row['bytes'])}")
-        with st.popover("Take it with you"):
-            for form, facts in WEIGHT_FORMS.items():
-                st.caption(facts.opens_in)
-                st.download_button(
-                    facts.title,
-                    partial(weights_zip, get_store(), row, form),  # made when it is asked for
-                    file_name=f"{run.id}-step-{step:06d}-{form}.zip",
-                    on_click="ignore",
-                    key=f"take {row['id']} {form}",
-                )
-        if st.button("Let it write", key=f"write {row['id']}"):
-            st.session_state[f"{state.WALK_STEP}-{run.id}"] = step
-            st.switch_page("pages/generate.py", query_params={state.RUN: run.id})
-        with st.popover("Delete"):
-            if run.is_live:
-                st.text("Its run is live and may need it: stop it first.")
-            else:
-                needed = row["kind"] == "whole" and run.is_resumable
-                st.text(
-                    "It cannot be had back."
-                    + (" Without it the run, resumed, begins anew." if needed else "")
-                )
-                st.button(
-                    "Delete for good", key=f"delete {row['id']}", on_click=_delete, args=(row,)
-                )
+    with st.container(border=True):
+        at = "Before the first update" if step == INITIAL_STEP else f"Step {step:,}"
+        st.text(f"{at}{loss}{best} · {KINDS[row['kind']]}, {format_bytes(row['bytes'])}")
+        with st.container(horizontal=True):
+            _show_actions(run, row)
+
+
+def _show_actions(run: Run, row: Row) -> None:
+    step = int(row["global_step"])
+    at = "initial" if step == INITIAL_STEP else f"step-{step:06d}"
+    with st.popover("Take it with you"):
+        for form, facts in WEIGHT_FORMS.items():
+            st.caption(facts.opens_in)
+            st.download_button(
+                facts.title,
+                partial(weights_zip, get_store(), row, form),  # made when it is asked for
+                file_name=f"{run.id}-{at}-{form}.zip",
+                on_click="ignore",
+                key=f"take {row['id']} {form}",
+            )
+    if st.button("Let it write", key=f"write {row['id']}"):
+        st.session_state[f"{state.WALK_STEP}-{run.id}"] = step
+        st.switch_page("pages/generate.py", query_params={state.RUN: run.id})
+    if st.button("Train it further", key=f"begin {row['id']}", help="As a run of its own."):
+        begin_with(checkpoint_option(run.id, step))
+    with st.popover("Delete"):
+        if run.is_live:
+            st.text("Its run is live and may need it: stop it first.")
+        else:
+            st.text(
+                "It cannot be had back." + (NEEDED.get(row["kind"], "") if run.is_resumable else "")
+            )
+            st.button("Delete for good", key=f"delete {row['id']}", on_click=_delete, args=(row,))
 
 
 def _delete(row: Row) -> None:
@@ -85,7 +101,8 @@ def _delete(row: Row) -> None:
 
 page_title(
     "Weights",
-    "What a run has learnt is a set of matrices. Take them home, let them write, or make room.",
+    "What a run has learnt is a set of matrices. Take them home, train them further, or bring in "
+    "those of others: OpenAI's GPT-2 among them.",
 )
 board = get_board()
 kept = {s.run.id: s.run for s in board.summaries() if board.checkpoints(s.run.id)}
@@ -104,6 +121,10 @@ if kept:
 else:
     st.text("No run has kept weights yet: they are kept after each epoch, and when a run ends.")
     st.page_link("pages/home.py", label="Home starts a run with a press")
+
+st.header("From elsewhere")
+models_view.show_models()
+models_view.bring_in()
 
 st.subheader("In Python")
 st.text("From there and back: our own folder, Hugging Face's GPT-2, a file of the book's own code.")

@@ -115,9 +115,9 @@ def test_a_run_without_a_step_leaves_in_every_form(form: str, store: RunStore) -
 def test_the_settings_are_read_back_as_they_were(store: RunStore) -> None:
     name, data = export(store, "settings", "second")
     assert name == "second.settings.json"
-    run, (read, sha256) = find(store, "second"), read_settings(data)
+    run, (read, sha256, initial) = find(store, "second"), read_settings(data)
     assert (read.model, read.training) == (run.model_config, run.training_config)
-    assert sha256 == OWN_TEXT.sha256
+    assert (sha256, initial) == (OWN_TEXT.sha256, "")
     assert json.loads(export(store, "settings", "first")[1])["name"] == " ".join(HOSTILE.split())
 
 

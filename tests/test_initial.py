@@ -17,7 +17,7 @@ from gpt_core import (
     load_weights,
 )
 from gpt_core import initial as initial_module
-from gpt_core.initial import KIND, STEP, weights_sha256
+from gpt_core.initial import INITIAL, INITIAL_STEP, weights_sha256
 from gpt_core.kernels import turn_weights
 from gpt_core.verdict import is_comparable
 from tests.conftest import TINY, TINY_TRAINING
@@ -71,8 +71,8 @@ def test_a_run_says_what_it_began_with_and_keeps_it(
     assert run is not None
     assert (run.initial_name, run.initial_sha256) == ("Seven", before)
     assert weights_sha256(model) == before  # it was copied
-    [kept] = [row for row in store.checkpoints("run") if row["kind"] == KIND]
-    assert kept["global_step"] == STEP
+    [kept] = [row for row in store.checkpoints("run") if row["kind"] == INITIAL]
+    assert kept["global_step"] == INITIAL_STEP
     assert weights_sha256(load_weights(store.runs_dir / kept["folder"])) == before
     assert not is_comparable(run)  # the book's log is of random weights
     plain = store.run(finish(runner, "plain"))

@@ -1,0 +1,84 @@
+"""Which weights a new run begins with: random ones, a model's that is kept, or a checkpoint's."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.model_choice import KEPT, kept_titles
+from dashboard.runtime import get_board, get_models, get_shelf, get_store
+from dashboard.widgets import run_title, show_refusal
+from gpt_core import InitialWeights, Preset
+
+RANDOM = ""
+CHECKPOINT = "checkpoint:"
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What is chosen to begin with: the option, and its weights unless they are random."""
+
+    option: str = RANDOM
+    weights: InitialWeights | None = None
+
+    def preset(self, preset: Preset) -> Preset:
+        """Return a preset with the weights' model: how it is trained stays."""
+        if self.weights is None:
+            return preset
+        model = self.weights.config(preset.model)
+        return Preset(preset.name, preset.description, model, preset.training)
+
+
+def checkpoint_option(run_id: str, step: int) -> str:
+    """Return how the form calls a run's weights at a step."""
+    return f"{CHECKPOINT}{run_id}:{step}"
+
+
+def begin_with(option: str) -> None:
+    """Go to the form on Train with weights chosen."""
+    st.session_state[state.BEGIN_WITH] = option
+    st.session_state[state.QUEUE if get_board().live_runs() else state.START] = True
+    st.switch_page("pages/train.py")
+
+
+def choose_beginning() -> Beginning | None:
+    """Let the user choose the weights to begin with; None after saying why they cannot be had."""
+    titles = {RANDOM: "Random ones, drawn from the seed", **kept_titles()}
+    chosen = st.session_state.get(state.BEGIN_WITH) or RANDOM
+    if chosen.startswith(CHECKPOINT):  # of all checkpoints, the one that was chosen on Weights
+        titles[chosen] = _title(chosen)
+    elif chosen not in titles:
+        st.session_state[state.BEGIN_WITH] = RANDOM
+        st.text("The weights that were chosen are not here any more: random ones are.")
+    option = st.selectbox(
+        "Weights to begin with",
+        list(titles),
+        format_func=lambda option: titles[option],
+        key=state.BEGIN_WITH,
+        persist_state="session",
+    )
+    if option == RANDOM:
+        return Beginning()
+    try:
+        with st.spinner("Loading the weights…"):
+            if option.startswith(KEPT):
+                model = get_shelf().kept(get_models(), option.removeprefix(KEPT))
+            else:
+                run_id, _, step = option.removeprefix(CHECKPOINT).rpartition(":")
+                model = get_shelf().checkpoint(get_store(), run_id, int(step))
+    except ValueError as error:
+        show_refusal(error)
+        return None
+    st.caption(
+        "The model is theirs, how it is trained is the preset's. Weights that have learnt lose "
+        "less of it with a smaller learning_rate, such as 5e-5."
+    )
+    return Beginning(option, InitialWeights(titles[option], model))
+
+
+def _title(option: str) -> str:
+    """Return in words which checkpoint an option stands for."""
+    run_id, _, step = option.removeprefix(CHECKPOINT).rpartition(":")
+    run = get_store().run(run_id)
+    name = run_title(run) if run else run_id
+    return f"{name}, as it began" if step == "-1" else f"{name}, at step {int(step):,}"

@@ -1,0 +1,215 @@
+"""Models from elsewhere: those that are here, and the three ways to bring one in."""
+
+import tempfile
+from pathlib import Path
+
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from dashboard import state
+from dashboard.frames import format_bytes
+from dashboard.initial_choice import begin_with
+from dashboard.model_choice import KEPT
+from dashboard.runtime import get_models
+from dashboard.widgets import show_refusal, toast
+from gpt_core import (
+    CONFIG_FILE,
+    GPT2_CONFIGS,
+    UPLOADED,
+    WEIGHTS_FILE,
+    Download,
+    KeptModel,
+    how_to_get,
+    load_model,
+    readable_name,
+)
+
+LARGEST_UPLOAD_MB = 1024  # an upload passes through the server's memory; a folder takes any size
+FILE_TYPES = ["safetensors", "json", "pth", "pt", "zip"]
+HUB_SIZES = {
+    "124M": "0.5 GB",
+    "355M": "1.5 GB",
+    "774M": "3.2 GB",
+    "1558M": "6.4 GB",
+}  # of the files
+TICK_SECONDS = 1.0
+
+
+def show_models() -> None:
+    """Show the models that are here, and what can be done with each."""
+    cards = get_models().models()
+    if not cards:
+        st.text("No model from elsewhere is here yet. Three ways to bring one in:")
+    for card in cards:
+        _show_model(card)
+
+
+def _show_model(card: KeptModel) -> None:
+    with st.container(border=True):
+        st.text(f"{card.name} · {card.source}, {format_bytes(card.bytes)}")
+        with st.container(horizontal=True):
+            _show_actions(card)
+
+
+def _show_actions(card: KeptModel) -> None:
+    if st.button("Let it write", key=f"write {card.key}"):
+        _look_into(card, "pages/generate.py")
+    if st.button("Its loss", key=f"loss {card.key}", help="Of your words, and of whole texts."):
+        _look_into(card, "pages/loss.py")
+    if st.button("Train it further", key=f"begin {card.key}"):
+        begin_with(KEPT + card.key)
+    if card.source == UPLOADED:
+        with st.popover("Delete"):
+            st.text("It cannot be had back. Runs that began with it keep their copy.")
+            st.button(
+                "Delete for good", key=f"delete {card.key}", on_click=_delete, args=(card.key,)
+            )
+    else:
+        with st.popover("Where it lies"):
+            st.text("Its files are not the app's own. Deleted there, it is gone from here.")
+            st.code(card.path, language=None, wrap_lines=True)
+
+
+def _look_into(card: KeptModel, page: str) -> None:
+    st.session_state[state.WALK_MODEL] = KEPT + card.key
+    st.switch_page(page)
+
+
+def _delete(key: str) -> None:
+    try:
+        get_models().delete(key)
+    except ValueError as error:
+        toast(error)
+
+
+def bring_in() -> None:
+    """Let the user bring in a model: OpenAI's, a file of their own, or a large one."""
+    openai, file, folder = st.tabs(["OpenAI's GPT-2", "A file of yours", "Large files"])
+    with openai:
+        is_moving = _is_moving()
+        st.fragment(_offer_openai, run_every=TICK_SECONDS if is_moving else None)(is_moving)
+    with file:
+        _take_upload()
+    with folder:
+        _explain_folder()
+
+
+def _is_moving() -> bool:
+    """Tell whether a download is under way."""
+    return any(not download.ended.is_set() for download in get_models().downloads().values())
+
+
+def _offer_openai(is_moving: bool) -> None:
+    """Offer the four sizes; redraw the whole page when a download has begun or ended."""
+    if _is_moving() != is_moving:
+        st.rerun()
+    st.text(
+        "The weights that OpenAI trained on eight million web pages, from the Hugging Face hub: "
+        "downloaded once, checked by their hash, and kept where other programs find them too."
+    )
+    here = {card.key for card in get_models().models()}
+    for size, config in GPT2_CONFIGS.items():
+        download = get_models().downloads().get(size)
+        is_running = download is not None and not download.ended.is_set()
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.text(
+                f"{size} · {config.n_layers} layers, {config.emb_dim:,} dimensions, "
+                f"{HUB_SIZES[size]}"
+            )
+            if f"gpt2-{size}" in here:
+                st.badge("here", color="green")
+            elif not is_running:
+                label = (
+                    "Go on with the download" if download and download.stop_asked else "Download"
+                )
+                st.button(label, key=f"get {size}", on_click=_start, args=(size,))
+        if is_running or (download is not None and download.error):
+            _show_download(size)
+
+
+def _start(size: str) -> None:
+    get_models().download(size)
+
+
+def _stop(size: str) -> None:
+    get_models().downloads()[size].stop_asked = True
+
+
+def _show_download(size: str) -> None:
+    """Show how far a download has come, or why it ended."""
+    download = get_models().downloads()[size]
+    if download.ended.is_set():
+        if download.stop_asked:
+            st.text(download.error)
+        else:
+            show_refusal(ValueError(download.error))
+        return
+    st.progress(_share(download), _progress_text(download))
+    st.button("Stop", key=f"stop {size}", on_click=_stop, args=(size,))
+
+
+def _share(download: Download) -> float:
+    return download.bytes_done / download.bytes_total if download.bytes_total else 0.0
+
+
+def _progress_text(download: Download) -> str:
+    if not download.bytes_total:
+        return "Asking the hub…"
+    done, total = format_bytes(download.bytes_done), format_bytes(download.bytes_total)
+    return f"{done} of {total}" + (", checking it…" if _share(download) == 1 else "")
+
+
+def _take_upload() -> None:
+    """Let the user upload a model's files; they are looked at at once, and kept when asked to."""
+    st.text(
+        f"A ZIP from this page, a model.pth or model_and_optimizer.pth of the book's code, or "
+        f"{WEIGHTS_FILE} of a Hugging Face GPT-2 together with its {CONFIG_FILE}."
+    )
+    emptied = st.session_state.get(state.UPLOADS_KEPT, 0)
+    files = st.file_uploader(
+        "A model's files",
+        type=FILE_TYPES,
+        accept_multiple_files=True,
+        max_upload_size=LARGEST_UPLOAD_MB,
+        key=f"{state.WEIGHTS_UPLOAD}-{emptied}",
+    )
+    if files and st.button("Bring it in", type="primary"):
+        try:
+            with st.spinner("Reading the weights…"):
+                card = _keep(files)
+        except (OSError, ValueError) as error:
+            show_refusal(ValueError(str(error)))
+            return
+        st.session_state[state.UPLOADS_KEPT] = emptied + 1
+        st.toast(f"{card.name} is here: {format_bytes(card.bytes)}.")
+        st.rerun()
+
+
+def _keep(files: list[UploadedFile]) -> KeptModel:
+    """Read a model from uploaded files and keep it.
+
+    Raises:
+        ValueError: they are too large, hold no model, or a damaged one; the message says so.
+        OSError: the disk cannot be written.
+    """
+    if sum(file.size for file in files) > LARGEST_UPLOAD_MB * 2**20:
+        raise ValueError(
+            f"The files are larger than {LARGEST_UPLOAD_MB} MB: put them in the import folder."
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for file in files:
+            paths.append(Path(folder) / Path(file.name).name)  # a bare name: no way out of there
+            paths[-1].write_bytes(file.getbuffer())
+        model = load_model(paths[0] if len(paths) == 1 else folder)
+    return get_models().keep(model, readable_name(files[0].name))
+
+
+def _explain_folder() -> None:
+    st.text(
+        f"What is larger than {LARGEST_UPLOAD_MB / 1024:.0f} GB, or is on this machine already, "
+        "need not go through the browser: put the file, or a folder with its files, here. It is "
+        "read where it lies."
+    )
+    st.code(str(get_models().import_folder.absolute()), language=None, wrap_lines=True)
+    st.text(how_to_get("124M"))

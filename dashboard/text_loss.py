@@ -1,0 +1,80 @@
+"""A model's loss on a whole text: what it makes of the part for training, and of the other."""
+
+import pandas as pd
+import streamlit as st
+import torch
+
+from dashboard import state
+from dashboard.model_choice import ChosenModel
+from dashboard.runtime import get_store
+from dashboard.text_choice import choose_corpus
+from dashboard.widgets import show_code, show_refusal
+from gpt_core import (
+    Corpus,
+    TrainingConfig,
+    calc_loss_loader,
+    create_dataloader,
+    encode_splits,
+    fitting_context_length,
+    get_tokenizer,
+    perplexity,
+    token_cache_in,
+)
+
+LONGEST_WINDOW = 256  # the chapter's
+MOST_BATCHES = 10  # of each part; The Verdict has nine and one
+
+
+def show(chosen: ChosenModel | None) -> None:
+    """Let the user measure the chosen model on a text, and lay what was measured side by side."""
+    with st.container(border=True):
+        corpus = choose_corpus()
+        if corpus and chosen and st.button(f"Measure the loss of: {chosen.name}"):
+            try:
+                with st.spinner("Going through the text…"):
+                    row = _measure(chosen, corpus)
+            except ValueError as error:
+                show_refusal(error)
+            else:
+                rows = st.session_state.setdefault(state.TEXT_LOSS, [])
+                rows[:] = [row, *(old for old in rows if old != row)]
+    if rows := st.session_state.get(state.TEXT_LOSS):
+        st.dataframe(pd.DataFrame(rows), hide_index=True)
+    st.caption(
+        f"Up to {MOST_BATCHES} batches of the first nine tenths of the text, and of the last "
+        "tenth, in the chapter's windows. A text that a model was trained on is no test for it."
+    )
+    show_code(calc_loss_loader)
+
+
+def _measure(chosen: ChosenModel, corpus: Corpus) -> dict[str, str | int | float]:
+    """Return a row of the table.
+
+    Raises:
+        ValueError: the text is too short for a window of either part.
+    """
+    config = TrainingConfig()
+    cache = token_cache_in(get_store().runs_dir)
+    train_ids, val_ids = encode_splits(corpus.text, get_tokenizer(), config, cache)
+    fitting = fitting_context_length(len(train_ids), len(val_ids), config.batch_size)
+    length = min(LONGEST_WINDOW, chosen.model.config.context_length, fitting)
+    losses = []
+    for token_ids in (train_ids, val_ids):
+        loader = create_dataloader(
+            token_ids,
+            config.batch_size,
+            length,
+            shuffle=False,
+            drop_last=False,
+            generator=torch.Generator(),  # the global one is a run's that trains
+        )
+        with torch.no_grad():
+            losses.append(calc_loss_loader(loader, chosen.model, "cpu", MOST_BATCHES))
+    return {
+        "Model": chosen.name,
+        "Text": corpus.name,
+        "Tokens in a window": length,
+        "Training part": round(losses[0], 6),
+        "Validation part": round(losses[1], 6),
+        "Its perplexity": round(perplexity(losses[1]), 1),
+    }

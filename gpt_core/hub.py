@@ -1,0 +1,219 @@
+"""OpenAI's GPT-2 from the Hugging Face hub, into the cache that the hub's own library keeps."""
+
+import errno
+import hashlib
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import filelock
+
+WEIGHTS_FILE, CONFIG_FILE = "model.safetensors", "config.json"
+GPT2_REPOSITORIES: dict[str, str] = {
+    "124M": "openai-community/gpt2",
+    "355M": "openai-community/gpt2-medium",
+    "774M": "openai-community/gpt2-large",
+    "1558M": "openai-community/gpt2-xl",
+}
+REPOSITORY = re.compile(r"(?!.*(?:--|\.\.|\.git$))\b[\w.-]{1,96}\b/\b[\w.-]{1,96}\b", re.ASCII)
+# By what the hub names a file, and so does the cache: Git's hash, or a large file's SHA-256.
+ETAGS = {CONFIG_FILE: r"[0-9a-f]{40}|[0-9a-f]{64}", WEIGHTS_FILE: r"[0-9a-f]{64}"}
+
+Report = Callable[[int, int], None]
+Stop = Callable[[], bool]
+
+
+class DownloadStopped(ValueError):
+    """A download that was asked to stop; what has come of it is kept."""
+
+
+def repository(name: str) -> str | None:
+    """Return the hub's repository that a size, GPT-2's name there or ``owner/name`` means."""
+    for size, known in GPT2_REPOSITORIES.items():
+        if name in (size, known.partition("/")[2]):
+            return known
+    return name if REPOSITORY.fullmatch(name) else None
+
+
+def how_to_get(name: str) -> str:
+    """Return a sentence on how to bring a GPT-2 to a machine without a network.
+
+    Raises:
+        ValueError: the name means no repository.
+    """
+    files = f"https://huggingface.co/{_find_repository(name)}/resolve/main"
+    return (
+        f"Without a network: download {files}/{WEIGHTS_FILE} and {files}/{CONFIG_FILE} on another "
+        "machine, and put both in a folder of their own in import/ in the runs directory."
+    )
+
+
+def downloaded_gpt2(name: str) -> Path | None:
+    """Return the folder that ``load_gpt2`` takes, if it is in the cache; asks no network."""
+    from huggingface_hub import try_to_load_from_cache  # slow to import
+
+    if (repo := repository(name)) is None:
+        return None
+    config, weights = (try_to_load_from_cache(repo, file) for file in (CONFIG_FILE, WEIGHTS_FILE))
+    # A file of which the cache knows that the hub has none is neither a str nor None.
+    return Path(weights).parent if isinstance(config, str) and isinstance(weights, str) else None
+
+
+def download_gpt2(name: str, report: Report | None = None, stop: Stop | None = None) -> Path:
+    """Download a GPT-2 into Hugging Face's cache; return the folder that ``load_gpt2`` takes.
+
+    A download that was cut off goes on where it ended. The weights have the SHA-256 that the hub
+    names, or are not kept. What is in the cache already is returned without asking the network.
+
+    Args:
+        name: a size as in GPT2_REPOSITORIES, or a repository as ``owner/name``.
+        report: called with how many bytes of the weights have come, and how many there are;
+            several times for each megabyte.
+        stop: asked as often; True ends the download.
+
+    Raises:
+        DownloadStopped: ``stop`` said so.
+        ValueError: it cannot be had or kept; the message says what to do.
+    """
+    repo = _find_repository(name)
+    if (folder := downloaded_gpt2(repo)) is not None:
+        return folder
+    import httpx2
+    from huggingface_hub import constants, errors
+
+    # Or the library asks the hub for a list of coding agents, and tells it which one runs it.
+    constants.HF_HUB_DISABLE_TELEMETRY = True
+    hub = constants.ENDPOINT
+    try:
+        return _download(repo, report, stop)
+    except errors.RemoteEntryNotFoundError as error:
+        problem = f"{repo} has no {Path(error.response.url.path).name}: choose a GPT-2 that has one"
+        raise ValueError(f"{problem}, such as {', '.join(GPT2_REPOSITORIES)}.") from error
+    except (errors.HfHubHTTPError, httpx2.HTTPStatusError) as error:
+        status = error.response.status_code
+        closed = (errors.RepositoryNotFoundError, errors.DisabledRepoError)  # gated among them
+        if isinstance(error, closed) or status in (401, 404):
+            problem = f"{hub} has no repository {repo} that is open to everybody"
+            raise ValueError(f"{problem}: check its name.") from error
+        problem = f"{hub} answered {status} when asked for {repo}: try again later"
+        raise ValueError(f"{problem}. {how_to_get(repo)}") from error
+    except (httpx2.RequestError, httpx2.InvalidURL, errors.OfflineModeIsEnabled) as error:
+        problem = f"{hub} could not be reached ({_words(error)})"
+        raise ValueError(f"{problem}. {how_to_get(repo)}") from error
+    except filelock.Timeout as error:
+        problem = f"{repo} is being downloaded already, here or by another program"
+        raise ValueError(f"{problem}: wait for that one.") from error
+    except OSError as error:
+        raise ValueError(
+            f"{repo} cannot be kept in {constants.HF_HUB_CACHE}: {error.strerror or error}. Make "
+            "room there, or start the app with HF_HOME set to a folder on another disk."
+        ) from error
+
+
+def _find_repository(name: str) -> str:
+    if (repo := repository(name)) is None:
+        sizes = ", ".join(GPT2_REPOSITORIES)
+        raise ValueError(f'{name!r} names no GPT-2: choose {sizes}, or "owner/name" of one.')
+    return repo
+
+
+def _words(error: Exception) -> str:
+    return (str(error) or type(error).__name__).rstrip(".")
+
+
+def _download(repo: str, report: Report | None, stop: Stop | None) -> Path:
+    """Put both files in the cache, laid out as its documentation says.
+
+    The library's own hf_hub_download cannot resume: since its version 1.18 it deletes what has
+    come when it fails, and Xet, by which it would rather download, begins anew as well.
+    """
+    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
+
+    cache, name = Path(constants.HF_HUB_CACHE), f"models--{repo.replace('/', '--')}"
+    commit = ""
+    for file in (CONFIG_FILE, WEIGHTS_FILE):
+        url = hf_hub_url(repo, file, revision=commit or None)
+        facts = get_hf_file_metadata(url, token=False, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+        commit, etag, size = commit or facts.commit_hash or "", facts.etag or "", facts.size
+        is_hub = re.fullmatch(r"[0-9a-f]{40}", commit) and re.fullmatch(ETAGS[file], etag)
+        if not is_hub or size is None:
+            raise ValueError(
+                f"{constants.ENDPOINT} did not answer as the hub does: a sign-in page of this "
+                f"network may stand in between. {how_to_get(repo)}"
+            )
+        blob, pointer = cache / name / "blobs" / etag, cache / name / "snapshots" / commit / file
+        if pointer.exists():
+            continue
+        lock = cache / ".locks" / name / f"{etag}.lock"  # the library's own
+        for path in (blob, pointer, lock):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(lock, timeout=1, mode=0o664):
+            if not blob.exists():
+                # A name of ours: what older versions of the library left may have holes.
+                part = blob.with_name(f"{etag}.gpt-lab.incomplete")
+                is_small = file == CONFIG_FILE
+                _fetch(url, part, size, *((None, None) if is_small else (report, stop)))
+                _check(part, f"{file} of {repo}", size, etag)
+                part.replace(blob)
+            pointer.unlink(missing_ok=True)  # it may lead nowhere
+            try:
+                pointer.symlink_to(Path("..", "..", "blobs", etag))
+            except OSError:  # as the library does where Windows allows no symbolic links
+                blob.replace(pointer)
+    main = cache / name / "refs" / "main"
+    main.parent.mkdir(exist_ok=True)
+    new = main.with_name("main.gpt-lab.tmp")
+    new.write_text(commit, encoding="utf-8")
+    new.replace(main)
+    return pointer.parent
+
+
+def _fetch(url: str, part: Path, size: int, report: Report | None, stop: Stop | None) -> None:
+    """Bring a file to its size, from where it ends."""
+    import httpx2
+    from huggingface_hub import constants, get_session
+
+    def so_far() -> str:
+        return f"{done / 1e6:,.1f} of {size / 1e6:,.1f} MB"
+
+    def tell() -> None:
+        if report is not None:
+            report(done, size)
+        if stop is not None and stop():
+            raise DownloadStopped(f"Stopped at {so_far()}: another download goes on from there.")
+
+    with part.open("ab") as file:
+        done = file.tell() if file.tell() <= size else file.truncate(0)
+        if (free := shutil.disk_usage(part.parent).free) < size - done:
+            needed = f"{(size - done) / 1e6:,.1f} MB are needed"
+            raise OSError(errno.ENOSPC, f"{needed}, and {free / 1e6:,.1f} MB are free")
+        tell()
+        if done == size:
+            return
+        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={done}-"} if done else {})
+        timeout = constants.HF_HUB_DOWNLOAD_TIMEOUT
+        try:
+            with get_session().stream("GET", url, headers=headers, timeout=timeout) as response:
+                response.raise_for_status()
+                if done and response.status_code != httpx2.codes.PARTIAL_CONTENT:
+                    done = file.truncate(0)
+                for piece in response.iter_bytes():
+                    done += file.write(piece)
+                    tell()
+        except httpx2.TransportError as error:
+            if not done:
+                raise
+            raise ValueError(
+                f"The download broke off at {so_far()} ({_words(error)}): start it again, and it "
+                "goes on from there."
+            ) from error
+
+
+def _check(part: Path, what: str, size: int, etag: str) -> None:
+    """Delete a file and raise if it is not what the hub names by its size and SHA-256."""
+    with part.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    if part.stat().st_size != size or (len(etag) == len(sha256) and etag != sha256):
+        part.unlink()
+        raise ValueError(f"{what} came damaged (wrong SHA-256) and was deleted: try again.")

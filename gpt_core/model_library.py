@@ -1,0 +1,197 @@
+"""ModelLibrary: models that no run here has made: uploaded, put in a folder, or OpenAI's."""
+
+import json
+import threading
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import psutil
+
+from gpt_core.checkpoints import remove, save_weights
+from gpt_core.hub import download_gpt2
+from gpt_core.initial import weights_sha256
+from gpt_core.model import GPTModel
+from gpt_core.pretrained import load_model
+from gpt_core.store import RunStore
+
+UPLOADED, PUT_THERE, OPENAI = "uploaded", "from the import folder", "OpenAI's"
+OPENAI_NAME = "GPT-2 {}"
+SUFFIXES = (".safetensors", ".pth", ".pt", ".zip")
+
+
+@dataclass(frozen=True)
+class KeptModel:
+    """What is known of a model without loading it."""
+
+    key: str  # what pages call it: a file's name too
+    name: str
+    source: str  # where it came from, in words
+    path: str  # a file or folder that load_model reads
+    bytes: int
+
+    def modified(self) -> float:
+        """Return when its files were last changed, in seconds since 1970."""
+        path = Path(self.path)
+        files = [path, *path.iterdir()] if path.is_dir() else [path]
+        return max(file.stat().st_mtime for file in files)
+
+
+@dataclass
+class Download:
+    """OpenAI's weights on their way here: a thread writes, whoever asked reads and may stop it."""
+
+    size: str
+    bytes_done: int = 0
+    bytes_total: int | None = None  # as long as nobody knows
+    error: str = ""
+    ended: threading.Event = field(default_factory=threading.Event)
+    stop_asked: bool = False
+
+    def report(self, bytes_done: int, bytes_total: int | None) -> None:
+        """Write down how far it has come."""
+        self.bytes_done, self.bytes_total = bytes_done, bytes_total
+
+
+class ModelLibrary:
+    """Models of a runs directory beside those of its runs.
+
+    Uploaded ones are kept in ``models/`` in our own form; what lies in ``import/`` is read where
+    it lies, whoever put it there; OpenAI's lie in the Hugging Face cache, which other programs
+    share.
+    """
+
+    def __init__(self, store: RunStore) -> None:
+        self._folder = store.runs_dir / "models"
+        self.import_folder = store.runs_dir / "import"
+        self._lock = threading.Lock()  # guards _downloads: of two equal ones the first goes on
+        self._downloads: dict[str, Download] = {}
+
+    def models(self) -> list[KeptModel]:
+        """Return the models that are here, those with a card by name, then the import folder's."""
+        cards = []
+        for path in sorted(self._folder.glob("*.json")):
+            try:
+                card = KeptModel(**json.loads(path.read_text(encoding="utf-8")))
+            except (OSError, ValueError, TypeError):
+                continue  # damaged
+            if card.key == path.stem and Path(card.path).exists():
+                cards.append(card)
+        cards.sort(key=lambda card: card.name)
+        return [*cards, *self._imports()]
+
+    def find(self, key: str) -> KeptModel:
+        """Return what is known of a model.
+
+        Raises:
+            ValueError: it is not here.
+        """
+        for card in self.models():
+            if card.key == key:
+                return card
+        raise ValueError("This model is not here any more: choose another one.")
+
+    def load(self, key: str) -> GPTModel:
+        """Load a model in eval mode.
+
+        Raises:
+            ValueError: it is not here, damaged, of another kind, or larger than the free memory.
+        """
+        card = self.find(key)
+        free = psutil.virtual_memory().available
+        if card.bytes > free:
+            raise ValueError(
+                f"{card.name} takes {card.bytes / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB "
+                "are free on this machine: choose a smaller model, or end other programs."
+            )
+        return load_model(card.path)
+
+    def keep(self, model: GPTModel, name: str) -> KeptModel:
+        """Keep a model; the same weights again only get the new name.
+
+        Raises:
+            ValueError: the disk cannot be written.
+        """
+        key = weights_sha256(model)[:12]
+        folder = self._folder / key
+        try:
+            if not folder.exists():
+                save_weights(folder, model)
+            size = sum(path.stat().st_size for path in folder.iterdir())
+            card = KeptModel(key, name, UPLOADED, str(folder), size)
+            self._write(card)
+        except OSError as error:
+            raise ValueError(f"The model was not kept: {error.strerror or error}.") from error
+        return card
+
+    def delete(self, key: str) -> None:
+        """Delete an uploaded model for good; runs that began with it keep their copy.
+
+        Raises:
+            ValueError: it is not one that was uploaded, or the disk cannot be written.
+        """
+        card = self.find(key)
+        if card.source != UPLOADED:
+            raise ValueError(f"{card.name} was not uploaded: its files lie in {card.path}.")
+        try:
+            self._card(key).unlink(missing_ok=True)
+            remove(self._folder / key)
+        except OSError as error:
+            raise ValueError(f"It was not deleted: {error.strerror or error}.") from error
+
+    def download(self, size: str) -> Download:
+        """Have one of OpenAI's GPT-2s downloaded in a thread; if it is on its way, return that."""
+        with self._lock:
+            download = self._downloads.get(size)
+            if download is None or download.ended.is_set():
+                download = self._downloads[size] = Download(size)
+                threading.Thread(target=self._fetch, args=(download,), daemon=True).start()
+            return download
+
+    def downloads(self) -> dict[str, Download]:
+        """Return the last download of each size that was asked for since the app began."""
+        with self._lock:
+            return dict(self._downloads)
+
+    def close(self) -> None:
+        """End the downloads; each goes on where it ended when it is asked for again."""
+        for download in self.downloads().values():
+            download.stop_asked = True
+
+    def _fetch(self, download: Download) -> None:
+        try:
+            folder = download_gpt2(download.size, download.report, lambda: download.stop_asked)
+            self._adopt(download.size, folder)
+        except ValueError as error:
+            download.error = str(error)
+        except OSError as error:
+            download.error = f"The model was not kept: {error.strerror or error}."
+        finally:
+            download.ended.set()
+
+    def _adopt(self, size: str, folder: Path) -> None:
+        bytes_there = sum(path.stat().st_size for path in folder.iterdir())
+        key, name = f"gpt2-{size}", OPENAI_NAME.format(size)
+        self._write(KeptModel(key, name, OPENAI, str(folder), bytes_there))
+
+    def _imports(self) -> list[KeptModel]:
+        """Return what lies in the import folder: each folder, and each file, is a model."""
+        if not self.import_folder.is_dir():
+            return []
+        found = []
+        for path in sorted(self.import_folder.iterdir()):
+            if path.name.startswith(".") or not (path.is_dir() or path.suffix in SUFFIXES):
+                continue
+            files = list(path.rglob("*")) if path.is_dir() else [path]
+            size = sum(file.stat().st_size for file in files if file.is_file())
+            key = f"import-{path.name}"
+            found.append(KeptModel(key, path.name, PUT_THERE, str(path), size))
+        return found
+
+    def _write(self, card: KeptModel) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        part = self._card(card.key).with_suffix(f".{threading.get_ident()}.part")
+        part.write_text(json.dumps(asdict(card)), encoding="utf-8")
+        part.replace(self._card(card.key))
+
+    def _card(self, key: str) -> Path:
+        return self._folder / f"{key}.json"

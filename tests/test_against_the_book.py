@@ -107,6 +107,7 @@ def test_twenty_steps_give_the_books_losses_with_dropout_on(
         assert ours == pytest.approx(theirs, abs=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [

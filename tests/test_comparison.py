@@ -50,6 +50,7 @@ def test_where_colours_come_again_the_marks_differ() -> None:
     assert len(looks) == 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runs", [1, 3, 50, 500])
 def test_what_is_sent_stays_bounded_however_many_runs_are_chosen(runs: int) -> None:
     figure = comparison_chart([curve(str(i), 2000) for i in range(runs)], BOTH, Axes(), "r")

@@ -21,6 +21,7 @@ def kept() -> list[str]:
     return [card.name for card in get_library().texts()]
 
 
+@pytest.mark.slow
 def test_a_file_is_uploaded_kept_chosen_and_trained_on() -> None:
     app = open_app("data")
     name = "<script>alert(1)</script>.txt"

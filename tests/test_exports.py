@@ -312,6 +312,7 @@ def test_the_terminal_writes_files_and_folders(
     assert "It was not written" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_terminal_trains_with_a_runs_settings_on_its_text(
     store: RunStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

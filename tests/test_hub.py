@@ -267,6 +267,7 @@ def test_where_the_server_knows_no_ranges_it_begins_anew(hub: Hub, cache: Path) 
     assert hub.ranges == [None, "bytes=300000-"]
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_what_the_next_one_goes_on_from(
     server: tuple[Hub, str], hub: Hub, cache: Path, tmp_path: Path
 ) -> None:

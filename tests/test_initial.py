@@ -51,6 +51,7 @@ def finish(runner: TrainingRunner, run_id: str, **options: object) -> str:
     return run_id
 
 
+@pytest.mark.slow
 def test_a_run_from_its_own_seeds_weights_gives_the_losses_of_a_run_from_that_seed(
     store: RunStore, runner: TrainingRunner
 ) -> None:
@@ -80,6 +81,7 @@ def test_a_run_says_what_it_began_with_and_keeps_it(
     assert (plain.initial_name, plain.initial_sha256) == ("", "")
 
 
+@pytest.mark.slow
 def test_a_queued_run_that_was_interrupted_begins_with_its_weights_when_resumed(
     store: RunStore,
 ) -> None:
@@ -108,6 +110,7 @@ def test_a_double_click_starts_one_run_and_other_weights_another(runner: Trainin
     assert start(2) != first
 
 
+@pytest.mark.slow
 def test_turned_weights_are_the_same_weights(store: RunStore, runner: TrainingRunner) -> None:
     plain, turned = build_model(TINY, seed=7), build_model(TINY, seed=7)
     turn_weights(turned)

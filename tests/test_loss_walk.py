@@ -31,6 +31,7 @@ def enter_rows(app, rows: str):
     return app
 
 
+@pytest.mark.slow
 def test_the_chapters_whole_walk_is_on_the_page() -> None:
     app = open_app("loss")
     assert "162,419,712 parameters" in texts(app)
@@ -220,6 +221,7 @@ def test_a_refused_row_leaves_the_rest_of_the_page() -> None:
     assert "The same number" in texts(app)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rows",
     [

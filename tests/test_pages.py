@@ -71,6 +71,7 @@ def in_every_state() -> list:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("page", "state"), in_every_state())
 def test_every_page_in_every_state_of_the_store(page: str, state: str) -> None:
     if state == "running":

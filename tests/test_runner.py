@@ -112,6 +112,7 @@ def test_a_run_goes_from_queued_to_finished_and_everything_is_written_down(
     assert run.versions["torch"] == torch.__version__
 
 
+@pytest.mark.slow
 def test_a_run_in_the_runner_gives_the_losses_of_the_plain_loop(
     runner: TrainingRunner, store: RunStore, corpus: Corpus, tokenizer: tiktoken.Encoding
 ) -> None:
@@ -184,6 +185,7 @@ def test_a_paused_or_queued_run_can_be_stopped(
     assert states(store, running)[-1] == "running"
 
 
+@pytest.mark.slow
 def test_runs_wait_in_a_queue_and_go_one_after_the_other(
     runner: TrainingRunner, store: RunStore, corpus: Corpus
 ) -> None:
@@ -594,6 +596,7 @@ def test_a_text_too_short_leaves_no_trace(runner: TrainingRunner, store: RunStor
     assert store.runs() == []
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_says_why_and_the_next_one_trains(
     runner: TrainingRunner,
     store: RunStore,

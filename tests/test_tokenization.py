@@ -139,6 +139,7 @@ def test_more_tokens_than_one_can_look_at_are_counted_but_not_drawn() -> None:
     assert "Drawn are the first 4,000 tokens" in texts(app)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

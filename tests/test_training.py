@@ -117,6 +117,7 @@ def test_probes_follow_the_target_probabilities_through_a_run(
     assert not_learnt[-1].loss > 1.5 * last.loss
 
 
+@pytest.mark.slow
 def test_probes_do_not_change_a_runs_losses(tokenizer: tiktoken.Encoding) -> None:
     without = run(tokenizer, replace(TINY_TRAINING, probes=()))
     assert [r for r in run(tokenizer) if not isinstance(r, ProbeRecord)] == without
@@ -290,6 +291,7 @@ def test_clipped_gradients_are_those_of_pytorch() -> None:
         torch.testing.assert_close(one.grad, other.grad)
 
 
+@pytest.mark.slow
 def test_accumulated_steps_count_every_batch_and_the_rest_of_an_epoch(
     tokenizer: tiktoken.Encoding,
 ) -> None:

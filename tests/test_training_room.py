@@ -177,6 +177,7 @@ def test_the_sentence_below_the_curve_has_the_books_numbers() -> None:
     assert "At step 0 validation is 9.933, below ln(50,257) = 10.825" in texts(app)
 
 
+@pytest.mark.slow
 def test_is_mine_right_in_each_of_its_cases() -> None:
     near = {step: (a + 0.1, b) for step, (a, b) in BOOK_RUN.losses.items()}
     far = {step: (a + BAND.train_loss + 1, b) for step, (a, b) in BOOK_RUN.losses.items()}
@@ -266,6 +267,7 @@ def test_a_replay_shows_the_run_as_it_was_at_that_moment() -> None:
     assert metric(late, "Training loss") == "0.979"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("began", ["", "nan", "-5", "1e400", "<b>", "99999999999999"])
 def test_a_made_up_replay_in_the_address_shows_the_whole_run(began: str) -> None:
     app = open_app("train", run=RECORDED_RUN, replay=began)

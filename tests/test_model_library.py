@@ -1,0 +1,333 @@
+"""Models from elsewhere: read from whatever holds one, kept, found and deleted."""
+
+import json
+import shutil
+import zipfile
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from gpt_core import (
+    GPTModel,
+    InitialWeights,
+    ModelLibrary,
+    RunStore,
+    build_model,
+    export_gpt2,
+    load_model,
+)
+from gpt_core import model_library as library_module
+from gpt_core.checkpoints import save_weights
+from gpt_core.hub import DownloadStopped
+from tests.conftest import TINY
+from tests.hub_server import Hub, ask, serve_hub
+
+WITH_BIAS = replace(TINY, qkv_bias=True)  # as in every GPT-2
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[ModelLibrary]:
+    store = RunStore(tmp_path / "runs")
+    yield ModelLibrary(store)
+    store.close()
+
+
+@pytest.fixture
+def model() -> GPTModel:
+    return build_model(WITH_BIAS, seed=4)
+
+
+def assert_same(one: GPTModel, other: GPTModel) -> None:
+    assert {**asdict(one.config), "drop_rate": 0} == {**asdict(other.config), "drop_rate": 0}
+    for name, weight in one.state_dict().items():
+        assert torch.equal(weight, other.state_dict()[name]), name
+
+
+def zipped(folder: Path, inside: str = "", method: int = zipfile.ZIP_STORED) -> Path:
+    file = folder.with_suffix(".zip")
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for path in folder.iterdir():
+            archive.write(path, inside + path.name)
+    return file
+
+
+def as_ours(model: GPTModel, place: Path) -> Path:
+    save_weights(place / "ours", model)
+    return place / "ours"
+
+
+def as_gpt2(model: GPTModel, place: Path) -> Path:
+    # Heads of 4 dimensions, which only the configuration beside it can say.
+    export_gpt2(model, place / "gpt2")
+    return place / "gpt2"
+
+
+def as_book(model: GPTModel, place: Path) -> Path:
+    (place / "book").mkdir()
+    torch.save({"model_state_dict": model.state_dict()}, place / "book" / "model_and_optimizer.pth")
+    return place / "book"
+
+
+@pytest.mark.parametrize("write", [as_ours, as_gpt2])
+def test_a_model_is_read_from_its_folder_a_file_in_it_and_a_zip_of_it(
+    write, model: GPTModel, tmp_path: Path
+) -> None:
+    folder = write(model, tmp_path)
+    assert_same(load_model(folder), model)
+    assert_same(load_model(str(folder / "model.safetensors")), model)
+    assert_same(load_model(zipped(folder)), model)
+    assert_same(load_model(zipped(folder, inside="some/folder/")), model)
+
+
+def test_a_book_file_is_read_alone_in_a_folder_and_in_a_zip(tmp_path: Path) -> None:
+    model = build_model(replace(WITH_BIAS, n_heads=1), seed=4)  # as the file's shapes have it
+    folder = as_book(model, tmp_path)
+    for source in (folder, folder / "model_and_optimizer.pth", zipped(folder)):
+        assert_same(load_model(source), model)
+
+
+def test_a_zip_cannot_write_elsewhere_nor_fill_the_disk(model: GPTModel, tmp_path: Path) -> None:
+    folder = as_ours(model, tmp_path)
+    file = zipped(folder, inside="../../../")
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr("../../evil.py", "print()")
+    before = set(tmp_path.rglob("*"))
+    assert_same(load_model(file), model)
+    assert set(tmp_path.rglob("*")) == before
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model.safetensors", bytes(10_000_000))
+    with pytest.raises(ValueError, match=r"bomb\.zip cannot be unpacked: it unpacks to far more"):
+        load_model(tmp_path / "bomb.zip")
+
+
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04 and nothing more"])
+def test_a_zip_that_is_none_is_refused(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(data)
+    with pytest.raises(ValueError, match=r"a\.zip cannot be unpacked: File is not a zip file\."):
+        load_model(tmp_path / "a.zip")
+
+
+def test_a_zip_with_a_damaged_part_is_refused(model: GPTModel, tmp_path: Path) -> None:
+    file = zipped(as_ours(model, tmp_path))
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(ValueError, match=r"ours\.zip cannot be unpacked: Bad CRC-32"):
+        load_model(file)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"n_layers": 10**12}, r"n_layers=1000000000000 is not what model\.safetensors holds"),
+        ({"emb_dim": 8}, r"tok_emb\.weight is of shape \(50257, 16\), and should be of"),
+        ({"vocab_size": 7}, "vocabulary has 7 tokens, GPT-2's tokenizer 50,257"),
+        ({"n_heads": 3}, "n_heads=3"),
+        ({"colour": 1}, "unexpected keyword argument 'colour'"),
+    ],
+)
+def test_a_configuration_that_does_not_fit_its_weights_is_refused(
+    change: dict, message: str, model: GPTModel, tmp_path: Path
+) -> None:
+    folder = as_ours(model, tmp_path)
+    facts = {"model": {**asdict(model.config), **change}}
+    (folder / "state.json").write_text(json.dumps(facts))
+    with pytest.raises(ValueError, match=message):
+        load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda w: w.pop("final_norm.scale"), r"final_norm\.scale is missing"),
+        (lambda w: w["final_norm.scale"].fill_(torch.nan), r"final_norm\.scale holds numbers"),
+        (
+            lambda w: w.update({"trf_blocks.987654321.att.x": torch.zeros(1)}),
+            "its blocks are not numbered from 0 on",
+        ),
+    ],
+)
+def test_weights_that_are_not_whole_are_refused(
+    change, message: str, model: GPTModel, tmp_path: Path
+) -> None:
+    folder = as_ours(model, tmp_path)
+    weights = load_file(folder / "model.safetensors")
+    change(weights)
+    save_file(weights, folder / "model.safetensors")
+    with pytest.raises(ValueError, match=message):
+        load_model(folder)
+
+
+def test_a_gpt2_whose_blocks_would_be_millions_is_refused_before_it_is_built(
+    model: GPTModel, tmp_path: Path
+) -> None:
+    folder = as_gpt2(model, tmp_path)
+    weights = load_file(folder / "model.safetensors")
+    weights["transformer.h.99999999.ln_1.weight"] = torch.zeros(1)
+    save_file(weights, folder / "model.safetensors")
+    with pytest.raises(ValueError, match="its blocks are not numbered from 0 on"):
+        load_model(folder)
+
+
+def test_what_holds_no_model_is_refused_with_what_would(model: GPTModel, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match=r"empty holds no model: put model\.safetensors there"):
+        load_model(tmp_path / "empty")
+    (tmp_path / "text.txt").write_text("no")
+    for name in ("text.txt", "not-there.pth"):
+        with pytest.raises(ValueError, match=name):
+            load_model(tmp_path / name)
+    (tmp_path / "124M").mkdir()
+    (tmp_path / "124M" / "model.ckpt.index").touch()
+    with pytest.raises(ValueError, match="124M holds OpenAI's TensorFlow files"):
+        load_model(tmp_path / "124M")
+    alone = as_ours(model, tmp_path)
+    (alone / "state.json").unlink()
+    with pytest.raises(ValueError, match=r"one of ours, and its state\.json is not beside it"):
+        load_model(alone)
+
+
+def test_a_kept_model_comes_back_bit_by_bit_and_the_same_again_only_gets_a_name(
+    library: ModelLibrary, model: GPTModel
+) -> None:
+    assert library.models() == []
+    card = library.keep(model, "Mine")
+    assert library.models() == [card]
+    assert (card.name, card.source) == ("Mine", "uploaded")
+    assert_same(library.load(card.key), model)
+    again = library.keep(model, "Mine too")
+    assert library.models() == [again]
+    assert again == replace(card, name="Mine too")
+    other = library.keep(build_model(TINY, seed=5), "A")
+    assert [kept.name for kept in library.models()] == ["A", "Mine too"]
+    library.delete(card.key)
+    assert library.models() == [other]
+    with pytest.raises(ValueError, match="not here any more"):
+        library.load(card.key)
+
+
+def test_the_import_folder_is_read_where_it_lies(
+    library: ModelLibrary, model: GPTModel, tmp_path: Path
+) -> None:
+    library.import_folder.mkdir(parents=True)
+    shutil.copytree(as_gpt2(model, tmp_path), library.import_folder / "from a friend")
+    zipped(as_ours(model, tmp_path)).rename(library.import_folder / "b.zip")
+    (library.import_folder / ".hidden").mkdir()
+    (library.import_folder / "notes.txt").write_text("no model")
+    cards = library.models()
+    assert [(c.name, c.source) for c in cards] == [
+        ("b.zip", "from the import folder"),
+        ("from a friend", "from the import folder"),
+    ]
+    for card in cards:
+        assert_same(library.load(card.key), model)
+        with pytest.raises(ValueError, match="was not uploaded: its files lie in"):
+            library.delete(card.key)
+
+
+def test_a_damaged_card_and_one_whose_files_are_gone_are_passed_over(
+    library: ModelLibrary, model: GPTModel
+) -> None:
+    card = library.keep(model, "Mine")
+    folder = Path(card.path).parent
+    (folder / "x.json").write_text("{")
+    (folder / "y.json").write_text(json.dumps({**asdict(card), "key": "z"}))
+    assert library.models() == [card]
+    shutil.rmtree(card.path)
+    assert library.models() == []
+
+
+def test_a_model_larger_than_the_free_memory_is_refused(
+    library: ModelLibrary, model: GPTModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = library.keep(model, "Mine")
+    little = psutil.virtual_memory()._replace(available=card.bytes - 1)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: little)
+    with pytest.raises(ValueError, match=r"Mine takes 0\.0 GB of memory, and 0\.0 GB are free"):
+        library.load(card.key)
+
+
+def test_a_full_disk_keeps_nothing_and_says_so(
+    library: ModelLibrary, model: GPTModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(library_module, "save_weights", refuse)
+    with pytest.raises(ValueError, match=r"not kept: No space left on device\."):
+        library.keep(model, "Mine")
+    assert library.models() == []
+
+
+@pytest.fixture
+def hub(model: GPTModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    folder = as_gpt2(model, tmp_path)
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with serve_hub(Hub(files)) as (served, address):
+        ask(address, monkeypatch)
+        yield served
+
+
+def test_openais_weights_come_from_the_hub_once_and_are_a_model_like_others(
+    library: ModelLibrary, hub: Hub, model: GPTModel
+) -> None:
+    download = library.download("124M")
+    assert download.ended.wait(20)
+    assert (download.error, download.bytes_done) == ("", download.bytes_total)
+    [card] = library.models()
+    assert (card.key, card.name, card.source) == ("gpt2-124M", "GPT-2 124M", "OpenAI's")
+    assert_same(library.load("gpt2-124M"), model)
+    asked = len(hub.requests)
+    assert library.download("124M").ended.wait(20)
+    assert len(hub.requests) == asked
+
+
+def test_a_download_is_stopped_by_request_and_by_the_library_and_goes_on(
+    library: ModelLibrary, hub: Hub
+) -> None:
+    hub.cut_after = 1_000_000
+    download = library.download("124M")
+    assert download.ended.wait(20)
+    assert "broke off at 1.0 of" in download.error
+    assert library.models() == []
+    hub.cut_after, hub.hangs = None, True
+    stopped = library.download("124M")
+    assert library.download("124M") is stopped  # one at a time
+    library.close()
+    assert stopped.ended.wait(20)
+    hub.hangs = False
+    again = library.download("124M")
+    assert again.ended.wait(20)
+    assert again.error == ""
+    assert hub.ranges[-1] == "bytes=1000000-"
+
+
+def test_what_goes_wrong_with_a_download_is_said_by_it(
+    library: ModelLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for error, message in (
+        (DownloadStopped("Stopped at 1 of 2 MB."), "Stopped at 1 of 2 MB."),
+        (PermissionError(13, "Permission denied"), "The model was not kept: Permission denied."),
+    ):
+
+        def fail(*_: object, error: Exception = error) -> Path:
+            raise error
+
+        monkeypatch.setattr(library_module, "download_gpt2", fail)
+        download = library.download("124M")
+        assert download.ended.wait(10)
+        assert download.error == message
+
+
+def test_a_model_of_the_library_begins_a_run(library: ModelLibrary, model: GPTModel) -> None:
+    loaded = library.load(library.keep(model, "Mine").key)
+    short = replace(WITH_BIAS, context_length=8)
+    assert_same(InitialWeights("Mine", loaded).fitted(WITH_BIAS), model)
+    assert InitialWeights("Mine", loaded).fitted(short).config == short

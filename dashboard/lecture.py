@@ -11,7 +11,7 @@ class Step:
     title: str
     short: str  # for the navigation
     sentence: str
-    pages: tuple[str, ...] = ()  # titles of pages, in the order of the navigation
+    pages: tuple[str, ...]  # titles of pages, in the order of the navigation
 
 
 STEPS = (
@@ -61,8 +61,9 @@ STEPS = (
     Step(
         7,
         "OpenAI's pretrained weights",
-        "Pretrained",
+        "Weights",
         "The same architecture, after far more text than one laptop could read.",
+        ("Weights",),
     ),
 )
 

@@ -36,6 +36,8 @@ def show_heading(run: Run, is_replayed: bool) -> None:
     if run.name:
         st.text(widgets.describe_run(run))
     st.caption(_settings(run))
+    if run.initial_name:
+        st.text(f"It began with weights, not at random: {run.initial_name}.")
     if run.is_live and not runner.owns(run.id):
         st.caption("It trains in another process on this machine, which alone can stop it.")
     for message in (run.message, runner.complaint(run.id)):

@@ -21,6 +21,7 @@ from gpt_core import (
     join_texts,
     keep_the_verdict,
     load_text,
+    max_upload_bytes,
     read_upload,
     readable_name,
 )
@@ -104,10 +105,16 @@ def describe(card: KeptText) -> str:
 
 
 def _add_files() -> None:
+    try:
+        largest = max_upload_bytes() // 2**20  # MB
+    except ValueError as error:
+        widgets.show_refusal(error)
+        return
     uploads = st.file_uploader(
         "Text, Markdown, HTML, PDF, Word or EPUB; several become one text",
         type=FILE_TYPES,
         accept_multiple_files=True,
+        max_upload_size=largest,
         key=f"{state.UPLOAD}-{st.session_state.get(state.UPLOADS_KEPT, 0)}",
     )
     if not uploads:

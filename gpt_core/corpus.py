@@ -31,7 +31,7 @@ VERDICT_URL = (
 VERDICT_SHA256 = "b41e41a68f0398a3154ae69e2e4c0e2694e17fe0d66730536837f1b01935b31f"
 VERDICT_BYTES = 20_479
 
-MAX_UPLOAD_MB = 100  # as .streamlit/config.toml; GPT_LAB_MAX_UPLOAD_MB says otherwise
+MAX_UPLOAD_MB = 100  # GPT_LAB_MAX_UPLOAD_MB says otherwise
 LONGEST_NAME = 80  # characters
 GUTENBERG_START = re.compile(r"\*\*\* ?START OF (?:THE|THIS) PROJECT GUTENBERG[^\n]*\n", re.I)
 GUTENBERG_END = re.compile(r"\*\*\* ?END OF (?:THE|THIS) PROJECT GUTENBERG", re.I)
@@ -125,7 +125,7 @@ def read_upload(name: str, data: bytes) -> Corpus:
     if len(data) > limit:
         raise ValueError(
             f"{name!r} is larger than {limit / 2**20:.0f} MB: choose a shorter text, or start the "
-            "app with GPT_LAB_MAX_UPLOAD_MB and STREAMLIT_SERVER_MAX_UPLOAD_SIZE set to more."
+            "app with GPT_LAB_MAX_UPLOAD_MB set to more."
         )
     if not data:
         raise ValueError(f"{name!r} is empty, 0 bytes: choose a file with some writing in it.")

@@ -53,14 +53,13 @@ if latest:
 
 st.header("The seven steps")
 st.markdown(
-    "The path of the chapter “Pretraining on unlabeled data”, and of this app. What is filled in "
-    "can be seen here already; the other steps are being built."
+    "The path of the chapter “Pretraining on unlabeled data”, and of this app: seven steps, each "
+    "with its pages."
 )
 st.html(
     '<div class="gpt-path" role="list">'
     + "".join(
-        f'<div role="listitem" class="{"here" if step.pages else ""}">'
-        f'<span class="number">{step.number}</span>'
+        f'<div role="listitem"><span class="number">{step.number}</span>'
         f"<div><h3>{step.title}</h3><p>{step.sentence} "
         + ", ".join(f'<a href="{title.lower()}" target="_self">{title}</a>' for title in step.pages)
         + "</p></div></div>"

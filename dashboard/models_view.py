@@ -181,7 +181,7 @@ def _take_upload() -> None:
             show_refusal(ValueError(str(error)))
             return
         st.session_state[state.UPLOADS_KEPT] = emptied + 1
-        st.toast(f"{card.name} is here: {format_bytes(card.bytes)}.")
+        st.toast(f"It is here: {format_bytes(card.bytes)}.")
         st.rerun()
 
 

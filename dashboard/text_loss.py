@@ -29,7 +29,7 @@ def show(chosen: ChosenModel | None) -> None:
     """Let the user measure the chosen model on a text, and lay what was measured side by side."""
     with st.container(border=True):
         corpus = choose_corpus()
-        if corpus and chosen and st.button(f"Measure the loss of: {chosen.name}"):
+        if corpus and chosen and st.button("Measure its loss"):
             try:
                 with st.spinner("Going through the text…"):
                     row = _measure(chosen, corpus)

@@ -1,0 +1,243 @@
+"""Models from elsewhere on the pages: brought in, looked into, trained further."""
+
+import io
+import pickle
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+from dashboard import models_view, runtime
+from gpt_core import INITIAL_STEP, InitialWeights, build_model, export_gpt2, load_text, weights_zip
+from gpt_core.initial import weights_sha256
+from tests.app_driver import (
+    POCKET,
+    button,
+    choose,
+    finish,
+    open_app,
+    start_pocket_run,
+    texts,
+    wait_for_state,
+)
+from tests.conftest import TINY
+from tests.hub_server import Hub, ask, serve_hub
+
+pytestmark = pytest.mark.usefixtures("own_runtime")
+
+GPT2 = replace(TINY, n_heads=1, qkv_bias=True)
+HOSTILE = "<b>mine</b> $x$ ![y](http://example.com/y.png).pth"
+
+
+def book_file(seed: int = 3) -> bytes:
+    buffer = io.BytesIO()
+    torch.save({"model_state_dict": build_model(GPT2, seed).state_dict()}, buffer)
+    return buffer.getvalue()
+
+
+def bring_in(app: AppTest, *files: tuple[str, bytes]) -> AppTest:
+    app.file_uploader[0].set_value([(n, d, "application/octet-stream") for n, d in files]).run()
+    return button(app, "Bring it in").click().run()
+
+
+def put_gpt2(name: str = "small") -> None:
+    export_gpt2(build_model(GPT2, 3), runtime.get_models().import_folder / name)
+
+
+def test_a_file_of_the_book_is_uploaded_kept_and_deleted() -> None:
+    app = bring_in(open_app("weights"), (HOSTILE, book_file()))
+    assert not app.exception
+    [card] = runtime.get_models().models()
+    assert card.name == HOSTILE
+    assert f"{HOSTILE} · uploaded" in texts(app)
+    assert weights_sha256(runtime.get_models().load(card.key)) == weights_sha256(
+        build_model(GPT2, 3)
+    )
+    button(app, "Delete for good").click().run()
+    assert runtime.get_models().models() == []
+    assert "No model from elsewhere is here yet" in texts(app)
+
+
+def test_two_files_that_belong_together_and_a_zip_of_this_page_are_taken(tmp_path: Path) -> None:
+    export_gpt2(build_model(GPT2, 3), tmp_path)
+    pair = [(path.name, path.read_bytes()) for path in tmp_path.iterdir()]
+    bring_in(open_app("weights"), *pair)
+    run_id = start_pocket_run()
+    finish(run_id)
+    row = runtime.get_store().checkpoints(run_id)[-1]
+    bring_in(open_app("weights"), ("mine.zip", weights_zip(runtime.get_store(), row, "ours")))
+    names = [card.name for card in runtime.get_models().models()]
+    assert "mine.zip" in names
+    assert len(names) == 2
+
+
+class Evil:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (models_view.toast, ("never",))
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        (
+            "evil.pth",
+            pickle.dumps(Evil(), protocol=2),
+            "was not opened: it holds more than weights",
+        ),
+        ("cut.pth", book_file()[:5000], r"cut.pth cannot be loaded"),
+        ("a.safetensors", b"\xff" * 100, "a.safetensors cannot be loaded as GPT-2"),
+        ("a.zip", b"no zip", "a.zip cannot be unpacked"),
+        ("config.json", b"{}", "holds no model: put model.safetensors there"),
+    ],
+    ids=["pickle", "cut", "noise", "no zip", "alone"],
+)
+def test_a_file_that_holds_no_model_is_refused_in_words(
+    name: str, data: bytes, message: str
+) -> None:
+    app = bring_in(open_app("weights"), (name, data))
+    assert not app.exception
+    assert message in texts(app)
+    assert runtime.get_models().models() == []
+
+
+def test_a_model_is_let_write_and_asked_for_its_loss() -> None:
+    put_gpt2()
+    app = open_app("weights")
+    button(app, "Let it write").click().run()
+    assert app.title[0].value == "Generate"
+    assert next(b for b in app.selectbox if b.label == "Model").value == "model:import-small"
+    app = open_app("weights")
+    button(app, "Its loss").click().run()
+    assert app.title[0].value == "Loss"
+    assert "small, from the import folder: " in texts(app)  # with its parameters: the walk is there
+    assert not app.exception
+
+
+@pytest.mark.slow
+def test_losses_on_a_whole_text_stand_side_by_side() -> None:
+    put_gpt2()
+    app = open_app("loss", state={"walk_model": "model:import-small"})
+    choose(app, "Text", "counting")
+    button(app, "Measure its loss").click().run()
+    choose(app, "Model", "pocket")
+    button(app, "Measure its loss").click().run()
+    assert not app.exception
+    table = app.dataframe[-1].value
+    assert list(table["Model"]) == ["Untrained pocket, seed 123", "small, from the import folder"]
+    assert table["Validation part"].between(10, 13).all()
+    button(app, "Measure its loss").click().run()
+    assert app.dataframe[-1].value.equals(table)  # the same again is one row
+
+
+@pytest.mark.slow
+def test_the_chapters_untrained_losses_on_the_verdict_are_on_the_page() -> None:
+    if not Path("data/the-verdict.txt").exists():
+        pytest.skip("data/the-verdict.txt is not here")
+    app = open_app("loss", state={"walk_model": "book-124m"})
+    choose(app, "Text", "the-verdict")
+    button(app, "Measure its loss").click().run()
+    [row] = app.dataframe[-1].value.to_dict("records")
+    assert (row["Training part"], row["Validation part"]) == pytest.approx(
+        (10.987583, 10.981106), abs=2e-6
+    )
+    assert row["Tokens in a window"] == 256
+
+
+def test_measuring_draws_nothing_from_the_global_generator() -> None:
+    put_gpt2()
+    app = open_app("loss", state={"walk_model": "model:import-small"})
+    before = torch.get_rng_state()
+    button(app, "Measure its loss").click().run()
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.slow
+def test_a_model_is_trained_further_from_the_form() -> None:
+    put_gpt2()
+    app = open_app("weights")
+    button(app, "Train it further").click().run()
+    assert app.title[0].value == "Train"
+    app.switch_page("pages/train.py").run()  # where AppTest believes to be
+    fields = {field.label: field for field in app.number_input}
+    assert fields["emb_dim"].disabled
+    assert fields["emb_dim"].value == TINY.emb_dim
+    assert fields["context_length"].value == TINY.context_length
+    fields["context_length"].set_value(8).run()
+    choose(app, "Text", "counting")
+    button(app, "Start training").click().run()
+    assert not app.exception
+    [run] = runtime.get_store().runs()
+    assert run.initial_name == "small, from the import folder"
+    assert run.model_config == replace(GPT2, context_length=8)
+    assert f"It began with weights, not at random: {run.initial_name}." in texts(app)
+    finish(run.id)
+
+
+@pytest.mark.slow
+def test_a_run_is_trained_further_from_a_checkpoint_as_a_run_of_its_own() -> None:
+    first = start_pocket_run()
+    finish(first)
+    app = open_app("weights", run=first)
+    button(app, "Train it further").click().run()
+    app.switch_page("pages/train.py").run()
+    choose(app, "Text", "counting")
+    button(app, "Start training").click().run()
+    assert not app.exception
+    second = runtime.get_store().runs()[0]
+    assert second.id != first
+    assert second.initial_name.startswith("pocket")
+    finish(second.id)
+    wait_for_state(second.id, "stopped")
+    app = open_app("weights", run=second.id)
+    assert "Before the first update · the weights it began with" in texts(app)
+
+
+def test_run_again_begins_with_the_same_weights() -> None:
+    initial = build_model(TINY, 9)
+    runner, store = runtime.get_runner(), runtime.get_store()
+    first = runner.start(POCKET, load_text("counting"), initial=InitialWeights("Nine", initial))
+    while not store.steps(first):
+        time.sleep(0.05)
+    finish(first)
+    app = open_app("runs", run=first)
+    button(app, "Run again with changes").click().run()
+    app.switch_page("pages/train.py").run()
+    box = next(b for b in app.selectbox if b.label == "Weights to begin with")
+    assert box.value == f"checkpoint:{first}:{INITIAL_STEP}"
+    button(app, "Start training").click().run()
+    assert not app.exception
+    again = store.runs()[0]
+    assert again.id != first
+    assert again.initial_sha256 == store.run(first).initial_sha256  # type: ignore[union-attr]
+    finish(again.id)
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    export_gpt2(build_model(GPT2, 3), tmp_path / "hub")
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    files = {path.name: path.read_bytes() for path in (tmp_path / "hub").iterdir()}
+    with serve_hub(Hub(files)) as (served, address):
+        ask(address, monkeypatch)
+        yield served
+
+
+def test_openais_weights_are_downloaded_with_a_press(hub: Hub) -> None:
+    app = open_app("weights")
+    hub.cut_after = 1000
+    button(app, "Download").click().run()
+    assert runtime.get_models().downloads()["124M"].ended.wait(20)
+    app.run()
+    assert "The download broke off at" in texts(app)
+    hub.cut_after = None
+    button(app, "Download").click().run()
+    assert runtime.get_models().downloads()["124M"].ended.wait(20)
+    app.run()
+    assert not app.exception
+    assert "GPT-2 124M · OpenAI's" in texts(app)
+    assert len([b for b in app.main.button if b.label == "Download"]) == 3

@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import state
-from dashboard.initial_choice import Beginning
+from dashboard.initial_choice import SHORTEST_CONTEXT, Beginning
 from dashboard.loss_walk import MOST_TASKS, parse_rows
 from dashboard.widgets import show_refusal
 from gpt_core import (
@@ -24,7 +24,6 @@ from gpt_core.config import DEVICES, PRECISIONS, SCHEDULES
 
 RANDOM_WEIGHTS = Beginning()
 FREE = ("context_length", "drop_rate")  # of a model, what its weights leave open
-SHORTEST_CONTEXT = 3  # the chapter's two rows, which each run is asked about, take as many
 MOST_OWN_PROBES = 4
 CHOICES = {"precision": PRECISIONS, "device": DEVICES, "schedule": SCHEDULES}
 PRECISION_NOTES = {
@@ -89,7 +88,7 @@ def show_setting(preset: Preset, name: str, beginning: Beginning = RANDOM_WEIGHT
     weights = beginning.weights
     if weights is not None and config is preset.model:
         if name not in FREE:
-            return _show_fixed(label, default, helped, key)
+            return _show_fixed(label, default, helped, f"{key}-{default}")  # kept for no other
         if name == "context_length":
             longest = weights.model.config.context_length
             return st.number_input(label, SHORTEST_CONTEXT, longest, default, step=1, **common)

@@ -5,6 +5,7 @@ from torch import Tensor, cat
 
 from dashboard import config_form, preflight_view, state, widgets
 from dashboard.frames import count
+from dashboard.initial_choice import SHORTEST_CONTEXT
 from dashboard.runtime import get_store
 from dashboard.token_chips import token_chips
 from gpt_core import (
@@ -196,7 +197,7 @@ def offer_mends(preset: Preset, train_tokens: int, val_tokens: int) -> None:
     """Offer, one click each, what would make both splits long enough."""
     training = preset.training
     fits = fitting_context_length(train_tokens, val_tokens, training.batch_size, training.stride)
-    if fits >= config_form.SHORTEST_CONTEXT:
+    if fits >= SHORTEST_CONTEXT:
         st.button(
             f"Use context_length = {min(fits, 1024)}",
             on_click=_set,

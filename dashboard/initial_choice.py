@@ -5,11 +5,13 @@ from dataclasses import dataclass
 import streamlit as st
 
 from dashboard import state
-from dashboard.model_choice import KEPT, kept_titles
+from dashboard.frames import count
+from dashboard.model_choice import GONE, KEPT, kept_titles
 from dashboard.runtime import get_board, get_models, get_shelf, get_store
 from dashboard.widgets import run_title, show_refusal
-from gpt_core import InitialWeights, Preset
+from gpt_core import INITIAL_STEP, InitialWeights, Preset
 
+SHORTEST_CONTEXT = 3  # the chapter's two rows, which each run is asked about, take as many
 RANDOM = ""
 CHECKPOINT = "checkpoint:"
 
@@ -47,9 +49,7 @@ def choose_beginning() -> Beginning | None:
     chosen = st.session_state.get(state.BEGIN_WITH) or RANDOM
     if chosen.startswith(CHECKPOINT):  # of all checkpoints, the one that was chosen on Weights
         titles[chosen] = _title(chosen)
-    elif chosen not in titles:
-        st.session_state[state.BEGIN_WITH] = RANDOM
-        st.text("The weights that were chosen are not here any more: random ones are.")
+    titles.setdefault(chosen, GONE)
     option = st.selectbox(
         "Weights to begin with",
         list(titles),
@@ -66,6 +66,11 @@ def choose_beginning() -> Beginning | None:
             else:
                 run_id, _, step = option.removeprefix(CHECKPOINT).rpartition(":")
                 model = get_shelf().checkpoint(get_store(), run_id, int(step))
+        if model.config.context_length < SHORTEST_CONTEXT:
+            raise ValueError(
+                f"Its context of {count(model.config.context_length, 'token')} is too short to be "
+                f"trained here: it takes {SHORTEST_CONTEXT}. Choose other weights."
+            )
     except ValueError as error:
         show_refusal(error)
         return None
@@ -73,7 +78,14 @@ def choose_beginning() -> Beginning | None:
         "The model is theirs, how it is trained is the preset's. Weights that have learnt lose "
         "less of it with a smaller learning_rate, such as 5e-5."
     )
-    return Beginning(option, InitialWeights(titles[option], model))
+    return Beginning(option, InitialWeights(_name(option, titles[option]), model))
+
+
+def _name(option: str, title: str) -> str:
+    """Return what weights are called by a run: those a run began with keep their name."""
+    run_id, _, step = option.removeprefix(CHECKPOINT).rpartition(":")
+    run = get_store().run(run_id) if option.startswith(CHECKPOINT) else None
+    return run.initial_name if run and int(step) == INITIAL_STEP else title
 
 
 def _title(option: str) -> str:
@@ -81,4 +93,4 @@ def _title(option: str) -> str:
     run_id, _, step = option.removeprefix(CHECKPOINT).rpartition(":")
     run = get_store().run(run_id)
     name = run_title(run) if run else run_id
-    return f"{name}, as it began" if step == "-1" else f"{name}, at step {int(step):,}"
+    return f"{name}, as it began" if int(step) == INITIAL_STEP else f"{name}, at step {int(step):,}"

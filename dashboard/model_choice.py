@@ -11,6 +11,7 @@ from gpt_core import INITIAL_STEP, PRESETS, GPTModel, Run
 
 UNTRAINED_SEED = 123
 KEPT = "model:"  # stands before the key of a model of the library
+GONE = "What was chosen is not here any more"
 NOW = -2  # stands among a run's steps for the model as it is now (-1 is before the first update)
 
 
@@ -27,6 +28,9 @@ def choose_model() -> ChosenModel | None:
     runs = {run.id: run for run in get_store().runs()}
     kept = kept_titles()
     options = [*sorted(PRESETS), *kept, *runs]  # the chapter's model first
+    before = st.session_state.get(state.WALK_MODEL)
+    if before is not None and before not in options:
+        options.append(before)  # no other one may take its place unseen
     wanted = st.query_params.get(state.RUN)
     if wanted != st.session_state.get(state.WALK_LINK):  # somebody came by another link
         st.session_state[state.WALK_LINK] = wanted
@@ -39,7 +43,7 @@ def choose_model() -> ChosenModel | None:
             f"Untrained {option}, seed {UNTRAINED_SEED}"
             if option in PRESETS
             else kept.get(option)
-            or f"{run_title(runs[option])} · {option}"  # the same for as long as it is chosen
+            or (f"{run_title(runs[option])} · {option}" if option in runs else GONE)
         ),
         key=state.WALK_MODEL,
         persist_state="session",
@@ -53,6 +57,8 @@ def choose_model() -> ChosenModel | None:
             with st.spinner("Loading the model…"):
                 model = get_shelf().kept(get_models(), choice.removeprefix(KEPT))
             return ChosenModel(model, kept[choice])
+        if choice not in runs:
+            raise ValueError("The model that was chosen is not here any more: choose another one.")
         return _choose_moment(runs[choice])
     except TimeoutError:
         st.text("The run has not come to the end of a step within a minute. Try again.")

@@ -1,5 +1,7 @@
 """Models from elsewhere: those that are here, and the three ways to bring one in."""
 
+import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -33,6 +35,7 @@ HUB_SIZES = {
     "1558M": "6.4 GB",
 }  # of the files
 TICK_SECONDS = 1.0
+LONGEST_NAME, MOST_HEADS = 80, 1024
 
 
 def show_models() -> None:
@@ -67,7 +70,7 @@ def _show_actions(card: KeptModel) -> None:
     else:
         with st.popover("Where it lies"):
             st.text("Its files are not the app's own. Deleted there, it is gone from here.")
-            st.code(card.path, language=None, wrap_lines=True)
+            st.code(os.fsencode(card.path).decode(errors="replace"), language=None, wrap_lines=True)
 
 
 def _look_into(card: KeptModel, page: str) -> None:
@@ -173,36 +176,55 @@ def _take_upload() -> None:
         max_upload_size=LARGEST_UPLOAD_MB,
         key=f"{state.WEIGHTS_UPLOAD}-{emptied}",
     )
-    if files and st.button("Bring it in", type="primary"):
+    if not files:
+        return
+    default = next((file.name for file in files if not file.name.endswith(".json")), files[0].name)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.text_input("Its name", readable_name(default), max_chars=LONGEST_NAME)
+        n_heads = st.number_input(
+            "Attention heads, if no file says it",
+            1,
+            MOST_HEADS,
+            value=None,
+            placeholder="one for each 64 dimensions",
+            help="A .pth of the book's code does not, nor a model.safetensors without its config.",
+        )
+    if st.button("Bring it in", type="primary"):
         try:
             with st.spinner("Reading the weights…"):
-                card = _keep(files)
-        except (OSError, ValueError) as error:
-            show_refusal(ValueError(str(error)))
+                card = _keep(files, readable_name(name or default), n_heads)
+        except ValueError as error:
+            show_refusal(error)
             return
         st.session_state[state.UPLOADS_KEPT] = emptied + 1
         st.toast(f"It is here: {format_bytes(card.bytes)}.")
         st.rerun()
 
 
-def _keep(files: list[UploadedFile]) -> KeptModel:
+def _keep(files: list[UploadedFile], name: str, n_heads: int | None) -> KeptModel:
     """Read a model from uploaded files and keep it.
 
     Raises:
-        ValueError: they are too large, hold no model, or a damaged one; the message says so.
-        OSError: the disk cannot be written.
+        ValueError: they are too large, hold no model, or a damaged one, or the disk cannot be
+            written; the message says so.
     """
     if sum(file.size for file in files) > LARGEST_UPLOAD_MB * 2**20:
         raise ValueError(
             f"The files are larger than {LARGEST_UPLOAD_MB} MB: put them in the import folder."
         )
-    with tempfile.TemporaryDirectory() as folder:
-        paths = []
-        for file in files:
-            paths.append(Path(folder) / Path(file.name).name)  # a bare name: no way out of there
-            paths[-1].write_bytes(file.getbuffer())
-        model = load_model(paths[0] if len(paths) == 1 else folder)
-    return get_models().keep(model, readable_name(files[0].name))
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "the upload"
+        try:
+            folder.mkdir()
+            for file in files:
+                # A bare name: no way out of there. Browsers number what is downloaded twice.
+                bare = re.sub(r" ?\(\d+\)(?=\.\w+$)", "", Path(file.name).name)
+                (folder / bare).write_bytes(file.getbuffer())
+        except OSError as error:
+            raise ValueError(f"It was not brought in: {error.strerror or error}.") from error
+        paths = list(folder.iterdir())
+        model = load_model(paths[0] if len(paths) == 1 else folder, n_heads)
+    return get_models().keep(model, name)
 
 
 def _explain_folder() -> None:

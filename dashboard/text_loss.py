@@ -40,6 +40,7 @@ def show(chosen: ChosenModel | None) -> None:
                 rows[:] = [row, *(old for old in rows if old != row)]
     if rows := st.session_state.get(state.TEXT_LOSS):
         st.dataframe(pd.DataFrame(rows), hide_index=True)
+        st.button("Empty the table", type="tertiary", on_click=rows.clear)
     st.caption(
         f"Up to {MOST_BATCHES} batches of the first nine tenths of the text, and of the last "
         "tenth, in the chapter's windows. A text that a model was trained on is no test for it."

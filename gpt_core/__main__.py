@@ -27,6 +27,7 @@ from gpt_core.corpus import (
     download_the_verdict,
     load_text,
     read_text_file,
+    readable_name,
 )
 from gpt_core.event_files import write_event_file
 from gpt_core.exports import EXPORTS, export_runs, read_settings
@@ -63,7 +64,9 @@ def train_command(options: argparse.Namespace) -> int:
     preset, sha256, initial_sha256 = PRESETS[options.preset or "pocket"], "", ""
     if options.settings:
         preset, sha256, initial_sha256 = read_settings(_read(options.settings))
-    initial = _find_weights(options.weights) if options.weights else None
+    initial = None
+    if options.weights:
+        initial = _find_weights(options.weights, preset.model.n_heads if options.settings else None)
     if initial is None and initial_sha256:
         raise ValueError("These settings begin with weights: name their file with --weights.")
     if initial is not None:
@@ -234,11 +237,14 @@ def _find_text(name: str) -> Corpus:
     return read_text_file(Path(name))
 
 
-def _find_weights(source: str) -> InitialWeights:
-    """Return weights from a file or folder or, where there is none, from the hub."""
+def _find_weights(source: str, n_heads: int | None) -> InitialWeights:
+    """Return weights from a file or folder or, where there is none, from the hub.
+
+    The number of heads is for files that do not say it.
+    """
     path = Path(source)
     if path.exists():
-        return InitialWeights(path.name, load_model(path))
+        return InitialWeights(readable_name(path.resolve().name), load_model(path, n_heads))
     if repository(source) is None:
         raise ValueError(
             f"--weights {source}: there is no such file or folder, and no GPT-2 of that name on "

@@ -32,6 +32,8 @@ def differing_settings(runs: Sequence[Run]) -> dict[str, list[Any]]:
     names = dict.fromkeys(name for of_a_run in settings for name in of_a_run)
     table = {name: [of_a_run.get(name) for of_a_run in settings] for name in names}
     differing = {name: row for name, row in table.items() if any(v != row[0] for v in row)}
+    if "initial_sha256" not in differing:  # however the same weights are called
+        differing.pop("begins with", None)
     for name, sha256 in (("text", "text_sha256"), ("begins with", "initial_sha256")):
         if name in differing:  # the name says it
             differing.pop(sha256, None)

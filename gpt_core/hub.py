@@ -181,7 +181,7 @@ def _fetch(url: str, part: Path, size: int, report: Report | None, stop: Stop | 
         if report is not None:
             report(done, size)
         if stop is not None and stop():
-            raise DownloadStopped(f"Stopped at {so_far()}: another download goes on from there.")
+            raise DownloadStopped(f"Stopped at {so_far()}: the next download goes on from there.")
 
     with part.open("ab") as file:
         done = file.tell() if file.tell() <= size else file.truncate(0)

@@ -1,13 +1,16 @@
 """ModelLibrary: models that no run here has made: uploaded, put in a folder, or OpenAI's."""
 
+import hashlib
 import json
+import os
 import threading
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import psutil
 
 from gpt_core.checkpoints import remove, save_weights
+from gpt_core.corpus import readable_name
 from gpt_core.hub import download_gpt2
 from gpt_core.initial import weights_sha256
 from gpt_core.model import GPTModel
@@ -16,7 +19,6 @@ from gpt_core.store import RunStore
 
 UPLOADED, PUT_THERE, OPENAI = "uploaded", "from the import folder", "OpenAI's"
 OPENAI_NAME = "GPT-2 {}"
-SUFFIXES = (".safetensors", ".pth", ".pt", ".zip")
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,17 @@ class KeptModel:
     bytes: int
 
     def modified(self) -> float:
-        """Return when its files were last changed, in seconds since 1970."""
-        path = Path(self.path)
-        files = [path, *path.iterdir()] if path.is_dir() else [path]
-        return max(file.stat().st_mtime for file in files)
+        """Return when its files were last changed, in seconds since 1970.
+
+        Raises:
+            ValueError: they cannot be read.
+        """
+        try:
+            path = Path(self.path)
+            files = [path, *path.iterdir()] if path.is_dir() else [path]
+            return max(file.stat().st_mtime for file in files)
+        except OSError as error:
+            raise ValueError(f"{self.name} cannot be read: {error.strerror}.") from error
 
 
 @dataclass
@@ -74,6 +83,8 @@ class ModelLibrary:
                 card = KeptModel(**json.loads(path.read_text(encoding="utf-8")))
             except (OSError, ValueError, TypeError):
                 continue  # damaged
+            if card.source == UPLOADED:  # wherever the runs directory lies by now
+                card = replace(card, path=str(path.with_suffix("")))
             if card.key == path.stem and Path(card.path).exists():
                 cards.append(card)
         cards.sort(key=lambda card: card.name)
@@ -114,10 +125,7 @@ class ModelLibrary:
         key = weights_sha256(model)[:12]
         folder = self._folder / key
         try:
-            if not folder.exists():
-                save_weights(folder, model)
-            size = sum(path.stat().st_size for path in folder.iterdir())
-            card = KeptModel(key, name, UPLOADED, str(folder), size)
+            card = KeptModel(key, name, UPLOADED, str(folder), save_weights(folder, model))
             self._write(card)
         except OSError as error:
             raise ValueError(f"The model was not kept: {error.strerror or error}.") from error
@@ -175,16 +183,21 @@ class ModelLibrary:
 
     def _imports(self) -> list[KeptModel]:
         """Return what lies in the import folder: each folder, and each file, is a model."""
-        if not self.import_folder.is_dir():
+        try:
+            paths = sorted(self.import_folder.iterdir())
+        except OSError:  # there is none, or it may not be read
             return []
         found = []
-        for path in sorted(self.import_folder.iterdir()):
-            if path.name.startswith(".") or not (path.is_dir() or path.suffix in SUFFIXES):
-                continue
-            files = list(path.rglob("*")) if path.is_dir() else [path]
-            size = sum(file.stat().st_size for file in files if file.is_file())
-            key = f"import-{path.name}"
-            found.append(KeptModel(key, path.name, PUT_THERE, str(path), size))
+        for path in paths:
+            try:
+                files = list(path.iterdir()) if path.is_dir() else [path]
+                sizes = [file.stat().st_size for file in files if file.is_file()]
+            except OSError:
+                continue  # it may not be read either
+            if sizes and not path.name.startswith(".") and (path.is_dir() or _holds_one(path)):
+                key = f"import-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]}"
+                name = readable_name(path.name)
+                found.append(KeptModel(key, name, PUT_THERE, str(path), sum(sizes)))
         return found
 
     def _write(self, card: KeptModel) -> None:
@@ -195,3 +208,8 @@ class ModelLibrary:
 
     def _card(self, key: str) -> Path:
         return self._folder / f"{key}.json"
+
+
+def _holds_one(file: Path) -> bool:
+    """Tell by a file's name whether there may be a model in it."""
+    return file.suffix in (".safetensors", ".pth", ".pt", ".zip")

@@ -6,13 +6,12 @@ import re
 import shutil
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -21,6 +20,7 @@ from gpt_core.config import GPTConfig
 from gpt_core.hub import CONFIG_FILE, WEIGHTS_FILE, download_gpt2, repository
 from gpt_core.model import GPTModel
 
+LONGEST_REASON = 200  # characters: what is longer is for those who wrote a library
 HEAD_DIM = 64  # of every GPT-2: where a file does not say how many heads there are
 VOCAB_SIZE = 50257  # GPT-2's tokenizer, which is ours
 
@@ -36,43 +36,50 @@ OUTER_PARTS = {"tok_emb": "wte", "pos_emb": "wpe", "final_norm": "ln_f", "out_he
 NORM_FIELDS = {"scale": "weight", "shift": "bias"}
 
 
-def load_model(path: str | Path) -> GPTModel:
+def load_model(path: str | Path, n_heads: int | None = None) -> GPTModel:
     """Load a model in eval mode from what holds one, whoever wrote it.
 
     Args:
         path: a folder of ours (``model.safetensors`` and ``state.json``), one of a Hugging Face
             GPT-2 (with ``config.json``), one with a single ``.pth`` of the book's code, or one of
             these files, or a ZIP of such a folder.
+        n_heads: attention heads, where the files do not say it: those of the book's code, and a
+            ``model.safetensors`` alone. None is one for each 64 dimensions, as in every GPT-2.
 
     Raises:
         ValueError: there is no such thing, it is damaged, or of another model.
     """
     path = Path(path)
-    if path.suffix == ".zip":
-        with tempfile.TemporaryDirectory() as unpacked:
-            _unpack(path, Path(unpacked))
-            return load_model(unpacked)
+    if path.suffix == ".zip" and not path.is_dir():
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place) / path.name  # what goes wrong is said of the ZIP
+            folder.mkdir()
+            _unpack(path, folder)
+            return load_model(folder, n_heads)
     is_folder = path.is_dir()
     folder, weights = (path, path / WEIGHTS_FILE) if is_folder else (path.parent, path)
     if weights.suffix == ".safetensors" and weights.is_file():
         is_ours = weights.name == WEIGHTS_FILE and (folder / STATE_FILE).is_file()
-        return _load_ours(folder) if is_ours else load_gpt2(weights)
-    files = sorted(path.iterdir()) if is_folder else [path]
-    pickles = [file for file in files if file.suffix in (".pth", ".pt")]
+        return _load_ours(folder) if is_ours else load_gpt2(weights, n_heads)
+    try:
+        files = sorted(path.iterdir()) if is_folder else [path]
+    except OSError as error:
+        raise ValueError(f"{path.name} cannot be read: {error.strerror or error}.") from error
+    pickles = [file for file in files if _is_pickle(file.name)]
     if len(pickles) == 1:
-        return load_book_checkpoint(pickles[0])
+        return load_book_checkpoint(pickles[0], n_heads)
     if any(file.name.endswith(".ckpt.index") for file in files):
         raise ValueError(
             f"{path.name} holds OpenAI's TensorFlow files, which need TensorFlow to be read: take "
             f"the same weights as {WEIGHTS_FILE} from Hugging Face, openai-community/gpt2."
         )
     raise ValueError(
-        f"{path.name} holds no model: put {WEIGHTS_FILE} there with {CONFIG_FILE} (a GPT-2) or "
+        f"No model in {path.name}: it takes {WEIGHTS_FILE} with {CONFIG_FILE} (a GPT-2) or with "
         f"{STATE_FILE} (ours), or one .pth of the book's code."
     )
 
 
-def load_gpt2(source: str | Path) -> GPTModel:
+def load_gpt2(source: str | Path, n_heads: int | None = None) -> GPTModel:
     """Load GPT-2 weights in Hugging Face's layout, in eval mode, drawing nothing at random.
 
     A model without a head of its own has the token embedding for one, as a copy: the chapter's
@@ -82,6 +89,8 @@ def load_gpt2(source: str | Path) -> GPTModel:
         source: a folder with ``model.safetensors`` and ``config.json``, or such a file alone. What
             is no path is a name on the Hugging Face hub ("gpt2", "124M", "owner/name"), whose
             files are downloaded unless they have been.
+        n_heads: attention heads, if there is no ``config.json`` to say it; None is one for each 64
+            dimensions.
 
     Raises:
         ValueError: it is not there, not GPT-2, damaged, of another vocabulary, or cannot be
@@ -104,7 +113,7 @@ def load_gpt2(source: str | Path) -> GPTModel:
             def shape(name: str) -> tuple[int, ...]:
                 return tuple(weights.get_slice(names[name]).get_shape())
 
-            config = _read_config(file.with_name(CONFIG_FILE), names, shape)
+            config = _read_config(file.with_name(CONFIG_FILE), names, shape, n_heads)
 
             def read(name: str, expected: tuple[int, ...]) -> Tensor:
                 their_name, third = _their_name(name)
@@ -125,8 +134,8 @@ def load_gpt2(source: str | Path) -> GPTModel:
                 return tensor.to(torch.float32).clone(memory_format=torch.contiguous_format)
 
             return _fill(config, read)
-    except (OSError, SafetensorError, KeyError, RuntimeError, ValueError) as error:
-        raise ValueError(f"{file} cannot be loaded as GPT-2: {_words(error)}.") from error
+    except Exception as error:  # whatever a file that nobody here wrote may bring about
+        raise ValueError(f"{file.name} cannot be loaded as GPT-2: {_words(error)}.") from error
 
 
 def export_gpt2(model: GPTModel, folder: Path) -> None:
@@ -205,9 +214,12 @@ def load_book_checkpoint(path: Path, n_heads: int | None = None) -> GPTModel:
         def read(name: str, expected: tuple[int, ...]) -> Tensor:
             if name not in tensors:
                 raise ValueError(f"{name} is missing")
-            if tuple(tensors[name].shape) != expected:
-                raise ValueError(f"{name} is of shape {tuple(tensors[name].shape)}")
-            return tensors[name].to(torch.float32)
+            tensor = tensors[name]
+            if tuple(tensor.shape) != expected:
+                raise ValueError(f"{name} is of shape {tuple(tensor.shape)}")
+            if tensor.untyped_storage().nbytes() < tensor.nbytes:  # a few numbers, repeated
+                raise ValueError(f"{name} is not in it as a whole")
+            return tensor.to(torch.float32)
 
         return _fill(config, read)
     except pickle.UnpicklingError as error:
@@ -215,7 +227,7 @@ def load_book_checkpoint(path: Path, n_heads: int | None = None) -> GPTModel:
             f"{path.name} was not opened: it holds more than weights, and could run code. Save "
             "only model.state_dict() in it."
         ) from error
-    except (OSError, RuntimeError, EOFError, KeyError, AttributeError, ValueError) as error:
+    except Exception as error:  # whatever a file that nobody here wrote may bring about
         raise ValueError(f"{path.name} cannot be loaded: {_words(error)}.") from error
 
 
@@ -239,7 +251,7 @@ def _load_ours(folder: Path) -> GPTModel:
                 return weights.get_tensor(name).to(torch.float32)
 
             return _fill(config, read)
-    except (OSError, SafetensorError, KeyError, TypeError, RuntimeError, ValueError) as error:
+    except Exception as error:  # whatever a file that nobody here wrote may bring about
         raise ValueError(f"{WEIGHTS_FILE} cannot be loaded: {_words(error)}.") from error
 
 
@@ -251,7 +263,7 @@ def _unpack(file: Path, folder: Path) -> None:
                 name: member
                 for member in archive.infolist()
                 if (name := Path(member.filename).name) in (WEIGHTS_FILE, CONFIG_FILE, STATE_FILE)
-                or name.endswith(".pth")
+                or _is_pickle(name)
             }
             # Weights can hardly be compressed: what grows was made to fill the disk.
             if sum(member.file_size for member in members.values()) > 2 * file.stat().st_size:
@@ -259,8 +271,13 @@ def _unpack(file: Path, folder: Path) -> None:
             for name, member in members.items():
                 with archive.open(member) as packed, (folder / name).open("wb") as unpacked:
                     shutil.copyfileobj(packed, unpacked)
-    except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, ValueError) as error:
+    except Exception as error:  # whatever a file that nobody here wrote may bring about
         raise ValueError(f"{file.name} cannot be unpacked: {_words(error)}.") from error
+
+
+def _is_pickle(name: str) -> bool:
+    """Tell whether a file of this name is one that torch.save wrote; "._x.pth" is macOS's own."""
+    return name.endswith((".pth", ".pt")) and not name.startswith("._")
 
 
 def _layers(names: Iterable[str], block: str) -> int:
@@ -309,7 +326,10 @@ def _is_linear(name: str) -> bool:
 
 
 def _read_config(
-    file: Path, names: Mapping[str, str], shape: Callable[[str], tuple[int, ...]]
+    file: Path,
+    names: Mapping[str, str],
+    shape: Callable[[str], tuple[int, ...]],
+    n_heads: int | None,
 ) -> GPTConfig:
     """Return the configuration of a GPT-2: from its config.json, or else from its shapes."""
     if not {"wte.weight", "wpe.weight", "h.0.attn.c_attn.weight"} <= set(names):
@@ -330,7 +350,7 @@ def _read_config(
         vocab_size=vocab_size,
         context_length=shape("wpe.weight")[0],
         emb_dim=emb_dim,
-        n_heads=facts.get("n_head", max(1, emb_dim // HEAD_DIM)),
+        n_heads=facts.get("n_head", _heads(emb_dim) if n_heads is None else n_heads),
         n_layers=_layers(names, r"h\.(\d+)\."),
         drop_rate=facts.get("resid_pdrop", 0.1),
         qkv_bias=True,
@@ -344,17 +364,22 @@ def _book_config(tensors: Mapping[str, Tensor], n_heads: int | None) -> GPTConfi
     vocab_size, emb_dim = tensors["tok_emb.weight"].shape
     if vocab_size != VOCAB_SIZE:
         raise ValueError(_other_vocabulary(vocab_size))
-    by_size = emb_dim // HEAD_DIM if emb_dim % HEAD_DIM == 0 else 1
     return GPTConfig(
         vocab_size=vocab_size,
         context_length=tensors["pos_emb.weight"].shape[0],
         emb_dim=emb_dim,
-        n_heads=by_size if n_heads is None else n_heads,
+        n_heads=_heads(emb_dim) if n_heads is None else n_heads,
         n_layers=_layers(tensors, r"trf_blocks\.(\d+)\."),
         qkv_bias="trf_blocks.0.att.W_query.bias" in tensors,
     )
 
 
+def _heads(emb_dim: int) -> int:
+    """Return how many heads a GPT-2 of that width has; 1 where that does not come out even."""
+    return emb_dim // HEAD_DIM if emb_dim % HEAD_DIM == 0 else 1
+
+
 def _words(error: Exception) -> str:
-    """Return what went wrong, without a full stop."""
-    return (str(error) or type(error).__name__).strip().rstrip(".")
+    """Return what went wrong, in a line and without a full stop."""
+    words = (str(error) or type(error).__name__).strip().split("\n")[0]
+    return words.rstrip(".") if len(words) <= LONGEST_REASON else f"{words[:LONGEST_REASON]}…"

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard import cross_entropies, loss_walk, probe_history, text_loss, walk_steps
+from dashboard.frames import count
 from dashboard.model_choice import choose_model, chosen_run
 from dashboard.widgets import page_title, show_code, show_refusal
 from gpt_core import count_parameters, loss_walkthrough
@@ -19,7 +20,11 @@ with st.container(border=True):
 
 if rows and chosen:
     with st.container(horizontal=True, vertical_alignment="center"):
-        about = f"{count_parameters(chosen.model):,} parameters, float32, dropout off"
+        config = chosen.model.config
+        about = (
+            f"{count_parameters(chosen.model):,} parameters, {count(config.n_layers, 'layer')}, "
+            f"{count(config.n_heads, 'head')}, float32, dropout off"
+        )
         st.text(f"{chosen.name}: {about}.")
         st.page_link("pages/model.py", label="What they are")
     try:

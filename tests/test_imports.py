@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "database": {"rows", "schema"},
     "comparing": {"run"},
     "hub": set(),
-    "model_library": {"checkpoints", "hub", "initial", "model", "pretrained", "store"},
+    "model_library": {"checkpoints", "corpus", "hub", "initial", "model", "pretrained", "store"},
     "pretrained": {"checkpoints", "config", "hub", "model"},
     "weights": {"checkpoints", "locks", "pretrained", "rows", "store"},
     "metrics": {"rows", "run", "store"},

@@ -1,6 +1,7 @@
 """Models from elsewhere: read from whatever holds one, kept, found and deleted."""
 
 import json
+import os
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -176,7 +177,7 @@ def test_a_gpt2_whose_blocks_would_be_millions_is_refused_before_it_is_built(
 
 def test_what_holds_no_model_is_refused_with_what_would(model: GPTModel, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match=r"empty holds no model: put model\.safetensors there"):
+    with pytest.raises(ValueError, match=r"No model in empty: it takes model\.safetensors"):
         load_model(tmp_path / "empty")
     (tmp_path / "text.txt").write_text("no")
     for name in ("text.txt", "not-there.pth"):
@@ -331,3 +332,118 @@ def test_a_model_of_the_library_begins_a_run(library: ModelLibrary, model: GPTMo
     short = replace(WITH_BIAS, context_length=8)
     assert_same(InitialWeights("Mine", loaded).fitted(WITH_BIAS), model)
     assert InitialWeights("Mine", loaded).fitted(short).config == short
+
+
+def test_the_heads_are_part_of_what_a_model_is(library: ModelLibrary) -> None:
+    one, four = (build_model(replace(WITH_BIAS, n_heads=n), seed=4) for n in (1, 4))
+    keys = {library.keep(model, "a name").key for model in (one, four)}
+    assert len(keys) == 2
+    assert {library.load(key).config.n_heads for key in keys} == {1, 4}
+
+
+def test_heads_that_no_file_says_can_be_given(model: GPTModel, tmp_path: Path) -> None:
+    assert load_model(as_book(model, tmp_path), n_heads=4).config.n_heads == 4
+    folder = as_gpt2(model, tmp_path)
+    assert load_model(folder, n_heads=1).config.n_heads == model.config.n_heads  # one says it
+    (folder / "config.json").unlink()
+    assert load_model(folder).config.n_heads == 1
+    assert_same(load_model(folder, n_heads=model.config.n_heads), model)
+
+
+def test_a_damaged_upload_is_mended_by_uploading_it_again(
+    library: ModelLibrary, model: GPTModel
+) -> None:
+    card = library.keep(model, "Mine")
+    (Path(card.path) / "model.safetensors").write_bytes(b"")
+    with pytest.raises(ValueError, match="cannot be loaded"):
+        library.load(card.key)
+    library.keep(model, "Mine")
+    assert_same(library.load(card.key), model)
+
+
+def test_uploads_move_with_the_runs_directory(model: GPTModel, tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "before")
+    key = ModelLibrary(store).keep(model, "Mine").key
+    store.close()
+    (tmp_path / "before").rename(tmp_path / "after")
+    store = RunStore(tmp_path / "after")
+    assert_same(ModelLibrary(store).load(key), model)
+    store.close()
+
+
+def test_odd_things_in_the_import_folder_break_nothing(
+    library: ModelLibrary, model: GPTModel, tmp_path: Path
+) -> None:
+    folder = library.import_folder
+    folder.mkdir(parents=True)
+    (folder / "empty").mkdir()
+    (folder / "nowhere.pth").symlink_to("/nowhere/at/all")
+    (folder / "loop.pth").symlink_to("loop.pth")
+    (folder / "itself").symlink_to(folder, target_is_directory=True)
+    shutil.copytree(as_gpt2(model, tmp_path), folder / ("new\nline " + "x" * 200))
+    [card] = library.models()
+    assert "\n" not in card.name
+    assert len(card.name) <= 80
+    assert_same(library.load(card.key), model)
+    # A name that is no text: safetensors cannot open what is in it.
+    shutil.copytree(tmp_path / "gpt2", Path(os.fsdecode(os.fsencode(folder) + b"/\xff\xfe")))
+    for card in library.models():
+        (card.key + card.name).encode()  # they can be sent to a browser
+    with pytest.raises(ValueError, match="cannot be loaded as GPT-2"):
+        library.load(card.key)
+
+
+def test_files_that_vanish_are_said_to(library: ModelLibrary, model: GPTModel) -> None:
+    export_gpt2(model, library.import_folder / "a")
+    [card] = library.models()
+    shutil.rmtree(library.import_folder)
+    with pytest.raises(ValueError, match="a cannot be read"):
+        card.modified()
+
+
+@pytest.mark.parametrize("number", [10**400, -(10**400)])
+def test_numbers_beyond_all_bounds_are_refused(
+    number: int, model: GPTModel, tmp_path: Path
+) -> None:
+    ours, gpt2 = as_ours(model, tmp_path), as_gpt2(model, tmp_path)
+    facts = {"model": {**asdict(model.config), "drop_rate": number}}
+    (ours / "state.json").write_text(json.dumps(facts))
+    config = json.loads((gpt2 / "config.json").read_text())
+    (gpt2 / "config.json").write_text(json.dumps({**config, "resid_pdrop": number}))
+    for folder in (ours, gpt2):
+        with pytest.raises(ValueError, match=r"model\.safetensors cannot be loaded"):
+            load_model(folder)
+
+
+def test_a_small_file_that_claims_a_huge_model_is_refused(tmp_path: Path) -> None:
+    state = build_model(replace(TINY, n_heads=1), seed=4).state_dict()
+    repeated = torch.ones(1, 1).expand(200_000_000, TINY.emb_dim)
+    torch.save({**state, "pos_emb.weight": repeated}, tmp_path / "a.pth")
+    with pytest.raises(ValueError, match=r"pos_emb\.weight is not in it as a whole"):
+        load_model(tmp_path / "a.pth")
+    torch.save({**state, "pos_emb.weight": torch.tensor(1.0)}, tmp_path / "b.pth")
+    with pytest.raises(ValueError, match=r"b\.pth cannot be loaded"):
+        load_model(tmp_path / "b.pth")
+
+
+def test_a_damaged_zip_of_any_kind_is_refused_by_its_name(model: GPTModel, tmp_path: Path) -> None:
+    folder = as_ours(model, tmp_path)
+    for method in (zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2, zipfile.ZIP_DEFLATED):
+        data = bytearray(zipped(folder, method=method).read_bytes())
+        for i in range(200, 260):
+            data[i] ^= 0xFF
+        (tmp_path / "bad.zip").write_bytes(data)
+        with pytest.raises(ValueError, match=r"^bad\.zip cannot be unpacked"):
+            load_model(tmp_path / "bad.zip")
+    with zipfile.ZipFile(tmp_path / "none.zip", "w"):
+        pass
+    with pytest.raises(ValueError, match=r"^No model in none\.zip"):
+        load_model(tmp_path / "none.zip")
+
+
+def test_what_macos_adds_to_a_zip_is_passed_over(tmp_path: Path) -> None:
+    model = build_model(replace(WITH_BIAS, n_heads=1), seed=4)
+    file = zipped(as_book(model, tmp_path))
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr("__MACOSX/._model_and_optimizer.pth", b"\0" * 100)
+    assert_same(load_model(file), model)

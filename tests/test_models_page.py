@@ -1,6 +1,7 @@
 """Models from elsewhere on the pages: brought in, looked into, trained further."""
 
 import io
+import os
 import pickle
 import time
 from collections.abc import Iterator
@@ -48,6 +49,11 @@ def put_gpt2(name: str = "small") -> None:
     export_gpt2(build_model(GPT2, 3), runtime.get_models().import_folder / name)
 
 
+def the_small_one() -> str:
+    [card] = runtime.get_models().models()
+    return f"model:{card.key}"
+
+
 def test_a_file_of_the_book_is_uploaded_kept_and_deleted() -> None:
     app = bring_in(open_app("weights"), (HOSTILE, book_file()))
     assert not app.exception
@@ -91,7 +97,7 @@ class Evil:
         ("cut.pth", book_file()[:5000], r"cut.pth cannot be loaded"),
         ("a.safetensors", b"\xff" * 100, "a.safetensors cannot be loaded as GPT-2"),
         ("a.zip", b"no zip", "a.zip cannot be unpacked"),
-        ("config.json", b"{}", "holds no model: put model.safetensors there"),
+        ("config.json", b"{}", "No model in config.json: it takes model.safetensors"),
     ],
     ids=["pickle", "cut", "noise", "no zip", "alone"],
 )
@@ -109,7 +115,7 @@ def test_a_model_is_let_write_and_asked_for_its_loss() -> None:
     app = open_app("weights")
     button(app, "Let it write").click().run()
     assert app.title[0].value == "Generate"
-    assert next(b for b in app.selectbox if b.label == "Model").value == "model:import-small"
+    assert next(b for b in app.selectbox if b.label == "Model").value == the_small_one()
     app = open_app("weights")
     button(app, "Its loss").click().run()
     assert app.title[0].value == "Loss"
@@ -120,7 +126,7 @@ def test_a_model_is_let_write_and_asked_for_its_loss() -> None:
 @pytest.mark.slow
 def test_losses_on_a_whole_text_stand_side_by_side() -> None:
     put_gpt2()
-    app = open_app("loss", state={"walk_model": "model:import-small"})
+    app = open_app("loss", state={"walk_model": the_small_one()})
     choose(app, "Text", "counting")
     button(app, "Measure its loss").click().run()
     choose(app, "Model", "pocket")
@@ -149,7 +155,7 @@ def test_the_chapters_untrained_losses_on_the_verdict_are_on_the_page() -> None:
 
 def test_measuring_draws_nothing_from_the_global_generator() -> None:
     put_gpt2()
-    app = open_app("loss", state={"walk_model": "model:import-small"})
+    app = open_app("loss", state={"walk_model": the_small_one()})
     before = torch.get_rng_state()
     button(app, "Measure its loss").click().run()
     assert torch.equal(torch.get_rng_state(), before)
@@ -241,3 +247,51 @@ def test_openais_weights_are_downloaded_with_a_press(hub: Hub) -> None:
     assert not app.exception
     assert "GPT-2 124M · OpenAI's" in texts(app)
     assert len([b for b in app.main.button if b.label == "Download"]) == 3
+
+
+def test_the_upload_can_be_given_a_name_and_its_heads() -> None:
+    app = open_app("weights")
+    app.file_uploader[0].set_value([("model (1).pth", book_file(), "application/octet-stream")])
+    app.run()
+    next(i for i in app.text_input if i.label == "Its name").set_value("Mine").run()
+    heads = next(i for i in app.number_input if i.label.startswith("Attention heads"))
+    heads.set_value(4).run()
+    button(app, "Bring it in").click().run()
+    [card] = runtime.get_models().models()
+    assert card.name == "Mine"
+    assert runtime.get_models().load(card.key).config.n_heads == 4
+
+
+@pytest.mark.parametrize("page", ["generate", "loss", "train"])
+def test_a_model_that_is_gone_is_not_replaced_unseen(page: str) -> None:
+    key = runtime.get_models().keep(build_model(GPT2, 3), "Mine").key
+    app = open_app(page, state={"walk_model": f"model:{key}", "begin_with": f"model:{key}"})
+    assert "not here any more" not in texts(app)
+    runtime.get_models().delete(key)
+    for _ in range(2):  # for as long as it is chosen
+        app.run()
+        assert not app.exception
+        assert "is not here any more: choose another one" in texts(app)
+    labels = [b.label for b in app.main.button if not b.disabled]
+    assert not {"Write", "Start training"} & set(labels)
+
+
+def test_the_form_shows_the_model_that_lies_there_now() -> None:
+    put_gpt2()
+    app = open_app("train", state={"begin_with": the_small_one()})
+    folder = runtime.get_models().import_folder / "small"
+    export_gpt2(build_model(replace(GPT2, n_layers=3), 3), folder)
+    later = time.time() + 10
+    os.utime(folder / "model.safetensors", (later, later))
+    app.run()
+    assert next(f for f in app.number_input if f.label == "n_layers").value == 3
+
+
+def test_a_context_too_short_to_train_is_refused_in_words() -> None:
+    export_gpt2(
+        build_model(replace(GPT2, context_length=2), 3),
+        runtime.get_models().import_folder / "short",
+    )
+    app = open_app("train", state={"begin_with": the_small_one()})
+    assert not app.exception
+    assert "Its context of 2 tokens is too short to be trained here" in texts(app)

@@ -1,26 +1,37 @@
 """Runs that begin with weights instead of random ones."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from nbclient.exceptions import CellExecutionError
 
 from gpt_core import (
     InitialWeights,
     Preset,
+    Run,
     RunStore,
     TrainingRunner,
     build_model,
+    differing_settings,
+    export_gpt2,
+    export_runs,
+    keep_recording,
     load_text,
     load_weights,
+    weights_zip,
 )
 from gpt_core import initial as initial_module
+from gpt_core.__main__ import main
+from gpt_core.checkpoints import save_weights
 from gpt_core.initial import INITIAL, INITIAL_STEP, weights_sha256
 from gpt_core.kernels import turn_weights
 from gpt_core.verdict import is_comparable
 from tests.conftest import TINY, TINY_TRAINING
+from tests.test_exports import run_notebook
 
 PRESET = Preset("tiny", "Two layers.", TINY, TINY_TRAINING)
 ONE_EPOCH = replace(TINY_TRAINING, num_epochs=1)
@@ -170,3 +181,82 @@ def raise_what_resuming_says(runner: TrainingRunner, store: RunStore, run_id: st
     run = store.run(run_id)
     assert run is not None
     raise ValueError(run.message)
+
+
+# Taken away, and begun again
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunStore]:
+    """A store with a run that began with weights, named so that they could harm."""
+    store = RunStore(tmp_path_factory.mktemp("begun"))
+    runner = TrainingRunner(store, threads=1)
+    initial = InitialWeights('Seven"\n$x$ </script>', build_model(TINY, seed=7))
+    config = replace(ONE_EPOCH, probes=())
+    runner.start(PRESET, TEXT, config, run_id="begun", initial=initial)
+    assert runner.wait("begun", 60)
+    runner.close()
+    yield store
+    store.close()
+
+
+def only_run(store: RunStore) -> Run:
+    [run] = store.runs()
+    return run
+
+
+def test_the_settings_name_the_weights_and_the_terminal_wants_just_those(
+    begun: RunStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = only_run(begun)
+    settings = tmp_path / "settings.json"
+    settings.write_bytes(export_runs(begun, [run], "settings")[1])
+    right, wrong = tmp_path / "right", tmp_path / "wrong"
+    save_weights(right, build_model(TINY, seed=7))
+    export_gpt2(build_model(replace(TINY, qkv_bias=True), seed=7), wrong)
+    command = ["train", "--settings", str(settings), "--runs-dir", str(tmp_path / "runs")]
+    for weights, message in (
+        ([], "These settings begin with weights: name their file with --weights"),
+        (["--weights", str(wrong)], "qkv_bias=False does not fit the weights of wrong"),
+        (["--weights", str(tmp_path / "no")], "there is no such file or folder"),
+    ):
+        assert main([*command, *weights]) == 2
+        assert message in capsys.readouterr().err
+    save_weights(wrong, build_model(TINY, seed=8))
+    assert main([*command, "--weights", str(wrong)]) == 2
+    assert "wrong are not the weights that these settings begin with" in capsys.readouterr().err
+    assert main([*command, "--weights", str(right)]) == 0
+    with closing(RunStore(tmp_path / "runs")) as store:
+        again = only_run(store)
+        assert (again.initial_name, again.initial_sha256) == ("right", run.initial_sha256)
+        assert losses(store, again.id) == losses(begun, run.id)
+
+
+def test_a_recording_tells_what_the_run_began_with(begun: RunStore, tmp_path: Path) -> None:
+    run = only_run(begun)
+    with closing(RunStore(tmp_path)) as other:
+        keep_recording(other, export_runs(begun, [run], "record")[1].decode())
+        assert only_run(other).initial_sha256 == run.initial_sha256
+
+
+@pytest.mark.slow
+def test_the_notebook_asks_for_the_weights_and_repeats_the_run_with_them(
+    begun: RunStore, tmp_path: Path
+) -> None:
+    data = export_runs(begun, [only_run(begun)], "notebook")[1]
+    with pytest.raises(CellExecutionError, match="take the checkpoint from the Weights page"):
+        run_notebook(data, tmp_path)
+    [row] = [row for row in begun.checkpoints("begun") if row["kind"] == INITIAL]
+    (tmp_path / "begun-initial-ours.zip").write_bytes(weights_zip(begun, row, "ours"))
+    printed = "".join(run_notebook(data, tmp_path).values())
+    assert "Largest difference from the run on record: 0\n" in printed
+
+
+def test_the_same_weights_by_two_names_are_no_difference_between_runs(begun: RunStore) -> None:
+    run = only_run(begun)
+    renamed = replace(run, initial_name="as it began")
+    other = replace(run, initial_sha256="0" * 64)
+    assert "begins with" not in differing_settings([run, renamed])
+    assert differing_settings([run, other])["initial_sha256"]
+    plain = replace(run, initial_name="", initial_sha256="")
+    assert differing_settings([renamed, plain])["begins with"] == ["as it began", "random weights"]

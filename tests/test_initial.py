@@ -229,7 +229,8 @@ def test_the_settings_name_the_weights_and_the_terminal_wants_just_those(
     with closing(RunStore(tmp_path / "runs")) as store:
         again = only_run(store)
         assert (again.initial_name, again.initial_sha256) == ("right", run.initial_sha256)
-        assert losses(store, again.id) == losses(begun, run.id)
+        # By another number of threads: sums are rounded differently.
+        assert losses(store, again.id) == pytest.approx(losses(begun, run.id), rel=1e-4)
 
 
 def test_a_recording_tells_what_the_run_began_with(begun: RunStore, tmp_path: Path) -> None:

@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.network_watch import watched_environment
+
+expect.set_options(timeout=20_000)  # CI runs other tests beside these
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM_FLAGS = [

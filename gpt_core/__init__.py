@@ -88,6 +88,7 @@ from gpt_core.records import (
     StepRecord,
     UpdateRecord,
 )
+from gpt_core.rights import NotAllowed
 from gpt_core.run import Run, RunSummary
 from gpt_core.runner import TrainingRunner
 from gpt_core.runs_dir import default_runs_dir
@@ -174,6 +175,7 @@ __all__ = [
     "Merge",
     "ModelLibrary",
     "ModelShelf",
+    "NotAllowed",
     "Pace",
     "Part",
     "Preset",

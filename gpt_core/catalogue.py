@@ -9,6 +9,7 @@ from gpt_core import locks
 from gpt_core.checkpoints import remove
 from gpt_core.library import TextLibrary
 from gpt_core.machine import describe_error
+from gpt_core.rights import find_own_run
 from gpt_core.store import RunStore
 
 MOST_IN_NAME, MOST_IN_NOTE = 80, 2000  # characters
@@ -18,9 +19,10 @@ def label_run(store: RunStore, run_id: str, name: str, note: str, actor: str = "
     """Give a run a name and a note; an empty name takes it back.
 
     Raises:
+        NotAllowed: the run is somebody else's.
         ValueError: there is no such run, one of them is too long, or the disk is full.
     """
-    locks.find_run(store, run_id)
+    find_own_run(store, run_id, actor, "rename")
     name, note = " ".join(_visible(name).split()), _visible(note).strip()
     for text, most, field in ((name, MOST_IN_NAME, "name"), (note, MOST_IN_NOTE, "note")):
         if len(text) > most:
@@ -52,13 +54,11 @@ def delete_run(store: RunStore, run_id: str, actor: str = "local") -> None:
     A text needed by another run, or kept on the Data page, stays.
 
     Raises:
+        NotAllowed: the run is somebody else's.
         ValueError: there is no such run, it is live, or the disk cannot be written.
     """
-    locks.mark_interrupted_runs(store)  # one whose process is gone is not live
-    run = locks.find_run(store, run_id)
-    if run.is_live:
-        raise ValueError(f"Run {run_id} is {run.state}: stop it first, then delete it.")
-    with locks.hold_run(store, run_id, "deleted") as lock:
+    run = find_own_run(store, run_id, actor, "delete")
+    with locks.hold_ended_run(store, run_id, "deleted") as lock:
         # The row first: killed in between, it leaves a folder that the next opening sweeps away,
         # never a run without its checkpoints.
         store.remove_run(run_id, actor)
@@ -69,7 +69,6 @@ def delete_run(store: RunStore, run_id: str, actor: str = "local") -> None:
                 library.delete(run.text_sha256)
         with suppress(OSError):  # Windows lets nobody remove an open file
             Path(lock.lock_file).unlink(missing_ok=True)
-    lock.release()
 
 
 def tidy_up(store: RunStore) -> None:

@@ -57,6 +57,22 @@ def acquire_run(store: RunStore, run_id: str) -> filelock.BaseFileLock:
 
 
 @contextmanager
+def hold_ended_run(store: RunStore, run_id: str, doing: str) -> Iterator[filelock.BaseFileLock]:
+    """Hold the lock on a run that no process trains, to delete something of it.
+
+    Raises:
+        ValueError: it is live, or was not ``doing`` ("deleted"), in words.
+    """
+    mark_interrupted_runs(store)  # one whose process is gone is not live
+    run = find_run(store, run_id)
+    if run.is_live:
+        raise ValueError(f"Run {run_id} is {run.state}: stop it first, then delete.")
+    with hold_run(store, run_id, doing) as lock:
+        yield lock
+    lock.release()
+
+
+@contextmanager
 def hold_run(store: RunStore, run_id: str, doing: str) -> Iterator[filelock.BaseFileLock]:
     """Take the lock on a run, to be kept; it is released where what is done inside fails.
 

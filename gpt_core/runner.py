@@ -20,14 +20,16 @@ import torch
 from gpt_core import catalogue, locks
 from gpt_core.config import Preset, TrainingConfig
 from gpt_core.corpus import Corpus
-from gpt_core.initial import InitialWeights, keep_initial, weights_sha256
+from gpt_core.initial import InitialWeights
 from gpt_core.live_run import LiveRun
 from gpt_core.machine import describe_change, describe_error, describe_machine
 from gpt_core.memory import keep_freed_memory, return_freed_memory, start_thread
-from gpt_core.precision import check_device, resolve_auto
+from gpt_core.new_run import prepare_run
+from gpt_core.precision import check_device
+from gpt_core.queueing import Waiting, next_run
 from gpt_core.requests import RequestQueue, done
+from gpt_core.rights import LOCAL, find_own_run
 from gpt_core.run import Run
-from gpt_core.schedule import steps_in_run
 from gpt_core.session import Session, Snapshot
 from gpt_core.store import RunStore
 from gpt_core.token_cache import token_cache_in
@@ -38,6 +40,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+VERBS = {"pausing": "pause", "resuming": "resume", "stopping": "stop", "stepping": "step"}
 TURN_SECONDS = 1.0  # how long a run trains before the next one's turn
 
 
@@ -72,6 +75,7 @@ class TrainingRunner:
         self._starting = threading.RLock()
         self._entries: dict[str, LiveRun] = {}  # the live runs, in the order of the queue
         self._closing = False
+        self._served: list[str] = []  # owners by their last turn: the owner thread's
         self._requests = RequestQueue()
         catalogue.tidy_up(store)
         keep_freed_memory()
@@ -108,43 +112,22 @@ class TrainingRunner:
             ValueError: the text is too short, the device is not there, the name is taken, or the
                 weights are of another model.
         """
-        config = resolve_auto(training_config or preset.training)
-        weights = initial.fitted(preset.model) if initial else None
-        sha256 = weights_sha256(weights) if weights else ""
-        settings = (actor, preset.model, config, corpus.sha256, sha256)
-        data = prepare_data(corpus.text, get_tokenizer(), preset.model, config, self._cache)
+        new = prepare_run(preset, corpus, training_config, actor, initial, self._cache)
         with self._starting:
             self._refuse_if_closing()
             for live_id, entry in self._entries.items():
-                is_equal = entry.settings == settings and run_id in (None, live_id)
+                is_equal = entry.settings == new.settings and run_id in (None, live_id)
                 if is_equal and entry.state != "paused" and entry.asked != "stopping":
                     return live_id
             run_id = locks.find_run_id(self._store, run_id, preset.name)
             with locks.hold_run(self._store, run_id, "started") as lock:
-                self._store.keep_text(corpus.text, corpus.sha256)
-                self._store.add_run(
-                    run_id=run_id,
-                    owner=actor,
-                    preset=preset.name,
-                    model_config=preset.model,
-                    training_config=config,
-                    text_name=corpus.name,
-                    text_sha256=corpus.sha256,
-                    train_tokens=data.train_tokens,
-                    val_tokens=data.val_tokens,
-                    total_steps=steps_in_run(len(data.train_loader), config),
-                    versions=describe_machine(self._threads),
-                    initial_name=initial.name if initial else "",
-                    initial_sha256=sha256,
-                )
-                if weights:
-                    keep_initial(self._store, run_id, weights, actor)
-                self._enqueue(locks.find_run(self._store, run_id), data, lock)
+                new.write_down(self._store, run_id, self._threads)
+                self._enqueue(locks.find_run(self._store, run_id), new.data, lock)
             return run_id
 
     def pause(self, run_id: str, actor: str = "local") -> "Future[None]":
         """Halt a run after its present step, with a checkpoint; others have their turn."""
-        return self._ask("pausing", run_id, partial(self._pause, run_id, actor))
+        return self._ask("pausing", run_id, partial(self._pause, run_id, actor), actor)
 
     def resume(self, run_id: str, actor: str = "local") -> "Future[None]":
         """Let a run go on: a paused one, or one that was stopped, interrupted or failed.
@@ -154,17 +137,17 @@ class TrainingRunner:
                 its text is gone.
         """
         if self.owns(run_id):
-            return self._ask("resuming", run_id, partial(self._unpause, run_id, actor))
+            return self._ask("resuming", run_id, partial(self._unpause, run_id, actor), actor)
         self._reopen(run_id, actor)
         return done()
 
     def stop(self, run_id: str, actor: str = "local") -> "Future[None]":
         """End a run after its present step, with a checkpoint from which it can be resumed."""
-        return self._ask("stopping", run_id, partial(self._stop, run_id, actor))
+        return self._ask("stopping", run_id, partial(self._stop, run_id, actor), actor)
 
     def step(self, run_id: str, actor: str = "local") -> "Future[None]":
         """Run a single update of a paused run, and write down closely what it did."""
-        return self._ask("stepping", run_id, partial(self._step, run_id, actor))
+        return self._ask("stepping", run_id, partial(self._step, run_id, actor), actor)
 
     def checkpoint(self, run_id: str) -> "Future[int]":
         """Save a whole checkpoint between two steps; answers with the step it is of."""
@@ -225,6 +208,7 @@ class TrainingRunner:
     def _reopen(self, run_id: str, actor: str) -> None:
         """Queue a run again that has ended before its last step."""
         run = locks.find_unfinished_run(self._store, run_id)
+        find_own_run(self._store, run_id, actor, "resume")
         check_device(run.training_config.device)
         text, config = self._store.text(run.text_sha256), run.training_config
         data = prepare_data(text, get_tokenizer(), run.model_config, config, self._cache)
@@ -238,13 +222,16 @@ class TrainingRunner:
                 self._store.set_state(run_id, "queued", actor, change)
                 self._enqueue(locks.find_run(self._store, run_id), data, lock)
 
-    def _ask(self, doing: str, run_id: str, action: Callable[[], T]) -> "Future[T]":
+    def _ask(
+        self, doing: str, run_id: str, action: Callable[[], T], actor: str = LOCAL
+    ) -> "Future[T]":
         """Hand something to the owner thread; it is done between two steps."""
         with self._starting:
             self._refuse_if_closing()
             entry = self._entries.get(run_id)
             if entry is None:
                 raise ValueError(f"Run {run_id} is not live here: nothing can be asked of it.")
+            find_own_run(self._store, run_id, actor, VERBS.get(doing, "look into"))
             future = self._requests.ask(action)
             if doing:
                 entry.asked = doing
@@ -272,11 +259,18 @@ class TrainingRunner:
 
     def _activate(self) -> list[str]:
         """Move runs from the queue to the free places; return those that are running."""
-        running = [run_id for run_id, e in self._live() if e.state == "running"]
-        for run_id, entry in self._live():
-            is_next = entry.state == "queued" and len(running) < self._active_runs
-            if is_next and self._guard(run_id, partial(self._set_state, run_id, "running")):
-                running.append(run_id)
+        owners = {run_id: e.session.run.owner for run_id, e in self._live()}
+        states = {run_id: e.state for run_id, e in self._live() if run_id in owners}
+        running = [run_id for run_id, state in states.items() if state == "running"]
+        waiting = [Waiting(i, owners[i]) for i, state in states.items() if state == "queued"]
+        while len(running) < self._active_runs:
+            run = next_run(waiting, [owners[run_id] for run_id in running], self._served)
+            if run is None:
+                break
+            waiting.remove(run)
+            if self._guard(run.run_id, partial(self._set_state, run.run_id, "running")):
+                running.append(run.run_id)
+                self._served = [*(o for o in self._served if o != run.owner), run.owner]
         return running
 
     def _take_turn(self, run_id: str) -> None:

@@ -145,4 +145,14 @@ MIGRATIONS = (
     ALTER TABLE runs ADD COLUMN initial_name TEXT NOT NULL DEFAULT '';
     ALTER TABLE runs ADD COLUMN initial_sha256 TEXT NOT NULL DEFAULT '';
     """,
+    """
+    -- What somebody asked for that only another may do.
+    CREATE TABLE refusals (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        run_id TEXT NOT NULL,
+        at REAL NOT NULL,
+        actor TEXT NOT NULL,
+        doing TEXT NOT NULL
+    );
+    """,
 )

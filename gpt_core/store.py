@@ -186,6 +186,12 @@ class RunStore:
         with self._database.transaction() as connection:
             insert(connection, "labels", row)
 
+    def add_refusal(self, run_id: str, actor: str, doing: str) -> None:
+        """Write down that somebody asked for what only another may do."""
+        row = {"run_id": run_id, "at": self._clock(), "actor": actor, "doing": doing}
+        with self._database.transaction() as connection:
+            insert(connection, "refusals", row)
+
     def remove_run(self, run_id: str, actor: str) -> None:
         """Take all of a run's rows away, and write down who did; do this before its files go."""
         with self._database.transaction() as connection:
@@ -263,6 +269,10 @@ class RunStore:
     def deletions(self, after: int = 0) -> list[Row]:
         """Return the deletions of runs with ``id > after``, oldest first."""
         return self._database.select("SELECT * FROM deletions WHERE id > ? ORDER BY id", after)
+
+    def refusals(self, after: int = 0) -> list[Row]:
+        """Return what was refused to whom, with ``id > after``, oldest first."""
+        return self._database.select("SELECT * FROM refusals WHERE id > ? ORDER BY id", after)
 
     def transitions(self, run_id: str, after: int = 0) -> list[Row]:
         """Return a run's transitions with ``id > after``, oldest first."""

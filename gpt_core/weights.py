@@ -10,6 +10,7 @@ from pathlib import Path
 from gpt_core import locks
 from gpt_core.checkpoints import STATE_FILE, WEIGHTS_FILE, load_weights, remove
 from gpt_core.pretrained import export_gpt2
+from gpt_core.rights import find_own_run
 from gpt_core.rows import Row
 from gpt_core.store import RunStore
 
@@ -36,20 +37,17 @@ def weights_zip(store: RunStore, checkpoint: Row, form: str) -> bytes:
         raise ValueError(f"The checkpoint {folder.name} is not there any more.") from error
 
 
-def delete_checkpoint(store: RunStore, checkpoint: Row) -> None:
+def delete_checkpoint(store: RunStore, checkpoint: Row, actor: str = "local") -> None:
     """Delete a checkpoint for good.
 
     Raises:
+        NotAllowed: its run is somebody else's.
         ValueError: its run is live and may need it, or the disk cannot be written.
     """
-    locks.mark_interrupted_runs(store)
-    run = locks.find_run(store, checkpoint["run_id"])
-    if run.is_live:
-        raise ValueError(f"Run {run.id} is {run.state}: stop it first, then delete.")
-    with locks.hold_run(store, run.id, "changed") as lock:
+    run = find_own_run(store, checkpoint["run_id"], actor, "delete checkpoints of")
+    with locks.hold_ended_run(store, run.id, "changed"):
         store.remove_checkpoint(checkpoint["id"])  # before its folder, as ever
         remove(store.runs_dir / checkpoint["folder"])
-    lock.release()
 
 
 def _ours(folder: Path) -> bytes:

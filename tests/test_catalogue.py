@@ -45,8 +45,8 @@ def test_the_name_and_note_of_a_run_are_the_last_it_was_given(store: RunStore) -
     run = store.run("a-run")
     assert run is not None
     assert (run.name, run.note) == ("", "")
-    label_run(store, "a-run", "  the first \n one ", "too high a rate\n", actor="ada")
-    label_run(store, "a-run", "the first one", "too high a learning rate", actor="bob")
+    label_run(store, "a-run", "  the first \n one ", "too high a rate\n", actor="local")
+    label_run(store, "a-run", "the first one", "too high a learning rate", actor="teacher")
     (found,) = store.runs()
     assert (found.name, found.note) == ("the first one", "too high a learning rate")
     label_run(store, "a-run", "", "")
@@ -98,14 +98,14 @@ def test_a_deleted_run_leaves_no_row_no_checkpoint_and_no_text_behind(store: Run
     train(store)
     label_run(store, "doomed", "a name", "")
     assert list((store.runs_dir / "checkpoints" / "doomed").iterdir())
-    delete_run(store, "doomed", actor="ada")
+    delete_run(store, "doomed", actor="teacher")
     assert [run.id for run in store.runs()] == ["another"]
     for table in ("steps", "evaluations", "samples", "probes", "transitions", "checkpoints"):
         assert getattr(store, table)("doomed") == []
     assert files_of(store, "doomed") == []
     assert not store.text_path(OWN_TEXT.sha256).exists()
     assert not list((store.runs_dir / "tokens").rglob(f"*{OWN_TEXT.sha256}*"))
-    assert [(row["run_id"], row["actor"]) for row in store.deletions()] == [("doomed", "ada")]
+    assert [(row["run_id"], row["actor"]) for row in store.deletions()] == [("doomed", "teacher")]
 
 
 def test_a_text_stays_while_another_run_needs_it_or_somebody_keeps_it(store: RunStore) -> None:

@@ -41,14 +41,14 @@ MAY_IMPORT = {
     "hub": set(),
     "model_library": {"checkpoints", "corpus", "hub", "initial", "model", "pretrained", "store"},
     "pretrained": {"checkpoints", "config", "hub", "model"},
-    "weights": {"checkpoints", "locks", "pretrained", "rows", "store"},
+    "weights": {"checkpoints", "locks", "pretrained", "rights", "rows", "store"},
     "metrics": {"rows", "run", "store"},
     "event_files": {"run", "store"},
     "notebook": {"config", "corpus", "run", "store"},
     "exports": {
         *("config", "event_files", "metrics", "notebook", "recording", "run", "store"),
     },
-    "catalogue": {"checkpoints", "library", "locks", "machine", "store"},
+    "catalogue": {"checkpoints", "library", "locks", "machine", "rights", "store"},
     "schema": set(),
     "progress": {"history", "rows", "run"},
     "locks": {"machine", "run", "store"},
@@ -67,6 +67,10 @@ MAY_IMPORT = {
     "requests": set(),
     "session": FOUNDATION
     | {"checkpoints", "closeup", "initial", "memorisation", "rows", "run", "store", "training"},
+    "rights": {"locks", "run", "store"},
+    "queueing": {"rights"},
+    "new_run": FOUNDATION
+    | {"initial", "machine", "precision", "schedule", "store", "token_cache", "training"},
     "initial": {"checkpoints", "config", "machine", "model", "store"},
     "live_run": {"machine", "session"},
     "runner": set(CORE),

@@ -155,18 +155,18 @@ def test_stop_ends_a_run_with_a_checkpoint_and_no_step_comes_after_it(
 def test_a_paused_run_takes_no_step_until_it_is_resumed(
     runner: TrainingRunner, store: RunStore, corpus: Corpus
 ) -> None:
-    run_id = runner.start(LONG, corpus)
+    run_id = runner.start(LONG, corpus, actor="ada")
     wait_for_steps(store, run_id, 3)
     runner.pause(run_id, actor="ada").result(timeout=30)
     count = len(store.steps(run_id))
     assert store.checkpoints(run_id)[-1]["global_step"] == count - 1
     time.sleep(0.3)
     assert len(store.steps(run_id)) == count
-    runner.resume(run_id, actor="bob").result(timeout=30)
+    runner.resume(run_id, actor="teacher").result(timeout=30)
     wait_for_steps(store, run_id, count + 3)
     rows = store.transitions(run_id)
     assert [row["state"] for row in rows] == ["queued", "running", "paused", "queued", "running"]
-    assert [row["actor"] for row in rows[2:4]] == ["ada", "bob"]
+    assert [row["actor"] for row in rows[2:4]] == ["ada", "teacher"]
 
 
 def test_a_paused_or_queued_run_can_be_stopped(

@@ -1,0 +1,85 @@
+"""NewRun: all that a run is made of, checked and prepared, before it is on record."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from gpt_core.config import Preset, TrainingConfig
+from gpt_core.corpus import Corpus
+from gpt_core.initial import InitialWeights, keep_initial, weights_sha256
+from gpt_core.machine import describe_machine
+from gpt_core.model import GPTModel
+from gpt_core.precision import resolve_auto
+from gpt_core.schedule import steps_in_run
+from gpt_core.store import RunStore
+from gpt_core.token_cache import TokenCache
+from gpt_core.tokenizer import get_tokenizer
+from gpt_core.training import TrainingData, prepare_data
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """What a run will train, on what, how, and for whom."""
+
+    preset: Preset
+    config: TrainingConfig
+    corpus: Corpus
+    data: TrainingData
+    owner: str
+    initial_name: str
+    initial: GPTModel | None  # None draws the weights at random
+    initial_sha256: str
+
+    @property
+    def settings(self) -> tuple[Any, ...]:
+        """Return what makes two runs of one owner give the same losses, as ``LiveRun`` has it."""
+        what = (self.corpus.sha256, self.initial_sha256)
+        return (self.owner, self.preset.model, self.config, *what)
+
+    def write_down(self, store: RunStore, run_id: str, threads: int) -> None:
+        """Put the run on record, with its text and the weights it begins with.
+
+        Raises:
+            OSError: the disk is full or cannot be written.
+            sqlite3.Error: the record cannot be written.
+        """
+        store.keep_text(self.corpus.text, self.corpus.sha256)
+        store.add_run(
+            run_id=run_id,
+            owner=self.owner,
+            preset=self.preset.name,
+            model_config=self.preset.model,
+            training_config=self.config,
+            text_name=self.corpus.name,
+            text_sha256=self.corpus.sha256,
+            train_tokens=self.data.train_tokens,
+            val_tokens=self.data.val_tokens,
+            total_steps=steps_in_run(len(self.data.train_loader), self.config),
+            versions=describe_machine(threads),
+            initial_name=self.initial_name,
+            initial_sha256=self.initial_sha256,
+        )
+        if self.initial:
+            keep_initial(store, run_id, self.initial, self.owner)
+
+
+def prepare_run(
+    preset: Preset,
+    corpus: Corpus,
+    training_config: TrainingConfig | None,
+    owner: str,
+    initial: InitialWeights | None,
+    cache: TokenCache,
+) -> NewRun:
+    """Check and prepare a run: encode its text, fit its weights, choose what is "auto".
+
+    Arguments are those of :meth:`gpt_core.runner.TrainingRunner.start`.
+
+    Raises:
+        ValueError: the text is too short, the device is not there, or the weights are of another
+            model.
+    """
+    config = resolve_auto(training_config or preset.training)
+    weights = initial.fitted(preset.model) if initial else None
+    data = prepare_data(corpus.text, get_tokenizer(), preset.model, config, cache)
+    name, sha256 = (initial.name, weights_sha256(weights)) if initial and weights else ("", "")
+    return NewRun(preset, config, corpus, data, owner, name, weights, sha256)

@@ -1,0 +1,166 @@
+"""Every forbidden action, tried directly against the core as another student: refused, logged."""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gpt_core import (
+    NotAllowed,
+    Preset,
+    RunStore,
+    TrainingRunner,
+    delete_checkpoint,
+    delete_run,
+    label_run,
+    load_text,
+)
+from gpt_core.rights import find_own_run, is_student
+from tests.conftest import TINY, TINY_TRAINING
+
+PRESET = Preset("tiny", "Two layers.", TINY, replace(TINY_TRAINING, num_epochs=500))
+SHORT = replace(TINY_TRAINING, num_epochs=1)
+TEXT = load_text("counting")
+
+Action = Callable[[RunStore, TrainingRunner, str, str], object]
+OF_A_LIVE_RUN: dict[str, Action] = {
+    "pause": lambda _, runner, run_id, actor: runner.pause(run_id, actor).result(30),
+    "stop": lambda _, runner, run_id, actor: runner.stop(run_id, actor).result(30),
+    "rename": lambda store, _, run_id, actor: label_run(store, run_id, "Mine", "", actor),
+}
+OF_A_PAUSED_RUN: dict[str, Action] = {
+    "resume": lambda _, runner, run_id, actor: runner.resume(run_id, actor).result(30),
+    "step": lambda _, runner, run_id, actor: runner.step(run_id, actor).result(30),
+}
+OF_AN_ENDED_RUN: dict[str, Action] = {
+    "resume": lambda _, runner, run_id, actor: runner.resume(run_id, actor).result(30),
+    "delete": lambda store, _, run_id, actor: delete_run(store, run_id, actor),
+    "delete checkpoints of": lambda store, _, run_id, actor: delete_checkpoint(
+        store, store.checkpoints(run_id)[-1], actor
+    ),
+}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[RunStore]:
+    store = RunStore(tmp_path)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def runner(store: RunStore) -> Iterator[TrainingRunner]:
+    runner = TrainingRunner(store, threads=1)
+    yield runner
+    runner.close()
+
+
+def start(store: RunStore, runner: TrainingRunner, state: str) -> str:
+    run_id = runner.start(PRESET, TEXT, actor="ann", run_id="anns")
+    while not store.steps(run_id):
+        time.sleep(0.02)
+    if state == "paused":
+        runner.pause(run_id, "ann").result(30)
+    if state == "stopped":
+        runner.stop(run_id, "ann").result(30)
+    return run_id
+
+
+@pytest.mark.parametrize(
+    ("state", "doing", "action"),
+    [
+        (state, doing, action)
+        for state, actions in (
+            ("running", OF_A_LIVE_RUN),
+            ("paused", OF_A_PAUSED_RUN),
+            ("stopped", OF_AN_ENDED_RUN),
+        )
+        for doing, action in actions.items()
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_another_student_is_refused_and_that_is_on_record(
+    store: RunStore, runner: TrainingRunner, state: str, doing: str, action: Action
+) -> None:
+    run_id = start(store, runner, state)
+    before = (store.run(run_id), store.transitions(run_id), store.checkpoints(run_id))
+    with pytest.raises(NotAllowed, match=f"only its owner or the teacher may {doing} it"):
+        action(store, runner, run_id, "ben")
+    now = (store.run(run_id), store.transitions(run_id), store.checkpoints(run_id))
+    if state != "running":  # it goes on saving what it learns
+        assert now == before
+    assert now[0] is not None
+    assert (now[0].state, now[0].name) == (state, "")
+    [refusal] = store.refusals()
+    assert (refusal["run_id"], refusal["actor"], refusal["doing"]) == (run_id, "ben", doing)
+    action(store, runner, run_id, "ann")  # whose it is, may
+    assert len(store.refusals()) == 1
+
+
+@pytest.mark.parametrize("actor", ["teacher", "local"])
+def test_the_teacher_and_whoever_has_no_class_may_do_everything(
+    store: RunStore, runner: TrainingRunner, actor: str
+) -> None:
+    run_id = start(store, runner, "running")
+    for action in (OF_A_LIVE_RUN["rename"], OF_A_LIVE_RUN["pause"], OF_A_PAUSED_RUN["step"]):
+        action(store, runner, run_id, actor)
+    assert store.transitions(run_id)[-1]["actor"] == actor
+    runner.stop(run_id, actor).result(30)
+    OF_AN_ENDED_RUN["delete"](store, runner, run_id, actor)
+    assert store.run(run_id) is None
+    assert store.refusals() == []
+
+
+def test_everybody_may_look(store: RunStore, runner: TrainingRunner) -> None:
+    run_id = start(store, runner, "running")
+    assert runner.snapshot(run_id).result(30).run_id == run_id
+    assert store.steps(run_id)
+
+
+def test_a_disk_that_is_full_lets_nobody_through(
+    store: RunStore, runner: TrainingRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = start(store, runner, "stopped")
+
+    def fail(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(store, "add_refusal", fail)
+    with pytest.raises(NotAllowed):
+        delete_run(store, run_id, "ben")
+    assert store.run(run_id) is not None
+
+
+def test_a_name_that_looks_like_the_teachers_is_a_students() -> None:
+    assert all(is_student(name) for name in ("Teacher", "teacher ", "local\n", "", "ann"))
+
+
+def test_a_run_that_does_not_exist_is_nobodys(store: RunStore) -> None:
+    with pytest.raises(ValueError, match="There is no run x"):
+        find_own_run(store, "x", "ben", "delete")
+
+
+def test_students_take_turns_and_have_one_running_run_each(store: RunStore) -> None:
+    runner = TrainingRunner(store, active_runs=2, threads=1)
+    try:
+        runner.start(PRESET, TEXT, actor="ann", run_id="ann-1")
+        for i in (2, 3):
+            runner.start(PRESET, TEXT, SHORT, actor="ann", run_id=f"ann-{i}")
+        runner.start(PRESET, TEXT, SHORT, actor="ben", run_id="ben-1")
+        assert runner.wait("ben-1", 60)  # beside Ann's first, before her second
+        assert {store.run(f"ann-{i}").state for i in (2, 3)} == {"queued"}  # type: ignore[union-attr]
+        runner.stop("ann-1", "ann").result(30)
+        assert runner.wait("ann-2", 60)
+        assert runner.wait("ann-3", 60)
+        began = {
+            run.id: next(t["at"] for t in store.transitions(run.id) if t["state"] == "running")
+            for run in store.runs()
+        }
+        assert sorted(began, key=lambda run_id: began[run_id]) == [
+            *("ann-1", "ben-1", "ann-2", "ann-3")
+        ]
+    finally:
+        runner.close()

@@ -154,5 +154,14 @@ MIGRATIONS = (
         actor TEXT NOT NULL,
         doing TEXT NOT NULL
     );
+    -- The browsers of a class's members; the teacher's may be several.
+    CREATE TABLE members (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        member_id TEXT NOT NULL,      -- an actor
+        at REAL NOT NULL,
+        name TEXT NOT NULL,
+        token_sha256 TEXT NOT NULL UNIQUE,
+        revoked_by TEXT               -- an actor; NULL as long as it counts
+    );
     """,
 )

@@ -192,6 +192,20 @@ class RunStore:
         with self._database.transaction() as connection:
             insert(connection, "refusals", row)
 
+    def add_member(self, member_id: str, name: str, token_sha256: str) -> None:
+        """Write down a browser of a class's member."""
+        row = {"member_id": member_id, "at": self._clock(), "name": name}
+        with self._database.transaction() as connection:
+            insert(connection, "members", {**row, "token_sha256": token_sha256})
+
+    def revoke_member(self, member_id: str, actor: str) -> None:
+        """Write down that a member's browsers count no longer, and by whom."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE members SET revoked_by = ? WHERE member_id = ? AND revoked_by IS NULL",
+                (actor, member_id),
+            )
+
     def remove_run(self, run_id: str, actor: str) -> None:
         """Take all of a run's rows away, and write down who did; do this before its files go."""
         with self._database.transaction() as connection:
@@ -269,6 +283,16 @@ class RunStore:
     def deletions(self, after: int = 0) -> list[Row]:
         """Return the deletions of runs with ``id > after``, oldest first."""
         return self._database.select("SELECT * FROM deletions WHERE id > ? ORDER BY id", after)
+
+    def members(self) -> list[Row]:
+        """Return the browsers that belong to a class, the first that came first."""
+        return self._database.select("SELECT * FROM members WHERE revoked_by IS NULL ORDER BY id")
+
+    def member(self, token_sha256: str) -> Row | None:
+        """Return the browser of a token, or None if it belongs to nobody any more."""
+        sql = "SELECT * FROM members WHERE token_sha256 = ? AND revoked_by IS NULL"
+        found = self._database.select(sql, token_sha256)
+        return found[0] if found else None
 
     def refusals(self, after: int = 0) -> list[Row]:
         """Return what was refused to whom, with ``id > after``, oldest first."""

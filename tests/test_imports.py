@@ -69,6 +69,7 @@ MAY_IMPORT = {
     | {"checkpoints", "closeup", "initial", "memorisation", "rows", "run", "store", "training"},
     "rights": {"locks", "run", "store"},
     "queueing": {"rights"},
+    "roll": {"rights", "store"},
     "new_run": FOUNDATION
     | {"initial", "machine", "precision", "schedule", "store", "token_cache", "training"},
     "initial": {"checkpoints", "config", "machine", "model", "store"},

@@ -1,0 +1,157 @@
+"""Who belongs to a class: join codes, tokens, and what becomes of wrong ones."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gpt_core import NotAllowed, RunStore
+from gpt_core.roll import CODE_LETTERS, WITHIN_SECONDS, WRONG_TRIES_OF_ALL, ClassRoll, new_code
+
+CODE, PASSPHRASE, HERE = "abc234", "a-long-passphrase", "192.168.1.5"
+
+
+class Timer:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def timer() -> Timer:
+    return Timer()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[RunStore]:
+    store = RunStore(tmp_path)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def roll(store: RunStore, timer: Timer) -> ClassRoll:
+    return ClassRoll(store, CODE, PASSPHRASE, timer)
+
+
+def test_who_joins_is_known_by_the_token_and_by_nothing_else(roll: ClassRoll) -> None:
+    token = roll.join(" Ann\n Lee ", "ABC 234", HERE)
+    ann = roll.who(token)
+    assert ann is not None
+    assert (ann.name, ann.is_teacher) == ("Ann Lee", False)
+    assert roll.members() == [ann]
+    for guess in (None, "", token[:-1], token + "a", token.swapcase(), ann.id, ann.name):
+        assert roll.who(guess) is None
+
+
+def test_the_store_holds_no_token_that_could_be_used(roll: ClassRoll, store: RunStore) -> None:
+    token = roll.join("Ann", CODE, HERE)
+    [row] = store.members()
+    assert token not in str(row)
+    assert roll.who(row["token_sha256"]) is None
+
+
+def test_members_stay_when_the_app_starts_again(
+    roll: ClassRoll, store: RunStore, tmp_path: Path
+) -> None:
+    token = roll.join("Ann", CODE, HERE)
+    again = ClassRoll(RunStore(tmp_path))
+    assert again.who(token) == roll.who(token)
+    assert again.join_code != CODE  # but the code is another one
+
+
+def test_two_of_one_name_are_told_apart(roll: ClassRoll) -> None:
+    for name in ("Ann", "ann", "Ann 2", "Ann"):
+        roll.join(name, CODE, HERE)
+    names = [member.name for member in roll.members()]
+    assert names == ["Ann", "ann 2", "Ann 2 2", "Ann 3"]
+    assert len({member.id for member in roll.members()}) == 4
+
+
+@pytest.mark.parametrize("name", ["", "  ", "\n\t", "\u200b\u202e", "a" * 41])
+def test_a_name_that_cannot_be_shown_is_refused(roll: ClassRoll, name: str) -> None:
+    with pytest.raises(ValueError, match=r"The name is (empty|too long)"):
+        roll.join(name, CODE, HERE)
+    assert roll.members() == []
+
+
+def test_the_teacher_signs_in_from_several_browsers_and_is_no_student(roll: ClassRoll) -> None:
+    tokens = {roll.sign_in_teacher(PASSPHRASE, HERE) for _ in range(2)}
+    assert len(tokens) == 2
+    for token in tokens:
+        member = roll.who(token)
+        assert member is not None
+        assert member.is_teacher
+    assert roll.members() == []
+    with pytest.raises(ValueError, match="passphrase is wrong"):
+        roll.sign_in_teacher(CODE, HERE)  # the students' code opens nothing here
+
+
+def test_a_student_who_calls_herself_teacher_is_a_student(roll: ClassRoll) -> None:
+    member = roll.who(roll.join("teacher", CODE, HERE))
+    assert member is not None
+    assert not member.is_teacher
+
+
+def test_wrong_codes_are_soon_refused_and_so_is_the_right_one_for_a_minute(
+    roll: ClassRoll, timer: Timer
+) -> None:
+    for _ in range(5):
+        with pytest.raises(ValueError, match="join code is wrong"):
+            roll.join("Ann", "aaaaaa", HERE)
+    for code in ("aaaaaa", CODE):
+        with pytest.raises(ValueError, match="Too many wrong codes"):
+            roll.join("Ann", code, HERE)
+    assert roll.who(roll.join("Ben", CODE, "192.168.1.6"))  # others are not kept out
+    timer.now += WITHIN_SECONDS
+    assert roll.who(roll.join("Ann", CODE, HERE))
+
+
+def test_guesses_from_many_addresses_are_refused_too(roll: ClassRoll) -> None:
+    for i in range(WRONG_TRIES_OF_ALL):
+        with pytest.raises(ValueError, match="join code is wrong"):
+            roll.join("Ann", "aaaaaa", f"10.0.0.{i}")
+    with pytest.raises(ValueError, match="Too many wrong codes"):
+        roll.sign_in_teacher("aaaaaa", "10.0.1.1")
+
+
+def test_guesses_at_the_same_moment_are_counted_one_by_one(roll: ClassRoll) -> None:
+    answers: list[str] = []
+
+    def guess() -> None:
+        try:
+            roll.join("Ann", "aaaaaa", HERE)
+        except ValueError as error:
+            answers.append(str(error))
+
+    threads = [threading.Thread(target=guess) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum("join code is wrong" in answer for answer in answers) == 5
+    assert len(answers) == 20
+
+
+def test_only_the_teacher_sends_somebody_out_and_who_is_out_is_nobody(
+    roll: ClassRoll, store: RunStore
+) -> None:
+    ann_token, ben_token = roll.join("Ann", CODE, HERE), roll.join("Ben", CODE, HERE)
+    ann, ben = roll.members()
+    with pytest.raises(NotAllowed, match="Only the teacher"):
+        roll.revoke(ann.id, ben.id)
+    assert [row["actor"] for row in store.refusals()] == [ben.id]
+    assert roll.who(ann_token) == ann
+    roll.revoke(ann.id, "teacher")
+    assert roll.who(ann_token) is None
+    assert roll.who(ben_token) == ben
+    assert roll.members() == [ben]
+
+
+def test_made_up_codes_can_be_read_aloud_and_differ() -> None:
+    codes = {new_code() for _ in range(1000)}
+    assert len(codes) > 990
+    assert set("".join(codes)) <= set(CODE_LETTERS)
+    assert not set("01ilo") & set(CODE_LETTERS)

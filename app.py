@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.lecture import section
+from dashboard.people import require_member
 from dashboard.runtime import get_runner
 from dashboard.sidebar import show_current_run
 from dashboard.widgets import apply_look, show_refusal
@@ -24,6 +25,7 @@ for title in PAGES:
 page = st.navigation(sections)
 try:
     get_runner()  # made with the first visit
+    require_member()
 except ValueError as error:
     show_refusal(error)
 else:

@@ -1,4 +1,4 @@
-"""The one store, runner, shelf, board and model library of this process, made on first use.
+"""The one store, runner, shelf, board, model library and class of this process, made on first use.
 
 Module state on purpose, and the only such: ``st.cache_resource`` can be cleared by any
 client, and the old thread would train on beside a new one (STREAMLIT.md, fact 4).
@@ -21,6 +21,7 @@ if PagesManager.uses_pages_directory:
 # After that, as this takes two seconds, in which another first visitor may come.
 from gpt_core import (
     Board,
+    ClassRoll,
     ModelLibrary,
     ModelShelf,
     RunStore,
@@ -28,7 +29,10 @@ from gpt_core import (
     default_runs_dir,
 )
 
-House = tuple[RunStore, TrainingRunner, ModelShelf, Board, ModelLibrary]
+House = tuple[RunStore, TrainingRunner, ModelShelf, Board, ModelLibrary, ClassRoll | None]
+
+JOIN_CODE, PASSPHRASE = "GPT_LAB_JOIN_CODE", "GPT_LAB_PASSPHRASE"  # for a class: else made up
+CLASS_MODE = "GPT_LAB_CLASS"  # the environment variable by which classroom.py says that it is one
 
 _making = threading.Lock()  # guards _house: two first visitors must get the same one
 _house: House | None = None
@@ -79,6 +83,15 @@ def get_models() -> ModelLibrary:
     return _get_house()[4]
 
 
+def get_roll() -> ClassRoll | None:
+    """Return the members of the class; None where one person has the machine to themselves.
+
+    Raises:
+        ValueError: the runs directory cannot be used.
+    """
+    return _get_house()[5]
+
+
 def count_viewers() -> int:
     """Return how many browser tabs look at the app now."""
     sessions = getattr(Runtime.instance(), "_session_mgr", None)  # AppTest has none
@@ -86,11 +99,11 @@ def count_viewers() -> int:
 
 
 def close_runtime() -> None:
-    """End what trains and forget all five; the next use makes new ones (tests need it)."""
+    """End what trains and forget all six; the next use makes new ones (tests need it)."""
     global _house
     with _making:
         if _house is not None:
-            store, runner, shelf, _, models = _house
+            store, runner, shelf, _, models, _ = _house
             models.close()
             shelf.close()
             runner.close()
@@ -108,7 +121,11 @@ def _get_house() -> House:
                 active_runs=_number_from("GPT_LAB_ACTIVE_RUNS") or 1,
                 threads=_number_from("GPT_LAB_THREADS"),
             )
-            _house = (store, runner, ModelShelf(), Board(store), ModelLibrary(store))
+            roll = None
+            if os.environ.get(CLASS_MODE):
+                code, passphrase = os.environ.get(JOIN_CODE), os.environ.get(PASSPHRASE)
+                roll = ClassRoll(store, code, passphrase)
+            _house = (store, runner, ModelShelf(), Board(store), ModelLibrary(store), roll)
         return _house
 
 

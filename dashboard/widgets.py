@@ -10,6 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import state
+from dashboard.people import current_actor, may_change
 from dashboard.runtime import get_runner
 from gpt_core import (
     PRESETS,
@@ -64,7 +65,7 @@ def start_run(preset: Preset, corpus: Corpus, initial: InitialWeights | None = N
         context_length = preset.model.context_length
         config = with_text_probe(preset.training, corpus.text, get_tokenizer(), context_length)
         with st.spinner("Preparing the text…"):  # seen where it is a long one
-            return get_runner().start(preset, corpus, config, initial=initial)
+            return get_runner().start(preset, corpus, config, current_actor(), initial=initial)
     except ValueError as error:
         show_refusal(error)
         return None
@@ -72,8 +73,10 @@ def start_run(preset: Preset, corpus: Corpus, initial: InitialWeights | None = N
 
 def run_buttons(run: Run, place: str) -> None:
     """Show the buttons for what can be done with a run; it is done between two steps."""
+    if not may_change(run):
+        return
     runner = get_runner()
-    actions: list[tuple[str, Callable[[str], Future[None]]]] = []
+    actions: list[tuple[str, Callable[[str, str], Future[None]]]] = []
     if run.state in ("running", "queued") and runner.owns(run.id):
         actions = [("Pause", runner.pause), ("Stop", runner.stop)]
     elif run.state == "paused" and runner.owns(run.id):
@@ -94,10 +97,10 @@ def run_buttons(run: Run, place: str) -> None:
         )
 
 
-def _ask(ask: Callable[[str], "Future[None]"], run_id: str) -> None:
+def _ask(ask: Callable[[str, str], "Future[None]"], run_id: str) -> None:
     """Ask without waiting: the redraw shows what is pending, and later what was done."""
     try:
-        ask(run_id)
+        ask(run_id, current_actor())
     except ValueError as error:
         toast(error)
 

@@ -89,6 +89,7 @@ from gpt_core.records import (
     UpdateRecord,
 )
 from gpt_core.rights import NotAllowed
+from gpt_core.roll import LONGEST_NAME, ClassRoll, Member
 from gpt_core.run import Run, RunSummary
 from gpt_core.runner import TrainingRunner
 from gpt_core.runs_dir import default_runs_dir
@@ -141,6 +142,7 @@ __all__ = [
     "IGNORE_INDEX",
     "INITIAL_STEP",
     "LECTURE_RUN",
+    "LONGEST_NAME",
     "MOST_IN_NAME",
     "MOST_IN_NOTE",
     "NOTEBOOK_RUN",
@@ -158,6 +160,7 @@ __all__ = [
     "Anatomy",
     "Board",
     "Choice",
+    "ClassRoll",
     "Copying",
     "Corpus",
     "CurveReading",
@@ -172,6 +175,7 @@ __all__ = [
     "KeptText",
     "Layout",
     "LossWalkthrough",
+    "Member",
     "Merge",
     "ModelLibrary",
     "ModelShelf",

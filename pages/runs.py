@@ -6,6 +6,7 @@ from dashboard import state, widgets
 from dashboard.again import fill_form
 from dashboard.comparison_view import show_side_by_side
 from dashboard.frames import count, format_bytes
+from dashboard.people import current_actor
 from dashboard.run_list import run_list
 from dashboard.runtime import get_board, get_store
 from dashboard.take_away import show_exports
@@ -79,7 +80,7 @@ def show_label(run: Run) -> None:
 def _label(run_id: str, name_key: str, note_key: str) -> None:
     name, note = (st.session_state[key] or "" for key in (name_key, note_key))
     try:
-        label_run(get_store(), run_id, name, note)
+        label_run(get_store(), run_id, name, note, current_actor())
     except ValueError as error:
         widgets.toast(error)
 
@@ -104,7 +105,7 @@ def _delete(run_ids: list[str]) -> None:
     left = [run_id for run_id in state.chosen_runs() if run_id not in run_ids]
     for run_id in run_ids:
         try:
-            delete_run(get_store(), run_id)
+            delete_run(get_store(), run_id, current_actor())
         except ValueError as error:
             left.append(run_id)
             widgets.toast(error)

@@ -8,6 +8,7 @@ import streamlit as st
 from dashboard import models_view, state
 from dashboard.frames import count, format_bytes, format_loss
 from dashboard.initial_choice import begin_with, checkpoint_option
+from dashboard.people import current_actor
 from dashboard.runtime import get_board, get_store
 from dashboard.widgets import page_title, show_code, state_badge, toast
 from gpt_core import (
@@ -94,7 +95,7 @@ def _show_actions(run: Run, row: Row) -> None:
 
 def _delete(row: Row) -> None:
     try:
-        delete_checkpoint(get_store(), row)
+        delete_checkpoint(get_store(), row, current_actor())
     except ValueError as error:
         toast(error)
 

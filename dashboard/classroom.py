@@ -27,7 +27,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit import config
 
 from dashboard.people import COOKIE
-from dashboard.runtime import CLASS_MODE, get_roll
+from dashboard.runtime import CLASS_MODE, close_runtime, get_roll
 from gpt_core import LONGEST_NAME, ClassRoll
 
 PORT = "GPT_LAB_CLASS_PORT"  # the environment variable
@@ -178,3 +178,5 @@ async def open_to_the_network(app: st.App) -> AsyncIterator[None]:
     finally:
         listener.should_exit = True
         await serving
+        # uvicorn ends the process by its signal: what trains must be saved before.
+        await run_in_threadpool(close_runtime)

@@ -19,13 +19,15 @@ TINY_TRAINING = TrainingConfig(num_epochs=2, eval_freq=5, eval_iter=2, sample_to
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--whole-run", action="store_true", help="also the chapter's whole run, several minutes"
+        "--whole-run",
+        action="store_true",
+        help="also the chapter's whole run and what else takes longest, many minutes",
     )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not config.getoption("--whole-run"):
-        skip = pytest.mark.skip(reason="takes several minutes: pytest --whole-run")
+        skip = pytest.mark.skip(reason="takes long: pytest --whole-run")
         for item in items:
             if "whole_run" in item.keywords:
                 item.add_marker(skip)

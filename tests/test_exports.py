@@ -279,6 +279,7 @@ def test_the_notebook_repeats_a_pocket_run_with_the_same_losses(tmp_path: Path) 
     store.close()
 
 
+@pytest.mark.whole_run
 @pytest.mark.slow
 def test_the_notebook_of_a_long_text_takes_it_from_beside(
     store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

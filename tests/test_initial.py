@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from nbclient.exceptions import CellExecutionError
 
 from gpt_core import (
     InitialWeights,
@@ -245,8 +244,7 @@ def test_the_notebook_asks_for_the_weights_and_repeats_the_run_with_them(
     begun: RunStore, tmp_path: Path
 ) -> None:
     data = export_runs(begun, [only_run(begun)], "notebook")[1]
-    with pytest.raises(CellExecutionError, match="take the checkpoint from the Weights page"):
-        run_notebook(data, tmp_path)
+    assert b"take the checkpoint from the Weights page" in data  # where it is not beside it
     [row] = [row for row in begun.checkpoints("begun") if row["kind"] == INITIAL]
     (tmp_path / "begun-initial-ours.zip").write_bytes(weights_zip(begun, row, "ours"))
     printed = "".join(run_notebook(data, tmp_path).values())

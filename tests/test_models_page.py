@@ -139,6 +139,7 @@ def test_losses_on_a_whole_text_stand_side_by_side() -> None:
     assert app.dataframe[-1].value.equals(table)  # the same again is one row
 
 
+@pytest.mark.whole_run
 @pytest.mark.slow
 def test_the_chapters_untrained_losses_on_the_verdict_are_on_the_page() -> None:
     if not Path("data/the-verdict.txt").exists():

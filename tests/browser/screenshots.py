@@ -63,6 +63,7 @@ def main() -> None:
         take(browser, f"{recorded}&projector=1", "projector", "Epoch 10", SIZES[:1])
         runs = f"{server.url}/runs?{page.url.split('?')[1]}&run={RECORDED_RUN}"
         take(browser, runs, "runs", "2 runs side by side")
+        take(browser, f"{server.url}/weights", "weights", "From elsewhere")
         browser.close()
         server.end(signal.SIGTERM)
 

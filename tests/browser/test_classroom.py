@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from gpt_core import RunStore
-from tests.browser.conftest import Server, open_page, start_server, wait_until_settled
+from tests.browser.conftest import Server, start_server, wait_until_settled
 
 pytestmark = pytest.mark.slow
 
@@ -175,13 +175,3 @@ def test_what_trains_is_saved_when_the_class_ends(
         assert store.checkpoints(run.id)[-1]["kind"] == "whole"
         [ann] = store.members()
         assert run.owner == ann["member_id"]
-
-
-def test_the_apps_own_entry_has_no_door(
-    tmp_path_factory: pytest.TempPathFactory, page: Page
-) -> None:
-    alone = start_server(tmp_path_factory.mktemp("alone"))
-    open_page(page, alone.url)
-    expect(page.get_by_role("button", name="Train a small GPT now")).to_be_visible(timeout=60_000)
-    assert status(f"{alone.url}/join", accept="text/html") == 200  # Streamlit's own page
-    assert alone.end() == 0

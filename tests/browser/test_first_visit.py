@@ -55,7 +55,9 @@ def test_one_press_starts_a_run_whose_curve_moves_in_two_browsers_and_nothing_ca
     assert "Traceback" not in server.log.read_text()
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "ending", [pytest.param(signal.SIGINT, marks=pytest.mark.whole_run), signal.SIGTERM]
+)
 def test_the_server_ends_with_code_0_while_a_run_trains(
     ending: signal.Signals, page: Page, tmp_path: Path
 ) -> None:

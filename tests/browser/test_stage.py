@@ -109,6 +109,7 @@ def test_zoom_and_legend_survive_ticks_and_a_theme_switch_and_belong_to_one_tab(
     assert points_sent(page) >= seen
 
 
+@pytest.mark.whole_run
 def test_ten_page_switches_leave_nodes_and_listeners_flat(
     page: Page, train_url: str, problems: list[str]
 ) -> None:
@@ -161,6 +162,7 @@ def test_a_chip_is_selected_by_keyboard_and_says_what_it_is(
     expect(hint).to_contain_text("ID 3626")
 
 
+@pytest.mark.whole_run
 def test_five_thousand_chips_of_hostile_text_are_text_and_the_last_can_be_selected(
     page: Page, tmp_path: Path
 ) -> None:

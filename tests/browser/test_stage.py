@@ -181,7 +181,9 @@ def test_five_thousand_chips_of_hostile_text_are_text_and_the_last_can_be_select
     server.end()
 
 
-@pytest.mark.parametrize("path", ["", "runs", "train"])  # each a server: these stand for all
+@pytest.mark.parametrize(
+    "path", ["", pytest.param("runs", marks=pytest.mark.whole_run), "train"]
+)  # each a server: these stand for all
 def test_a_cold_deep_link_comes_with_its_frame(page: Page, tmp_path: Path, path: str) -> None:
     server = start_server(tmp_path)  # whose very first request is this one
     open_page(page, f"{server.url}/{path}")

@@ -169,6 +169,7 @@ def test_the_recorded_run_on_a_fresh_machine_replayed_reloaded_and_projected(
     assert "Traceback" not in server.log.read_text()
 
 
+@pytest.mark.whole_run
 def test_a_prompt_of_ones_own_is_written_on_as_text(
     page: Page, server: Server, problems: list[str]
 ) -> None:

@@ -10,7 +10,16 @@ import tiktoken
 from streamlit.runtime.pages_manager import PagesManager
 
 from dashboard import runtime
-from gpt_core import GPTConfig, Run, TrainingConfig, get_tokenizer, has_the_verdict, load_text
+from gpt_core import (
+    GPTConfig,
+    Run,
+    RunStore,
+    TrainingConfig,
+    TrainingRunner,
+    get_tokenizer,
+    has_the_verdict,
+    load_text,
+)
 
 # A tiny GPT that trains in a second; everything else about it is the real thing.
 TINY = GPTConfig(context_length=32, emb_dim=16, n_heads=2, n_layers=2)
@@ -53,6 +62,22 @@ def runs_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "runs"
     monkeypatch.setenv("GPT_LAB_RUNS_DIR", str(path))
     return path
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[RunStore]:
+    """An empty store."""
+    store = RunStore(tmp_path)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def runner(store: RunStore) -> Iterator[TrainingRunner]:
+    """A runner of that store, whose sums do not depend on the machine's cores."""
+    runner = TrainingRunner(store, threads=1)
+    yield runner
+    runner.close()
 
 
 @pytest.fixture

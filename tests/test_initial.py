@@ -37,20 +37,6 @@ ONE_EPOCH = replace(TINY_TRAINING, num_epochs=1)
 TEXT = load_text("counting")
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[RunStore]:
-    store = RunStore(tmp_path)
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def runner(store: RunStore) -> Iterator[TrainingRunner]:
-    runner = TrainingRunner(store, threads=1)
-    yield runner
-    runner.close()
-
-
 def losses(store: RunStore, run_id: str) -> list[float]:
     return [row["loss"] for row in store.steps(run_id)]
 

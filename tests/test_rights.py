@@ -2,9 +2,8 @@
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -42,20 +41,6 @@ OF_AN_ENDED_RUN: dict[str, Action] = {
         store, store.checkpoints(run_id)[-1], actor
     ),
 }
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[RunStore]:
-    store = RunStore(tmp_path)
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def runner(store: RunStore) -> Iterator[TrainingRunner]:
-    runner = TrainingRunner(store, threads=1)
-    yield runner
-    runner.close()
 
 
 def start(store: RunStore, runner: TrainingRunner, state: str) -> str:

@@ -1,7 +1,6 @@
 """Who belongs to a class: join codes, tokens, and what becomes of wrong ones."""
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,13 +21,6 @@ class Timer:
 @pytest.fixture
 def timer() -> Timer:
     return Timer()
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[RunStore]:
-    store = RunStore(tmp_path)
-    yield store
-    store.close()
 
 
 @pytest.fixture

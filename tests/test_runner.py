@@ -49,13 +49,6 @@ LONG = Preset("tiny", "Two layers.", TINY, replace(TINY_TRAINING, num_epochs=500
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[RunStore]:
-    store = RunStore(tmp_path)
-    yield store
-    store.close()
-
-
-@pytest.fixture
 def runner(store: RunStore) -> Iterator[TrainingRunner]:
     runner = TrainingRunner(store)
     yield runner

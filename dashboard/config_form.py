@@ -21,9 +21,9 @@ from gpt_core import (
     token_ids_to_text,
 )
 from gpt_core.config import DEVICES, PRECISIONS, SCHEDULES
+from gpt_core.initial import FREE
 
 RANDOM_WEIGHTS = Beginning()
-FREE = ("context_length", "drop_rate")  # of a model, what its weights leave open
 MOST_OWN_PROBES = 4
 CHOICES = {"precision": PRECISIONS, "device": DEVICES, "schedule": SCHEDULES}
 PRECISION_NOTES = {

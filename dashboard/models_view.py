@@ -25,6 +25,7 @@ from gpt_core import (
     load_model,
     readable_name,
 )
+from gpt_core.corpus import LONGEST_NAME
 
 LARGEST_UPLOAD_MB = 1024  # an upload passes through the server's memory; a folder takes any size
 FILE_TYPES = ["safetensors", "json", "pth", "pt", "zip"]
@@ -35,7 +36,7 @@ HUB_SIZES = {
     "1558M": "6.4 GB",
 }  # of the files
 TICK_SECONDS = 1.0
-LONGEST_NAME, MOST_HEADS = 80, 1024
+MOST_HEADS = 1024
 
 
 def show_models() -> None:

@@ -4,9 +4,9 @@ import streamlit as st
 
 from dashboard.runtime import get_roll
 from gpt_core import Member, Run
+from gpt_core.rights import LOCAL
 
 COOKIE = "gpt_lab_member"
-LOCAL = "local"
 NOBODY = "nobody"  # an actor who may change nothing
 
 
@@ -40,10 +40,3 @@ def may_change(run: Run) -> bool:
     return get_roll() is None or (
         member is not None and (member.is_teacher or member.id == run.owner)
     )
-
-
-def owner_name(run: Run) -> str:
-    """Return the name of the student whose run it is; "" without a class or for nobody's."""
-    roll = get_roll()
-    members = roll.members() if roll else []
-    return next((member.name for member in members if member.id == run.owner), "")

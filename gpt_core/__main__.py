@@ -31,7 +31,7 @@ from gpt_core.corpus import (
 )
 from gpt_core.event_files import write_event_file
 from gpt_core.exports import EXPORTS, export_runs, read_settings
-from gpt_core.hub import download_gpt2, repository
+from gpt_core.hub import GPT2_REPOSITORIES, download_gpt2, repository
 from gpt_core.initial import InitialWeights, weights_sha256
 from gpt_core.locks import find_run, mark_interrupted_runs
 from gpt_core.pretrained import load_model
@@ -248,7 +248,7 @@ def _find_weights(source: str, n_heads: int | None) -> InitialWeights:
     if repository(source) is None:
         raise ValueError(
             f"--weights {source}: there is no such file or folder, and no GPT-2 of that name on "
-            "the Hugging Face hub. OpenAI's: 124M, 355M, 774M, 1558M."
+            f"the Hugging Face hub. OpenAI's: {', '.join(GPT2_REPOSITORIES)}."
         )
     with tqdm(unit="B", unit_scale=True, desc=source, dynamic_ncols=True) as bar:
 

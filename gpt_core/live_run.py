@@ -23,13 +23,6 @@ class LiveRun:
     complaint: str = ""  # why what was asked for last could not be done: shown
     ended: threading.Event = field(default_factory=threading.Event)
 
-    @property
-    def settings(self) -> tuple[Any, ...]:
-        """Return what makes two runs of one owner give the same losses."""
-        run = self.session.run
-        text_and_weights = (run.text_sha256, run.initial_sha256)
-        return (run.owner, run.model_config, run.training_config, *text_and_weights)
-
     def answered(self, doing: str, future: "Future[Any]") -> None:
         """Show no longer what has been done, unless something else is asked for by now."""
         if self.asked == doing:

@@ -1,7 +1,6 @@
 """NewRun: all that a run is made of, checked and prepared, before it is on record."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from gpt_core.config import Preset, TrainingConfig
 from gpt_core.corpus import Corpus
@@ -9,6 +8,7 @@ from gpt_core.initial import InitialWeights, keep_initial, weights_sha256
 from gpt_core.machine import describe_machine
 from gpt_core.model import GPTModel
 from gpt_core.precision import resolve_auto
+from gpt_core.run import Setup
 from gpt_core.schedule import steps_in_run
 from gpt_core.store import RunStore
 from gpt_core.token_cache import TokenCache
@@ -30,10 +30,10 @@ class NewRun:
     initial_sha256: str
 
     @property
-    def settings(self) -> tuple[Any, ...]:
-        """Return what makes two runs of one owner give the same losses, as ``LiveRun`` has it."""
-        what = (self.corpus.sha256, self.initial_sha256)
-        return (self.owner, self.preset.model, self.config, *what)
+    def setup(self) -> Setup:
+        """Return what tells the run from another one, as ``Run.setup`` does once it is one."""
+        configs = (self.preset.model, self.config)
+        return Setup(self.owner, *configs, self.corpus.sha256, self.initial_sha256)
 
     def write_down(self, store: RunStore, run_id: str, threads: int) -> None:
         """Put the run on record, with its text and the weights it begins with.

@@ -1,12 +1,23 @@
 """Run: a run as the store knows it, the states it can be in, and how far it has come."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gpt_core.config import GPTConfig, TrainingConfig
 
 LIVE_STATES = ("queued", "running", "paused")  # a process holds the run
 RESUMABLE_STATES = ("stopped", "failed", "interrupted")  # no process does, and it can go on
 STATES = (*LIVE_STATES, *RESUMABLE_STATES, "finished")
+
+
+class Setup(NamedTuple):
+    """Whose run it is, and what its losses follow from: two equal ones give the same."""
+
+    owner: str
+    model_config: GPTConfig
+    training_config: TrainingConfig
+    text_sha256: str
+    initial_sha256: str
 
 
 @dataclass(frozen=True)
@@ -32,6 +43,12 @@ class Run:
     note: str = ""
     initial_name: str = ""  # of the weights it began with; "" if they were drawn at random
     initial_sha256: str = ""
+
+    @property
+    def setup(self) -> Setup:
+        """Return what tells a run from another one, but for its ID."""
+        configs = (self.model_config, self.training_config)
+        return Setup(self.owner, *configs, self.text_sha256, self.initial_sha256)
 
     @property
     def is_live(self) -> bool:

@@ -116,7 +116,7 @@ class TrainingRunner:
         with self._starting:
             self._refuse_if_closing()
             for live_id, entry in self._entries.items():
-                is_equal = entry.settings == new.settings and run_id in (None, live_id)
+                is_equal = entry.session.run.setup == new.setup and run_id in (None, live_id)
                 if is_equal and entry.state != "paused" and entry.asked != "stopping":
                     return live_id
             run_id = locks.find_run_id(self._store, run_id, preset.name)
@@ -259,19 +259,18 @@ class TrainingRunner:
 
     def _activate(self) -> list[str]:
         """Move runs from the queue to the free places; return those that are running."""
-        owners = {run_id: e.session.run.owner for run_id, e in self._live()}
-        states = {run_id: e.state for run_id, e in self._live() if run_id in owners}
-        running = [run_id for run_id, state in states.items() if state == "running"]
-        waiting = [Waiting(i, owners[i]) for i, state in states.items() if state == "queued"]
+        live = [(run_id, e.session.run.owner, e.state) for run_id, e in self._live()]
+        running = {run_id: owner for run_id, owner, state in live if state == "running"}
+        waiting = [Waiting(run_id, owner) for run_id, owner, state in live if state == "queued"]
         while len(running) < self._active_runs:
-            run = next_run(waiting, [owners[run_id] for run_id in running], self._served)
+            run = next_run(waiting, running.values(), self._served)
             if run is None:
                 break
             waiting.remove(run)
             if self._guard(run.run_id, partial(self._set_state, run.run_id, "running")):
-                running.append(run.run_id)
+                running[run.run_id] = run.owner
                 self._served = [*(o for o in self._served if o != run.owner), run.owner]
-        return running
+        return list(running)
 
     def _take_turn(self, run_id: str) -> None:
         """Train one run for a turn, up to a point between two steps."""

@@ -71,7 +71,7 @@ MAY_IMPORT = {
     "queueing": {"rights"},
     "roll": {"rights", "store"},
     "new_run": FOUNDATION
-    | {"initial", "machine", "precision", "schedule", "store", "token_cache", "training"},
+    | {"initial", "machine", "precision", "run", "schedule", "store", "token_cache", "training"},
     "initial": {"checkpoints", "config", "machine", "model", "store"},
     "live_run": {"machine", "session"},
     "runner": set(CORE),

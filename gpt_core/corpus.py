@@ -6,7 +6,7 @@ import re
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from http.client import HTTPException
 from pathlib import Path
 
@@ -74,6 +74,12 @@ def bundled_text(sha256: str, data_dir: Path = DATA_DIR) -> str | None:
     """
     names = [*BUNDLED_TEXTS, *([VERDICT] if has_the_verdict(data_dir) else [])]
     return next((name for name in names if load_text(name, data_dir).sha256 == sha256), None)
+
+
+@cache
+def public_texts() -> frozenset[str]:
+    """Return the hashes of the texts that are everybody's: those of the app, and The Verdict."""
+    return frozenset({VERDICT_SHA256, *(load_text(name).sha256 for name in BUNDLED_TEXTS)})
 
 
 def load_text(name: str, data_dir: Path = DATA_DIR) -> Corpus:

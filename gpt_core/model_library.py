@@ -9,12 +9,15 @@ from pathlib import Path
 
 import psutil
 
-from gpt_core.checkpoints import remove, save_weights
+from gpt_core.checkpoints import BYTES_PER_PARAMETER, remove, save_weights
+from gpt_core.class_book import MODEL
 from gpt_core.corpus import readable_name
 from gpt_core.hub import download_gpt2
 from gpt_core.initial import weights_sha256
-from gpt_core.model import GPTModel
+from gpt_core.model import GPTModel, count_parameters
 from gpt_core.pretrained import load_model
+from gpt_core.quotas import ClassRules, refuse_bytes
+from gpt_core.rights import LOCAL, is_student, refuse
 from gpt_core.store import RunStore
 
 UPLOADED, PUT_THERE, OPENAI = "uploaded", "from the import folder", "OpenAI's"
@@ -30,6 +33,8 @@ class KeptModel:
     source: str  # where it came from, in words
     path: str  # a file or folder that load_model reads
     bytes: int
+    owner: str = LOCAL  # an actor: the machine's own, or a student
+    shared: bool = False  # whether its owner shows it to all
 
     def modified(self) -> float:
         """Return when its files were last changed, in seconds since 1970.
@@ -70,44 +75,52 @@ class ModelLibrary:
     """
 
     def __init__(self, store: RunStore) -> None:
+        self._store = store
         self._folder = store.runs_dir / "models"
         self.import_folder = store.runs_dir / "import"
         self._lock = threading.Lock()  # guards _downloads: of two equal ones the first goes on
         self._downloads: dict[str, Download] = {}
 
-    def models(self) -> list[KeptModel]:
-        """Return the models that are here, those with a card by name, then the import folder's."""
-        cards = []
-        for path in sorted(self._folder.glob("*.json")):
-            try:
-                card = KeptModel(**json.loads(path.read_text(encoding="utf-8")))
-            except (OSError, ValueError, TypeError):
-                continue  # damaged
-            if card.source == UPLOADED:  # wherever the runs directory lies by now
-                card = replace(card, path=str(path.with_suffix("")))
-            if card.key == path.stem and Path(card.path).exists():
-                cards.append(card)
-        cards.sort(key=lambda card: card.name)
-        return [*cards, *self._imports()]
+    def models(self, actor: str = LOCAL) -> list[KeptModel]:
+        """Return the models that somebody may use, those with a card by name, then the import
+        folder's, which are for all, as OpenAI's are.
 
-    def find(self, key: str) -> KeptModel:
+        Of uploaded ones a student sees their own, and those that are shared; anybody else, all.
+        Each model comes once: where they have uploaded it themselves, with their card.
+        """
+        mine = _owner(actor)
+        cards: dict[str, KeptModel] = {}
+        for card in self._cards():
+            is_seen = card.shared or card.owner == mine or not is_student(actor)
+            if card.source == UPLOADED and not is_seen:
+                continue
+            if card.key not in cards or card.owner == mine:
+                cards[card.key] = card
+        return [*sorted(cards.values(), key=lambda card: card.name), *self._imports()]
+
+    def find(self, key: str, actor: str = LOCAL) -> KeptModel:
         """Return what is known of a model.
 
         Raises:
+            NotAllowed: it is somebody else's, who does not share it.
             ValueError: it is not here.
         """
-        for card in self.models():
+        for card in self.models(actor):
             if card.key == key:
                 return card
+        if any(card.key == key for card in self._cards()):
+            message = "This model is somebody else's, who does not share it."
+            refuse(self._store, key, actor, "look into the model", message)
         raise ValueError("This model is not here any more: choose another one.")
 
-    def load(self, key: str) -> GPTModel:
+    def load(self, key: str, actor: str = LOCAL) -> GPTModel:
         """Load a model in eval mode.
 
         Raises:
+            NotAllowed: it is somebody else's, who does not share it.
             ValueError: it is not here, damaged, of another kind, or larger than the free memory.
         """
-        card = self.find(key)
+        card = self.find(key, actor)
         free = psutil.virtual_memory().available
         if card.bytes > free:
             raise ValueError(
@@ -116,33 +129,52 @@ class ModelLibrary:
             )
         return load_model(card.path)
 
-    def keep(self, model: GPTModel, name: str) -> KeptModel:
+    def keep(
+        self, model: GPTModel, name: str, actor: str = LOCAL, rules: ClassRules | None = None
+    ) -> KeptModel:
         """Keep a model; the same weights again only get the new name.
 
         Raises:
-            ValueError: the disk cannot be written.
+            ValueError: the disk cannot be written, or the student has used up their share of it.
         """
         key = weights_sha256(model)[:12]
-        folder = self._folder / key
+        folder, owner = self._folder / key, _owner(actor)
+        size = BYTES_PER_PARAMETER * count_parameters(model)
+        refuse_bytes(self._store, rules or ClassRules(), owner, size)
         try:
-            card = KeptModel(key, name, UPLOADED, str(folder), save_weights(folder, model))
+            written = save_weights(folder, model)
+            card = KeptModel(key, name, UPLOADED, str(folder), written, owner)
             self._write(card)
         except OSError as error:
             raise ValueError(f"The model was not kept: {error.strerror or error}.") from error
         return card
 
-    def delete(self, key: str) -> None:
-        """Delete an uploaded model for good; runs that began with it keep their copy.
+    def share(self, key: str, shared: bool, actor: str = LOCAL) -> None:
+        """Show an uploaded model to the whole class; or no longer.
 
         Raises:
+            NotAllowed: it is somebody else's.
+            ValueError: it is not one that was uploaded.
+        """
+        card = self._find_own(key, actor, "share")
+        self._store.class_book.add_share(MODEL, key, card.owner, shared)
+
+    def delete(self, key: str, actor: str = LOCAL) -> None:
+        """Delete an uploaded model for good; runs that began with it keep their copy.
+
+        As long as others have uploaded it too, only the card of one of them goes.
+
+        Raises:
+            NotAllowed: it is somebody else's.
             ValueError: it is not one that was uploaded, or the disk cannot be written.
         """
-        card = self.find(key)
-        if card.source != UPLOADED:
-            raise ValueError(f"{card.name} was not uploaded: its files lie in {card.path}.")
+        card = self._find_own(key, actor, "delete")
         try:
-            self._card(key).unlink(missing_ok=True)
-            remove(self._folder / key)
+            if card.shared:
+                self._store.class_book.add_share(MODEL, key, card.owner, shared=False)
+            self._card(key, card.owner).unlink(missing_ok=True)
+            if not any(other.key == key for other in self._cards()):
+                remove(self._folder / key)
         except OSError as error:
             raise ValueError(f"It was not deleted: {error.strerror or error}.") from error
 
@@ -181,6 +213,37 @@ class ModelLibrary:
         key, name = f"gpt2-{size}", OPENAI_NAME.format(size)
         self._write(KeptModel(key, name, OPENAI, str(folder), bytes_there))
 
+    def _find_own(self, key: str, actor: str, doing: str) -> KeptModel:
+        """Return the card of an uploaded model that somebody may change.
+
+        Raises:
+            NotAllowed: it is somebody else's.
+            ValueError: it is not one that was uploaded.
+        """
+        card = self.find(key, actor)
+        if card.source != UPLOADED:
+            raise ValueError(f"{card.name} was not uploaded: its files lie in {card.path}.")
+        if is_student(actor) and card.owner != actor:
+            message = f"This model is somebody else's: only they or the teacher may {doing} it."
+            refuse(self._store, key, actor, f"{doing} the model", message)
+        return card
+
+    def _cards(self) -> list[KeptModel]:
+        """Return the cards of all models that have one, by their files' names."""
+        shared = self._store.class_book.shared()
+        cards = []
+        for path in sorted(self._folder.glob("*.json")):
+            try:
+                card = KeptModel(**json.loads(path.read_text(encoding="utf-8")))
+            except (OSError, ValueError, TypeError):
+                continue  # damaged
+            card = replace(card, shared=(MODEL, card.key, card.owner) in shared)
+            if card.source == UPLOADED:  # wherever the runs directory lies by now
+                card = replace(card, path=str(self._folder / card.key))
+            if path == self._card(card.key, card.owner) and Path(card.path).exists():
+                cards.append(card)
+        return cards
+
     def _imports(self) -> list[KeptModel]:
         """Return what lies in the import folder: each folder, and each file, is a model."""
         try:
@@ -202,12 +265,18 @@ class ModelLibrary:
 
     def _write(self, card: KeptModel) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        part = self._card(card.key).with_suffix(f".{threading.get_ident()}.part")
+        path = self._card(card.key, card.owner)
+        part = path.with_name(f"{path.stem}.{threading.get_ident()}.part")
         part.write_text(json.dumps(asdict(card)), encoding="utf-8")
-        part.replace(self._card(card.key))
+        part.replace(path)
 
-    def _card(self, key: str) -> Path:
-        return self._folder / f"{key}.json"
+    def _card(self, key: str, owner: str) -> Path:
+        return self._folder / (f"{key}.{owner}.json" if is_student(owner) else f"{key}.json")
+
+
+def _owner(actor: str) -> str:
+    """Return whose a model is that somebody uploads: theirs, or the machine's own."""
+    return actor if is_student(actor) else LOCAL
 
 
 def _holds_one(file: Path) -> bool:

@@ -1,13 +1,17 @@
-"""Who may change a run: whoever owns it, and the teacher. Everybody may look.
+"""Who may change a run: whoever owns it, and the teacher. Everybody may look at its curves.
 
-Without a class there is one actor, "local", who may do everything; so may "teacher". Any other
-name is a student's.
+Inside it, at its text, its samples and its weights, may look whoever owns it, the teacher and,
+where nothing in it is private, everybody. Without a class there is one actor, "local", who may do
+everything; so may "teacher". Any other name is a student's.
 """
 
 import logging
 import sqlite3
+from typing import NoReturn
 
-from gpt_core import locks
+from gpt_core import class_book, locks
+from gpt_core.class_book import Shared
+from gpt_core.corpus import public_texts
 from gpt_core.run import Run
 from gpt_core.store import RunStore
 
@@ -25,6 +29,23 @@ def is_student(actor: str) -> bool:
     return actor not in (LOCAL, TEACHER)
 
 
+def is_open(run: Run, shared: Shared) -> bool:
+    """Tell whether everybody may look inside a run.
+
+    They may if its owner shares it, or if it is nobody's secret: it began with random weights, and
+    its text is one that comes with the app or that somebody shows to all.
+    """
+    of_the_run = (class_book.RUN, run.id), (class_book.TEXT, run.text_sha256)
+    shows_run, shows_text = (any(what == share[:2] for share in shared) for what in of_the_run)
+    is_public = shows_text or run.text_sha256 in public_texts()
+    return shows_run or (is_public and not run.initial_sha256)
+
+
+def may_look_inside(run: Run, actor: str, shared: Shared) -> bool:
+    """Tell whether somebody may see a run's text, samples and weights."""
+    return not is_student(actor) or actor == run.owner or is_open(run, shared)
+
+
 def find_own_run(store: RunStore, run_id: str, actor: str, doing: str) -> Run:
     """Return a run that the actor may change.
 
@@ -40,11 +61,48 @@ def find_own_run(store: RunStore, run_id: str, actor: str, doing: str) -> Run:
     """
     run = locks.find_run(store, run_id)
     if is_student(actor) and actor != run.owner:
-        try:
-            store.add_refusal(run_id, actor, doing)
-        except sqlite3.Error:  # a full disk must not let anybody through
-            log.exception("a refusal could not be written down")
-        raise NotAllowed(
-            f"Run {run_id} is somebody else's: only its owner or the teacher may {doing} it."
+        refuse(
+            *(store, run_id, actor, doing),
+            f"Run {run_id} is somebody else's: only its owner or the teacher may {doing} it.",
         )
     return run
+
+
+def find_open_run(store: RunStore, run_id: str, actor: str, doing: str) -> Run:
+    """Return a run that the actor may look into.
+
+    Raises:
+        NotAllowed: it is somebody else's, and private.
+        ValueError: there is no such run.
+    """
+    run = locks.find_run(store, run_id)
+    if not may_look_inside(run, actor, store.class_book.shared()):
+        refuse(
+            *(store, run_id, actor, doing),
+            f"Run {run_id} is on somebody's own text or weights: its curves are for all, the rest "
+            "for its owner and the teacher, unless they share it.",
+        )
+    return run
+
+
+def refuse(store: RunStore, key: str, actor: str, doing: str, message: str) -> NoReturn:
+    """Write down that somebody asked for what they may not do, and say no.
+
+    Raises:
+        NotAllowed: always.
+    """
+    try:
+        store.class_book.add_refusal(key, actor, doing)
+    except sqlite3.Error:  # a full disk must not let anybody through
+        log.exception("a refusal could not be written down")
+    raise NotAllowed(message)
+
+
+def refuse_students(store: RunStore, actor: str, doing: str) -> None:
+    """Let only the teacher through, or whoever is alone on the machine.
+
+    Raises:
+        NotAllowed: it is a student who asks.
+    """
+    if is_student(actor):
+        refuse(store, "", actor, doing, f"Only the teacher may {doing}.")

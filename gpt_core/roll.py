@@ -78,7 +78,7 @@ class ClassRoll:
         while name.casefold() in taken:  # two Annas can be told apart
             name, number = f"{wanted} {number}", number + 1
         token = secrets.token_urlsafe(32)
-        self._store.add_member(f"s-{secrets.token_hex(6)}", name, _hash(token))
+        self._store.class_book.add_member(f"s-{secrets.token_hex(6)}", name, _hash(token))
         return token
 
     def sign_in_teacher(self, passphrase: str, address: str) -> str:
@@ -89,17 +89,17 @@ class ClassRoll:
         """
         self._check(passphrase, self.passphrase, address, "The passphrase is wrong.")
         token = secrets.token_urlsafe(32)
-        self._store.add_member(TEACHER, "Teacher", _hash(token))
+        self._store.class_book.add_member(TEACHER, "Teacher", _hash(token))
         return token
 
     def who(self, token: str | None) -> Member | None:
         """Return whose token this is; None if it is nobody's, or was revoked."""
-        row = self._store.member(_hash(token)) if token else None
+        row = self._store.class_book.member(_hash(token)) if token else None
         return Member(row["member_id"], row["name"]) if row else None
 
     def members(self) -> list[Member]:
         """Return the students who are in the class, in the order in which they came."""
-        rows = self._store.members()
+        rows = self._store.class_book.members()
         return [Member(r["member_id"], r["name"]) for r in rows if is_student(r["member_id"])]
 
     def revoke(self, member_id: str, actor: str) -> None:
@@ -109,9 +109,9 @@ class ClassRoll:
             NotAllowed: it is not the teacher who asks.
         """
         if is_student(actor):
-            self._store.add_refusal("", actor, f"revoke {member_id}")
+            self._store.class_book.add_refusal("", actor, f"revoke {member_id}")
             raise NotAllowed("Only the teacher may send somebody out of the class.")
-        self._store.revoke_member(member_id, actor)
+        self._store.class_book.revoke_member(member_id, actor)
 
     def _check(self, given: str, wanted: str, address: str, wrong: str) -> None:
         """Raise ValueError unless a code is right; wrong ones are counted, and soon refused."""

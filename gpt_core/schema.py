@@ -164,4 +164,23 @@ MIGRATIONS = (
         revoked_by TEXT               -- an actor; NULL as long as it counts
     );
     """,
+    """
+    -- What somebody shows the whole class, or no longer does: the newest row counts.
+    CREATE TABLE shares (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind TEXT NOT NULL,           -- 'run', 'text' or 'model'
+        key TEXT NOT NULL,            -- its ID, hash or key
+        at REAL NOT NULL,
+        actor TEXT NOT NULL,          -- whose it is
+        shared INTEGER NOT NULL
+    );
+    CREATE INDEX shares_by_key ON shares (kind, key, actor, id);
+    -- What holds for a class's students: the newest row counts.
+    CREATE TABLE class_rules (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        at REAL NOT NULL,
+        actor TEXT NOT NULL,
+        rules TEXT NOT NULL           -- JSON
+    );
+    """,
 )

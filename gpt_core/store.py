@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from gpt_core.class_book import RUN, ClassBook
 from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.database import Database, insert
 from gpt_core.records import (
@@ -76,6 +77,7 @@ class RunStore:
             self.runs_dir.mkdir(parents=True, exist_ok=True)
             refuse_network_file_system(self.runs_dir)
             self._database = Database(self.runs_dir / "runs.sqlite")
+            self.class_book = ClassBook(self._database, clock)
         except (OSError, sqlite3.Error) as error:
             raise ValueError(
                 f"The runs directory {self.runs_dir} cannot be used ({error}): choose another one "
@@ -186,26 +188,6 @@ class RunStore:
         with self._database.transaction() as connection:
             insert(connection, "labels", row)
 
-    def add_refusal(self, run_id: str, actor: str, doing: str) -> None:
-        """Write down that somebody asked for what only another may do."""
-        row = {"run_id": run_id, "at": self._clock(), "actor": actor, "doing": doing}
-        with self._database.transaction() as connection:
-            insert(connection, "refusals", row)
-
-    def add_member(self, member_id: str, name: str, token_sha256: str) -> None:
-        """Write down a browser of a class's member."""
-        row = {"member_id": member_id, "at": self._clock(), "name": name}
-        with self._database.transaction() as connection:
-            insert(connection, "members", {**row, "token_sha256": token_sha256})
-
-    def revoke_member(self, member_id: str, actor: str) -> None:
-        """Write down that a member's browsers count no longer, and by whom."""
-        with self._database.transaction() as connection:
-            connection.execute(
-                "UPDATE members SET revoked_by = ? WHERE member_id = ? AND revoked_by IS NULL",
-                (actor, member_id),
-            )
-
     def remove_run(self, run_id: str, actor: str) -> None:
         """Take all of a run's rows away, and write down who did; do this before its files go."""
         with self._database.transaction() as connection:
@@ -213,6 +195,7 @@ class RunStore:
                 sql = f"DELETE FROM {table} WHERE run_id = ?"  # noqa: S608 (names of this file)
                 connection.execute(sql, (run_id,))
             connection.execute("DELETE FROM runs WHERE id = ?", (run_id,))
+            connection.execute("DELETE FROM shares WHERE kind = ? AND key = ?", (RUN, run_id))
             row = {"run_id": run_id, "at": self._clock(), "actor": actor}
             insert(connection, "deletions", row)
 
@@ -284,20 +267,6 @@ class RunStore:
         """Return the deletions of runs with ``id > after``, oldest first."""
         return self._database.select("SELECT * FROM deletions WHERE id > ? ORDER BY id", after)
 
-    def members(self) -> list[Row]:
-        """Return the browsers that belong to a class, the first that came first."""
-        return self._database.select("SELECT * FROM members WHERE revoked_by IS NULL ORDER BY id")
-
-    def member(self, token_sha256: str) -> Row | None:
-        """Return the browser of a token, or None if it belongs to nobody any more."""
-        sql = "SELECT * FROM members WHERE token_sha256 = ? AND revoked_by IS NULL"
-        found = self._database.select(sql, token_sha256)
-        return found[0] if found else None
-
-    def refusals(self, after: int = 0) -> list[Row]:
-        """Return what was refused to whom, with ``id > after``, oldest first."""
-        return self._database.select("SELECT * FROM refusals WHERE id > ? ORDER BY id", after)
-
     def transitions(self, run_id: str, after: int = 0) -> list[Row]:
         """Return a run's transitions with ``id > after``, oldest first."""
         return self._select_rows("transitions", run_id, after)
@@ -357,6 +326,13 @@ class RunStore:
             WHERE run_id = ? ORDER BY val_loss, global_step, kind LIMIT 1"""
         found = self._database.select(sql, run_id)
         return found[0] if found else None
+
+    def checkpoint_bytes(self, owner: str) -> int:
+        """Return what the checkpoints of somebody's runs take on the disk."""
+        sql = """
+            SELECT COALESCE(SUM(bytes), 0) AS bytes FROM checkpoints
+            JOIN runs ON runs.id = run_id WHERE owner = ?"""
+        return int(self._database.select(sql, owner)[0]["bytes"])
 
     def last_steps(self, run_id: str, count: int) -> list[Row]:
         """Return a run's last ``count`` steps, oldest first."""

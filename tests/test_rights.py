@@ -79,10 +79,10 @@ def test_another_student_is_refused_and_that_is_on_record(
         assert now == before
     assert now[0] is not None
     assert (now[0].state, now[0].name) == (state, "")
-    [refusal] = store.refusals()
+    [refusal] = store.class_book.refusals()
     assert (refusal["run_id"], refusal["actor"], refusal["doing"]) == (run_id, "ben", doing)
     action(store, runner, run_id, "ann")  # whose it is, may
-    assert len(store.refusals()) == 1
+    assert len(store.class_book.refusals()) == 1
 
 
 @pytest.mark.parametrize("actor", ["teacher", "local"])
@@ -96,7 +96,7 @@ def test_the_teacher_and_whoever_has_no_class_may_do_everything(
     runner.stop(run_id, actor).result(30)
     OF_AN_ENDED_RUN["delete"](store, runner, run_id, actor)
     assert store.run(run_id) is None
-    assert store.refusals() == []
+    assert store.class_book.refusals() == []
 
 
 def test_everybody_may_look(store: RunStore, runner: TrainingRunner) -> None:
@@ -113,7 +113,7 @@ def test_a_disk_that_is_full_lets_nobody_through(
     def fail(*_: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr(store, "add_refusal", fail)
+    monkeypatch.setattr(store.class_book, "add_refusal", fail)
     with pytest.raises(NotAllowed):
         delete_run(store, run_id, "ben")
     assert store.run(run_id) is not None

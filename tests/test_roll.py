@@ -40,7 +40,7 @@ def test_who_joins_is_known_by_the_token_and_by_nothing_else(roll: ClassRoll) ->
 
 def test_the_store_holds_no_token_that_could_be_used(roll: ClassRoll, store: RunStore) -> None:
     token = roll.join("Ann", CODE, HERE)
-    [row] = store.members()
+    [row] = store.class_book.members()
     assert token not in str(row)
     assert roll.who(row["token_sha256"]) is None
 
@@ -134,7 +134,7 @@ def test_only_the_teacher_sends_somebody_out_and_who_is_out_is_nobody(
     ann, ben = roll.members()
     with pytest.raises(NotAllowed, match="Only the teacher"):
         roll.revoke(ann.id, ben.id)
-    assert [row["actor"] for row in store.refusals()] == [ben.id]
+    assert [row["actor"] for row in store.class_book.refusals()] == [ben.id]
     assert roll.who(ann_token) == ann
     roll.revoke(ann.id, "teacher")
     assert roll.who(ann_token) is None

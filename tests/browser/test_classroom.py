@@ -173,5 +173,5 @@ def test_what_trains_is_saved_when_the_class_ends(
         [run] = store.runs()
         assert (run.state, run.message) == ("interrupted", "The app was closed.")
         assert store.checkpoints(run.id)[-1]["kind"] == "whole"
-        [ann] = store.members()
+        [ann] = store.class_book.members()
         assert run.owner == ann["member_id"]

@@ -1,0 +1,179 @@
+"""ClassRules: what a teacher lets students do on the one machine, and what refuses the rest."""
+
+import json
+import math
+from dataclasses import asdict, dataclass, fields
+
+from gpt_core.config import PRESETS, GPTConfig, Preset, TrainingConfig, field_help
+from gpt_core.rights import is_student, refuse_students
+from gpt_core.store import RunStore
+
+WEIGHTS, TEXTS = "weights", "texts"  # controls beside the settings: to begin with, of one's own
+CONTROLS = (*field_help(GPTConfig), *field_help(TrainingConfig), WEIGHTS, TEXTS)
+FIRST_LESSON = ("num_epochs", "learning_rate", "n_layers")  # three knobs, not thirty
+MEGABYTE = 10**6
+
+
+@dataclass(frozen=True)
+class ClassRules:
+    """What holds for each student of a class; None is no limit.
+
+    Raises:
+        ValueError: a limit is below 1, or a preset or a control is not known.
+    """
+
+    most_runs: int | None = 5  # that wait, train or are paused at once
+    most_steps: int | None = None  # of a run
+    most_parameters: int | None = 200_000_000  # of a run's model: the chapter's has 162 million
+    most_minutes: int | None = None  # of training, of all their runs together
+    most_megabytes: int | None = None  # on the disk: checkpoints, texts and models
+    presets: tuple[str, ...] = ()  # which they may use; all of them where it is empty
+    hidden: tuple[str, ...] = ()  # of CONTROLS: these stay as the preset has them
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if name.startswith("most_") and value is not None and value < 1:
+                raise ValueError(f"{name}={value} is too small: choose 1 or more, or no limit.")
+        for names, known in ((self.presets, tuple(PRESETS)), (self.hidden, CONTROLS)):
+            if unknown := [name for name in names if name not in known]:
+                raise ValueError(f"{unknown[0]!r} is not known: choose of {', '.join(known)}.")
+
+    def allowed_presets(self) -> list[str]:
+        """Return the names of the presets that students may use."""
+        return [name for name in PRESETS if name in self.presets or not self.presets]
+
+
+def read_rules(store: RunStore) -> ClassRules:
+    """Return the rules that are on record, or those that a class begins with."""
+    facts = store.class_book.rules()
+    known = {f.name for f in fields(ClassRules)}
+    facts = {n: tuple(v) if isinstance(v, list) else v for n, v in facts.items() if n in known}
+    try:
+        return ClassRules(**facts)
+    except (ValueError, TypeError):  # of another version: a preset of then, say
+        return ClassRules()
+
+
+def write_rules(store: RunStore, rules: ClassRules, actor: str) -> None:
+    """Put rules on record.
+
+    Raises:
+        NotAllowed: it is a student who asks.
+    """
+    refuse_students(store, actor, "set the rules")
+    store.class_book.add_rules(asdict(rules), actor)
+
+
+def refuse_run(
+    rules: ClassRules,
+    preset: Preset,
+    config: TrainingConfig,
+    steps: int,
+    parameters: int,
+    begins_with_weights: bool,
+) -> None:
+    """Refuse a student's run for what it is.
+
+    Args:
+        rules: what holds.
+        preset: the model, and the name of what it was made from.
+        config: how it is to be trained, as it was asked for.
+        steps: of the whole run.
+        parameters: of the model.
+        begins_with_weights: whether with others than random ones.
+
+    Raises:
+        ValueError: it is more than the teacher allows, or other.
+    """
+    allowed = rules.allowed_presets()
+    if preset.name not in allowed:
+        raise ValueError(
+            f"The preset {preset.name} is not for this lesson: choose {' or '.join(allowed)}."
+        )
+    for number, most, what in (
+        (steps, rules.most_steps, "steps: choose fewer num_epochs, or a shorter text"),
+        (parameters, rules.most_parameters, "parameters: choose a smaller emb_dim or n_layers"),
+    ):
+        if most is not None and number > most:
+            raise ValueError(
+                f"Your teacher allows {most:,} a run, and this one has {number:,} {what}."
+            )
+    if begins_with_weights and WEIGHTS in rules.hidden:
+        raise ValueError("In this lesson runs begin with random weights: choose those.")
+    changes = PRESETS[preset.name].changes(preset.model, config)
+    if begins_with_weights:  # they fix the model
+        changes = {
+            name: value for name, value in changes.items() if not hasattr(preset.model, name)
+        }
+    own_probes = set(changes.pop("probes", ())) - set(PRESETS[preset.name].training.probes)
+    changed = [name for name in changes if name in rules.hidden]
+    if len(own_probes) > 1 and "probes" in rules.hidden:  # one is the text's own
+        changed.append("probes")
+    if changed:
+        raise ValueError(f"In this lesson {changed[0]} stays as in the preset {preset.name}.")
+
+
+def refuse_more_training(store: RunStore, rules: ClassRules, owner: str) -> None:
+    """Refuse a student who has used up their minutes.
+
+    Raises:
+        ValueError: they have.
+    """
+    if is_student(owner) and seconds_left(store, rules, owner) <= 0:
+        raise ValueError(
+            f"Your {rules.most_minutes} minutes of training are used up: ask your teacher for more."
+        )
+
+
+def seconds_left(store: RunStore, rules: ClassRules, owner: str, leave_out: str = "") -> float:
+    """Return for how long a student's runs may still train.
+
+    Args:
+        store: where it is written down how long they have.
+        rules: what holds.
+        owner: the student.
+        leave_out: a run that is not counted: whoever asks counts it.
+    """
+    if rules.most_minutes is None:
+        return math.inf
+    used = sum(
+        summary.seconds
+        for summary in store.summaries()
+        if summary.run.owner == owner and summary.run.id != leave_out
+    )
+    return 60 * rules.most_minutes - used
+
+
+def refuse_bytes(store: RunStore, rules: ClassRules, owner: str, wanted: int) -> None:
+    """Refuse a student who wants more of the disk than their share.
+
+    Args:
+        store: in whose runs directory it is wanted.
+        rules: what holds.
+        owner: the student; anybody else has no share.
+        wanted: so many bytes more, at most.
+
+    Raises:
+        ValueError: it is too much.
+    """
+    if not is_student(owner) or rules.most_megabytes is None:
+        return
+    used = bytes_used(store, owner)
+    if used + wanted > rules.most_megabytes * MEGABYTE:
+        raise ValueError(
+            f"Each student has {rules.most_megabytes:,} MB of the disk. You use "
+            f"{used / MEGABYTE:,.1f}, and this takes up to {wanted / MEGABYTE:,.1f} more: delete "
+            "runs, texts or models that you need no longer."
+        )
+
+
+def bytes_used(store: RunStore, owner: str) -> int:
+    """Return what a student has on the disk: their runs' checkpoints, their texts and models."""
+    kept = 0
+    for folder in ("texts", "models"):
+        for path in (store.runs_dir / folder).glob(f"*.{owner}.json"):
+            try:
+                kept += int(json.loads(path.read_text(encoding="utf-8"))["bytes"])
+            except (OSError, ValueError, KeyError, TypeError):
+                continue  # damaged, or just deleted
+    return kept + store.checkpoint_bytes(owner)

@@ -31,5 +31,5 @@ except ValueError as error:
 else:
     with st.sidebar:
         # Where a test imports this file anew, without a server, the page is an empty one.
-        show_current_run(is_on_train=getattr(page, "title", "") == "Train")
+        show_current_run(getattr(page, "title", ""))
     page.run()

@@ -7,7 +7,8 @@ import streamlit as st
 from dashboard import state, widgets
 from dashboard.config_form import LIMITS, MOST_OWN_PROBES, key_of, own_probes
 from dashboard.initial_choice import Beginning, checkpoint_option
-from dashboard.runtime import get_board, get_store
+from dashboard.people import get_view
+from dashboard.runtime import get_store
 from dashboard.text_choice import get_library
 from gpt_core import (
     INITIAL_STEP,
@@ -24,6 +25,9 @@ from gpt_core import (
 def fill_form(run: Run) -> bool:
     """Set the form on Train to a run's text and settings; False after saying why not."""
     preset = PRESETS.get(run.preset) or next(iter(PRESETS.values()))
+    if run.is_veiled:
+        widgets.toast(ValueError("Its text is private: it cannot be run again by others."))
+        return False
     notes = [f"Filled in as run {run.id} was set up."]
     try:
         corpus = Corpus(run.text_name, get_store().text(run.text_sha256))
@@ -46,7 +50,7 @@ def fill_form(run: Run) -> bool:
     st.session_state[state.OWN_PROBES] = "\n".join(_own_probes(run, preset, corpus, notes))
     st.session_state[state.PRESET] = preset.name
     st.session_state[state.FILLED] = (preset.name, notes)
-    st.session_state[state.QUEUE if get_board().live_runs() else state.START] = True
+    st.session_state[state.QUEUE if get_view().own_live_runs() else state.START] = True
     return True
 
 
@@ -54,7 +58,7 @@ def _beginning(run: Run, notes: list[str]) -> Beginning:
     """Return the weights that a run began with, as it has kept them."""
     if not run.initial_sha256:
         return Beginning()
-    if any(row["global_step"] == INITIAL_STEP for row in get_store().checkpoints(run.id)):
+    if any(row["global_step"] == INITIAL_STEP for row in get_view().checkpoints(run.id)):
         return Beginning(checkpoint_option(run.id, INITIAL_STEP))
     notes.append(
         f"The weights it began with ({run.initial_name}) are gone: random ones are chosen."

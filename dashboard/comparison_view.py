@@ -14,7 +14,7 @@ from dashboard.curve_view import choose_axes
 from dashboard.frames import numbers_frame
 from dashboard.live_chart import live_chart
 from dashboard.palette import RUNS
-from dashboard.runtime import get_board
+from dashboard.people import get_view
 from gpt_core import Run, RunSummary, differing_settings
 
 LINES = {
@@ -45,7 +45,7 @@ def _draw(runs: Sequence[Run]) -> None:
         )
         axes = choose_axes()
     losses = LINES[lines or "Validation"]
-    board = get_board()
+    board = get_view()
     curves = [
         Curve(name, numbers_frame(board.evaluations(run.id), run))
         for run, name in zip(runs, distinct_names(runs), strict=True)

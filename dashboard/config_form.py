@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard import state
 from dashboard.initial_choice import SHORTEST_CONTEXT, Beginning
 from dashboard.loss_walk import MOST_TASKS, parse_rows
+from dashboard.people import hidden_controls
 from dashboard.widgets import show_refusal
 from gpt_core import (
     GPTConfig,
@@ -24,6 +25,7 @@ from gpt_core.config import DEVICES, PRECISIONS, SCHEDULES
 from gpt_core.initial import FREE
 
 RANDOM_WEIGHTS = Beginning()
+FEW = 6  # so many settings stand in sight
 MOST_OWN_PROBES = 4
 CHOICES = {"precision": PRECISIONS, "device": DEVICES, "schedule": SCHEDULES}
 PRECISION_NOTES = {
@@ -143,24 +145,21 @@ def choose_settings(
         beginning: the weights that the run begins with, whose model the preset has.
         in_front: fields that stand in sight, before the others.
     """
-    values: dict[str, Any] = {}
-    groups = {**field_groups(GPTConfig), **field_groups(TrainingConfig)}
+    hidden = hidden_controls()
+    settings = {**vars(preset.model), **vars(preset.training)}
+    values: dict[str, Any] = {name: settings[name] for name in settings if name in hidden}
+    shown = [name for name in (*in_front, *settings) if name not in hidden]
+    if len(shown) <= FEW:  # a first lesson's: nothing need be folded away
+        in_front = [name for name in dict.fromkeys(shown) if name != "probes"]
+    in_front = [name for name in in_front if name not in hidden]
     for column, name in zip(_columns(len(in_front)), in_front, strict=False):
         with column:
             values[name] = show_setting(preset, name, beginning)
-    with st.expander("All settings" if not in_front else "All other settings"):
-        for tab, (group, names) in zip(
-            st.tabs([TITLES[group] for group in groups]), groups.items(), strict=True
-        ):
-            with tab:
-                others = [name for name in names if name not in ("probes", *in_front)]
-                for column, name in zip(_columns(len(others)), others, strict=False):
-                    with column:
-                        values[name] = show_setting(preset, name, beginning)
-                if group == "machine":
-                    st.caption(PRECISION_NOTES[values["precision"]])
-                if "probes" in names:
-                    own = _show_own_probes()
+    own = ""
+    folded = [name for name in shown if name not in in_front]
+    if folded:
+        with st.expander("All settings" if not in_front else "All other settings"):
+            own = _show_groups(preset, beginning, folded, values)
     try:
         probes = own_probes(own, values["context_length"])
         extra = tuple(probe for probe in probes if probe not in preset.training.probes)
@@ -172,6 +171,28 @@ def choose_settings(
         return None
     _show_changes(preset, model, training, beginning)
     return replace(preset, model=model, training=training)
+
+
+def _show_groups(
+    preset: Preset, beginning: Beginning, names: Sequence[str], values: dict[str, Any]
+) -> str:
+    """Show settings in tabs, by what they are about; return the rows that the user entered."""
+    own = ""
+    groups = {**field_groups(GPTConfig), **field_groups(TrainingConfig)}
+    groups = {group: [n for n in fields if n in names] for group, fields in groups.items()}
+    groups = {group: fields for group, fields in groups.items() if fields}
+    tabs = st.tabs([TITLES[group] for group in groups])
+    for tab, fields in zip(tabs, groups.values(), strict=True):
+        with tab:
+            others = [name for name in fields if name != "probes"]
+            for column, name in zip(_columns(len(others)), others, strict=False):
+                with column:
+                    values[name] = show_setting(preset, name, beginning)
+            if "precision" in fields:
+                st.caption(PRECISION_NOTES[values["precision"]])
+            if "probes" in fields:
+                own = _show_own_probes()
+    return own
 
 
 def _columns(count: int) -> Iterator[DeltaGenerator]:

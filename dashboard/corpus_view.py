@@ -6,6 +6,7 @@ from torch import Tensor, cat
 from dashboard import config_form, preflight_view, state, widgets
 from dashboard.frames import count
 from dashboard.initial_choice import SHORTEST_CONTEXT
+from dashboard.people import allowed_presets
 from dashboard.runtime import get_store
 from dashboard.token_chips import token_chips
 from gpt_core import (
@@ -37,7 +38,7 @@ CUTTING = ("train_ratio", "context_length", "batch_size", "stride")  # settings
 def choose_settings(corpus: Corpus) -> Preset | None:
     """Let the user set how the text is cut up; return the preset with these settings."""
     name = st.selectbox(
-        "Model and training", list(PRESETS), key=state.PRESET, persist_state="session"
+        "Model and training", allowed_presets(), key=state.PRESET, persist_state="session"
     )
     has_boundaries = END_OF_TEXT in corpus.text
     in_front = (*CUTTING, "end_of_text") if has_boundaries else CUTTING

@@ -5,7 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from dashboard.frames import format_loss, format_probability, probability_strength
-from dashboard.runtime import get_board
+from dashboard.people import get_view
 from dashboard.token_chips import Scale, readable, token_chips
 from gpt_core import Run, RunHistory, get_tokenizer, text_to_token_ids
 from gpt_core.rows import Row
@@ -32,7 +32,7 @@ def show_expectations(run: Run, probes: list[Row]) -> None:
 def last_probes(run: Run, history: RunHistory) -> list[Row]:
     """Return what was made of the probes at the last evaluation at which they are on record."""
     for step in history.evaluations["global_step"][:-3:-1]:  # they come just after the losses
-        if probes := get_board().probes_at(run.id, int(step)):
+        if probes := get_view().probes_at(run.id, int(step)):
             return probes
     return []
 

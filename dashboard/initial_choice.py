@@ -7,7 +7,8 @@ import streamlit as st
 from dashboard import state
 from dashboard.frames import count
 from dashboard.model_choice import GONE, KEPT, kept_titles
-from dashboard.runtime import get_board, get_models, get_shelf, get_store
+from dashboard.people import current_actor, get_view
+from dashboard.runtime import get_models, get_shelf, get_store
 from dashboard.widgets import run_title, show_refusal
 from gpt_core import INITIAL_STEP, InitialWeights, Preset
 
@@ -39,7 +40,7 @@ def checkpoint_option(run_id: str, step: int) -> str:
 def begin_with(option: str) -> None:
     """Go to the form on Train with weights chosen."""
     st.session_state[state.BEGIN_WITH] = option
-    st.session_state[state.QUEUE if get_board().live_runs() else state.START] = True
+    st.session_state[state.QUEUE if get_view().own_live_runs() else state.START] = True
     st.switch_page("pages/train.py")
 
 
@@ -62,10 +63,10 @@ def choose_beginning() -> Beginning | None:
     try:
         with st.spinner("Loading the weights…"):
             if option.startswith(KEPT):
-                model = get_shelf().kept(get_models(), option.removeprefix(KEPT))
+                model = get_shelf().kept(get_models(), option.removeprefix(KEPT), current_actor())
             else:
                 run_id, _, step = option.removeprefix(CHECKPOINT).rpartition(":")
-                model = get_shelf().checkpoint(get_store(), run_id, int(step))
+                model = get_shelf().checkpoint(get_store(), run_id, int(step), current_actor())
         if model.config.context_length < SHORTEST_CONTEXT:
             raise ValueError(
                 f"Its context of {count(model.config.context_length, 'token')} is too short to be "
@@ -84,13 +85,13 @@ def choose_beginning() -> Beginning | None:
 def _name(option: str, title: str) -> str:
     """Return what weights are called by a run: those a run began with keep their name."""
     run_id, _, step = option.removeprefix(CHECKPOINT).rpartition(":")
-    run = get_store().run(run_id) if option.startswith(CHECKPOINT) else None
+    run = get_view().run(run_id) if option.startswith(CHECKPOINT) else None
     return run.initial_name if run and int(step) == INITIAL_STEP else title
 
 
 def _title(option: str) -> str:
     """Return in words which checkpoint an option stands for."""
     run_id, _, step = option.removeprefix(CHECKPOINT).rpartition(":")
-    run = get_store().run(run_id)
+    run = get_view().run(run_id)
     name = run_title(run) if run else run_id
     return f"{name}, as it began" if int(step) == INITIAL_STEP else f"{name}, at step {int(step):,}"

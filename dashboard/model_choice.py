@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from dashboard import state
+from dashboard.people import current_actor, get_view
 from dashboard.runtime import get_models, get_runner, get_shelf, get_store
 from dashboard.widgets import run_title, show_refusal
 from gpt_core import INITIAL_STEP, PRESETS, GPTModel, Run
@@ -25,7 +26,7 @@ class ChosenModel:
 
 def choose_model() -> ChosenModel | None:
     """Let the user choose a model, and build or load it; None after saying why there is none."""
-    runs = {run.id: run for run in get_store().runs()}
+    runs = {run.id: run for run in get_view().runs() if not run.is_veiled}
     kept = kept_titles()
     options = [*sorted(PRESETS), *kept, *runs]  # the chapter's model first
     before = st.session_state.get(state.WALK_MODEL)
@@ -55,7 +56,7 @@ def choose_model() -> ChosenModel | None:
             return ChosenModel(model, f"Untrained {choice}, seed {UNTRAINED_SEED}")
         if choice in kept:
             with st.spinner("Loading the model…"):
-                model = get_shelf().kept(get_models(), choice.removeprefix(KEPT))
+                model = get_shelf().kept(get_models(), choice.removeprefix(KEPT), current_actor())
             return ChosenModel(model, kept[choice])
         if choice not in runs:
             raise ValueError("The model that was chosen is not here any more: choose another one.")
@@ -70,7 +71,7 @@ def choose_model() -> ChosenModel | None:
 def kept_titles() -> dict[str, str]:
     """Return the models of the library as options, each with its title: no two are alike."""
     titles: dict[str, str] = {}
-    for card in get_models().models():
+    for card in get_models().models(current_actor()):
         title = f"{card.name}, {card.source}"
         # Streamlit knows a choice by its words: equal ones would be one.
         titles[KEPT + card.key] = f"{title} {card.key}" if title in titles.values() else title
@@ -79,9 +80,9 @@ def kept_titles() -> dict[str, str]:
 
 def _choose_moment(run: Run) -> ChosenModel | None:
     """Let the user choose when in a run: as it is now, or at one of its checkpoints."""
-    store = get_store()
-    steps = sorted({int(row["global_step"]) for row in store.checkpoints(run.id)}, reverse=True)
-    best = store.best_checkpoint(run.id)
+    view = get_view()
+    steps = sorted({int(row["global_step"]) for row in view.checkpoints(run.id)}, reverse=True)
+    best = view.best_checkpoint(run.id)
     if get_runner().owns(run.id):
         steps.insert(0, NOW)
     if not steps:
@@ -103,7 +104,7 @@ def _choose_moment(run: Run) -> ChosenModel | None:
     if best is not None and step == best["global_step"]:
         st.caption("Of its checkpoints, the one with the lowest validation loss.")
     with st.spinner("Loading the checkpoint…"):
-        model = get_shelf().checkpoint(store, run.id, step)
+        model = get_shelf().checkpoint(get_store(), run.id, step, current_actor())
     return ChosenModel(model, f"{run_title(run)}, {describe(step)}")
 
 
@@ -116,7 +117,7 @@ def _snapshot(run: Run) -> ChosenModel:
     model = get_shelf().recall(run.id, step)
     if model is None:
         with st.spinner("Waiting for the end of a step…"):
-            snapshot = get_shelf().snapshot(get_runner(), run.id)
+            snapshot = get_shelf().snapshot(get_runner(), run.id, current_actor())
         step, model = snapshot.global_step, snapshot.model
         st.session_state[key] = step
     return ChosenModel(model, f"{run_title(run)}, a copy at step {step:,}")
@@ -125,5 +126,5 @@ def _snapshot(run: Run) -> ChosenModel:
 def chosen_run() -> Run | None:
     """Return the run whose model is chosen or, where none is, the current run."""
     choice = st.session_state.get(state.WALK_MODEL)
-    run = get_store().run(choice) if choice and choice not in PRESETS else None
+    run = get_view().run(choice) if choice and choice not in PRESETS else None
     return run or state.current_run()

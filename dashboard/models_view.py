@@ -12,7 +12,8 @@ from dashboard import state
 from dashboard.frames import format_bytes
 from dashboard.initial_choice import begin_with
 from dashboard.model_choice import KEPT
-from dashboard.runtime import get_models
+from dashboard.people import current_actor, is_restricted, may_change_owned, owner_name
+from dashboard.runtime import get_models, get_roll, get_runner
 from dashboard.widgets import show_refusal, toast
 from gpt_core import (
     CONFIG_FILE,
@@ -41,7 +42,7 @@ MOST_HEADS = 1024
 
 def show_models() -> None:
     """Show the models that are here, and what can be done with each."""
-    cards = get_models().models()
+    cards = get_models().models(current_actor())
     if not cards:
         st.text("No model from elsewhere is here yet. Three ways to bring one in:")
     for card in cards:
@@ -50,7 +51,9 @@ def show_models() -> None:
 
 def _show_model(card: KeptModel) -> None:
     with st.container(border=True):
-        st.text(f"{card.name} · {card.source}, {format_bytes(card.bytes)}")
+        whose = owner_name(card.owner)
+        by = f" · {whose}" if whose else ""
+        st.text(f"{card.name} · {card.source}, {format_bytes(card.bytes)}{by}")
         with st.container(horizontal=True):
             _show_actions(card)
 
@@ -62,16 +65,41 @@ def _show_actions(card: KeptModel) -> None:
         _look_into(card, "pages/loss.py")
     if st.button("Train it further", key=f"begin {card.key}"):
         begin_with(KEPT + card.key)
+    if card.source == UPLOADED and not may_change_owned(card.owner):
+        return
     if card.source == UPLOADED:
+        _show_share(card)
         with st.popover("Delete"):
             st.text("It cannot be had back. Runs that began with it keep their copy.")
             st.button(
                 "Delete for good", key=f"delete {card.key}", on_click=_delete, args=(card.key,)
             )
-    else:
+    elif not is_restricted():
         with st.popover("Where it lies"):
             st.text("Its files are not the app's own. Deleted there, it is gone from here.")
             st.code(os.fsencode(card.path).decode(errors="replace"), language=None, wrap_lines=True)
+
+
+def _show_share(card: KeptModel) -> None:
+    """Let a model's owner show it to the class."""
+    if get_roll() is None:
+        return
+    key = f"share {card.key}"
+    st.session_state[key] = card.shared  # as it is on record: others may change it too
+    st.toggle(
+        "For the class",
+        key=key,
+        on_change=_set_shared,
+        args=(card.key, not card.shared),
+        help="Everybody may let it write, and train it further.",
+    )
+
+
+def _set_shared(key: str, shared: bool) -> None:
+    try:
+        get_models().share(key, shared, current_actor())
+    except ValueError as error:
+        toast(error)
 
 
 def _look_into(card: KeptModel, page: str) -> None:
@@ -81,7 +109,7 @@ def _look_into(card: KeptModel, page: str) -> None:
 
 def _delete(key: str) -> None:
     try:
-        get_models().delete(key)
+        get_models().delete(key, current_actor())
     except ValueError as error:
         toast(error)
 
@@ -111,7 +139,7 @@ def _offer_openai(is_moving: bool) -> None:
         "The weights that OpenAI trained on eight million web pages, from the Hugging Face hub: "
         "downloaded once, checked by their hash, and kept where other programs find them too."
     )
-    here = {card.key for card in get_models().models()}
+    here = {card.key for card in get_models().models(current_actor())}
     for size, config in GPT2_CONFIGS.items():
         download = get_models().downloads().get(size)
         is_running = download is not None and not download.ended.is_set()
@@ -225,7 +253,7 @@ def _keep(files: list[UploadedFile], name: str, n_heads: int | None) -> KeptMode
             raise ValueError(f"It was not brought in: {error.strerror or error}.") from error
         paths = list(folder.iterdir())
         model = load_model(paths[0] if len(paths) == 1 else folder, n_heads)
-    return get_models().keep(model, name)
+    return get_models().keep(model, name, current_actor(), get_runner().rules)
 
 
 def _explain_folder() -> None:

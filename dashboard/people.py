@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from dashboard.runtime import get_roll
-from gpt_core import Member, Run
-from gpt_core.rights import LOCAL
+from dashboard.runtime import get_board, get_roll, get_runner
+from gpt_core import PRESETS, Member, Run, View
+from gpt_core.rights import LOCAL, TEACHER, is_student
 
 COOKIE = "gpt_lab_member"
 NOBODY = "nobody"  # an actor who may change nothing
@@ -14,8 +14,10 @@ def current_member() -> Member | None:
     """Return the member of the class whose browser this is; None without a class, or if it is
     nobody's any more.
     """
-    roll = get_roll()
-    return roll.who(st.context.cookies.get(COOKIE)) if roll else None
+    roll, token = get_roll(), st.context.cookies.get(COOKIE)
+    if roll is None or token is None:
+        return None
+    return get_board().once(("member", token), lambda: roll.who(token))
 
 
 def current_actor() -> str:
@@ -26,6 +28,16 @@ def current_actor() -> str:
     return member.id if member else NOBODY
 
 
+def get_view() -> View:
+    """Return what is on record, as this visitor sees it."""
+    return View(get_board(), current_actor())
+
+
+def is_restricted() -> bool:
+    """Tell whether a class's rules hold for this visitor."""
+    return is_student(current_actor())
+
+
 def require_member() -> None:
     """Show nothing but a sentence to a browser that the teacher has sent out of the class."""
     if get_roll() is not None and current_member() is None:
@@ -34,9 +46,35 @@ def require_member() -> None:
         st.stop()
 
 
+def allowed_presets() -> list[str]:
+    """Return the presets that this visitor may use."""
+    return get_runner().rules.allowed_presets() if is_restricted() else list(PRESETS)
+
+
+def hidden_controls() -> frozenset[str]:
+    """Return the controls that the teacher hides from this visitor."""
+    return frozenset(get_runner().rules.hidden if is_restricted() else ())
+
+
+def note_presence(page: str) -> None:
+    """Let the teacher know on which page this visitor is."""
+    roll, member = get_roll(), current_member()
+    if roll is not None and member is not None:
+        roll.note_presence(member.id, page)
+
+
 def may_change(run: Run) -> bool:
     """Tell whether a run's buttons are for this visitor: the core asks again."""
-    member = current_member()
-    return get_roll() is None or (
-        member is not None and (member.is_teacher or member.id == run.owner)
-    )
+    return may_change_owned(run.owner)
+
+
+def may_change_owned(owner: str) -> bool:
+    """Tell whether what belongs to somebody is this visitor's to change."""
+    return current_actor() in (LOCAL, TEACHER, owner)
+
+
+def owner_name(owner: str) -> str:
+    """Return whose something is, in words; nothing where that goes without saying."""
+    if owner in (current_actor(), LOCAL):
+        return ""
+    return get_board().names().get(owner, "")

@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.frames import count, format_bytes, format_duration
+from dashboard.people import is_restricted
 from dashboard.runtime import get_runner, get_store
 from dashboard.widgets import show_refusal
 from gpt_core import (
@@ -79,6 +80,8 @@ def refuse_too_large(preset: Preset) -> None:
 
 def show_expected_time(corpus: Corpus, preset: Preset) -> None:
     """Offer to measure how long a run takes, and show what came of it."""
+    if is_restricted():  # it would take the machine from the others
+        return
     key = f"{corpus.sha256} {preset}"
     measured = st.session_state.get(state.MEASURED, {})
     if st.button("Measure how long it takes"):

@@ -7,7 +7,7 @@ from dashboard import state
 from dashboard.expectations import show_probes
 from dashboard.frames import count
 from dashboard.live_chart import live_chart
-from dashboard.runtime import get_store
+from dashboard.people import get_view
 from dashboard.token_chips import readable
 from dashboard.walk_charts import probe_lines
 from dashboard.widgets import run_title
@@ -24,7 +24,7 @@ def show(run: Run | None) -> None:
 
 
 def _show(run: Run) -> None:
-    probes = get_store().probes(run.id)
+    probes = get_view().probes(run.id)
     if not probes:
         st.text(f"{run_title(run)}: at its first evaluation it is asked for its rows.")
         return

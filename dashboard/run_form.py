@@ -3,19 +3,21 @@
 import streamlit as st
 
 from dashboard import config_form, preflight_view, state
-from dashboard.initial_choice import choose_beginning
+from dashboard.initial_choice import Beginning, choose_beginning
+from dashboard.people import allowed_presets, hidden_controls
 from dashboard.runtime import get_runner
 from dashboard.text_choice import choose_corpus
 from dashboard.widgets import start_run
-from gpt_core import PRESETS, Preset
+from gpt_core import PRESETS, WEIGHTS, Preset
 
 
 def show_form(label: str) -> None:
     """Let the user choose preset, text and settings, see what it takes, and start."""
     left, right = st.columns(2, gap="large")
+    hidden = hidden_controls()
     with left:
         preset = choose_preset()
-        beginning = choose_beginning()
+        beginning = Beginning() if WEIGHTS in hidden else choose_beginning()
     with right:
         corpus = choose_corpus()
         st.page_link("pages/data.py", label="A text of your own, and what becomes of it")
@@ -42,7 +44,7 @@ def show_form(label: str) -> None:
 def choose_preset() -> Preset:
     """Let the user choose a preset; its one-sentence description stands below."""
     name = st.selectbox(
-        "Model and training", list(PRESETS), key=state.PRESET, persist_state="session"
+        "Model and training", allowed_presets(), key=state.PRESET, persist_state="session"
     )
     preset = PRESETS[name]
     st.caption(preset.description)

@@ -40,6 +40,8 @@ def show_heading(run: Run, is_replayed: bool) -> None:
         st.text(f"It began with weights, not at random: {run.initial_name}.")
     if run.is_live and not runner.owns(run.id):
         st.caption("It trains in another process on this machine, which alone can stop it.")
+    if run.state == "queued":
+        st.text(widgets.describe_place(run))
     for message in (run.message, runner.complaint(run.id)):
         if message and not is_replayed:
             st.text(message)

@@ -27,6 +27,7 @@ from gpt_core import (
     RunStore,
     TrainingRunner,
     default_runs_dir,
+    read_rules,
 )
 
 House = tuple[RunStore, TrainingRunner, ModelShelf, Board, ModelLibrary, ClassRoll | None]
@@ -116,13 +117,15 @@ def _get_house() -> House:
     with _making:
         if _house is None:
             store = RunStore(default_runs_dir())
+            is_class = bool(os.environ.get(CLASS_MODE))
             runner = TrainingRunner(
                 store,
                 active_runs=_number_from("GPT_LAB_ACTIVE_RUNS") or 1,
                 threads=_number_from("GPT_LAB_THREADS"),
+                rules=read_rules(store) if is_class else None,
             )
             roll = None
-            if os.environ.get(CLASS_MODE):
+            if is_class:
                 code, passphrase = os.environ.get(JOIN_CODE), os.environ.get(PASSPHRASE)
                 roll = ClassRoll(store, code, passphrase)
             _house = (store, runner, ModelShelf(), Board(store), ModelLibrary(store), roll)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import streamlit as st
 
 from dashboard import state, widgets
-from dashboard.runtime import get_board, get_runner, get_shelf, get_store
+from dashboard.people import current_actor, get_view
+from dashboard.runtime import get_runner, get_shelf, get_store
 from dashboard.samples_view import describe_copying, marked
 from dashboard.timeline import Entry, timeline
 from gpt_core import (
@@ -53,8 +54,8 @@ def is_under_way() -> bool:
 def _show_sample_now(run_id: str, wrote: bool) -> None:
     if is_under_way() != wrote:
         st.rerun()  # it is looked at every second from now on, or no longer
-    run = get_board().run(run_id)
-    if run is None:
+    run = get_view().run(run_id)
+    if run is None or run.is_veiled:
         return
     runner = get_runner()
     step = _newest_weights(run)
@@ -77,7 +78,7 @@ def _show_sample_now(run_id: str, wrote: bool) -> None:
 
 
 def _newest_weights(run: Run) -> int | None:
-    steps = [int(row["global_step"]) for row in get_board().checkpoints(run.id)]
+    steps = [int(row["global_step"]) for row in get_view().checkpoints(run.id)]
     return max(steps, default=None)
 
 
@@ -86,16 +87,17 @@ def _ask(run: Run, saved_step: int | None) -> None:
     prompt = st.session_state.get(f"{state.PROMPT}-{run.id}") or ""
     asked = Asked(run.id, prompt)
     runner, shelf, store = get_runner(), get_shelf(), get_store()
+    actor = current_actor()  # the worker, which takes the copy, knows no visitor
 
     def take_copy() -> GPTModel:
         if runner.owns(run.id):
-            snapshot = shelf.snapshot(runner, run.id)
+            snapshot = shelf.snapshot(runner, run.id, actor)
             asked.step = snapshot.global_step
             return snapshot.model
         if saved_step is None:
             raise ValueError("The run has ended, and kept no weights.")
         asked.step = saved_step
-        return shelf.checkpoint(store, run.id, saved_step)
+        return shelf.checkpoint(store, run.id, saved_step, actor)
 
     try:
         token_ids = text_to_token_ids(prompt, get_tokenizer())  # (1, T)

@@ -11,15 +11,21 @@ from dashboard import palette, state
 from dashboard.charts import Panel, small_charts
 from dashboard.frames import count, format_loss
 from dashboard.live_chart import live_chart
+from dashboard.people import current_actor, may_change
+from dashboard.runtime import get_board, get_roll, get_store
 from dashboard.timeline import Entry, Piece, timeline
+from dashboard.widgets import toast
 from gpt_core import (
     COPIED_AT_LEAST,
     Copying,
     Run,
     RunHistory,
+    class_book,
     get_tokenizer,
+    share_run,
     text_to_token_ids,
 )
+from gpt_core.rights import is_open
 from gpt_core.rows import Row
 
 MOST_SHOWN = 12
@@ -29,6 +35,13 @@ LINE_BREAKS = re.compile(r"\n{3,}")
 def show_samples(run: Run, history: RunHistory) -> None:
     """Show the samples, the newest first, and how much of them is copied."""
     samples = history.samples
+    if run.is_veiled:
+        st.text(
+            "What it writes may give its text away, which is private: its curves are for all, the "
+            "rest for its owner and the teacher."
+        )
+        return
+    show_sharing(run)
     if not samples:
         st.text(f"After each epoch it goes on from “{run.training_config.start_context}”.")
         return
@@ -46,6 +59,31 @@ def show_samples(run: Run, history: RunHistory) -> None:
     if len(samples) > MOST_SHOWN:
         st.toggle(f"All {len(samples):,} samples", key=state.ALL_SAMPLES)
     _show_copying(run, history)
+
+
+def show_sharing(run: Run) -> None:
+    """Let the owner of a private run show it to the class."""
+    shared = get_board().shared()
+    is_shared = (class_book.RUN, run.id, run.owner) in shared
+    if get_roll() is None or not may_change(run) or (is_open(run, shared) and not is_shared):
+        return
+    key = f"share {run.id}"
+    st.session_state[key] = is_shared  # as it is on record: others may change it too
+    st.toggle(
+        "Show the class what it writes",
+        key=key,
+        on_change=_set_shared,
+        args=(run.id, not is_shared),
+        help="Its text or its first weights are private. So the others see its curves, and only "
+        "its owner and the teacher its samples, its text and its weights.",
+    )
+
+
+def _set_shared(run_id: str, shared: bool) -> None:
+    try:
+        share_run(get_store(), run_id, shared, current_actor())
+    except ValueError as error:
+        toast(error)
 
 
 def _entries(samples: list[Row], history: RunHistory) -> list[Entry]:

@@ -4,24 +4,26 @@ import streamlit as st
 
 from dashboard import palette, state, widgets
 from dashboard.frames import format_duration, format_loss, last_losses
-from dashboard.runtime import get_board, get_runner
+from dashboard.people import get_view, is_restricted, may_change, note_presence
+from dashboard.runtime import get_runner
 from gpt_core import PACE_STEPS, Run, run_progress
 
 TRAIN_PAGE = "pages/train.py"
 
 
-def show_current_run(is_on_train: bool) -> None:
+def show_current_run(page: str) -> None:
     """Show the run that trains or, where none does, the latest; redrawn as it goes on.
 
-    On the Train page its numbers stand on the page: they are not repeated beside it.
+    On the page titled "Train" its numbers stand on the page: they are not repeated beside it.
     """
     live = bool(get_runner().live_runs())
-    brief = is_on_train and state.selected_run() == state.current_run()
-    st.fragment(_watch, run_every=2 if live and not brief else 5)(state.outline(), brief)
+    brief = page == "Train" and state.selected_run() == state.current_run()
+    st.fragment(_watch, run_every=2 if live and not brief else 5)(state.outline(), brief, page)
 
 
-def _watch(drawn: list[tuple[str, str]], brief: bool) -> None:
+def _watch(drawn: list[tuple[str, str]], brief: bool, page: str) -> None:
     """Redraw from the store; when a run has begun or ended, redraw the whole page."""
+    note_presence(page)
     if state.outline() != drawn:
         st.rerun()
     run = state.current_run()
@@ -34,7 +36,7 @@ def _watch(drawn: list[tuple[str, str]], brief: bool) -> None:
 def _show(run: Run, brief: bool) -> None:
     with st.container(gap="small"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption("Current run" if run.is_live else "Latest run")
+            st.caption(_which(run))
             widgets.state_badge(run)
         st.text(widgets.run_title(run))
         if not brief:
@@ -44,8 +46,15 @@ def _show(run: Run, brief: bool) -> None:
         st.page_link(TRAIN_PAGE, label="Open", query_params={state.RUN: run.id})
 
 
+def _which(run: Run) -> str:
+    """Say which run it is that is shown."""
+    if is_restricted() and may_change(run):
+        return "Your run" if run.is_live else "Your latest run"
+    return "Current run" if run.is_live else "Latest run"
+
+
 def _show_numbers(run: Run) -> None:
-    history = get_board().history(run.id)
+    history = get_view().history(run.id)
     progress = run_progress(run, history.steps[-PACE_STEPS:])
     train_loss, val_loss = last_losses(history)
     st.progress(progress.fraction)
@@ -54,6 +63,8 @@ def _show_numbers(run: Run) -> None:
         ("Training loss", format_loss(train_loss), palette.TRAINING),
         ("Validation loss", format_loss(val_loss), palette.VALIDATION),
     ]
+    if run.state == "queued":
+        st.caption(widgets.describe_place(run))
     if run.state == "running" and progress.seconds_left is not None:
         rows.append(("Time left", format_duration(progress.seconds_left), ""))
     st.html(_numbers(rows))

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard.runtime import get_board, get_store
+from dashboard.people import get_view, may_change
+from dashboard.runtime import get_store
 from gpt_core import RECORDED_RUN, Run, keep_recorded_run
 
 RUN = "run"  # query parameter: the ID of the run that is shown
@@ -82,10 +83,10 @@ ALL_SAMPLES = "all_samples"  # session: whether the early samples of a long run 
 def selected_run() -> Run | None:
     """Return the run that the URL names or, where it names none, the latest."""
     run_id = st.query_params.get(RUN)
-    board = get_board()
+    view = get_view()
     if not run_id:
-        return board.latest_run()
-    return board.run(run_id) or (bring_recorded_run() if run_id == RECORDED_RUN else None)
+        return view.latest_run()
+    return view.run(run_id) or (bring_recorded_run() if run_id == RECORDED_RUN else None)
 
 
 def bring_recorded_run() -> Run | None:
@@ -98,9 +99,17 @@ def bring_recorded_run() -> Run | None:
 
 
 def current_run() -> Run | None:
-    """Return the run that trains now or, where none does, the latest."""
-    live = get_board().live_runs()
-    return live[0] if live else get_board().latest_run()
+    """Return the run that trains now or, where none does, the latest.
+
+    Of a student's own, if they have any; else what trains in the class.
+    """
+    view = get_view()
+    own = view.own_live_runs()
+    trains = next((run for run in own if run.state == "running"), None) or next(iter(own), None)
+    latest = trains or view.latest_run()
+    if latest is None or latest.is_live or may_change(latest):
+        return latest
+    return next(iter(view.live_runs()), latest)
 
 
 def select_run(run_id: str) -> None:
@@ -123,8 +132,7 @@ def choose_runs(run_ids: Sequence[str]) -> None:
 
 def outline() -> list[tuple[str, str]]:
     """Return what a page is arranged by: the live, the current and the shown run, and how."""
-    live = get_board().live_runs()
-    runs = [*live, *filter(None, (None if live else get_board().latest_run(), selected_run()))]
+    runs = [*get_view().own_live_runs(), *filter(None, (current_run(), selected_run()))]
     modes = [(name, st.query_params.get(name, "")) for name in (REPLAY, PROJECTOR)]
     return [*((run.id, run.state) for run in runs), *modes]
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard import state
+from dashboard.people import current_actor
 from dashboard.runtime import get_store
 from gpt_core import EXPORTS, Run, export_runs
 
@@ -12,9 +13,11 @@ from gpt_core import EXPORTS, Run, export_runs
 def show_exports(runs: Sequence[Run]) -> None:
     """Let the user choose a form, and download the runs in it."""
     st.subheader("Take it with you" if len(runs) == 1 else "Take them with you")
+    is_private = any(run.is_veiled for run in runs)
+    forms = [form for form, export in EXPORTS.items() if export.is_curves or not is_private]
     form = st.pills(
         "Form",
-        list(EXPORTS),
+        forms,
         default="csv",
         format_func=lambda form: EXPORTS[form].title,
         required=True,
@@ -25,7 +28,10 @@ def show_exports(runs: Sequence[Run]) -> None:
     form = form or "csv"
     is_zip_of_files = len(runs) > 1 and form != "tensorboard"
     st.caption(EXPORTS[form].opens_in + (" A ZIP with one for each." if is_zip_of_files else ""))
+    actor = current_actor()  # the download is made where nobody knows the visitor
     store, ids = get_store(), [run.id for run in runs]
+    if is_private:
+        st.caption("A private run's curves are for all, the rest for its owner and the teacher.")
     if form == "text":  # what can be lost is looked at before it is asked for
         try:
             for run in runs:
@@ -36,7 +42,7 @@ def show_exports(runs: Sequence[Run]) -> None:
     name = EXPORTS[form].file_name(runs[0]) if len(runs) == 1 else f"runs.{form}.zip"
     st.download_button(
         f"Download {name}",
-        lambda: export_runs(store, runs, form)[1],  # made when it is asked for
+        lambda: export_runs(store, runs, form, actor)[1],  # made when it is asked for
         file_name=name,
         type="primary",
         on_click="ignore",

@@ -7,7 +7,8 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from dashboard import state, widgets
 from dashboard.frames import format_bytes
-from dashboard.runtime import get_store
+from dashboard.people import current_actor, is_restricted, owner_name
+from dashboard.runtime import get_roll, get_runner, get_store
 from gpt_core import (
     BUNDLED_TEXTS,
     VERDICT,
@@ -31,7 +32,7 @@ FILE_TYPES = ["txt", "md", "html", "htm", "pdf", "docx", "epub"]
 
 def get_library() -> TextLibrary:
     """Return the texts that were uploaded or pasted."""
-    return TextLibrary(get_store())
+    return TextLibrary(get_store(), current_actor(), get_runner().rules)
 
 
 def choose_corpus() -> Corpus | None:
@@ -39,7 +40,7 @@ def choose_corpus() -> Corpus | None:
     kept = {card.sha256: card for card in get_library().texts()}
     titles = {**BUNDLED_TEXTS, VERDICT: VERDICT_TITLE}
     for sha256, card in kept.items():
-        title = f"{card.name} · {format_bytes(card.bytes)}"
+        title = f"{card.name} · {format_bytes(card.bytes)}{_whose(card)}"
         # Streamlit knows a choice by its words: equal ones would be one.
         titles[sha256] = f"{title} · {sha256[:6]}" if title in titles.values() else title
     if (new := st.session_state.pop(state.NEW_TEXT, None)) in titles:
@@ -80,21 +81,51 @@ def add_texts() -> None:
 
 def manage_kept() -> None:
     """Let the user delete a text of their own; one that a run needs stays."""
-    cards = get_library().texts()
+    cards = get_library().cards()
+    if is_restricted():
+        cards = [card for card in cards if card.owner == current_actor()]
     if not cards:
         return
-    with st.expander(f"Your texts ({len(cards)})"):
+    with st.expander(f"{'Texts kept' if get_roll() else 'Your texts'} ({len(cards)})"):
         for card in cards:
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.text(describe(card))
+                st.text(describe(card) + _whose(card))
+                _show_share(card)
                 with st.popover("Delete"):
                     st.text("It cannot be had back.")
                     st.button(
                         "Delete for good",
-                        key=f"delete {card.sha256}",
+                        key=f"delete {card.sha256} {card.owner}",
                         on_click=_delete,
-                        args=(card.sha256,),
+                        args=(card,),
                     )
+
+
+def _whose(card: KeptText) -> str:
+    whose = owner_name(card.owner)
+    return f" · {whose}" if whose else ""
+
+
+def _show_share(card: KeptText) -> None:
+    """Let a text's owner show it to the class."""
+    if get_roll() is None:
+        return
+    key = f"share {card.sha256} {card.owner}"
+    st.session_state[key] = card.shared  # as it is on record: others may change it too
+    st.toggle(
+        "For the class",
+        key=key,
+        on_change=_set_shared,
+        args=(card, not card.shared),
+        help="Everybody may read it and train on it, and sees what runs on it write.",
+    )
+
+
+def _set_shared(card: KeptText, shared: bool) -> None:
+    try:
+        get_library().share(card, shared)
+    except ValueError as error:
+        widgets.toast(error)
 
 
 def describe(card: KeptText) -> str:
@@ -189,10 +220,10 @@ def _offer(corpus: Corpus, source: str) -> None:
     )
 
 
-def _delete(sha256: str) -> None:
+def _delete(card: KeptText) -> None:
     """Delete a text, or say why it stays."""
     try:
-        get_library().delete(sha256)
+        get_library().delete(card.sha256, card.owner)
     except ValueError as error:
         widgets.toast(error)
 

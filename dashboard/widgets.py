@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import math
 import textwrap
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -10,17 +11,20 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import state
-from dashboard.people import current_actor, may_change
-from dashboard.runtime import get_runner
+from dashboard.frames import format_duration
+from dashboard.people import current_actor, may_change, owner_name
+from dashboard.runtime import get_board, get_runner
 from gpt_core import (
     PRESETS,
     Corpus,
     InitialWeights,
     Preset,
     Run,
+    expected_queue,
     get_tokenizer,
     with_text_probe,
 )
+from gpt_core.rights import is_student
 
 STATE_COLORS = {
     "queued": "gray",
@@ -158,7 +162,8 @@ def slip(text: str) -> None:
 
 def run_title(run: Run) -> str:
     """Return a run's name or else what it is, on one line."""
-    return run.name or describe_run(run)
+    whose = owner_name(run.owner)
+    return (run.name or describe_run(run)) + (f" · {whose}" if whose else "")
 
 
 def describe_run(run: Run) -> str:
@@ -178,8 +183,28 @@ def changes_from_preset(run: Run) -> list[str]:
     return [
         name if name == "start_context" else f"{name} {value}"
         for name, value in preset.changes(run.model_config, run.training_config).items()
-        if name not in ("probes", "precision", "device", "keep_epochs")
+        if not (run.is_veiled and name == "start_context")
+        and name not in ("probes", "precision", "device", "keep_epochs")
     ]
+
+
+def describe_place(run: Run) -> str:
+    """Say of a waiting run when its turn comes, as far as that is known."""
+    queue = expected_queue(get_board(), get_runner())
+    place = next((i for i, waiting in enumerate(queue) if waiting.run.id == run.id), None)
+    if place is None:
+        return "It waits for its turn."
+    turn = "Next in the queue" if place == 0 else f"Place {place + 1} of {len(queue)} in the queue"
+    if get_runner().is_held and is_student(run.owner):
+        return f"{turn}, which your teacher holds for now."
+    return f"{turn}{describe_wait(queue[place].starts_in)}."
+
+
+def describe_wait(seconds: float) -> str:
+    """Say in how many seconds something is expected, if anybody knows: ", in about 2 min"."""
+    if math.isinf(seconds):
+        return ""
+    return ", any moment" if seconds < 2 else f", in about {format_duration(seconds)}"
 
 
 def state_badge(run: Run) -> None:

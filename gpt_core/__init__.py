@@ -8,7 +8,7 @@ Nothing here knows of the dashboard; see ``docs/LOG.md`` for decisions and the R
 from gpt_core.anatomy import Anatomy, Part, dissect
 from gpt_core.board import Board
 from gpt_core.byte_pairs import Merge, byte_ids, byte_pair_merges, split_words
-from gpt_core.catalogue import MOST_IN_NAME, MOST_IN_NOTE, delete_run, label_run
+from gpt_core.catalogue import MOST_IN_NAME, MOST_IN_NOTE, delete_run, label_run, share_run
 from gpt_core.checkpoints import disk_space, load_weights
 from gpt_core.comparing import differing_settings
 from gpt_core.config import (
@@ -78,6 +78,15 @@ from gpt_core.pretrained import (
 )
 from gpt_core.progress import PACE_STEPS, Progress, run_progress
 from gpt_core.published import BOOK_RUN, LECTURE_RUN, NOTEBOOK_RUN, PublishedRun
+from gpt_core.quotas import (
+    CONTROLS,
+    FIRST_LESSON,
+    TEXTS,
+    WEIGHTS,
+    ClassRules,
+    bytes_used,
+    read_rules,
+)
 from gpt_core.reading import CurveReading, describe_curve, describe_start, read_curve
 from gpt_core.recording import RECORDED_RUN, keep_recorded_run, keep_recording, write_recording
 from gpt_core.records import (
@@ -124,12 +133,15 @@ from gpt_core.training import (
     with_text_probe,
 )
 from gpt_core.verdict import Verdict, is_comparable, judge
+from gpt_core.view import View
+from gpt_core.waiting import QueuePlace, expected_queue
 from gpt_core.weights import WEIGHT_FORMS, WeightsForm, delete_checkpoint, weights_zip
 
 __all__ = [
     "BOOK_RUN",
     "BUNDLED_TEXTS",
     "CONFIG_FILE",
+    "CONTROLS",
     "COPIED_AT_LEAST",
     "DECODING_LOGITS",
     "DECODING_VOCABULARY",
@@ -137,6 +149,7 @@ __all__ = [
     "END_OF_TEXT",
     "ENGLISH_TOKENS_PER_CHARACTER",
     "EXPORTS",
+    "FIRST_LESSON",
     "GPT2_CONFIGS",
     "GPT_CONFIG_124M",
     "IGNORE_INDEX",
@@ -150,17 +163,20 @@ __all__ = [
     "PRESETS",
     "PROBE_TOKENS",
     "RECORDED_RUN",
+    "TEXTS",
     "TOY_PROBAS",
     "TOY_VOCABULARY",
     "UPLOADED",
     "VERDICT",
     "VERDICT_TITLE",
+    "WEIGHTS",
     "WEIGHTS_FILE",
     "WEIGHT_FORMS",
     "Anatomy",
     "Board",
     "Choice",
     "ClassRoll",
+    "ClassRules",
     "Copying",
     "Corpus",
     "CurveReading",
@@ -186,6 +202,7 @@ __all__ = [
     "ProbeRecord",
     "Progress",
     "PublishedRun",
+    "QueuePlace",
     "Record",
     "Run",
     "RunHistory",
@@ -202,6 +219,7 @@ __all__ = [
     "TrainingRunner",
     "UpdateRecord",
     "Verdict",
+    "View",
     "WeightsForm",
     "Writing",
     "binary_cross_entropy",
@@ -209,6 +227,7 @@ __all__ = [
     "bundled_text",
     "byte_ids",
     "byte_pair_merges",
+    "bytes_used",
     "calc_loss_batch",
     "calc_loss_loader",
     "categorical_cross_entropy",
@@ -228,6 +247,7 @@ __all__ = [
     "encode_corpus",
     "encode_splits",
     "evaluate_model",
+    "expected_queue",
     "export_gpt2",
     "export_runs",
     "field_groups",
@@ -262,6 +282,7 @@ __all__ = [
     "perplexity",
     "prepare_data",
     "read_curve",
+    "read_rules",
     "read_settings",
     "read_text_file",
     "read_upload",
@@ -269,6 +290,7 @@ __all__ = [
     "resolve_auto",
     "rows_to_batch",
     "run_progress",
+    "share_run",
     "split_text",
     "split_words",
     "steps_in_run",

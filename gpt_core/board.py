@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
+from gpt_core.class_book import Shared
 from gpt_core.history import TABLES, HistoryReader, Numbers, RunHistory
 from gpt_core.locks import mark_interrupted_runs
 from gpt_core.rows import Row
@@ -50,28 +51,49 @@ class Board:
                 self._checked = self._timer()
         if is_due:
             mark_interrupted_runs(self._store)
-        return self._once("live", self._store.live_runs)
+        return self.once("live", self._store.live_runs)
 
     def latest_run(self) -> Run | None:
         """Return the run that was started last, or None in an empty store."""
-        return self._once("latest", self._store.latest_run)
+        return self.once("latest", self._store.latest_run)
 
     def run(self, run_id: str) -> Run | None:
         """Return one run, or None if there is none of this ID."""
-        return self._once(("run", run_id), lambda: self._store.run(run_id))
+        return self.once(("run", run_id), lambda: self._store.run(run_id))
 
     def summaries(self) -> list[RunSummary]:
         """Return all runs with how far they have come, the newest first."""
-        return self._once("summaries", self._store.summaries)
+        return self.once("summaries", self._store.summaries)
 
     def checkpoints(self, run_id: str) -> list[Row]:
         """Return a run's checkpoints, oldest first."""
-        return self._once(("checkpoints", run_id), lambda: self._store.checkpoints(run_id))
+        return self.once(("checkpoints", run_id), lambda: self._store.checkpoints(run_id))
 
     def probes_at(self, run_id: str, global_step: int) -> list[Row]:
         """Return what the evaluation after a step made of each probe."""
         key = ("probes", run_id, global_step)
-        return self._once(key, lambda: self._store.probes_at(run_id, global_step))
+        return self.once(key, lambda: self._store.probes_at(run_id, global_step))
+
+    def probes(self, run_id: str) -> list[Row]:
+        """Return a run's probes, oldest first."""
+        return self.once(("all probes", run_id), lambda: self._store.probes(run_id))
+
+    def best_checkpoint(self, run_id: str) -> Row | None:
+        """Return the checkpoint at the step with the lowest validation loss, if there is one."""
+        return self.once(("best", run_id), lambda: self._store.best_checkpoint(run_id))
+
+    def last_steps(self, run_id: str, count: int) -> list[Row]:
+        """Return a run's last ``count`` steps, oldest first."""
+        key = ("last steps", run_id, count)
+        return self.once(key, lambda: self._store.last_steps(run_id, count))
+
+    def shared(self) -> Shared:
+        """Return what is shown to the whole class."""
+        return self.once("shared", self._store.class_book.shared)
+
+    def names(self) -> dict[str, str]:
+        """Return what each member of a class is called, by ID."""
+        return self.once("names", self._store.class_book.names)
 
     def history(self, run_id: str) -> RunHistory:
         """Return all that a run has recorded; of one that trains, up to half a second ago."""
@@ -99,20 +121,20 @@ class Board:
             if reader.history is None or not trains or now - reader.read_at >= FRESH_SECONDS:
                 reader.read_at = now
                 key = ("history", run_id, tables)
-                return self._once(key, lambda: reader.read_on(self._store))
+                return self.once(key, lambda: reader.read_on(self._store))
             return reader.history
 
     def _forget_deleted_runs(self) -> None:
         """Read anew what may have come back under the ID of a run that was deleted."""
-        deletions = self._once("deletions", lambda: self._store.deletions(self._last_deletion))
+        deletions = self.once("deletions", lambda: self._store.deletions(self._last_deletion))
         for row in deletions:
             self._last_deletion = max(self._last_deletion, row["id"])
             self._readers.pop(row["run_id"], None)
             self._curves.pop(row["run_id"], None)
         deletions.clear()
 
-    def _once(self, key: Hashable, read: Callable[[], T]) -> T:
-        """Return what was read since the last change, or read it."""
+    def once(self, key: Hashable, read: Callable[[], T]) -> T:
+        """Return what was read, or made of it, since the last change, or read it now."""
         with self._lock:
             version = self._store.version()  # asked first: what is read may be newer, never older
             if version != self._version:

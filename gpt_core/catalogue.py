@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gpt_core import locks
 from gpt_core.checkpoints import remove
+from gpt_core.class_book import RUN
 from gpt_core.library import TextLibrary
 from gpt_core.machine import describe_error
 from gpt_core.rights import find_own_run
@@ -33,6 +34,17 @@ def label_run(store: RunStore, run_id: str, name: str, note: str, actor: str = "
         store.add_label(run_id, name, note, actor)
     except (sqlite3.Error, UnicodeEncodeError) as error:
         raise ValueError(f"It was not written down. {describe_error(error)}") from error
+
+
+def share_run(store: RunStore, run_id: str, shared: bool, actor: str = "local") -> None:
+    """Show what is private in a run, its text, samples and weights, to the class; or no longer.
+
+    Raises:
+        NotAllowed: the run is somebody else's.
+        ValueError: there is no such run.
+    """
+    run = find_own_run(store, run_id, actor, "share")
+    store.class_book.add_share(RUN, run.id, run.owner, shared)
 
 
 def _visible(text: str) -> str:

@@ -15,6 +15,7 @@ from gpt_core.event_files import write_event_file
 from gpt_core.metrics import metrics_csv, metrics_parquet
 from gpt_core.notebook import text_file_name, write_notebook
 from gpt_core.recording import write_recording
+from gpt_core.rights import LOCAL, find_open_run
 from gpt_core.run import Run
 from gpt_core.store import RunStore
 
@@ -27,6 +28,7 @@ class Export:
     opens_in: str  # what it holds, and what reads it: one sentence
     file_name: Callable[[Run], str]
     write: Callable[[RunStore, Run], bytes]
+    is_curves: bool = False  # nothing but them: also of a run that is private
 
 
 class Settings(NamedTuple):
@@ -99,12 +101,14 @@ EXPORTS: dict[str, Export] = {
         "A row per step, with its losses where it was evaluated: for spreadsheets and pandas.",
         lambda run: f"{run.id}.csv",
         metrics_csv,
+        is_curves=True,
     ),
     "parquet": Export(
         "Metrics, Parquet",
         "The same table, smaller and with types: for pandas, Polars and DuckDB.",
         lambda run: f"{run.id}.parquet",
         metrics_parquet,
+        is_curves=True,
     ),
     "notebook": Export(
         "Notebook",
@@ -141,16 +145,21 @@ EXPORTS: dict[str, Export] = {
 }
 
 
-def export_runs(store: RunStore, runs: Sequence[Run], form: str) -> tuple[str, bytes]:
+def export_runs(
+    store: RunStore, runs: Sequence[Run], form: str, actor: str = LOCAL
+) -> tuple[str, bytes]:
     """Return a file's name and content: the export of a run, or a ZIP of those of several.
 
     Raises:
+        NotAllowed: more than its curves is wanted of a run that is somebody else's, and private.
         ValueError: a run's text is missing or damaged, or a run was deleted.
     """
     export = EXPORTS[form]
     for run in runs:
         if store.run(run.id) is None:
             raise ValueError(f"There is no run {run.id} any more.")
+        if not export.is_curves:
+            find_open_run(store, run.id, actor, "take away")
     if len(runs) == 1:
         return export.file_name(runs[0]), export.write(store, runs[0])
     if form == "tensorboard":

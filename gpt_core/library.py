@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gpt_core.class_book import TEXT
 from gpt_core.corpus import Corpus
-from gpt_core.quotas import ClassRules, refuse_bytes
+from gpt_core.quotas import TEXTS, ClassRules, refuse_bytes
 from gpt_core.rights import LOCAL, is_student, refuse
 from gpt_core.store import RunStore
 from gpt_core.token_cache import token_cache_in
@@ -66,6 +66,8 @@ class TextLibrary:
         Raises:
             ValueError: the disk cannot be written, or the student has used up their share of it.
         """
+        if is_student(self._owner) and TEXTS in self._rules.hidden:
+            raise ValueError("In this lesson you train on the texts that are here: choose one.")
         size = len(corpus.text.encode("utf-8"))
         refuse_bytes(self._store, self._rules, self._owner, size)
         card = KeptText(

@@ -8,6 +8,7 @@ from typing import Any
 import filelock
 
 from gpt_core.machine import describe_error
+from gpt_core.quotas import ClassRules
 from gpt_core.session import Session
 
 
@@ -21,6 +22,7 @@ class LiveRun:
     reported: bool = False  # that it does not repeat what was recorded
     asked: str = ""  # what was asked for last and is not done yet
     complaint: str = ""  # why what was asked for last could not be done: shown
+    limit: tuple[ClassRules, float] | None = None  # seconds it may take, by which rules
     ended: threading.Event = field(default_factory=threading.Event)
 
     def answered(self, doing: str, future: "Future[Any]") -> None:

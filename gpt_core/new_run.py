@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 
+import torch
+
+from gpt_core.checkpoints import disk_space
 from gpt_core.config import Preset, TrainingConfig
 from gpt_core.corpus import Corpus
 from gpt_core.initial import InitialWeights, keep_initial, weights_sha256
 from gpt_core.machine import describe_machine
-from gpt_core.model import GPTModel
+from gpt_core.model import GPTModel, count_parameters
 from gpt_core.precision import resolve_auto
+from gpt_core.quotas import ClassRules, refuse_run
 from gpt_core.run import Setup
 from gpt_core.schedule import steps_in_run
 from gpt_core.store import RunStore
@@ -35,6 +39,29 @@ class NewRun:
         configs = (self.preset.model, self.config)
         return Setup(self.owner, *configs, self.corpus.sha256, self.initial_sha256)
 
+    @property
+    def total_steps(self) -> int:
+        """Return how many optimizer updates the whole run has."""
+        return steps_in_run(len(self.data.train_loader), self.config)
+
+    @property
+    def disk_space(self) -> int:
+        """Return the bytes that its checkpoints take at most."""
+        return disk_space(self.preset.model, self.config.keep_epochs)
+
+    def refuse_beyond(self, rules: ClassRules, preset: Preset, asked: TrainingConfig) -> None:
+        """Refuse it where the rules of a class do not allow it to a student.
+
+        ``asked`` is its configuration as it was asked for, before anything was measured.
+
+        Raises:
+            ValueError: they do not.
+        """
+        with torch.device("meta"):  # shapes only: nothing is allocated or drawn
+            parameters = count_parameters(GPTModel(preset.model))
+        begins_with_weights = self.initial is not None
+        refuse_run(rules, preset, asked, self.total_steps, parameters, begins_with_weights)
+
     def write_down(self, store: RunStore, run_id: str, threads: int) -> None:
         """Put the run on record, with its text and the weights it begins with.
 
@@ -53,7 +80,7 @@ class NewRun:
             text_sha256=self.corpus.sha256,
             train_tokens=self.data.train_tokens,
             val_tokens=self.data.val_tokens,
-            total_steps=steps_in_run(len(self.data.train_loader), self.config),
+            total_steps=self.total_steps,
             versions=describe_machine(threads),
             initial_name=self.initial_name,
             initial_sha256=self.initial_sha256,

@@ -86,7 +86,8 @@ def refuse_run(
         ValueError: it is more than the teacher allows, or other.
     """
     allowed = rules.allowed_presets()
-    if preset.name not in allowed:
+    restricts = bool(rules.presets or rules.hidden)
+    if restricts and preset.name not in allowed:
         raise ValueError(
             f"The preset {preset.name} is not for this lesson: choose {' or '.join(allowed)}."
         )
@@ -100,12 +101,15 @@ def refuse_run(
             )
     if begins_with_weights and WEIGHTS in rules.hidden:
         raise ValueError("In this lesson runs begin with random weights: choose those.")
-    changes = PRESETS[preset.name].changes(preset.model, config)
+    if not rules.hidden:
+        return
+    base = PRESETS[preset.name]
+    changes = base.changes(preset.model, config)
     if begins_with_weights:  # they fix the model
         changes = {
             name: value for name, value in changes.items() if not hasattr(preset.model, name)
         }
-    own_probes = set(changes.pop("probes", ())) - set(PRESETS[preset.name].training.probes)
+    own_probes = set(changes.pop("probes", ())) - set(base.training.probes)
     changed = [name for name in changes if name in rules.hidden]
     if len(own_probes) > 1 and "probes" in rules.hidden:  # one is the text's own
         changed.append("probes")

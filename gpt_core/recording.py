@@ -21,7 +21,7 @@ def write_recording(store: RunStore, run: Run) -> str:
     facts = {
         name: asdict(value) if isinstance(value, GPTConfig | TrainingConfig) else value
         for name, value in vars(run).items()
-        if name not in ("state", "state_at", "message", "name", "note")
+        if name not in ("state", "state_at", "message", "name", "note", "is_veiled")
     }
     parts = [f'"format": {FORMAT}', f'"run": {json.dumps(facts)}']
     for table, rows in store.news(run.id, TABLES, {}).items():

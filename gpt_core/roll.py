@@ -20,6 +20,7 @@ from gpt_core.store import RunStore
 CODE_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is taken for another one
 CODE_LENGTH = 6
 LONGEST_NAME = 40
+GONE_SECONDS = 20.0  # pages tell that they are open every two to five seconds
 WRONG_TRIES, WRONG_TRIES_OF_ALL, WITHIN_SECONDS = 5, 60, 60.0
 
 
@@ -34,6 +35,14 @@ class Member:
     def is_teacher(self) -> bool:
         """Tell whether they may do everything."""
         return self.id == TEACHER
+
+
+@dataclass(frozen=True)
+class Presence:
+    """Where somebody was last seen."""
+
+    page: str  # its title
+    at: float  # by the roll's clock
 
 
 class ClassRoll:
@@ -59,6 +68,7 @@ class ClassRoll:
         self._timer = timer
         self._lock = threading.Lock()  # guards _wrong: two guesses at once count as two
         self._wrong: deque[tuple[float, str]] = deque()  # when a wrong code came, and from where
+        self._presence: dict[str, Presence] = {}  # by member; a page's tick replaces it
 
     def join(self, name: str, code: str, address: str) -> str:
         """Take a student into the class; return the token for their browser.
@@ -101,6 +111,15 @@ class ClassRoll:
         """Return the students who are in the class, in the order in which they came."""
         rows = self._store.class_book.members()
         return [Member(r["member_id"], r["name"]) for r in rows if is_student(r["member_id"])]
+
+    def note_presence(self, member_id: str, page: str) -> None:
+        """Take note that a member has a page open."""
+        self._presence[member_id] = Presence(page, self._timer())
+
+    def presence(self, member_id: str) -> Presence | None:
+        """Return which page a member has open; None if none has told so for a while."""
+        seen = self._presence.get(member_id)
+        return seen if seen and self._timer() - seen.at <= GONE_SECONDS else None
 
     def revoke(self, member_id: str, actor: str) -> None:
         """Take away somebody's tokens: their browser is nobody's from now on.

@@ -1,6 +1,6 @@
 """Run: a run as the store knows it, the states it can be in, and how far it has come."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from gpt_core.config import GPTConfig, TrainingConfig
@@ -43,6 +43,19 @@ class Run:
     note: str = ""
     initial_name: str = ""  # of the weights it began with; "" if they were drawn at random
     initial_sha256: str = ""
+    is_veiled: bool = False  # what is private in it is left out: for whoever may not look inside
+
+    def veiled(self) -> "Run":
+        """Return the run without what may give its text away."""
+        training = replace(self.training_config, start_context="…", probes=())
+        return replace(
+            self,
+            training_config=training,
+            text_name="a private text",
+            text_sha256="",
+            initial_name="private weights" if self.initial_sha256 else "",
+            is_veiled=True,
+        )
 
     @property
     def setup(self) -> Setup:

@@ -80,6 +80,11 @@ class Session:
         return self._model is not None
 
     @property
+    def seconds(self) -> float:
+        """Return the time that was spent on the run."""
+        return self._seconds if self.is_open else 0.0
+
+    @property
     def between_steps(self) -> bool:
         """Tell whether everything due after the last update is done."""
         return not self.is_open or self._state.between_steps

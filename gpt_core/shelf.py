@@ -21,6 +21,7 @@ from gpt_core.generation import GREEDY, Choice, Decoding, look_at_choice, stream
 from gpt_core.kernels import turn_weights
 from gpt_core.model import GPTModel, build_model, count_parameters
 from gpt_core.model_library import ModelLibrary
+from gpt_core.rights import LOCAL, find_open_run
 from gpt_core.runner import TrainingRunner
 from gpt_core.session import Snapshot
 from gpt_core.store import RunStore
@@ -69,35 +70,43 @@ class ModelShelf:
         """Return the untrained model that a seed gives."""
         return self._get(("untrained", config, seed), lambda: build_model(config, seed))
 
-    def checkpoint(self, store: RunStore, run_id: str, global_step: int) -> GPTModel:
+    def checkpoint(
+        self, store: RunStore, run_id: str, global_step: int, actor: str = LOCAL
+    ) -> GPTModel:
         """Return a run's model as it was saved at a step.
 
         Raises:
+            NotAllowed: it is somebody else's, and private.
             ValueError: there is no checkpoint of that step, or it is damaged.
         """
+        find_open_run(store, run_id, actor, "look into")
         rows = [r for r in store.checkpoints(run_id) if r["global_step"] == global_step]
         if not rows:
             raise ValueError(f"Run {run_id} has no checkpoint of step {global_step}.")
         folder = store.runs_dir / rows[0]["folder"]
         return self._get(("checkpoint", folder), lambda: load_weights(folder))
 
-    def kept(self, library: ModelLibrary, key: str) -> GPTModel:
+    def kept(self, library: ModelLibrary, key: str, actor: str = LOCAL) -> GPTModel:
         """Return a model of the library.
 
         Raises:
+            NotAllowed: it is somebody else's, who does not share it.
             ValueError: it is not there, or cannot be loaded.
         """
-        card = library.find(key)
-        return self._get(("kept", card.path, card.modified()), lambda: library.load(key))
+        card = library.find(key, actor)
+        return self._get(("kept", card.path, card.modified()), lambda: library.load(key, actor))
 
-    def snapshot(self, runner: TrainingRunner, run_id: str, timeout: float = 60) -> Snapshot:
+    def snapshot(
+        self, runner: TrainingRunner, run_id: str, actor: str = LOCAL, timeout: float = 60
+    ) -> Snapshot:
         """Return a copy of a live run's model at its present step.
 
         Raises:
+            NotAllowed: it is somebody else's, and private.
             ValueError: the run is not live here.
             TimeoutError: it did not come between two steps in time.
         """
-        snapshot = runner.snapshot(run_id).result(timeout)
+        snapshot = runner.snapshot(run_id, actor).result(timeout)
         # Standing here keeps it alive: the run copies itself once per step, however many ask.
         self._get(("snapshot", run_id, snapshot.global_step), lambda: snapshot.model)
         return snapshot

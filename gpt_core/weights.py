@@ -10,7 +10,7 @@ from pathlib import Path
 from gpt_core import locks
 from gpt_core.checkpoints import STATE_FILE, WEIGHTS_FILE, load_weights, remove
 from gpt_core.pretrained import export_gpt2
-from gpt_core.rights import find_own_run
+from gpt_core.rights import find_open_run, find_own_run
 from gpt_core.rows import Row
 from gpt_core.store import RunStore
 
@@ -24,12 +24,14 @@ class WeightsForm:
     write: Callable[[Path], bytes]
 
 
-def weights_zip(store: RunStore, checkpoint: Row, form: str) -> bytes:
+def weights_zip(store: RunStore, checkpoint: Row, form: str, actor: str = "local") -> bytes:
     """Return a checkpoint's weights as a ZIP in one of :data:`WEIGHT_FORMS`.
 
     Raises:
+        NotAllowed: its run is somebody else's, and private.
         ValueError: the checkpoint is damaged or not there any more.
     """
+    find_open_run(store, checkpoint["run_id"], actor, "take the weights of")
     folder = store.runs_dir / checkpoint["folder"]
     try:
         return WEIGHT_FORMS[form].write(folder)

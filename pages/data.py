@@ -3,8 +3,9 @@
 import streamlit as st
 
 from dashboard import corpus_view, text_choice
+from dashboard.people import hidden_controls
 from dashboard.widgets import page_title, show_code, show_refusal
-from gpt_core import check_splits, create_dataloader, split_text
+from gpt_core import TEXTS, check_splits, create_dataloader, split_text
 
 page_title(
     "Data",
@@ -14,8 +15,9 @@ page_title(
 
 with st.container(border=True):
     corpus = text_choice.choose_corpus()
-    with st.expander("Add a text of your own"):
-        text_choice.add_texts()
+    if TEXTS not in hidden_controls():
+        with st.expander("Add a text of your own"):
+            text_choice.add_texts()
     text_choice.manage_kept()
 
 if corpus:

@@ -7,7 +7,8 @@ import streamlit as st
 from dashboard import replay, state
 from dashboard.lecture import STEPS
 from dashboard.live_chart import preload
-from dashboard.runtime import get_runner, get_store
+from dashboard.people import allowed_presets, get_view
+from dashboard.runtime import get_store
 from dashboard.widgets import page_title, run_title, show_refusal, start_run, state_badge
 from gpt_core import DEFAULT_TEXT, PRESETS, keep_recorded_run, load_text
 
@@ -22,12 +23,12 @@ page_title(
     "go from noise to sentences: every loss, every probability, every sample, as it happens.",
 )
 
-live = get_runner().live_runs()
+live = get_view().own_live_runs()
 if live:
     if st.button("Watch the run that is training", type="primary"):
         st.switch_page(TRAIN_PAGE, query_params={state.RUN: live[0].id})
 elif st.button("Train a small GPT now", type="primary"):
-    run_id = start_run(PRESETS["pocket"], load_text(DEFAULT_TEXT))
+    run_id = start_run(PRESETS[allowed_presets()[0]], load_text(DEFAULT_TEXT))
     if run_id:
         st.switch_page(TRAIN_PAGE, query_params={state.RUN: run_id})
 st.caption("About a minute on a laptop. The text is a short story that comes with the app.")
@@ -44,7 +45,7 @@ st.caption(
     "cores in forty seconds. Nothing has to be computed."
 )
 
-latest = get_store().latest_run()
+latest = get_view().latest_run()
 if latest:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.text(f"Latest run: {run_title(latest)}")

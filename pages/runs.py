@@ -6,9 +6,9 @@ from dashboard import state, widgets
 from dashboard.again import fill_form
 from dashboard.comparison_view import show_side_by_side
 from dashboard.frames import count, format_bytes
-from dashboard.people import current_actor
+from dashboard.people import current_actor, get_view, may_change, owner_name
 from dashboard.run_list import run_list
-from dashboard.runtime import get_board, get_store
+from dashboard.runtime import get_store
 from dashboard.take_away import show_exports
 from gpt_core import (
     MOST_IN_NAME,
@@ -25,7 +25,7 @@ TRAIN_PAGE = "pages/train.py"
 
 def show_list(drawn: list[tuple[str, ...]]) -> None:
     """Show all runs; when others are chosen, or one of these has changed, redraw the whole page."""
-    summaries = get_board().summaries()
+    summaries = get_view().summaries()
     revision = st.session_state.get(state.CHOSEN_REVISION, 0)
     chosen, opened = run_list(summaries, state.chosen_runs(), revision, key=state.RUN_LIST)
     if opened:
@@ -54,14 +54,17 @@ def show_actions(summaries: list[RunSummary]) -> None:
             widgets.state_badge(run)
             if st.button("Open"):
                 st.switch_page(TRAIN_PAGE, query_params={state.RUN: run.id})
-            if st.button("Run again with changes") and fill_form(run):
+            if not run.is_veiled and st.button("Run again with changes") and fill_form(run):
                 st.switch_page(TRAIN_PAGE, query_params={state.RUN: run.id})
-            with st.popover("Name and note"):
-                show_label(run)
-        with st.popover("Delete"):
-            show_deletion(runs)
+            if may_change(run):
+                with st.popover("Name and note"):
+                    show_label(run)
+        if all(map(may_change, runs)):
+            with st.popover("Delete"):
+                show_deletion(runs)
     if len(runs) == 1:
-        st.text(widgets.describe_run(run))
+        whose = owner_name(run.owner)
+        st.text(widgets.describe_run(run) + (f" · {whose}" if whose else ""))
         if run.note:
             st.text(run.note)
 
@@ -91,7 +94,7 @@ def show_deletion(runs: list[Run]) -> None:
         names = ", ".join(run.name or run.id for run in live)
         st.text(f"Still live: {names}. Stop what is live first, or leave it out.")
         return
-    checkpoints = [row for run in runs for row in get_board().checkpoints(run.id)]
+    checkpoints = [row for run in runs for row in get_view().checkpoints(run.id)]
     size = format_bytes(sum(row["bytes"] for row in checkpoints))
     st.text(
         f"{count(len(runs), 'run')} with curves, samples and "
@@ -118,12 +121,12 @@ widgets.page_title(
     "side by side.",
 )
 wanted = state.chosen_runs()
-if RECORDED_RUN in wanted and get_board().run(RECORDED_RUN) is None:
+if RECORDED_RUN in wanted and get_view().run(RECORDED_RUN) is None:
     state.bring_recorded_run()
 if wanted != st.session_state.get(state.CHOSEN):  # the address was changed, not the table
     st.session_state[state.CHOSEN] = wanted
     st.session_state[state.CHOSEN_REVISION] = st.session_state.get(state.CHOSEN_REVISION, 0) + 1
-by_id = {summary.run.id: summary for summary in get_board().summaries()}
+by_id = {summary.run.id: summary for summary in get_view().summaries()}
 chosen = [by_id[run_id] for run_id in wanted if run_id in by_id]
 if unknown := [run_id[:40] for run_id in wanted if run_id not in by_id]:
     more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
@@ -132,7 +135,7 @@ if not by_id:
     st.text("Nothing was trained yet.")
     st.page_link("pages/home.py", label="Home starts a run with a press")
     st.stop()
-every = 2 if get_board().live_runs() else 5
+every = 2 if get_view().live_runs() else 5
 st.fragment(show_list, run_every=every)(outline([summary.run for summary in chosen]))
 if chosen:
     with st.container(key=state.CHOSEN_PART):  # the table leads to it

@@ -4,17 +4,20 @@ import streamlit as st
 
 from dashboard import closeup_view, curve_view, replay, run_view, sample_now, state, widgets
 from dashboard.expectations import last_probes, show_expectations
+from dashboard.frames import count
+from dashboard.people import get_view
 from dashboard.run_form import show_form
-from dashboard.runtime import count_viewers, get_board, get_runner
+from dashboard.runtime import count_viewers, get_board
 from dashboard.samples_view import show_samples
 from gpt_core import Run, RunHistory, calc_loss_loader, evaluate_model, learning_rate_at, train
 
+MOST_OTHERS = 3  # live runs that are named beside the one that is shown
 CROWDS = (8, 20)  # tabs beyond which the page is drawn a second later
 
 
 def recorded(run: Run) -> tuple[RunHistory, bool]:
     """Return what is on record of a run, or was by the moment that is replayed; tell which."""
-    history = get_board().history(run.id)
+    history = get_view().history(run.id)
     seconds = replay.moment(run, history)
     return (history, False) if seconds is None else (history.until(seconds), True)
 
@@ -31,7 +34,7 @@ def show_numbers_and_curve(run: Run) -> None:
 
 def show_rest(run_id: str) -> None:
     """Draw what changes from evaluation to evaluation, or more rarely."""
-    run = get_board().run(run_id)
+    run = get_view().run(run_id)
     if run is None:
         return
     history, _ = recorded(run)
@@ -39,24 +42,27 @@ def show_rest(run_id: str) -> None:
         show_samples(run, history)
         return
     curve_view.show_small_charts(run, history)
-    curve_view.show_verdict(run, history)
-
-    st.subheader("What it expects")
-    show_expectations(run, last_probes(run, history))
-    st.page_link("pages/loss.py", label="Its loss, step by step", query_params={state.RUN: run.id})
+    if not run.is_veiled:
+        curve_view.show_verdict(run, history)
+        st.subheader("What it expects")
+        show_expectations(run, last_probes(run, history))
+        link = {state.RUN: run.id}
+        st.page_link("pages/loss.py", label="Its loss, step by step", query_params=link)
 
     st.subheader("What it writes")
     show_samples(run, history)
 
 
 def show_others(live: list[Run], shown: Run | None) -> None:
-    """Link to the live runs beside the one that is shown."""
-    for run in live:
-        if shown is None or run.id != shown.id:
-            with st.container(horizontal=True, vertical_alignment="center"):
-                widgets.state_badge(run)
-                st.text(widgets.run_title(run))
-                st.page_link("pages/train.py", label="Watch", query_params={state.RUN: run.id})
+    """Link to the live runs beside the one that is shown; of many in a class, to their page."""
+    others = [run for run in live if shown is None or run.id != shown.id]
+    for run in others[:MOST_OTHERS]:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            widgets.state_badge(run)
+            st.text(widgets.run_title(run))
+            st.page_link("pages/train.py", label="Watch", query_params={state.RUN: run.id})
+    if (more := len(others) - MOST_OTHERS) > 0:
+        st.page_link("pages/runs.py", label=f"{count(more, 'more live run')}")
 
 
 def show_background() -> None:
@@ -93,7 +99,7 @@ def watch(drawn: list[tuple[str, str]], drawn_every: int) -> None:
 
 
 shown = state.selected_run()
-live = get_runner().live_runs()
+live = get_view().own_live_runs()
 if shown is None and state.is_projected():
     state.toggle_projector()  # there is nothing to show larger
 if not state.is_projected():

@@ -8,8 +8,8 @@ import streamlit as st
 from dashboard import models_view, state
 from dashboard.frames import count, format_bytes, format_loss
 from dashboard.initial_choice import begin_with, checkpoint_option
-from dashboard.people import current_actor
-from dashboard.runtime import get_board, get_store
+from dashboard.people import current_actor, get_view, may_change
+from dashboard.runtime import get_store
 from dashboard.widgets import page_title, show_code, state_badge, toast
 from gpt_core import (
     INITIAL_STEP,
@@ -73,7 +73,9 @@ def _show_actions(run: Run, row: Row) -> None:
             st.caption(facts.opens_in)
             st.download_button(
                 facts.title,
-                partial(weights_zip, get_store(), row, form),  # made when it is asked for
+                partial(
+                    weights_zip, get_store(), row, form, current_actor()
+                ),  # made when it is asked for
                 file_name=f"{run.id}-{at}-{form}.zip",
                 on_click="ignore",
                 key=f"take {row['id']} {form}",
@@ -83,6 +85,8 @@ def _show_actions(run: Run, row: Row) -> None:
         st.switch_page("pages/generate.py", query_params={state.RUN: run.id})
     if st.button("Train it further", key=f"begin {row['id']}", help="As a run of its own."):
         begin_with(checkpoint_option(run.id, step))
+    if not may_change(run):
+        return
     with st.popover("Delete"):
         if run.is_live:
             st.text("Its run is live and may need it: stop it first.")
@@ -105,14 +109,14 @@ page_title(
     "What a run has learnt is a set of matrices. Take them home, train them further, or bring in "
     "those of others: OpenAI's GPT-2 among them.",
 )
-board = get_board()
-kept = {s.run.id: s.run for s in board.summaries() if board.checkpoints(s.run.id)}
+view = get_view()
+kept = {run.id: run for run in view.runs() if view.checkpoints(run.id)}
 if kept:
     run = choose_run(kept)
-    rows = sorted(board.checkpoints(run.id), key=lambda row: (-row["global_step"], row["kind"]))
-    evaluations = board.evaluations(run.id)
+    rows = sorted(view.checkpoints(run.id), key=lambda row: (-row["global_step"], row["kind"]))
+    evaluations = view.evaluations(run.id)
     losses = {int(e["global_step"]): float(e["val_loss"]) for e in evaluations}
-    best = get_store().best_checkpoint(run.id)
+    best = view.best_checkpoint(run.id)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.text(f"{count(len(rows), 'checkpoint')} kept")
         state_badge(run)

@@ -1,6 +1,9 @@
 """A fair turn for everyone: the order in which waiting runs begin."""
 
-from gpt_core.queueing import Waiting, expected_order, next_run
+import math
+from collections.abc import Sequence
+
+from gpt_core.queueing import FairQueue, Waiting, next_run
 
 ANN_1, ANN_2, ANN_3 = (Waiting(f"ann-{i}", "ann") for i in (1, 2, 3))
 BEN_1, BEN_2 = (Waiting(f"ben-{i}", "ben") for i in (1, 2))
@@ -8,9 +11,23 @@ CLEO_1 = Waiting("cleo-1", "cleo")
 LOCAL_1, LOCAL_2 = (Waiting(f"local-{i}", "local") for i in (1, 2))
 
 
+def expected_order(
+    waiting: Sequence[Waiting], running: Sequence[Waiting] = (), queue: FairQueue | None = None
+) -> list[str]:
+    return list((queue or FairQueue()).expected_starts(waiting, running, 1, {}))
+
+
+def after_turns_of(*owners: str) -> FairQueue:
+    """A queue of which these owners have had their turns, one after the other."""
+    queue = FairQueue()
+    for owner in owners:
+        assert queue.take([Waiting(f"earlier of {owner}", owner)], [])
+    return queue
+
+
 def test_an_empty_queue_has_no_next_run() -> None:
     assert next_run([], [], []) is None
-    assert expected_order([], ["ann"], []) == []
+    assert expected_order([], [ANN_1]) == []
 
 
 def test_who_has_had_no_turn_comes_before_who_has() -> None:
@@ -31,27 +48,72 @@ def test_who_is_alone_on_the_machine_may_fill_every_place() -> None:
 
 def test_ten_runs_of_one_student_do_not_keep_the_others_waiting() -> None:
     many = [Waiting(f"ann-{i}", "ann") for i in range(10)]
-    order = expected_order([*many, BEN_1, CLEO_1], ["ann"], ["ann"])
+    order = expected_order([*many, BEN_1, CLEO_1], [ANN_3], after_turns_of("ann"))
     assert order[:3] == ["ben-1", "cleo-1", "ann-0"]
     assert order[3:] == [f"ann-{i}" for i in range(1, 10)]
 
 
 def test_owners_take_turns() -> None:
     queue = [ANN_1, ANN_2, ANN_3, BEN_1, BEN_2, CLEO_1]
-    order = expected_order(queue, [], [])
-    assert order == ["ann-1", "ben-1", "cleo-1", "ann-2", "ben-2", "ann-3"]
+    assert expected_order(queue) == ["ann-1", "ben-1", "cleo-1", "ann-2", "ben-2", "ann-3"]
 
 
 def test_the_expected_order_is_the_one_that_comes_about() -> None:
-    queue = [ANN_1, BEN_1, ANN_2, LOCAL_1, CLEO_1, LOCAL_2, BEN_2, ANN_3]
-    expected = expected_order(queue, ["cleo"], ["cleo"])
-    left, running, served, begun = list(queue), ["cleo"], ["cleo"], []
+    left = [ANN_1, BEN_1, ANN_2, LOCAL_1, CLEO_1, LOCAL_2, BEN_2, ANN_3]
+    queue = after_turns_of("cleo")
+    queue.move("ann-3", 1, expected_order(left, [], queue))
+    expected = expected_order(left, [CLEO_1], queue)
+    begun = []
     while left:
-        running.pop(0)  # one place: the run there ends, and the next begins
-        run = next_run(left, running, served)
+        run = queue.take(left, [])
         assert run is not None
         left.remove(run)
         begun.append(run.run_id)
-        running.append(run.owner)
-        served = [*(owner for owner in served if owner != run.owner), run.owner]
     assert begun == expected
+    assert begun[1] == "ann-3"
+
+
+def test_a_run_is_expected_when_what_comes_before_it_has_ended() -> None:
+    seconds = {"ann-1": 30.0, "ben-1": 100.0, "cleo-1": 10.0, "ann-2": 5.0}
+    waiting = [BEN_1, CLEO_1, ANN_2]
+    starts = after_turns_of("ann").expected_starts(waiting, [ANN_1], 1, seconds)
+    assert starts == {"ben-1": 30, "cleo-1": 130, "ann-2": 140}
+    starts = after_turns_of("ann").expected_starts(waiting, [ANN_1], 2, seconds)
+    assert starts == {"ben-1": 0, "cleo-1": 30, "ann-2": 40}  # Ann's waits for her own as well
+    starts = FairQueue().expected_starts([ANN_2], [ANN_1], 2, seconds)
+    assert starts == {"ann-2": 30}  # there is a place, and it is not for her
+
+
+def test_behind_a_run_of_unknown_length_nobody_knows_when() -> None:
+    starts = FairQueue().expected_starts([BEN_1, CLEO_1], [ANN_1], 1, {"ann-1": 8.0, "cleo-1": 1.0})
+    assert starts == {"ben-1": 8, "cleo-1": math.inf}
+
+
+def test_a_moved_run_comes_where_the_teacher_puts_it() -> None:
+    waiting = [ANN_1, BEN_1, CLEO_1, ANN_2, BEN_2]
+    queue = FairQueue()
+    queue.move("ben-2", 0, expected_order(waiting))
+    assert expected_order(waiting, [], queue) == ["ben-2", "ann-1", "cleo-1", "ben-1", "ann-2"]
+    queue.move("ann-2", 1, expected_order(waiting, [], queue))
+    order = expected_order(waiting, [], queue)
+    assert order[:2] == ["ben-2", "ann-2"]
+    queue.move("ben-2", 2, order)  # down again
+    assert expected_order(waiting, [], queue)[2] == "ben-2"
+    before = expected_order(waiting, [], queue)
+    queue.move("not waiting", 0, before)
+    assert expected_order(waiting, [], queue) == before
+
+
+def test_what_the_teacher_has_put_first_does_not_break_one_run_per_student() -> None:
+    queue = FairQueue()
+    queue.move("ann-2", 0, expected_order([ANN_2, BEN_1]))
+    assert queue.take([ANN_2, BEN_1], ["ann"]) == BEN_1
+
+
+def test_while_the_queue_is_held_only_the_teachers_runs_begin() -> None:
+    queue = FairQueue()
+    queue.held = True
+    assert queue.take([ANN_1, BEN_1], []) is None
+    assert queue.take([ANN_1, LOCAL_1], []) == LOCAL_1
+    queue.held = False
+    assert queue.take([ANN_1, BEN_1], []) == ANN_1

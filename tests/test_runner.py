@@ -32,11 +32,11 @@ from gpt_core import (
     create_optimizer,
     generate,
     load_text,
+    owner_thread,
     prepare_data,
     train,
 )
 from gpt_core import requests as requests_module
-from gpt_core import runner as runner_module
 from gpt_core import session as session_module
 from gpt_core import training as training_module
 from gpt_core.loss import calc_loss_batch
@@ -195,7 +195,7 @@ def test_runs_wait_in_a_queue_and_go_one_after_the_other(
 def test_two_active_runs_advance_by_turns_and_neither_disturbs_the_other(
     store: RunStore, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner_module, "TURN_SECONDS", 0.05)
+    monkeypatch.setattr(owner_thread, "TURN_SECONDS", 0.05)
     other = Preset("tiny", "Another seed.", TINY, replace(TINY_TRAINING, seed=9))
     runner = TrainingRunner(store, active_runs=2)
     together = [runner.start(preset, corpus) for preset in (PRESET, other)]

@@ -14,6 +14,7 @@ import streamlit as st
 
 from dashboard.frames import format_duration
 from dashboard.palette import RUNS
+from dashboard.people import owner_name
 from dashboard.widgets import STATE_COLORS, changes_from_preset
 from gpt_core import RunSummary
 
@@ -65,6 +66,7 @@ def row_of(summary: RunSummary) -> dict[str, Any]:
         "id": run.id,
         "name": run.name,
         "note": run.note,
+        "owner": owner_name(run.owner),
         "text": run.text_name,
         "preset": run.preset,
         "changes": ", ".join(changes_from_preset(run)),

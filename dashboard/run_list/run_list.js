@@ -42,7 +42,7 @@ function write(node, text) {
 }
 
 function searchable(row) {
-  return [row.name, row.id, row.text, row.preset, row.changes, row.state, row.note].join("\n").toLowerCase();
+  return [row.name, row.id, row.owner, row.text, row.preset, row.changes, row.state, row.note].join("\n").toLowerCase();
 }
 
 function build(state) {
@@ -141,8 +141,9 @@ function makeRow(state, id) {
     event.preventDefault();
     state.open(id);
   });
+  const owner = element("span", "note");
   const note = element("span", "note");
-  cells.name.append(link, note);
+  cells.name.append(link, owner, note);
   const preset = element("span");
   const changes = element("span", "note");
   cells.preset.append(preset, changes);
@@ -152,12 +153,13 @@ function makeRow(state, id) {
   tr.addEventListener("click", (event) => {
     if (!event.target.closest("a, input") && !String(getSelection())) box.click();
   });
-  return { tr, box, cells, link, note, preset, changes, badge };
+  return { tr, box, cells, link, owner, note, preset, changes, badge };
 }
 
 function fill(parts, row) {
-  const { box, cells, link, note, preset, changes, badge } = parts;
+  const { box, cells, link, owner, note, preset, changes, badge } = parts;
   write(link, row.name || row.id);
+  write(owner, row.owner);
   write(note, row.note);
   note.title = row.note;
   box.setAttribute("aria-label", `Choose ${row.name || row.id}`);

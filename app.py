@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard.lecture import section
 from dashboard.people import require_member
-from dashboard.runtime import get_runner
+from dashboard.runtime import get_runner, is_class
 from dashboard.sidebar import show_current_run
 from dashboard.widgets import apply_look, show_refusal
 
@@ -22,6 +22,8 @@ sections = {"": [st.Page("pages/home.py", title="Home", default=True)]}
 for title in PAGES:
     pages = sections.setdefault(section(title), [])
     pages.append(st.Page(f"pages/{title.lower()}.py", title=title))
+if is_class():
+    sections[""].append(st.Page("pages/classroom.py", title="Classroom"))
 page = st.navigation(sections)
 try:
     get_runner()  # made with the first visit

@@ -15,7 +15,6 @@ from pathlib import Path
 from string import Template
 from urllib.parse import parse_qs, urlencode
 
-import psutil
 import streamlit as st
 import uvicorn
 from starlette.concurrency import run_in_threadpool
@@ -26,12 +25,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit import config
 
+from dashboard.network import class_port, class_urls, own_addresses
 from dashboard.people import COOKIE
 from dashboard.runtime import CLASS_MODE, close_runtime, get_roll
 from gpt_core import LONGEST_NAME, ClassRoll
 
-PORT = "GPT_LAB_CLASS_PORT"  # the environment variable
-DEFAULT_PORT = 8600
 EVERYWHERE = "0.0.0.0"  # noqa: S104 (on purpose: that is what class mode is for)
 JOIN = "/join"
 DOOR = Path(__file__).parent / "door.html"
@@ -83,7 +81,8 @@ def _to_the_door(scope: Scope) -> Response:
 
 async def show_door(request: Request) -> Response:
     """Show the form by which one joins."""
-    return HTMLResponse(_door(request.query_params.get("next", "/")))
+    code = request.query_params.get("code", "")  # of a QR code
+    return HTMLResponse(_door(request.query_params.get("next", "/"), code=code))
 
 
 async def join(request: Request) -> Response:
@@ -122,13 +121,14 @@ def _local_path(path: str) -> str:
     return path if is_ours else "/"
 
 
-def _door(wanted: str, refusal: str = "", name: str = "") -> str:
+def _door(wanted: str, refusal: str = "", name: str = "", code: str = "") -> str:
     """Return the page at the door; what somebody wrote is text in it, never markup."""
     refused = f'<p role="alert">{html.escape(refusal)}</p>' if refusal else ""
     return Template(DOOR.read_text(encoding="utf-8")).substitute(
         refusal=refused,
         wanted=html.escape(_local_path(wanted)),
         name=html.escape(name),
+        code=html.escape(code),
         longest_name=LONGEST_NAME,
     )
 
@@ -141,20 +141,10 @@ class _Listener(uvicorn.Server):
         return nullcontext()
 
 
-def own_addresses() -> list[str]:
-    """Return this machine's IPv4 addresses in its networks, for others to type."""
-    return [
-        address.address
-        for addresses in psutil.net_if_addrs().values()
-        for address in addresses
-        if address.family == socket.AF_INET and not address.address.startswith("127.")
-    ]
-
-
 @asynccontextmanager
 async def open_to_the_network(app: st.App) -> AsyncIterator[None]:
     """Listen to the network for as long as the app runs, and say what is opened."""
-    port = int(os.environ.get(PORT, DEFAULT_PORT))
+    port = class_port()
     name = socket.gethostname().lower()
     config.set_option(
         "server.allowedHosts", ["127.0.0.1", "localhost", name, f"{name}.local", *own_addresses()]
@@ -166,7 +156,7 @@ async def open_to_the_network(app: st.App) -> AsyncIterator[None]:
     )
     serving = asyncio.create_task(listener.serve())
     roll = await run_in_threadpool(class_roll)
-    where = " or ".join(f"http://{address}:{port}" for address in own_addresses())
+    where = " or ".join(class_urls())
     print(
         f"\nClass mode: open to everybody in your network at {where or f'port {port}'}\n"
         f"Join code for students: {roll.join_code}\n"

@@ -49,7 +49,8 @@ def comparison_chart(
     for i, (curve, color) in enumerate(zip(curves, cycle(RUNS), strict=False)):
         name = plain(curve.name)
         if curve.evaluations.empty:  # else it would be missing without a word
-            figure.add_scatter(x=[None], y=[None], name=f"{name} (not evaluated yet)")
+            line = {"color": color if len(curves) > 1 else LOSSES[losses[0]][1]}
+            figure.add_scatter(x=[None], y=[None], name=f"{name} (not evaluated yet)", line=line)
             continue
         for loss in losses:
             split, own_color, dash = LOSSES[loss]

@@ -93,6 +93,11 @@ def get_roll() -> ClassRoll | None:
     return _get_house()[5]
 
 
+def is_class() -> bool:
+    """Tell whether this process serves a class: ``streamlit run classroom.py``."""
+    return bool(os.environ.get(CLASS_MODE))
+
+
 def count_viewers() -> int:
     """Return how many browser tabs look at the app now."""
     sessions = getattr(Runtime.instance(), "_session_mgr", None)  # AppTest has none
@@ -117,15 +122,14 @@ def _get_house() -> House:
     with _making:
         if _house is None:
             store = RunStore(default_runs_dir())
-            is_class = bool(os.environ.get(CLASS_MODE))
             runner = TrainingRunner(
                 store,
                 active_runs=_number_from("GPT_LAB_ACTIVE_RUNS") or 1,
                 threads=_number_from("GPT_LAB_THREADS"),
-                rules=read_rules(store) if is_class else None,
+                rules=read_rules(store) if is_class() else None,
             )
             roll = None
-            if is_class:
+            if is_class():
                 code, passphrase = os.environ.get(JOIN_CODE), os.environ.get(PASSPHRASE)
                 roll = ClassRoll(store, code, passphrase)
             _house = (store, runner, ModelShelf(), Board(store), ModelLibrary(store), roll)

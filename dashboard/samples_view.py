@@ -1,6 +1,7 @@
 """What a run's model writes, sample by sample, and how much of it is learnt by heart."""
 
 import re
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -94,6 +95,16 @@ def _entries(samples: list[Row], history: RunHistory) -> list[Entry]:
         before = int(np.searchsorted(evaluated, sample["global_step"], "right")) - 1
         entries.append(_entry(sample, history.evaluations[before] if before >= 0 else None))
     return entries
+
+
+def last_sample(history: RunHistory, heading: str) -> Entry | None:
+    """Return a run's newest sample, if it has one, under a heading of the caller's."""
+    if not history.samples:
+        return None
+    [entry] = history.once(
+        ("entries", 1), lambda: _entries(history.samples[-1:], history), "samples"
+    )
+    return replace(entry, heading=heading, note=f"{entry.heading}, {entry.note}")
 
 
 def _entry(sample: Row, losses: Any) -> Entry:

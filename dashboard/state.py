@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard.people import get_view, may_change
-from dashboard.runtime import get_store
+from dashboard.people import get_view, is_restricted, may_change
+from dashboard.runtime import get_runner, get_store
 from gpt_core import RECORDED_RUN, Run, keep_recorded_run
 
 RUN = "run"  # query parameter: the ID of the run that is shown
@@ -77,6 +77,9 @@ WEIGHTS_RUN = "weights_run"  # session: the run whose checkpoints are shown
 WEIGHTS_LINK = "weights_link"  # session: the run that the address named when it was chosen
 WEIGHTS_UPLOAD = "weights_upload"  # session: the files of a model that is brought in
 TEXT_LOSS = "text_loss"  # session: the losses of models on whole texts, measured on the Loss page
+WALL_AXIS = "wall_axis"  # session: what the class's curves are drawn against
+RULE = "rule"  # session: a field of the form of the class's rules
+SENT_OUT = "sent_out"  # session: who is to be sent out of the class
 ALL_SAMPLES = "all_samples"  # session: whether the early samples of a long run are shown too
 
 
@@ -133,8 +136,9 @@ def choose_runs(run_ids: Sequence[str]) -> None:
 def outline() -> list[tuple[str, str]]:
     """Return what a page is arranged by: the live, the current and the shown run, and how."""
     runs = [*get_view().own_live_runs(), *filter(None, (current_run(), selected_run()))]
+    rules = [("class", f"{get_runner().rules} {get_runner().is_held}")] if is_restricted() else []
     modes = [(name, st.query_params.get(name, "")) for name in (REPLAY, PROJECTOR)]
-    return [*((run.id, run.state) for run in runs), *modes]
+    return [*((run.id, run.state) for run in runs), *modes, *rules]
 
 
 def is_projected() -> bool:

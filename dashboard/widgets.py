@@ -204,7 +204,10 @@ def describe_wait(seconds: float) -> str:
     """Say in how many seconds something is expected, if anybody knows: ", in about 2 min"."""
     if math.isinf(seconds):
         return ""
-    return ", any moment" if seconds < 2 else f", in about {format_duration(seconds)}"
+    if seconds < 2:
+        return ", any moment"
+    roughly = f"{seconds / 60:.0f} min" if 100 <= seconds < 3600 else format_duration(seconds)
+    return f", in about {roughly}"
 
 
 def state_badge(run: Run) -> None:

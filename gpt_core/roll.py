@@ -20,7 +20,7 @@ from gpt_core.store import RunStore
 CODE_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is taken for another one
 CODE_LENGTH = 6
 LONGEST_NAME = 40
-GONE_SECONDS = 20.0  # pages tell that they are open every two to five seconds
+GONE_SECONDS = 75.0  # pages tell every few seconds that they are open; hidden ones, each minute
 WRONG_TRIES, WRONG_TRIES_OF_ALL, WITHIN_SECONDS = 5, 60, 60.0
 
 
@@ -120,6 +120,10 @@ class ClassRoll:
         """Return which page a member has open; None if none has told so for a while."""
         seen = self._presence.get(member_id)
         return seen if seen and self._timer() - seen.at <= GONE_SECONDS else None
+
+    def seen(self) -> list[Member]:
+        """Return the students who have been here since the class began."""
+        return [member for member in self.members() if member.id in self._presence]
 
     def revoke(self, member_id: str, actor: str) -> None:
         """Take away somebody's tokens: their browser is nobody's from now on.

@@ -1,0 +1,34 @@
+"""Where a class reaches this machine."""
+
+import os
+import socket
+
+import psutil
+
+PORT = "GPT_LAB_CLASS_PORT"  # the environment variable
+DEFAULT_PORT = 8600
+VIRTUAL = ("docker", "br-", "veth", "virbr", "vmnet", "vboxnet", "utun", "tun", "tap")
+
+
+def class_port() -> int:
+    """Return the port at which a class is served to the network."""
+    return int(os.environ.get(PORT, DEFAULT_PORT))
+
+
+def own_addresses() -> list[str]:
+    """Return this machine's IPv4 addresses in its networks, for others to type.
+
+    Those of virtual machines and containers come last: nobody else is there.
+    """
+    found = [
+        (name.startswith(VIRTUAL), address.address)
+        for name, addresses in psutil.net_if_addrs().items()
+        for address in addresses
+        if address.family == socket.AF_INET and not address.address.startswith("127.")
+    ]
+    return [address for _, address in sorted(found, key=lambda pair: pair[0])]
+
+
+def class_urls() -> list[str]:
+    """Return the addresses that students open."""
+    return [f"http://{address}:{class_port()}" for address in own_addresses()]

@@ -1,0 +1,40 @@
+"""Classroom: how to join, everybody's curve on one chart, who is where, the queue, the rules."""
+
+import streamlit as st
+
+from dashboard import class_rules, class_wall
+from dashboard.people import is_restricted
+from dashboard.runtime import count_viewers, get_roll
+from dashboard.widgets import page_title
+
+CROWD = 20  # tabs beyond which the wall is drawn a second later
+
+page_title(
+    "Classroom",
+    "Everybody trains on this one machine: each has a turn, and each curve stands here.",
+)
+roll = get_roll()
+if roll is None:  # a link from a class, opened without one
+    st.text("There is no class here. The README says how to begin one: streamlit run classroom.py.")
+    st.stop()
+is_teacher = not is_restricted()
+every = 2 + (count_viewers() > CROWD)
+
+if is_teacher:
+    with st.expander("How to join", expanded=not roll.seen()):
+        class_rules.show_how_to_join()
+st.header("The class's curves")
+st.fragment(class_wall.show_curves, run_every=every)()
+if is_teacher:
+    st.header("Who is where")
+    st.fragment(class_wall.show_who, run_every=every)()
+    class_rules.show_members()
+st.header("The queue")
+st.fragment(class_wall.show_queue, run_every=every)()
+if not is_teacher:
+    class_rules.show_share()
+st.header("What they write")
+st.fragment(class_wall.show_samples, run_every=2 * every)()
+if is_teacher:
+    st.header("What students may do")
+    class_rules.show_rules()

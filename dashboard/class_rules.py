@@ -3,6 +3,7 @@
 import html
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import urlencode
 
 import segno
@@ -88,7 +89,7 @@ def show_rules() -> None:
             rules.allowed_presets(),
             key=_key("presets", rules),
         )
-        limits = {}
+        limits: dict[str, Any] = {}
         for column, (name, limit) in zip(_columns(), LIMITS.items(), strict=False):
             before = getattr(rules, name)
             entered = column.number_input(

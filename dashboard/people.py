@@ -14,10 +14,15 @@ def current_member() -> Member | None:
     """Return the member of the class whose browser this is; None without a class, or if it is
     nobody's any more.
     """
-    roll, token = get_roll(), st.context.cookies.get(COOKIE)
+    roll, token = get_roll(), _token()
     if roll is None or token is None:
         return None
     return get_board().once(("member", token), lambda: roll.who(token))
+
+
+def _token() -> str | None:
+    """Return what this visitor's browser keeps."""
+    return st.context.cookies.get(COOKIE)
 
 
 def current_actor() -> str:

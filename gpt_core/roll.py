@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gpt_core.rights import TEACHER, NotAllowed, is_student
+from gpt_core.rights import TEACHER, is_student, refuse_students
 from gpt_core.store import RunStore
 
 CODE_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is taken for another one
@@ -131,9 +131,7 @@ class ClassRoll:
         Raises:
             NotAllowed: it is not the teacher who asks.
         """
-        if is_student(actor):
-            self._store.class_book.add_refusal("", actor, f"revoke {member_id}")
-            raise NotAllowed("Only the teacher may send somebody out of the class.")
+        refuse_students(self._store, actor, "send somebody out of the class")
         self._store.class_book.revoke_member(member_id, actor)
 
     def _check(self, given: str, wanted: str, address: str, wrong: str) -> None:

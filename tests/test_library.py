@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from gpt_core import Corpus, RunStore, TextLibrary, TrainingRunner, load_text
+from gpt_core import Corpus, NotAllowed, RunStore, TextLibrary, TrainingRunner, load_text
 from tests.test_runner import LONG, wait_for_steps
 
 BOOK = Corpus('<b>"A book"</b>.epub', "Once upon a time, größer als Häuser. " * 20)
@@ -81,3 +81,56 @@ def test_nothing_is_written_outside_the_runs_directory(tmp_path: Path) -> None:
     library = TextLibrary(RunStore(tmp_path / "runs"))
     library.keep(Corpus("../../../etc/passwd\0".replace("\0", ""), "text"), "uploaded")
     assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+
+
+def test_a_student_sees_their_own_texts_and_those_that_are_shared(store: RunStore) -> None:
+    ann, ben, teacher = (TextLibrary(store, actor) for actor in ("ann", "ben", "teacher"))
+    card = ann.keep(BOOK, "pasted")
+    assert [text.name for text in ann.texts()] == [BOOK.name]
+    assert ben.texts() == []
+    with pytest.raises(NotAllowed, match="somebody else's, who does not share it"):
+        ben.load(card.sha256)
+    assert teacher.load(card.sha256) == BOOK
+    ann.share(card, True)
+    assert ben.load(card.sha256) == BOOK
+    [seen] = ben.texts()
+    for doing in (lambda: ben.share(seen, False), lambda: ben.delete(seen.sha256, "ann")):
+        with pytest.raises(NotAllowed, match="only they or the teacher"):
+            doing()
+    ann.share(card, False)
+    assert ben.texts() == []
+    doings = [row["doing"] for row in store.class_book.refusals()]
+    assert doings == ["read the text", "share the text", "delete the text"]
+
+
+def test_two_who_keep_the_same_text_know_nothing_of_each_other(store: RunStore) -> None:
+    ann, ben = TextLibrary(store, "ann"), TextLibrary(store, "ben")
+    card = ann.keep(BOOK, "uploaded")
+    ben.keep(Corpus("Ben's name for it", BOOK.text), "pasted")
+    assert [text.name for text in ann.texts()] == [BOOK.name]
+    assert [text.name for text in ben.texts()] == ["Ben's name for it"]
+    assert len(TextLibrary(store).cards()) == 2
+    assert len(TextLibrary(store).texts()) == 1  # to choose from, each text once
+    ann.delete(card.sha256)
+    assert ann.texts() == []
+    assert ben.load(card.sha256) == Corpus("Ben's name for it", BOOK.text)
+    TextLibrary(store, "teacher").delete(card.sha256, "ben")
+    assert not list(store.runs_dir.rglob(f"*{card.sha256}*"))
+
+
+def test_a_text_that_anothers_run_needs_can_be_given_up_by_who_has_no_run(
+    store: RunStore, runner: TrainingRunner
+) -> None:
+    text = Corpus("handed out", load_text("counting").text.replace("one", "eleven"))
+    ann, ben = TextLibrary(store, "ann"), TextLibrary(store, "ben")
+    card = ann.keep(text, "pasted")
+    ann.share(card, True)
+    run_id = runner.start(LONG, ben.load(card.sha256), actor="ben")
+    ann.delete(card.sha256)
+    assert ann.texts() == ben.texts() == []
+    assert store.text(card.sha256) == text.text  # Ben's run goes on
+    assert store.class_book.shared() == frozenset()
+    runner.stop(run_id, "ben").result(30)
+    ben.keep(text, "pasted")
+    with pytest.raises(ValueError, match="1 run trained on this text"):
+        ben.delete(card.sha256)

@@ -17,6 +17,8 @@ from gpt_core import (
     GPTModel,
     InitialWeights,
     ModelLibrary,
+    ModelShelf,
+    NotAllowed,
     RunStore,
     build_model,
     export_gpt2,
@@ -447,3 +449,48 @@ def test_what_macos_adds_to_a_zip_is_passed_over(tmp_path: Path) -> None:
     with zipfile.ZipFile(file, "a") as archive:
         archive.writestr("__MACOSX/._model_and_optimizer.pth", b"\0" * 100)
     assert_same(load_model(file), model)
+
+
+def test_a_student_sees_their_own_models_and_those_that_are_shared(
+    library: ModelLibrary, model: GPTModel
+) -> None:
+    key = library.keep(model, "Ann's", "ann").key
+    assert [card.owner for card in library.models("ann")] == ["ann"]
+    assert library.models("ben") == []
+    assert [card.key for card in library.models("teacher")] == [key]
+    with pytest.raises(NotAllowed, match="does not share it"):
+        library.load(key, "ben")
+    with pytest.raises(NotAllowed, match="does not share it"):
+        ModelShelf().kept(library, key, "ben")
+    library.share(key, True, "ann")
+    assert_same(library.load(key, "ben"), model)
+    for doing in (lambda: library.delete(key, "ben"), lambda: library.share(key, False, "ben")):
+        with pytest.raises(NotAllowed, match="only they or the teacher"):
+            doing()
+    library.delete(key, "teacher")
+    assert library.models() == []
+
+
+def test_two_who_bring_in_the_same_model_have_a_card_each(
+    library: ModelLibrary, model: GPTModel
+) -> None:
+    key = library.keep(model, "Ann's", "ann").key
+    assert library.keep(model, "Ben's", "ben").key == key
+    assert [card.name for card in library.models("ann")] == ["Ann's"]
+    assert [card.name for card in library.models("ben")] == ["Ben's"]
+    assert len(library.models("teacher")) == 1
+    library.delete(key, "ann")
+    assert library.models("ann") == []
+    assert_same(library.load(key, "ben"), model)
+    library.delete(key, "ben")
+    assert not list(Path(library.import_folder).parent.glob("models/*"))
+
+
+def test_what_lies_in_the_import_folder_is_for_the_whole_class(
+    library: ModelLibrary, model: GPTModel
+) -> None:
+    save_weights(library.import_folder / "ours", model)
+    [card] = library.models("ben")
+    assert_same(library.load(card.key, "ben"), model)
+    with pytest.raises(ValueError, match="was not uploaded"):
+        library.share(card.key, True, "teacher")

@@ -8,16 +8,24 @@ from dataclasses import replace
 import pytest
 
 from gpt_core import (
+    ClassRules,
+    Corpus,
+    ModelShelf,
     NotAllowed,
     Preset,
     RunStore,
+    TextLibrary,
     TrainingRunner,
+    class_book,
     delete_checkpoint,
     delete_run,
+    export_runs,
     label_run,
     load_text,
+    share_run,
+    weights_zip,
 )
-from gpt_core.rights import find_own_run, is_student
+from gpt_core.rights import find_own_run, is_open, is_student
 from tests.conftest import TINY, TINY_TRAINING
 
 PRESET = Preset("tiny", "Two layers.", TINY, replace(TINY_TRAINING, num_epochs=500))
@@ -149,3 +157,123 @@ def test_students_take_turns_and_have_one_running_run_each(store: RunStore) -> N
         ]
     finally:
         runner.close()
+
+
+OWN_TEXT = Corpus("Ann's diary", TEXT.text.replace("one", "eleven"))
+
+Look = Callable[[RunStore, TrainingRunner, str, str], object]
+INSIDE: dict[str, Look] = {
+    "look into": lambda store, _, run_id, actor: ModelShelf().checkpoint(
+        store, run_id, int(store.checkpoints(run_id)[-1]["global_step"]), actor
+    ),
+    "take the weights of": lambda store, _, run_id, actor: weights_zip(
+        store, store.checkpoints(run_id)[-1], "ours", actor
+    ),
+    **{
+        f"take away {form}": lambda store, _, run_id, actor, form=form: export_runs(
+            store, [find_own_run(store, run_id, "local", "")], form, actor
+        )
+        for form in ("settings", "record", "text", "notebook", "tensorboard")
+    },
+}
+
+
+@pytest.fixture
+def private_run(store: RunStore, runner: TrainingRunner) -> str:
+    """A run of Ann's on a text of her own that has ended."""
+    TextLibrary(store, "ann").keep(OWN_TEXT, "pasted")
+    run_id = runner.start(PRESET, OWN_TEXT, SHORT, "ann", run_id="anns")
+    assert runner.wait(run_id, 60)
+    return run_id
+
+
+@pytest.mark.parametrize("doing", INSIDE)
+def test_into_a_private_run_looks_only_its_owner_unless_it_is_shared(
+    store: RunStore, runner: TrainingRunner, private_run: str, doing: str
+) -> None:
+    look = INSIDE[doing]
+    with pytest.raises(NotAllowed, match="its curves are for all, the rest for its owner"):
+        look(store, runner, private_run, "ben")
+    [refusal] = store.class_book.refusals()
+    assert (refusal["run_id"], refusal["actor"]) == (private_run, "ben")
+    assert doing.startswith(refusal["doing"])
+    for actor in ("ann", "teacher", "local"):
+        look(store, runner, private_run, actor)
+    with pytest.raises(NotAllowed, match="only its owner or the teacher may share it"):
+        share_run(store, private_run, True, "ben")
+    share_run(store, private_run, True, "ann")
+    look(store, runner, private_run, "ben")
+    share_run(store, private_run, False, "ann")
+    with pytest.raises(NotAllowed):
+        look(store, runner, private_run, "ben")
+
+
+def test_the_curves_of_a_private_run_are_for_all(store: RunStore, private_run: str) -> None:
+    for form in ("csv", "parquet"):
+        assert export_runs(store, [find_own_run(store, private_run, "ann", "")], form, "ben")[1]
+    assert store.class_book.refusals() == []
+
+
+def test_a_live_private_run_is_copied_for_its_owner_alone(
+    store: RunStore, runner: TrainingRunner
+) -> None:
+    run_id = runner.start(PRESET, OWN_TEXT, actor="ann", run_id="anns")
+    while not store.steps(run_id):
+        time.sleep(0.02)
+    shelf = ModelShelf()
+    with pytest.raises(NotAllowed):
+        shelf.snapshot(runner, run_id, "ben")
+    with pytest.raises(NotAllowed, match="save it"):
+        runner.checkpoint(run_id, "ben")
+    assert shelf.snapshot(runner, run_id, "ann").run_id == run_id
+    assert {row["doing"] for row in store.class_book.refusals()} == {"look into", "save"}
+
+
+def test_a_run_is_open_if_its_text_is_and_it_began_at_random(
+    private_run: str, store: RunStore
+) -> None:
+    run = find_own_run(store, private_run, "ann", "")
+    shares_the_text = frozenset({(class_book.TEXT, run.text_sha256, "cleo")})
+    assert not is_open(run, frozenset())
+    assert is_open(run, shares_the_text)
+    assert is_open(replace(run, text_sha256=TEXT.sha256), frozenset())
+    begun = replace(run, text_sha256=TEXT.sha256, initial_sha256="abc")
+    assert not is_open(begun, shares_the_text)
+    assert is_open(begun, frozenset({(class_book.RUN, run.id, "ann")}))
+
+
+@pytest.mark.parametrize(
+    ("doing", "action"),
+    [
+        ("hold the queue", lambda runner: runner.hold(True, "ben")),
+        ("change the order of the queue", lambda runner: runner.move("anns", 0, "ben")),
+        ("set the rules", lambda runner: runner.set_rules(ClassRules(), "ben")),
+    ],
+)
+def test_what_is_the_teachers_is_refused_to_students(
+    store: RunStore, runner: TrainingRunner, doing: str, action: Callable[[TrainingRunner], None]
+) -> None:
+    with pytest.raises(NotAllowed, match=f"Only the teacher may {doing}"):
+        action(runner)
+    [refusal] = store.class_book.refusals()
+    assert (refusal["actor"], refusal["doing"]) == ("ben", doing)
+    assert not runner.is_held
+
+
+def test_a_held_queue_begins_nothing_and_a_moved_run_comes_first(
+    store: RunStore, runner: TrainingRunner
+) -> None:
+    runner.hold(True, "teacher")
+    for name in ("ann", "ben", "cleo"):
+        runner.start(PRESET, TEXT, SHORT, actor=name, run_id=f"{name}s")
+    assert not runner.wait("anns", 1)
+    assert {run.state for run in store.runs()} == {"queued"}
+    runner.move("cleos", 0, "teacher")
+    assert list(runner.expected_starts({})) == ["cleos", "anns", "bens"]
+    runner.hold(False, "teacher")
+    assert runner.wait("bens", 60)
+    began = {
+        run.id: next(t["at"] for t in store.transitions(run.id) if t["state"] == "running")
+        for run in store.runs()
+    }
+    assert sorted(began, key=lambda run_id: began[run_id]) == ["cleos", "anns", "bens"]

@@ -4,6 +4,7 @@ import re
 import signal
 import socket
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
@@ -69,6 +70,17 @@ def status(url: str, accept: str = "*/*", cookie: str = "") -> int:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
+
+
+def guess(url: str, code: str) -> tuple[int, str]:
+    """Try a join code, without a browser; return the answer's status and what it says."""
+    body = urllib.parse.urlencode({"name": "Mallory", "code": code}).encode()
+    try:
+        with urllib.request.urlopen(f"{url}/join", body, timeout=10) as answer:
+            return int(answer.status), ""
+    except urllib.error.HTTPError as error:
+        alert = re.search('role="alert">(.*?)</p>', error.read().decode())
+        return error.code, alert[1] if alert else ""
 
 
 def test_the_server_says_what_it_opens(server: Server, class_port: int) -> None:
@@ -151,6 +163,66 @@ def test_a_class_of_three_has_its_own_buttons_each(address: str, browser: Browse
         context.close()
 
 
+def test_the_teachers_wall_and_a_student_who_is_sent_out(
+    server: Server, address: str, browser: Browser
+) -> None:
+    contexts = [browser.new_context(viewport={"width": 1440, "height": 900}) for _ in range(3)]
+    eve, teacher, phone = (context.new_page() for context in contexts)
+    teacher.goto(f"{address}/classroom")
+    teacher.get_by_text("I am the teacher").click()
+    teacher.get_by_label("Passphrase").fill(PASSPHRASE)
+    teacher.get_by_role("button", name="Sign in").click()
+    expect(teacher.get_by_role("heading", name="Classroom")).to_be_visible(timeout=60_000)
+    wait_until_settled(teacher)
+    teacher.get_by_text("How to join").click()
+    expect(teacher.get_by_alt_text("QR code of")).to_be_visible()
+    link = str(teacher.get_by_alt_text("QR code of").get_attribute("alt"))
+    phone.goto(f"{address}/join?{link.split('?')[1]}")  # as a phone that has seen the code
+    expect(phone.get_by_label("Join code")).to_have_value(CODE)
+    phone.get_by_label("Your name").fill("Phone")
+    phone.get_by_role("button", name="Join").click()
+    expect(phone.get_by_role("heading", name="Watch a GPT learn")).to_be_visible(timeout=60_000)
+
+    join(eve, address, "Eve")
+    start = eve.get_by_role("button", name="Train a small GPT now")
+    expect(start).to_be_visible(timeout=60_000)
+    wait_until_settled(eve)
+    start.click()
+    eve.wait_for_url("**/train?run=*", timeout=60_000)
+    wall = teacher.get_by_role("img", name=re.compile("Eve: (training|validation)"))
+    expect(wall).to_be_visible(timeout=90_000)  # her curve, without a reload of the teacher's page
+    expect(teacher.get_by_text("Eve").first).to_be_visible()
+
+    [cookie] = [c for c in contexts[0].cookies() if c["name"] == "gpt_lab_member"]
+    token = cookie["value"]
+    path = f"{address}/_stcore/host-config"
+    assert status(path, cookie=f"gpt_lab_member={token}") == 200
+    for guess in (token[:-1], token + "x", token.swapcase(), token[1:] + token[0], '""', "%00"):
+        assert status(path, cookie=f"gpt_lab_member={guess}") == 401
+    assert status(path, cookie=f"other={token}") == 401
+
+    wait_until_settled(teacher)
+    teacher.get_by_role("button", name="Send somebody out").click()
+    who = teacher.get_by_role("combobox", name="Who")
+    who.fill("Eve")
+    who.press("Enter")
+    send = teacher.get_by_role("button", name="Send out")
+    expect(send).to_be_enabled(timeout=30_000)
+    send.click()
+    gone = eve.get_by_role("heading", name="You are not in this class any more")
+    expect(gone).to_be_visible(timeout=60_000)  # without a click of hers
+    expect(eve.get_by_role("button", name="Stop")).to_have_count(0)
+    assert status(path, cookie=f"gpt_lab_member={token}") == 401
+    eve.reload()
+    expect(eve.get_by_role("heading", name="Join the class")).to_be_visible(timeout=60_000)
+    stop = teacher.get_by_role("button", name="Stop", exact=True).first
+    stop.click()
+    for page in (eve, teacher, phone):
+        assert page.get_by_test_id("stException").count() == 0
+    for context in contexts:
+        context.close()
+
+
 def test_what_trains_is_saved_when_the_class_ends(
     tmp_path_factory: pytest.TempPathFactory, visitor: BrowserContext
 ) -> None:
@@ -168,6 +240,11 @@ def test_what_trains_is_saved_when_the_class_ends(
     start.click()
     page.wait_for_url("**/train?run=*", timeout=60_000)
     expect(page.get_by_text("running").first).to_be_visible(timeout=60_000)
+    for _ in range(5):
+        assert guess(server.url, "wrong") == (403, "The join code is wrong: ask your teacher.")
+    refused = (403, "Too many wrong codes came: wait a minute, then try again.")
+    assert guess(server.url, CODE) == refused  # by now the right one is, too
+    assert guess(server.url, "x" * 5000)[0] == 413
     assert server.end() in ENDED
     with closing(RunStore(server.runs_dir)) as store:
         [run] = store.runs()

@@ -1,0 +1,395 @@
+"""A class of thirty: ``python -m benchmarks.classroom [--students 30] [--minutes 5]``.
+
+Thirty students join over HTTP and open the Train page by websocket, as browsers do. All follow the
+teacher's live run, each against the axis of their own choice, which they change now and then; ten
+press the button that trains a small GPT; three reload at random. Two runs train by turns.
+
+Measured: seconds from a click to the chart that it asked for; training steps per second of all runs
+together, with the class (B) beside before and after it (A), in one run; the server's memory.
+Checked, and counted as faults: a page's error, a chart that shows somebody else's choice, a button
+for somebody else's run, a run that is lost. The clients compute on the same machine, which
+students' laptops would not.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import socket
+import statistics
+import sys
+import tempfile
+import time
+import urllib.parse
+import urllib.request
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.Element_pb2 import Element
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.WidgetStates_pb2 import WidgetState
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from benchmarks.pairs import print_result
+from dashboard.charts import AXES
+from gpt_core import PRESETS, RunStore, TrainingRunner, load_text
+from tests.browser.conftest import Server, start_server
+
+CODE, PASSPHRASE = "abc234", "the teacher's"
+TITLES = {"Epochs": "epochs", "Steps": "global_step", "Tokens": "tokens_seen", "Minutes": "minutes"}
+CLICK_EVERY = 12.0  # seconds between a student's clicks, on average
+QUEUING, RELOADING = 10, 3  # students
+ALONE_SECONDS, WARM_UP = 40.0, 10.0
+HOME, TRAIN = "", "train"
+
+
+class NoRedirect(urllib.request.HTTPRedirectHandler):
+    """The answer at the door is a redirect with a cookie."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Follow nothing."""
+
+
+def enter(url: str, **fields: str) -> str:
+    """Go through the door; return the cookie."""
+    body = urllib.parse.urlencode(fields).encode()
+    try:
+        urllib.request.build_opener(NoRedirect).open(f"{url}/join", body, timeout=20)
+    except urllib.error.HTTPError as answer:
+        return str(answer.headers["Set-Cookie"]).split(";")[0]
+    raise AssertionError("the door let nobody in")
+
+
+@dataclass
+class Widget:
+    """A button or a choice on a page, as its front end knows it."""
+
+    id: str
+    fragment: str
+
+
+@dataclass
+class Visitor:
+    """One browser tab without a browser."""
+
+    url: str
+    cookie: str
+    name: str
+    page: str = HOME
+    query: str = ""
+    page_hash: str = ""
+    widgets: dict[str, Widget] = field(default_factory=dict)  # by label
+    states: dict[str, WidgetState] = field(default_factory=dict)  # what was chosen, by widget
+    due: dict[str, tuple[float, float]] = field(default_factory=dict)  # next time, interval
+    buttons_of: set[str] = field(default_factory=set)  # runs for which a button was shown
+    axis: str = "Epochs"  # what the chart is to be drawn against
+    awaited: float = 0.0  # when another was clicked that is not seen yet
+    clicks: list[float] = field(default_factory=list)  # seconds
+    faults: list[str] = field(default_factory=list)
+    ticks: int = 0
+    is_asking: bool = False
+    socket: ClientConnection | None = None
+
+    async def open(self) -> None:
+        """Open the page, or open it again: a new session with the same cookie."""
+        if self.socket is not None:
+            await self.socket.close()
+        self.widgets.clear()
+        self.states.clear()
+        self.due.clear()
+        self.axis, self.awaited = "Epochs", 0.0
+        self.socket = await connect(
+            self.url.replace("http", "ws", 1) + "/_stcore/stream",
+            subprotocols=[Subprotocol("streamlit")],
+            additional_headers={"Cookie": self.cookie},
+            max_size=None,
+            compression=None,
+        )
+        await self._ask()
+
+    async def click(self, label: str) -> None:
+        """Press a button."""
+        widget = self.widgets[label]
+        await self._ask(widget.fragment, WidgetState(id=widget.id, trigger_value=True))
+
+    async def choose_axis(self, label: str) -> None:
+        """Have the chart drawn against something else."""
+        widget = self.widgets["Against"]
+        state = WidgetState(id=widget.id)
+        state.string_array_value.data.append(label)
+        self.states[widget.id] = state
+        self.axis, self.awaited = label, time.perf_counter()
+        await self._ask(widget.fragment)
+
+    async def live(self, until: float) -> None:
+        """Hear what comes, and let the page's fragments run when they are due."""
+        assert self.socket is not None
+        while (now := time.perf_counter()) < until:
+            fragment = min(self.due, key=lambda name: self.due[name][0], default="")
+            wait = self.due[fragment][0] - now if fragment else 1.0
+            if fragment and not self.is_asking and wait <= 0:
+                self.due[fragment] = (now + self.due[fragment][1], self.due[fragment][1])
+                await self._ask(fragment, auto=True)
+                continue
+            wait = min(1.0 if self.is_asking else max(0.001, wait), max(0.001, until - now))
+            try:
+                data = await asyncio.wait_for(self.socket.recv(), wait)
+            except TimeoutError:
+                continue
+            assert isinstance(data, bytes)
+            self._hear(ForwardMsg.FromString(data))
+
+    async def _ask(self, fragment: str = "", *more: WidgetState, auto: bool = False) -> None:
+        assert self.socket is not None
+        message = BackMsg()
+        ask = message.rerun_script
+        ask.query_string, ask.page_script_hash = self.query, self.page_hash
+        ask.page_name = "" if fragment else self.page
+        ask.fragment_id, ask.is_auto_rerun = fragment, auto
+        ask.widget_states.widgets.extend([*self.states.values(), *more])
+        self.is_asking = True
+        await self.socket.send(message.SerializeToString())
+
+    def _hear(self, message: ForwardMsg) -> None:
+        kind = message.WhichOneof("type")
+        if kind == "navigation":
+            self.page_hash = message.navigation.page_script_hash
+        elif kind == "page_info_changed":
+            self.query = message.page_info_changed.query_string
+        elif kind == "stop_auto_rerun":
+            self.due.clear()
+        elif kind == "auto_rerun":
+            interval = message.auto_rerun.interval
+            self.due[message.auto_rerun.fragment_id] = (time.perf_counter() + interval, interval)
+        elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
+            self._see(message.delta.new_element, message.delta.fragment_id)
+        elif kind == "script_finished":
+            self.is_asking = False
+            self.ticks += 1
+
+    def _see(self, element: Element, fragment: str) -> None:
+        kind = element.WhichOneof("type")
+        if kind == "exception":
+            self.faults.append(f"{self.name}: {element.exception.message}")
+        elif kind == "button":
+            self.widgets[element.button.label] = Widget(element.button.id, fragment)
+            for part in ("Pause ", "Stop ", "Resume "):  # a run's button has its ID in its key
+                if part in element.button.id:
+                    self.buttons_of.add(element.button.id.split(part)[1].split(" ")[0])
+        elif kind == "button_group":
+            group = element.button_group
+            self.widgets[group.label] = Widget(group.id, fragment)
+        elif kind == "bidi_component":
+            self._see_chart(element.bidi_component.json)
+
+    def _see_chart(self, data: str) -> None:
+        facts = json.loads(data or "{}")
+        if "figure" not in facts or "save_as" not in facts or not facts["save_as"]:
+            return
+        figure = json.loads(facts["figure"])
+        shown = figure["layout"]["xaxis"]["title"]["text"]
+        if shown == AXES[TITLES[self.axis]]:
+            if self.awaited:
+                self.clicks.append(time.perf_counter() - self.awaited)
+                self.awaited = 0.0
+        elif not self.awaited:
+            self.faults.append(f"{self.name}: chose {self.axis}, and the chart shows {shown}")
+
+
+async def press_start(url: str, cookie: str, name: str) -> tuple[Visitor, float]:
+    """Press the button on Home that trains a small GPT; stay where that leads."""
+    visitor = Visitor(url, cookie, name)
+    await visitor.open()
+    await visitor.live(time.perf_counter() + 4)
+    began = time.perf_counter()
+    await visitor.click("Train a small GPT now")
+    await visitor.live(time.perf_counter() + 4)
+    return visitor, began
+
+
+async def be_a_student(
+    visitor: Visitor, until: float, rng: random.Random, queues: bool, reloads: bool
+) -> None:
+    """Follow the live run; click now and then, start a run or reload, until a moment."""
+    await visitor.open()
+    now = time.perf_counter()
+    length = until - now
+    reload_at = now + rng.uniform(0.2, 0.8) * length if reloads else until
+    queue_at = now + rng.uniform(0.2, 0.5) * length if queues else until
+    click_at = now + rng.uniform(3, CLICK_EVERY)
+    while (now := time.perf_counter()) < until:
+        await visitor.live(min(until, reload_at, queue_at, click_at))
+        now = time.perf_counter()
+        if now >= until:
+            break
+        if now >= reload_at:
+            reload_at = until
+            await visitor.open()
+            click_at = now + 5
+        elif now >= queue_at:
+            queue_at = until
+            other, _ = await press_start(visitor.url, visitor.cookie, visitor.name)
+            visitor.faults += other.faults
+            assert other.socket is not None
+            await other.socket.close()
+        elif not visitor.awaited:  # also while the page is being redrawn, as people do
+            if "Against" in visitor.widgets:
+                await visitor.choose_axis(rng.choice([a for a in TITLES if a != visitor.axis]))
+            click_at = now + rng.uniform(0.5, 1.5) * CLICK_EVERY
+        else:
+            click_at = now + 0.2
+    if visitor.socket is not None:
+        await visitor.socket.close()
+
+
+def prepare(folder: Path) -> str:
+    """Put a run on record that trains for as long as one likes, once the teacher resumes it."""
+    store = RunStore(folder / "runs")
+    runner = TrainingRunner(store)
+    pocket = PRESETS["pocket"]
+    config = replace(pocket.training, num_epochs=100_000)
+    run_id = runner.start(pocket, load_text("the-lamp-room"), config, "teacher")
+    while not store.steps(run_id):
+        time.sleep(0.1)
+    runner.close()
+    store.close()
+    return run_id
+
+
+def steps_done(store: RunStore) -> tuple[int, float]:
+    """Return how many steps all runs have on record."""
+    return sum(summary.steps_done for summary in store.summaries()), time.perf_counter()
+
+
+def pace_between(before: tuple[int, float], after: tuple[int, float]) -> float:
+    """Return the steps per second between two moments."""
+    return (after[0] - before[0]) / (after[1] - before[1])
+
+
+async def teach(
+    server: Server, port: int, run_id: str, students: int, seconds: float
+) -> dict[str, Any]:
+    """Hold the class, and return what came of it."""
+    url, rng = f"http://127.0.0.1:{port}", random.Random(123)
+    store = RunStore(server.runs_dir)
+    process = psutil.Process(server.process.pid)
+    teacher = Visitor(url, enter(url, passphrase=PASSPHRASE), "Teacher", TRAIN, f"run={run_id}")
+    await teacher.open()
+    await teacher.live(time.perf_counter() + 6)
+    await teacher.click("Resume")
+    await teacher.live(time.perf_counter() + 4)
+    assert teacher.socket is not None
+    await teacher.socket.close()  # nobody watches
+    await asyncio.sleep(WARM_UP)
+    first = steps_done(store)
+    await asyncio.sleep(ALONE_SECONDS)
+    alone = pace_between(first, steps_done(store))
+    memory_before = process.memory_info().rss
+
+    cookies = [enter(url, name=f"Student {i:02}", code=CODE) for i in range(students)]
+    visitors = [
+        Visitor(url, cookie, f"Student {i:02}", TRAIN, f"run={run_id}")
+        for i, cookie in enumerate(cookies)
+    ]
+    until = time.perf_counter() + seconds
+    tasks = []
+    for i, visitor in enumerate(visitors):
+        queues, reloads = i < QUEUING, QUEUING <= i < QUEUING + RELOADING
+        task = be_a_student(visitor, until, random.Random(i), queues, reloads)
+        tasks.append(asyncio.create_task(task))
+        await asyncio.sleep(rng.uniform(0, 0.4))
+    await asyncio.sleep(WARM_UP)
+    first = steps_done(store)
+    await asyncio.sleep(0.05 * seconds)
+    memory = [process.memory_info().rss]  # nobody has started a run yet: a model is no student's
+    cpu_before = time.process_time(), time.perf_counter()
+    while time.perf_counter() < until - 5:
+        await asyncio.sleep(min(30, max(1, until - 5 - time.perf_counter())))
+        memory.append(process.memory_info().rss)
+    watched = pace_between(first, steps_done(store))
+    clients = (time.process_time() - cpu_before[0]) / (time.perf_counter() - cpu_before[1])
+    await asyncio.gather(*tasks)
+    await asyncio.sleep(WARM_UP)
+    first = steps_done(store)
+    await asyncio.sleep(ALONE_SECONDS)
+    after = pace_between(first, steps_done(store))
+
+    faults = [fault for visitor in visitors for fault in visitor.faults]
+    faults += check_runs(store, visitors)
+    store.close()
+    clicks = sorted(click for visitor in visitors for click in visitor.clicks)
+    return {
+        "students": students,
+        "seconds": seconds,
+        "pace_over_unwatched": round(watched / statistics.mean([alone, after]), 3),
+        "paces": [round(pace, 2) for pace in (alone, watched, after)],
+        "clicks": len(clicks),
+        "click_p50_s": round(clicks[len(clicks) // 2], 3),
+        "click_p95_s": round(clicks[int(0.95 * len(clicks))], 3),
+        "click_worst_s": round(clicks[-1], 3),
+        "memory_mb": [round(rss / 1e6) for rss in (memory_before, *memory)],
+        "mb_per_student": round((memory[0] - memory_before) / 1e6 / students, 1),
+        "clients_cores": round(clients, 2),
+        "redraws": sum(visitor.ticks for visitor in visitors),
+        "faults": faults,
+    }
+
+
+def check_runs(store: RunStore, visitors: list[Visitor]) -> list[str]:
+    """Return what is wrong with the runs: lost ones, and buttons for those of others."""
+    runs = {run.id: run for run in store.runs()}
+    names = store.class_book.names()
+    queued = sorted(names[run.owner] for run in runs.values() if run.owner != "teacher")
+    wanted = sorted(visitor.name for visitor in visitors[:QUEUING])
+    faults = [] if queued == wanted else [f"runs of {queued} instead of {wanted}"]
+    faults += [f"{run.id} has {run.state}" for run in runs.values() if run.state == "failed"]
+    for visitor in visitors:
+        for run_id in visitor.buttons_of:
+            if names[runs[run_id].owner] != visitor.name:
+                faults.append(f"{visitor.name} was shown buttons of {run_id}")
+    return faults
+
+
+def measure(students: int, minutes: float) -> dict[str, Any]:
+    """Start a class's server and hold a class."""
+    with tempfile.TemporaryDirectory() as place:
+        run_id = prepare(Path(place))
+        with closing(socket.socket()) as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        server = start_server(
+            Path(place),
+            "classroom.py",
+            GPT_LAB_CLASS_PORT=str(port),
+            GPT_LAB_JOIN_CODE=CODE,
+            GPT_LAB_PASSPHRASE=PASSPHRASE,
+            GPT_LAB_ACTIVE_RUNS="2",
+        )
+        try:
+            result = asyncio.run(teach(server, port, run_id, students, 60 * minutes))
+        finally:
+            server.end()
+        log = server.log.read_text()
+        if "Traceback" in log:
+            result["faults"].append(log[-2000:])
+        return result
+
+
+def main() -> None:
+    """Measure and print; end with 1 if there was a fault."""
+    parser = argparse.ArgumentParser(description="A class on one machine.")
+    parser.add_argument("--students", type=int, default=30)
+    parser.add_argument("--minutes", type=float, default=5)
+    options = parser.parse_args()
+    result = measure(options.students, options.minutes)
+    print_result(benchmark="classroom", **result)
+    sys.exit(bool(result["faults"]))
+
+
+if __name__ == "__main__":
+    main()

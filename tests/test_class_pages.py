@@ -1,0 +1,248 @@
+"""The pages in a class: what each of its members is shown, and what their clicks do."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard import people, runtime
+from gpt_core import FIRST_LESSON, PRESETS, ClassRules, Corpus, TextLibrary, load_text
+from tests.app_driver import POCKET, button, choose, components, open_app, texts, wait_for_state
+
+CODE, PASSPHRASE = "abc234", "the teacher's"
+SECRET = Corpus("diary.txt", "Dear diary, today the heron came. " * 60)
+HOSTILE = "<img src=x onerror=alert(1)> **b**"
+
+Visit = Callable[..., AppTest]
+
+
+class Class:
+    """A class in this process; whoever visits does so with their own cookie."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
+        roll = runtime.get_roll()
+        assert roll is not None
+        self.roll = roll
+        self.tokens = {name: roll.join(name, CODE, "here") for name in ("Ann", "Ben", HOSTILE)}
+        self.tokens["Teacher"] = roll.sign_in_teacher(PASSPHRASE, "here")
+
+    def id(self, name: str) -> str:
+        member = self.roll.who(self.tokens[name])
+        assert member is not None
+        return member.id
+
+    def visit(self, name: str, page: str | None = None, **query: str) -> AppTest:
+        self._monkeypatch.setattr(people, "_token", lambda: self.tokens.get(name))
+        return open_app(page, **query)
+
+    def start(self, name: str, text: Corpus | None = None, run_id: str = "a-run") -> str:
+        config = replace(POCKET.training, num_epochs=2)
+        text = text or load_text("counting")
+        return runtime.get_runner().start(POCKET, text, config, self.id(name), run_id)
+
+    def train(self, name: str, text: Corpus | None = None, run_id: str = "a-run") -> str:
+        self.start(name, text, run_id)
+        assert runtime.get_runner().wait(run_id, 60)
+        return run_id
+
+
+@pytest.fixture
+def lesson(own_runtime: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Class]:
+    monkeypatch.setenv(runtime.CLASS_MODE, "1")
+    monkeypatch.setenv(runtime.JOIN_CODE, CODE)
+    monkeypatch.setenv(runtime.PASSPHRASE, PASSPHRASE)
+    yield Class(monkeypatch)
+
+
+def labels(app: AppTest) -> list[str]:
+    return [button.label for button in app.button]
+
+
+def test_the_classroom_is_a_page_only_in_a_class(own_runtime: None) -> None:
+    app = open_app()
+    app.switch_page("pages/classroom.py").run()
+    assert "There is no class here" in texts(app) or app.exception
+
+
+@pytest.mark.parametrize("page", ["home", "runs", "loss", "data", "train", "generate", "weights"])
+def test_every_page_comes_up_for_student_and_teacher(lesson: Class, page: str) -> None:
+    lesson.train("Ann", SECRET)
+    for name in ("Ann", "Ben", "Teacher"):
+        app = lesson.visit(name, page, run="a-run")
+        assert not app.exception
+        if name == "Ben":
+            shown = texts(app) + str(components(app, "run_list")) + str(components(app, "timeline"))
+            assert "heron" not in shown
+            assert "diary" not in shown
+
+
+def test_a_student_sees_of_anothers_private_run_the_curve_alone(lesson: Class) -> None:
+    run_id = lesson.train("Ann", SECRET)
+    app = lesson.visit("Ben", "train", run=run_id)
+    assert components(app, "live_chart")
+    assert not components(app, "timeline")
+    assert "its curves are for all" in texts(app)
+    assert not {"Pause", "Resume", "Stop", "Write"} & set(labels(app))
+    runs = lesson.visit("Ben", "runs", run=run_id)
+    assert not {"Delete for good", "Save", "Run again with changes"} & set(labels(runs))
+    assert "Download a-run.csv" in [b.proto.label for b in runs.get("download_button")]
+    assert "Its checkpoints" not in texts(lesson.visit("Ben", "weights"))
+    assert "No run has kept weights yet" in texts(lesson.visit("Ben", "weights"))
+
+
+def test_its_owner_shows_the_class_what_a_run_writes_and_takes_it_back(lesson: Class) -> None:
+    run_id = lesson.train("Ann", SECRET)
+    app = lesson.visit("Ann", "train", run=run_id)
+    toggle = next(t for t in app.toggle if t.label == "Show the class what it writes")
+    assert not toggle.value
+    toggle.set_value(True).run()
+    assert components(lesson.visit("Ben", "train", run=run_id), "timeline")
+    app = lesson.visit("Teacher", "train", run=run_id)
+    next(t for t in app.toggle if t.label == "Show the class what it writes").set_value(False).run()
+    assert not components(lesson.visit("Ben", "train", run=run_id), "timeline")
+
+
+def test_a_run_on_a_text_of_the_app_has_nothing_to_share(lesson: Class) -> None:
+    run_id = lesson.train("Ann")
+    assert not lesson.visit("Ann", "train", run=run_id).toggle
+    assert components(lesson.visit("Ben", "train", run=run_id), "timeline")
+
+
+def test_a_text_is_its_owners_until_they_share_it(lesson: Class) -> None:
+    TextLibrary(runtime.get_store(), lesson.id("Ann")).keep(SECRET, "pasted")
+
+    def offered(name: str) -> str:
+        app = lesson.visit(name, "data")
+        return str(next(box for box in app.selectbox if box.label == "Text").options)
+
+    assert "diary.txt" in offered("Ann")
+    assert "diary.txt" not in offered("Ben")
+    assert "diary.txt · 2.04 kB · Ann" in offered("Teacher")
+    app = lesson.visit("Ann", "data")
+    next(toggle for toggle in app.toggle if toggle.label == "For the class").set_value(True).run()
+    assert "diary.txt · 2.04 kB · Ann" in offered("Ben")
+    assert "Delete for good" not in labels(lesson.visit("Ben", "data"))
+    app = lesson.visit("Ann", "data")
+    button(app, "Delete for good").click().run()
+    assert "diary.txt" not in offered("Ben")
+
+
+def test_the_sidebar_shows_a_student_their_own_run(lesson: Class) -> None:
+    runtime.get_runner().hold(True)
+    lesson.start("Ann", run_id="anns")
+    lesson.start("Ben", run_id="bens")
+    for name, other in (("Ann", "Ben"), ("Ben", "Ann")):
+        app = lesson.visit(name)
+        shown = [caption.value for caption in app.sidebar.caption]
+        assert "Your run" in shown
+        assert not any(other in text.value for text in app.sidebar.text)
+        assert "which your teacher holds for now" in str(shown)
+    app = lesson.visit(HOSTILE)
+    assert "Current run" in [caption.value for caption in app.sidebar.caption]
+    assert any(text.value.endswith("· Ann") for text in app.sidebar.text)
+    assert not app.sidebar.button
+    assert "Train a small GPT now" in labels(app)  # though others' runs wait
+
+
+def test_who_was_sent_out_sees_a_sentence_and_nothing_else(lesson: Class) -> None:
+    app = lesson.visit("Teacher", "classroom")
+    choose(app, "Who", "Ben")
+    button(app, "Send out").click().run()
+    app = lesson.visit("Ben", "train")
+    assert [title.value for title in app.title] == ["You are not in this class any more"]
+    assert not labels(app)
+    assert "Ben" not in str(lesson.visit("Teacher", "classroom").selectbox)
+
+
+def test_the_teacher_sees_who_is_where_and_students_do_not(lesson: Class) -> None:
+    lesson.train("Ann")
+    lesson.visit("Ann", "tokens")
+    app = lesson.visit("Teacher", "classroom")
+    [table] = app.dataframe
+    row = table.value.iloc[0]
+    assert (row["Student"], row["Page"], row["State"]) == ("Ann", "Tokens", "finished")
+    assert len(components(app, "live_chart")) == 1
+    assert any(
+        entry["heading"] == "Ann" for d in components(app, "timeline") for entry in d["entries"]
+    )
+    app = lesson.visit("Ben", "classroom")
+    assert not app.dataframe
+    assert not {"Hold the queue", "Send out", "Let these rules hold"} & set(labels(app))
+    assert len(components(app, "live_chart")) == 1
+
+
+def test_names_are_text_wherever_they_stand(lesson: Class) -> None:
+    run_id = lesson.train(HOSTILE)
+    lesson.visit(HOSTILE, "train")
+    for page in ("classroom", "train", "runs"):
+        app = lesson.visit("Teacher", page, run=run_id)
+        shown = (
+            [*app.markdown, *app.caption, *app.title, *app.header, *app.badge]
+            if hasattr(app, "badge")
+            else [*app.markdown, *app.caption, *app.title, *app.header]
+        )
+        assert not any("onerror" in str(element.value) for element in shown)
+        assert not any("onerror" in e.proto.body for e in app.get("html"))
+        assert "&lt;img" in str(components(app, "live_chart")) or page != "classroom"
+
+
+def test_the_teacher_holds_the_queue_and_puts_a_run_first(lesson: Class) -> None:
+    app = lesson.visit("Teacher", "classroom")
+    button(app, "Hold the queue").click().run()
+    assert runtime.get_runner().is_held
+    lesson.start("Ann", run_id="anns")
+    lesson.start("Ben", run_id="bens")
+    app = lesson.visit("Teacher", "classroom")
+    [_, next_button] = [b for b in app.main.button if b.label == "Next"]
+    next_button.click().run()
+    assert list(runtime.get_runner().expected_starts({})) == ["bens", "anns"]
+    assert [t.value for t in app.main.text if re.match(r"\d\. ", t.value)] == [
+        "1. pocket, changed, on Counting (a tiny pattern) · Ben",
+        "2. pocket, changed, on Counting (a tiny pattern) · Ann",
+    ]
+    seen = lesson.visit("Ann", "classroom")
+    assert "Your teacher holds the queue" in texts(seen)
+    assert "2. pocket, changed, on Counting (a tiny pattern) (yours)" in texts(seen)
+    assert labels(seen).count("Stop") == 2  # of her own run: in the queue and beside it
+    button(app, "Let the queue go on").click().run()
+    wait_for_state("anns", "finished")
+
+
+def test_the_teacher_sets_rules_and_a_student_finds_them_in_the_form(lesson: Class) -> None:
+    app = lesson.visit("Teacher", "classroom")
+    app.button_group(key=f"rule-how-{hash(ClassRules())}").set_value("Three knobs").run()
+    rules = runtime.get_runner().rules
+    assert set(rules.hidden).isdisjoint(FIRST_LESSON)
+    field = next(f for f in app.number_input if f.label == "Minutes of training")
+    field.set_value(10).run()
+    button(app, "Let these rules hold").click().run()
+    assert runtime.get_runner().rules == replace(rules, most_minutes=10)
+    assert "10 min 00 s of 10 minutes" in texts(lesson.visit("Ben", "classroom"))
+    form = lesson.visit("Ben", "train")
+    assert {f.label for f in form.number_input} == set(FIRST_LESSON)
+    assert not [box.label for box in form.selectbox if "Weights" in box.label]
+    assert "Measure how long it takes" not in labels(form)
+    assert "Add a text of your own" not in [e.label for e in lesson.visit("Ben", "data").expander]
+    assert len(lesson.visit("Teacher", "train").number_input) > 10
+
+
+def test_a_preset_that_is_not_for_the_lesson_is_not_offered(lesson: Class) -> None:
+    runtime.get_runner().set_rules(ClassRules(presets=("evening",)), "teacher")
+    app = lesson.visit("Ben", "train")
+    box = next(box for box in app.selectbox if box.label == "Model and training")
+    assert box.options == ["evening"]
+    app = lesson.visit("Teacher", "train")
+    box = next(box for box in app.selectbox if box.label == "Model and training")
+    assert box.options == list(PRESETS)
+
+
+def test_a_refusal_of_the_rules_is_a_sentence(lesson: Class) -> None:
+    runtime.get_runner().set_rules(ClassRules(most_steps=3), "teacher")
+    app = lesson.visit("Ben")
+    button(app, "Train a small GPT now").click().run()
+    assert not app.exception
+    assert "Your teacher allows 3 a run, and this one has 468 steps" in texts(app)
+    assert runtime.get_store().runs() == []

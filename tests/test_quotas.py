@@ -1,0 +1,240 @@
+"""What a class's rules refuse to a student, and to nobody else."""
+
+import math
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gpt_core import (
+    CONTROLS,
+    FIRST_LESSON,
+    PRESETS,
+    ClassRules,
+    Corpus,
+    GPTModel,
+    InitialWeights,
+    ModelLibrary,
+    NotAllowed,
+    Preset,
+    RunStore,
+    TextLibrary,
+    TrainingConfig,
+    TrainingRunner,
+    build_model,
+    bytes_used,
+    load_text,
+    read_rules,
+    with_text_probe,
+)
+from gpt_core.quotas import TEXTS, WEIGHTS, refuse_run, seconds_left
+from gpt_core.tokenizer import get_tokenizer
+from tests.conftest import TINY, TINY_TRAINING
+
+TINY_PRESET = Preset("tiny", "Two layers.", TINY, TINY_TRAINING)
+LONG = replace(TINY_TRAINING, num_epochs=500)
+TEXT = load_text("counting")
+OWN_TEXT = Corpus("Ann's own", TEXT.text.replace("one", "eleven"))
+POCKET = PRESETS["pocket"]
+
+
+def check(
+    rules: ClassRules,
+    config: TrainingConfig = POCKET.training,
+    preset: Preset = POCKET,
+    begins_with_weights: bool = False,
+) -> None:
+    refuse_run(rules, preset, config, 100, 1000, begins_with_weights)
+
+
+def test_what_a_class_begins_with_allows_each_preset() -> None:
+    for preset in PRESETS.values():
+        refuse_run(ClassRules(), preset, preset.training, 10**6, 163_000_000, False)
+    with pytest.raises(ValueError, match=r"allows 200,000,000 a run, and this one has 300,000,000"):
+        refuse_run(ClassRules(), POCKET, POCKET.training, 1, 300_000_000, False)
+
+
+def test_a_run_of_too_many_steps_or_of_another_preset_is_refused() -> None:
+    check(ClassRules(most_steps=100))
+    with pytest.raises(ValueError, match=r"99 a run, and this one has 100 steps: choose fewer"):
+        check(ClassRules(most_steps=99))
+    check(ClassRules(presets=("pocket",)))
+    with pytest.raises(ValueError, match="pocket is not for this lesson: choose evening"):
+        check(ClassRules(presets=("evening",)))
+    with pytest.raises(ValueError, match="not for this lesson"):  # a made-up name is no way round
+        check(ClassRules(hidden=("seed",)), preset=replace(POCKET, name="mine"))
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": 5}, {"batch_size": 4}, {"max_grad_norm": 1.0}, {"start_context": "You"}]
+)
+def test_a_hidden_setting_stays_as_in_the_preset(change: dict) -> None:
+    rules = ClassRules(hidden=tuple(name for name in CONTROLS if name not in FIRST_LESSON))
+    check(rules, replace(POCKET.training, num_epochs=3, learning_rate=1e-3))
+    wider = replace(POCKET, model=replace(POCKET.model, n_layers=4))
+    check(rules, preset=wider)
+    with pytest.raises(ValueError, match=f"{next(iter(change))} stays as in the preset pocket"):
+        check(rules, replace(POCKET.training, **change))
+    with pytest.raises(ValueError, match="emb_dim stays"):
+        check(rules, preset=replace(POCKET, model=replace(POCKET.model, emb_dim=64)))
+
+
+def test_the_texts_own_probe_is_no_change_and_ones_own_are() -> None:
+    rules = ClassRules(hidden=("probes",))
+    tokenizer, length = get_tokenizer(), POCKET.model.context_length
+    config = with_text_probe(POCKET.training, load_text("counting").text, tokenizer, length)
+    check(rules, config)
+    with pytest.raises(ValueError, match="probes stays"):
+        check(rules, replace(config, probes=(*config.probes, "my own words")))
+
+
+def test_weights_to_begin_with_can_be_hidden_and_fix_the_model_where_they_are_not() -> None:
+    with pytest.raises(ValueError, match="begin with random weights"):
+        check(ClassRules(hidden=(WEIGHTS,)), begins_with_weights=True)
+    other = replace(POCKET, model=replace(POCKET.model, emb_dim=64))
+    check(ClassRules(hidden=("emb_dim",)), preset=other, begins_with_weights=True)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"most_runs": 0}, {"most_minutes": -1}, {"presets": ("gigantic",)}, {"hidden": ("nothing",)}],
+)
+def test_rules_that_make_no_sense_are_refused(fields: dict) -> None:
+    with pytest.raises(ValueError, match=r"too small|not known"):
+        ClassRules(**fields)
+
+
+def test_rules_hold_over_a_restart_and_only_the_teacher_sets_them(store: RunStore) -> None:
+    runner = TrainingRunner(store)
+    rules = ClassRules(most_steps=7, presets=("pocket",), hidden=("seed",))
+    with pytest.raises(NotAllowed, match="Only the teacher may set the rules"):
+        runner.set_rules(rules, "ann")
+    assert runner.rules == ClassRules()
+    runner.set_rules(rules, "teacher")
+    runner.close()
+    assert read_rules(store) == rules
+    assert [row["actor"] for row in store.class_book.refusals()] == ["ann"]
+
+
+def test_rules_of_another_version_are_passed_over(store: RunStore) -> None:
+    store.class_book.add_rules({"most_steps": 7, "of tomorrow": True}, "teacher")
+    assert read_rules(store) == ClassRules(most_steps=7)
+    store.class_book.add_rules({"presets": ["a preset of yesterday"]}, "teacher")
+    assert read_rules(store) == ClassRules()
+
+
+def test_a_student_has_so_many_live_runs_and_no_more(store: RunStore) -> None:
+    runner = TrainingRunner(store, threads=1, rules=ClassRules(most_runs=2))
+    try:
+        for seed in (1, 2):
+            runner.start(TINY_PRESET, TEXT, replace(LONG, seed=seed), "ann", run_id=f"ann-{seed}")
+        with pytest.raises(ValueError, match="2 runs in the queue at most"):
+            runner.start(TINY_PRESET, TEXT, replace(LONG, seed=3), "ann")
+        runner.start(TINY_PRESET, TEXT, LONG, "ben")  # others have their own share
+        runner.stop("ann-2", "ann").result(30)
+        runner.start(TINY_PRESET, TEXT, replace(LONG, seed=3), "ann")
+        with pytest.raises(ValueError, match="at most"):
+            runner.resume("ann-2", "ann")
+        for seed in range(4, 9):  # who is alone on the machine has no share
+            runner.start(TINY_PRESET, TEXT, replace(LONG, seed=seed), "local")
+    finally:
+        runner.close()
+
+
+def test_who_has_used_up_their_minutes_trains_no_longer_and_keeps_what_was_learnt(
+    store: RunStore,
+) -> None:
+    class Timer:
+        """A clock on which each look takes a second."""
+
+        now = 0.0
+
+        def __call__(self) -> float:
+            self.now += 1.0
+            return self.now
+
+    runner = TrainingRunner(store, threads=1, timer=Timer())
+    try:
+        runner.start(TINY_PRESET, TEXT, LONG, "ann", run_id="anns")
+        while not store.steps("anns"):
+            time.sleep(0.02)
+        runner.set_rules(ClassRules(most_minutes=1), "teacher")  # also for what trains already
+        assert runner.wait("anns", 60)
+        run = store.run("anns")
+        assert run is not None
+        assert (run.state, run.message) == (
+            "stopped",
+            "The minutes that each student has are used up.",
+        )
+        assert store.transitions("anns")[-1]["actor"] == "teacher"
+        last = store.last_steps("anns", 1)[0]
+        assert store.checkpoints("anns")[-1]["global_step"] == last["global_step"]
+        assert seconds_left(store, runner.rules, "ann") <= 0
+        assert seconds_left(store, runner.rules, "ben") == 60
+        assert seconds_left(store, ClassRules(), "ann") == math.inf
+        for again in (
+            lambda: runner.resume("anns", "ann"),
+            lambda: runner.start(TINY_PRESET, TEXT, TINY_TRAINING, "ann"),
+        ):
+            with pytest.raises(ValueError, match="1 minutes of training are used up"):
+                again()
+        runner.set_rules(ClassRules(), "teacher")
+        runner.resume("anns", "ann")
+        assert not runner.wait("anns", 0.5)
+    finally:
+        runner.close()
+
+
+def test_a_students_share_of_the_disk_holds_runs_texts_and_models(
+    store: RunStore, tmp_path: Path
+) -> None:
+    rules = ClassRules(most_megabytes=3)
+    library, models = TextLibrary(store, "ann", rules), ModelLibrary(store)
+    assert bytes_used(store, "ann") == 0
+    card = library.keep(OWN_TEXT, "pasted")
+    model: GPTModel = build_model(replace(TINY, emb_dim=8), 1)  # 1.6 MB
+    kept = models.keep(model, "mine", "ann", rules)
+    assert bytes_used(store, "ann") == card.bytes + kept.bytes
+    assert bytes_used(store, "ben") == 0
+    with pytest.raises(ValueError, match=r"3 MB of the disk. You use 1\.\d, and this takes"):
+        models.keep(build_model(replace(TINY, emb_dim=8), 2), "another", "ann", rules)
+    with pytest.raises(ValueError, match="MB of the disk"):
+        library.keep(Corpus("long", "word " * 500_000), "pasted")
+    runner = TrainingRunner(store, threads=1, rules=rules)
+    try:
+        with pytest.raises(ValueError, match="MB of the disk"):
+            runner.start(TINY_PRESET, TEXT, TINY_TRAINING, "ann")
+        run_id = runner.start(TINY_PRESET, TEXT, TINY_TRAINING, "teacher")
+        assert runner.wait(run_id, 60)
+    finally:
+        runner.close()
+    assert bytes_used(store, "teacher") > 3_000_000
+    models.keep(build_model(replace(TINY, emb_dim=8), 2), "another", "teacher", rules)
+
+
+def test_texts_of_ones_own_can_be_hidden(store: RunStore) -> None:
+    rules = ClassRules(hidden=(TEXTS,))
+    with pytest.raises(ValueError, match="texts that are here"):
+        TextLibrary(store, "ann", rules).keep(OWN_TEXT, "pasted")
+    TextLibrary(store, "teacher", rules).keep(OWN_TEXT, "pasted")
+
+
+def test_a_student_is_refused_before_anything_is_written(store: RunStore) -> None:
+    runner = TrainingRunner(store, threads=1, rules=ClassRules(most_steps=1))
+    try:
+        with pytest.raises(ValueError, match="allows 1 a run"):
+            runner.start(TINY_PRESET, TEXT, LONG, "ann")
+        weights = InitialWeights("x", build_model(TINY, 1))
+        runner.set_rules(ClassRules(hidden=(WEIGHTS,)), "teacher")
+        with pytest.raises(ValueError, match="random weights"):
+            runner.start(POCKET, TEXT, None, "ann", initial=InitialWeights("x", _pocket()))
+        with pytest.raises(ValueError, match="not for this lesson"):
+            runner.start(TINY_PRESET, TEXT, LONG, "ann", initial=weights)
+    finally:
+        runner.close()
+    assert store.runs() == []
+
+
+def _pocket() -> GPTModel:
+    return build_model(POCKET.model, 1)

@@ -1,0 +1,88 @@
+"""What a student sees of others: all curves, and nothing that is private."""
+
+import pytest
+
+from gpt_core import Board, Corpus, RunStore, TrainingRunner, View, load_text, share_run
+from gpt_core.config import Preset
+from tests.conftest import TINY, TINY_TRAINING
+
+PRESET = Preset("tiny", "Two layers.", TINY, TINY_TRAINING)
+SECRET = Corpus("diary.txt", "Dear diary, today the heron came. " * 60)
+OPEN = load_text("counting")
+
+
+@pytest.fixture
+def board(store: RunStore, runner: TrainingRunner) -> Board:
+    """Of two runs that have ended: Ann's on a text of her own, Ben's on one of the app's."""
+    for text, owner in ((SECRET, "ann"), (OPEN, "ben")):
+        assert runner.wait(runner.start(PRESET, text, actor=owner, run_id=f"{owner}s"), 60)
+    return Board(store)
+
+
+def test_nothing_of_a_private_run_gives_its_text_away(board: Board) -> None:
+    view = View(board, "ben")
+    run = view.run("anns")
+    assert run is not None
+    assert run.is_veiled
+    seen = [
+        *(run, view.summaries(), view.runs(), view.live_runs(), view.latest_run()),
+        *(view.history("anns").samples, view.probes("anns"), view.probes_at("anns", 0)),
+        *(view.checkpoints("anns"), view.best_checkpoint("anns")),
+    ]
+    shown = repr(seen)
+    assert "diary" not in shown
+    assert "heron" not in shown
+    assert SECRET.sha256 not in shown
+    assert not view.history("anns").samples
+    assert not view.checkpoints("anns")
+
+
+def test_the_curves_are_whole_and_made_once_for_all(board: Board) -> None:
+    view, other = View(board, "ben"), View(board, "cleo")
+    history = board.history("anns")
+    assert len(history.samples) == 2
+    veiled = view.history("anns")
+    assert veiled is other.history("anns")
+    assert (veiled.steps == history.steps).all()
+    assert (veiled.evaluations == history.evaluations).all()
+    made = history.once("a chart", object, "evaluations")
+    assert veiled.once("a chart", object, "evaluations") is made
+    assert history.once("with samples", object) is not veiled.once("with samples", object)
+    assert len(view.evaluations("anns")) == len(history.evaluations)
+
+
+@pytest.mark.parametrize("actor", ["ann", "teacher", "local"])
+def test_owner_and_teacher_see_everything(board: Board, actor: str) -> None:
+    view = View(board, actor)
+    assert view.run("anns") == board.run("anns")
+    assert view.history("anns") is board.history("anns")
+    assert view.probes("anns")
+    assert view.checkpoints("anns")
+    assert view.best_checkpoint("anns")
+    assert {run.id: run.is_veiled for run in view.runs()} == {"anns": False, "bens": False}
+
+
+def test_a_shared_run_is_seen_at_once(board: Board, store: RunStore) -> None:
+    view = View(board, "ben")
+    assert view.run("anns").is_veiled  # type: ignore[union-attr]
+    share_run(store, "anns", True, "ann")
+    assert not view.run("anns").is_veiled  # type: ignore[union-attr]
+    assert view.history("anns").samples
+    share_run(store, "anns", False, "ann")
+    assert not view.history("anns").samples
+
+
+def test_the_latest_run_is_a_students_own_or_else_the_newest(board: Board) -> None:
+    for actor, latest in (("ann", "anns"), ("ben", "bens"), ("cleo", "bens"), ("local", "bens")):
+        assert View(board, actor).latest_run().id == latest  # type: ignore[union-attr]
+
+
+def test_only_ones_own_live_runs_are_ones_own(store: RunStore, runner: TrainingRunner) -> None:
+    runner.hold(True)
+    runner.start(PRESET, OPEN, actor="ann", run_id="anns")
+    board = Board(store)
+    assert [run.id for run in View(board, "ann").own_live_runs()] == ["anns"]
+    assert View(board, "ben").own_live_runs() == []
+    assert [run.id for run in View(board, "ben").live_runs()] == ["anns"]
+    assert [run.id for run in View(board, "teacher").own_live_runs()] == ["anns"]
+    assert View(board, "ben").run("nowhere") is None

@@ -1,0 +1,68 @@
+"""When waiting runs are expected to begin."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from gpt_core import Board, Preset, RunStore, StepRecord, TrainingRunner, expected_queue, load_text
+from tests.conftest import TINY, TINY_TRAINING
+
+PRESET = Preset("tiny", "Two layers.", TINY, TINY_TRAINING)
+TEXT = load_text("counting")
+
+
+def test_where_nothing_was_ever_trained_the_order_is_known_and_no_time(
+    store: RunStore, runner: TrainingRunner
+) -> None:
+    board = Board(store)
+    assert expected_queue(board, runner) == []
+    runner.hold(True)
+    for name in ("ann", "ben"):
+        runner.start(PRESET, TEXT, actor=name, run_id=f"{name}s")
+    queue = expected_queue(board, runner)
+    assert [(place.run.id, place.starts_in) for place in queue] == [("anns", 0), ("bens", math.inf)]
+
+
+def test_a_run_waits_for_as_long_as_those_before_it_will_take_by_the_pace_on_record(
+    store: RunStore, runner: TrainingRunner
+) -> None:
+    assert runner.wait(runner.start(PRESET, TEXT, run_id="done"), 60)
+    seconds = Board(store).summaries()[0].seconds
+    runner.hold(True)
+    longer = replace(TINY_TRAINING, num_epochs=3 * TINY_TRAINING.num_epochs)
+    runner.start(PRESET, TEXT, longer, actor="ann", run_id="anns")
+    runner.start(PRESET, TEXT, actor="ben", run_id="bens")
+    runner.start(PRESET, TEXT, actor="cleo", run_id="cleos")
+    starts = {place.run.id: place.starts_in for place in expected_queue(Board(store), runner)}
+    assert starts == pytest.approx({"anns": 0, "bens": 3 * seconds, "cleos": 4 * seconds})
+
+
+def test_a_run_that_trains_is_waited_for_by_its_own_pace(store: RunStore) -> None:
+    runner = TrainingRunner(store, threads=1)
+    try:
+        long = replace(TINY_TRAINING, num_epochs=100_000)
+        first = runner.start(PRESET, TEXT, long, actor="ann", run_id="anns")
+        while len(store.steps(first)) < 3:
+            pass
+        runner.start(PRESET, TEXT, actor="ben", run_id="bens")
+        runner.start(PRESET, TEXT, actor="cleo", run_id="cleos")
+        queue = expected_queue(Board(store), runner)
+        assert [place.run.id for place in queue] == ["bens", "cleos"]
+        assert 1 < queue[0].starts_in < queue[1].starts_in < math.inf
+    finally:
+        runner.close()
+
+
+def test_steps_that_are_done_are_not_waited_for_again(
+    store: RunStore, runner: TrainingRunner
+) -> None:
+    assert runner.wait(runner.start(PRESET, TEXT, run_id="done"), 60)
+    seconds = Board(store).summaries()[0].seconds
+    runner.hold(True)
+    runner.start(PRESET, TEXT, actor="ann", run_id="anns")
+    half = store.run("anns").total_steps // 2  # type: ignore[union-attr]
+    store.add_records("anns", [(StepRecord(half - 1, 1, 64, 9.0, 1.0, 1e-3), 1.0)])
+    runner.start(PRESET, TEXT, actor="ben", run_id="bens")
+    starts = {place.run.id: place.starts_in for place in expected_queue(Board(store), runner)}
+    assert starts["bens"] < 0.6 * seconds + 1e-9

@@ -1,8 +1,10 @@
 """DataFrames → plotly figures: pure functions, no streamlit. Live and still charts share them."""
 
+import base64
 import html
+import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +15,10 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from dashboard.palette import MEASURED, TRAINING, VALIDATION
+
+# A plotly figure as plain data. What is drawn anew each second is made so: plotly's own objects
+# take ten times as long.
+Chart = dict[str, Any]
 
 MOST_POINTS = 600  # of a line: about as many as a screen can tell apart
 AXES = {
@@ -60,7 +66,7 @@ def loss_chart(
     vocab_size: int | None = None,
     published: Mapping[str, pd.DataFrame] | None = None,
     size: float = 1.0,
-) -> go.Figure:
+) -> Chart:
     """Draw training and validation loss; against epochs or steps, tokens seen along the top.
 
     Args:
@@ -75,139 +81,174 @@ def loss_chart(
 
     Source: the chapter's figure of the two losses, with its second axis.
     """
-    figure = go.Figure()
     height = np.exp if axes.perplexity else np.asarray
     when = "(step %{customdata[0]:,}, %{customdata[1]:,} tokens)"
     shown = ".1f" if axes.perplexity else ".3f"
     width = 2.5 * size
+    lines = []
     for column, name, color, dash in (
         ("train_loss", "Training", TRAINING, "solid"),
         ("val_loss", "Validation", VALIDATION, "dash"),
     ):
         drawn = evaluations.iloc[kept_points(evaluations[column].to_numpy())]
-        figure.add_scatter(
-            x=drawn[axes.x].to_numpy(np.float32),
-            y=height(drawn[column].to_numpy(np.float32)),
-            customdata=drawn[["global_step", "tokens_seen"]].to_numpy(np.float32),
-            name=name,
-            mode="lines+markers" if len(drawn) <= 80 else "lines",
-            line={"color": color, "width": width, "dash": dash},
-            marker={"size": 5 * size},
-            hovertemplate=f"%{{y:{shown}}} {when}",
-            zorder=2,
+        lines.append(
+            {
+                "x": drawn[axes.x].to_numpy(np.float32),
+                "y": height(drawn[column].to_numpy(np.float32)),
+                "customdata": drawn[["global_step", "tokens_seen"]].to_numpy(np.float32),
+                "name": name,
+                "mode": "lines+markers" if len(drawn) <= 80 else "lines",
+                "line": {"color": color, "width": width, "dash": dash},
+                "marker": {"size": 5 * size},
+                "hovertemplate": f"%{{y:{shown}}} {when}",
+                "zorder": 2,
+            }
         )
     if steps is not None and len(steps):
         drawn = steps.iloc[kept_points(steps["loss"].to_numpy())]
-        figure.add_scatter(
-            x=drawn[axes.x].to_numpy(np.float32),
-            y=height(drawn["loss"].to_numpy(np.float32)),
-            name="Each batch",
-            mode="lines",
-            line={"color": TRAINING, "width": size},
-            opacity=0.35,
-            hovertemplate=f"%{{y:{shown}}}",
-            zorder=0,
+        lines.append(
+            {
+                "x": drawn[axes.x].to_numpy(np.float32),
+                "y": height(drawn["loss"].to_numpy(np.float32)),
+                "name": "Each batch",
+                "mode": "lines",
+                "line": {"color": TRAINING, "width": size},
+                "opacity": 0.35,
+                "hovertemplate": f"%{{y:{shown}}}",
+                "zorder": 0,
+            }
         )
     for (name, frame), symbol in zip((published or {}).items(), PUBLISHED_MARKERS, strict=False):
         for column, split, color in (
             ("train_loss", "training", TRAINING),
             ("val_loss", "validation", VALIDATION),
         ):
-            figure.add_scatter(
-                x=frame[axes.x].to_numpy(),
-                y=height(frame[column].to_numpy()),
-                name=f"{name}: {split}",
-                mode="markers+lines",
-                line={"color": color, "width": 1, "dash": "dot"},
-                marker={"symbol": symbol, "size": 8 * size, "line": {"color": color, "width": 1.5}},
-                hovertemplate=f"%{{y:{shown}}}",
-                zorder=1,
+            edge = {"color": color, "width": 1.5}
+            lines.append(
+                {
+                    "x": frame[axes.x].to_numpy(np.float32),
+                    "y": height(frame[column].to_numpy(np.float32)),
+                    "name": f"{name}: {split}",
+                    "mode": "markers+lines",
+                    "line": {"color": color, "width": 1, "dash": "dot"},
+                    "marker": {"symbol": symbol, "size": 8 * size, "line": edge},
+                    "hovertemplate": f"%{{y:{shown}}}",
+                    "zorder": 1,
+                }
             )
     if len(evaluations):
-        _mark_best(
-            figure, evaluations.iloc[int(evaluations["val_loss"].to_numpy().argmin())], axes, size
-        )
+        lowest = int(evaluations["val_loss"].to_numpy().argmin())
+        lines.append(_best(evaluations.iloc[[lowest]], axes, height, size))
+    layout = _layout(extent, axes, run_id, size)
     if vocab_size:
-        _mark_uniform(figure, vocab_size, axes, size)
-    _add_axes(figure, extent, axes, run_id, size)
-    return figure
+        layout |= _mark_uniform(vocab_size, axes, size)
+    if "xaxis2" in layout:
+        upper = {"x": [0], "y": [None], "xaxis": "x2", "showlegend": False, "hoverinfo": "skip"}
+        lines.append(upper)
+    return {"data": [{"type": "scatter", **line} for line in lines], "layout": layout}
 
 
-def _mark_best(figure: go.Figure, best: "pd.Series[float]", axes: Axes, size: float) -> None:
+def to_json(chart: Chart) -> str:
+    """Return a chart as JSON, its numbers as plotly.js takes them up fastest: base64."""
+    return json.dumps(chart, default=_typed_array, separators=(",", ":"))
+
+
+def _typed_array(numbers: npt.NDArray[np.float32]) -> dict[str, str]:
+    shape = {"shape": ", ".join(map(str, numbers.shape))} if numbers.ndim > 1 else {}
+    whole = np.ascontiguousarray(numbers, np.float32)
+    return {"dtype": "f4", "bdata": base64.b64encode(whole.tobytes()).decode(), **shape}
+
+
+def _best(best: pd.DataFrame, axes: Axes, height: Callable[..., Any], size: float) -> Chart:
     """Mark the lowest validation loss."""
-    loss = math.exp(best["val_loss"]) if axes.perplexity else best["val_loss"]
-    figure.add_scatter(
-        x=[best[axes.x]],
-        y=[loss],
-        name="Lowest validation",
-        mode="markers",
-        marker={
+    return {
+        "x": best[axes.x].to_numpy(np.float32),
+        "y": height(best["val_loss"].to_numpy(np.float32)),
+        "name": "Lowest validation",
+        "mode": "markers",
+        "marker": {
             "symbol": "star",
             "size": 14 * size,
             "color": VALIDATION,
             "line": {"color": "white", "width": 1},
         },
-        hovertemplate=f"lowest, at step {best['global_step']:,.0f}",
-        zorder=3,
-    )
+        "hovertemplate": f"lowest, at step {best['global_step'].iloc[0]:,.0f}",
+        "zorder": 3,
+    }
 
 
-def _mark_uniform(figure: go.Figure, vocab_size: int, axes: Axes, size: float) -> None:
+def _mark_uniform(vocab_size: int, axes: Axes, size: float) -> Chart:
     """Mark the loss of a guess among all tokens, as from a model that knows nothing."""
-    figure.add_hline(
-        y=vocab_size if axes.perplexity else math.log(vocab_size),
-        line={"color": MEASURED, "width": 1, "dash": "dot"},
-        annotation={
-            "text": f"a guess among {vocab_size:,}: "
-            + ("" if axes.perplexity else f"{math.log(vocab_size):.3f}"),
-            "font": {"size": 12 * size, "color": MEASURED},
-            "xanchor": "left",
-            "yanchor": "bottom",
-        },
-        annotation_position="top left",
-    )
+    y = vocab_size if axes.perplexity else math.log(vocab_size)
+    number = "" if axes.perplexity else f"{y:.3f}"
+    across = {"xref": "x domain", "yref": "y"}
+    return {
+        "shapes": [
+            {
+                **across,
+                "type": "line",
+                **{"x0": 0, "x1": 1, "y0": y, "y1": y},
+                "line": {"color": MEASURED, "width": 1, "dash": "dot"},
+            }
+        ],
+        "annotations": [
+            {
+                **across,
+                "text": f"a guess among {vocab_size:,}: {number}",
+                "font": {"size": 12 * size, "color": MEASURED},
+                "x": 0,
+                "y": math.log10(y) if axes.log else y,  # a place, unlike a line, is in exponents
+                "xanchor": "left",
+                "yanchor": "bottom",
+                "showarrow": False,
+            }
+        ],
+    }
 
 
-def _add_axes(figure: go.Figure, extent: Extent, axes: Axes, run_id: str, size: float) -> None:
+def _layout(extent: Extent, axes: Axes, run_id: str, size: float) -> Chart:
+    """Return the axes and all that stands around the lines."""
     end = extent.on(axes.x)
-    figure.update_layout(
-        template="none",
-        height=round(420 * (1 + (size - 1) / 2)),
-        font={"size": 12 * size},
-        margin={"l": 55 * size, "r": 15, "t": 60 * size, "b": 80 * size},
-        hovermode="x unified",
-        uirevision=f"{run_id} {axes}",
-        legend={"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"},
-        xaxis={"title": AXES[axes.x], "rangemode": "tozero", "hoverformat": ".2f"},
-        yaxis={
-            "title": "Perplexity" if axes.perplexity else "Loss",
+    layout: Chart = {
+        "height": round(420 * (1 + (size - 1) / 2)),
+        "font": {"size": 12 * size},
+        "margin": {"l": 55 * size, "r": 15, "t": 60 * size, "b": 80 * size},
+        "hovermode": "x unified",
+        "uirevision": f"{run_id} {axes}",
+        "legend": {"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"},
+        "xaxis": {"title": {"text": AXES[axes.x]}, "rangemode": "tozero", "hoverformat": ".2f"},
+        "yaxis": {
+            "title": {"text": "Perplexity" if axes.perplexity else "Loss"},
             "rangemode": "tozero",
             "zeroline": False,
+            **log_scale(axes),
         },
-    )
-    if axes.log:
-        figure.update_yaxes(type="log", dtick="D2" if axes.perplexity else None)
+    }
     if end is not None:
-        figure.update_xaxes(range=[0, max(end, 1) * 1.01])
+        layout["xaxis"]["range"] = [0, max(end, 1) * 1.01]
     if axes.x not in ("epochs", "global_step"):
-        return
+        return layout
     # The upper axis is the lower one, labelled in tokens: both zoom together.
-    figure.add_scatter(x=[0], y=[None], xaxis="x2", showlegend=False, hoverinfo="skip")
     ticks = [extent.num_epochs * i / 4 for i in range(5)]
     on_steps = extent.total_steps / extent.num_epochs  # a step's label is one less than its count
     places = ticks if axes.x == "epochs" else [max(0.0, t * on_steps - 1) for t in ticks]
-    figure.update_layout(
-        xaxis2={
-            "title": {"text": "Tokens seen", "standoff": 6},
-            "overlaying": "x",
-            "side": "top",
-            "matches": "x",
-            "tickvals": places,
-            "ticktext": [f"{epochs * extent.tokens_per_epoch:,.0f}" for epochs in ticks],
-            "showgrid": False,
-            "zeroline": False,
-        }
-    )
+    layout["xaxis2"] = {
+        "title": {"text": "Tokens seen", "standoff": 6},
+        "overlaying": "x",
+        "side": "top",
+        "matches": "x",
+        "tickvals": places,
+        "ticktext": [f"{epochs * extent.tokens_per_epoch:,.0f}" for epochs in ticks],
+        "showgrid": False,
+        "zeroline": False,
+    }
+    return layout
+
+
+def log_scale(axes: Axes) -> Chart:
+    """Return what makes an axis of losses logarithmic, if it is to be."""
+    ticks = {"dtick": "D2"} if axes.perplexity else {}
+    return {"type": "log", **ticks} if axes.log else {}
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import state, widgets
-from dashboard.charts import Axes
+from dashboard.charts import Axes, to_json
 from dashboard.comparison_chart import Curve, comparison_chart, describe_comparison
 from dashboard.curve_view import AXIS_NAMES
 from dashboard.frames import format_loss, numbers_frame
@@ -40,8 +40,8 @@ def places() -> list[Place]:
     return [Place(member, runs.get(member.id)) for member in members]
 
 
-def show_curves() -> None:
-    """Draw a curve for each student who has trained something."""
+def show_curves(every: int) -> None:
+    """Draw a curve for each student who has trained something, against what one chooses below."""
     place = st.container()
     x = st.segmented_control(
         "Against",
@@ -53,10 +53,14 @@ def show_curves() -> None:
         persist_state="session",
         label_visibility="collapsed",
     )
-    axes = Axes(x or "epochs")
+    with place:
+        st.fragment(_draw_curves, run_every=every)(Axes(x or "epochs"))
+
+
+def _draw_curves(axes: Axes) -> None:
     shown = [(p.member.name, p.run.run) for p in places() if p.run is not None]
     if not shown:
-        place.text("No student has started a run yet: their curves come here, one for each.")
+        st.text("No student has started a run yet: their curves come here, one for each.")
         return
 
     def draw() -> tuple[str, str]:
@@ -64,12 +68,11 @@ def show_curves() -> None:
         curves = [Curve(name, numbers_frame(board.evaluations(run.id), run)) for name, run in shown]
         revision = " ".join([*(run.id for _, run in shown), str(axes)])
         figure = comparison_chart(curves, ["val_loss"], axes, revision)
-        return figure.to_json(), describe_comparison(curves, ["val_loss"])
+        return to_json(figure), describe_comparison(curves, ["val_loss"])
 
     key = ("wall", axes, tuple((name, run.id) for name, run in shown))
     figure, description = get_board().once(key, draw)  # made once for all who look
-    with place:
-        live_chart(figure, description, key="wall", save_as="class", title="The class")
+    live_chart(figure, description, key="wall", save_as="class", title="The class")
 
 
 def show_who() -> None:

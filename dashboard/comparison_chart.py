@@ -7,9 +7,8 @@ from itertools import cycle
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
-from dashboard.charts import AXES, MOST_POINTS, Axes, kept_points, plain
+from dashboard.charts import AXES, MOST_POINTS, Axes, Chart, kept_points, log_scale, plain
 from dashboard.palette import RUNS, TRAINING, VALIDATION
 
 MARKS = ("circle", "square", "diamond", "triangle-up", "x", "star")
@@ -31,7 +30,7 @@ class Curve:
 
 def comparison_chart(
     curves: Sequence[Curve], losses: Sequence[str], axes: Axes, revision: str
-) -> go.Figure:
+) -> Chart:
     """Draw the losses of several runs: a colour for each, dashes for validation beside training.
 
     A single run's lines have the colours that they have everywhere.
@@ -42,7 +41,7 @@ def comparison_chart(
         axes: what they are drawn against, as loss or perplexity, on a linear or logarithmic scale.
         revision: zoom is kept as long as this stays the same.
     """
-    figure = go.Figure()
+    lines: list[Chart] = []
     most = max(LEAST, MOST_IN_ALL // max(1, len(curves) * len(losses)))
     height = np.exp if axes.perplexity else np.asarray
     shown = ".1f" if axes.perplexity else ".3f"
@@ -50,50 +49,55 @@ def comparison_chart(
         name = plain(curve.name)
         if curve.evaluations.empty:  # else it would be missing without a word
             line = {"color": color if len(curves) > 1 else LOSSES[losses[0]][1]}
-            figure.add_scatter(x=[None], y=[None], name=f"{name} (not evaluated yet)", line=line)
+            name = f"{name} (not evaluated yet)"
+            lines.append({"x": [None], "y": [None], "name": name, "line": line})
             continue
         for loss in losses:
             split, own_color, dash = LOSSES[loss]
             y = curve.evaluations[loss].to_numpy(np.float32)
             drawn = curve.evaluations.iloc[kept_points(y, most)]
-            figure.add_scatter(
-                x=drawn[axes.x].to_numpy(np.float32),
-                y=height(drawn[loss].to_numpy(np.float32)),
-                customdata=drawn[["global_step"]].to_numpy(np.float32),
-                name=_title(name, split, len(curves), len(losses)),
-                legendgroup=str(i) if len(curves) > 1 else None,
-                # Where the colours come again, only the marks tell the runs apart.
-                mode="lines+markers" if len(drawn) <= 80 or i >= len(RUNS) else "lines",
-                line={
-                    "color": color if len(curves) > 1 else own_color,
-                    "width": 2,
-                    "dash": dash if len(losses) > 1 else "solid",
-                },
-                marker={
-                    "size": 6 if i < len(RUNS) else 8,
-                    "symbol": MARKS[i // len(RUNS) % len(MARKS)],
-                    "maxdisplayed": 80 if i < len(RUNS) else 15,
-                },
-                hovertemplate=f"%{{y:{shown}}} at step %{{customdata[0]:,}}",
+            lines.append(
+                {
+                    "x": drawn[axes.x].to_numpy(np.float32),
+                    "y": height(drawn[loss].to_numpy(np.float32)),
+                    "customdata": drawn[["global_step"]].to_numpy(np.float32),
+                    "name": _title(name, split, len(curves), len(losses)),
+                    "legendgroup": str(i) if len(curves) > 1 else "",
+                    # Where the colours come again, only the marks tell the runs apart.
+                    "mode": "lines+markers" if len(drawn) <= 80 or i >= len(RUNS) else "lines",
+                    "line": {
+                        "color": color if len(curves) > 1 else own_color,
+                        "width": 2,
+                        "dash": dash if len(losses) > 1 else "solid",
+                    },
+                    "marker": {
+                        "size": 6 if i < len(RUNS) else 8,
+                        "symbol": MARKS[i // len(RUNS) % len(MARKS)],
+                        "maxdisplayed": 80 if i < len(RUNS) else 15,
+                    },
+                    "hovertemplate": f"%{{y:{shown}}} at step %{{customdata[0]:,}}",
+                }
             )
     what = "Perplexity" if axes.perplexity else "Loss"
     if len(losses) == 1:
         what = f"{LOSSES[losses[0]][0].capitalize()} {what.lower()}"
-    figure.update_layout(
-        template="none",
-        height=460,
-        showlegend=True,
-        margin={"l": 55, "r": 15, "t": 20, "b": 50},
-        hovermode="closest",
-        hoverlabel={"namelength": 60},
-        uirevision=revision,
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-        xaxis={"title": AXES[axes.x], "rangemode": "tozero"},
-        yaxis={"title": what, "rangemode": "tozero", "zeroline": False},
-    )
-    if axes.log:
-        figure.update_yaxes(type="log", dtick="D2" if axes.perplexity else None)
-    return figure
+    layout = {
+        "height": 460,
+        "showlegend": True,
+        "margin": {"l": 55, "r": 15, "t": 20, "b": 50},
+        "hovermode": "closest",
+        "hoverlabel": {"namelength": 60},
+        "uirevision": revision,
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        "xaxis": {"title": {"text": AXES[axes.x]}, "rangemode": "tozero"},
+        "yaxis": {
+            "title": {"text": what},
+            "rangemode": "tozero",
+            "zeroline": False,
+            **log_scale(axes),
+        },
+    }
+    return {"data": [{"type": "scatter", **line} for line in lines], "layout": layout}
 
 
 def _title(name: str, split: str, curves: int, losses: int) -> str:

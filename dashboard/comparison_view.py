@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import state
+from dashboard.charts import to_json
 from dashboard.comparison_chart import Curve, comparison_chart, describe_comparison
 from dashboard.curve_view import choose_axes
 from dashboard.frames import numbers_frame
@@ -53,7 +54,7 @@ def _draw(runs: Sequence[Run]) -> None:
     revision = " ".join([*(run.id for run in runs), str(axes), *losses])
     with place:
         live_chart(
-            comparison_chart(curves, losses, axes, revision),
+            to_json(comparison_chart(curves, losses, axes, revision)),
             describe_comparison(curves, losses),
             key="comparison",
             save_as=runs[0].id if len(runs) == 1 else "runs",

@@ -1,9 +1,12 @@
 """The curve of a run: how it is drawn, what it says, and whether it is as it should be."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
 import streamlit as st
 
 from dashboard import state
-from dashboard.charts import AXES, Axes, Panel, describe_losses, loss_chart, small_charts
+from dashboard.charts import AXES, Axes, Panel, describe_losses, loss_chart, small_charts, to_json
 from dashboard.frames import extent_of, numbers_frame, published_frame, tokens_per_second
 from dashboard.live_chart import live_chart
 from dashboard.widgets import run_title
@@ -31,31 +34,41 @@ AXIS_NAMES = {
 PROJECTED = 1.6
 
 
-def show_curve(run: Run, history: RunHistory) -> None:
+@dataclass(frozen=True)
+class Look:
+    """How a curve is drawn."""
+
+    axes: Axes = field(default_factory=Axes)
+    under: tuple[PublishedRun, ...] = ()
+
+
+def choose_look(run: Run) -> Look:
+    """Let the user choose how the curve is drawn, but for a class, which only looks."""
+    if state.is_projected():
+        return Look()
+    with st.container(horizontal=True, gap="medium"):
+        axes = choose_axes()
+    return Look(axes, _choose_published(run, axes))
+
+
+def show_curve(run: Run, history: RunHistory, look: Look) -> None:
     """Draw the losses and say in words what they show."""
     is_projected = state.is_projected()
-    place = st.container()
-    if is_projected:
-        axes, under = Axes(), []
-    else:
-        with st.container(horizontal=True, gap="medium"):
-            axes = choose_axes()
-        under = _choose_published(run, axes)
+    axes, under = look.axes, look.under
     figure, description = history.once(
         ("losses", axes, tuple(published.name for published in under), is_projected),
         lambda: _draw(run, history, axes, under, PROJECTED if is_projected else 1.0),
     )
     reading = history.once("reading", lambda: read_curve(history.evaluations), "evaluations")
-    with place:
-        live_chart(figure, description, key="losses", save_as=run.id, title=run_title(run))
-        if reading is not None:
-            st.text(describe_curve(reading))
-            if not is_projected:
-                st.caption(describe_start(reading, run.model_config.vocab_size))
+    live_chart(figure, description, key="losses", save_as=run.id, title=run_title(run))
+    if reading is not None:
+        st.text(describe_curve(reading))
+        if not is_projected:
+            st.caption(describe_start(reading, run.model_config.vocab_size))
 
 
 def _draw(
-    run: Run, history: RunHistory, axes: Axes, under: list[PublishedRun], size: float
+    run: Run, history: RunHistory, axes: Axes, under: Sequence[PublishedRun], size: float
 ) -> tuple[str, str]:
     """Return the chart as JSON, and in words."""
     evaluations = numbers_frame(history.evaluations, run)
@@ -69,7 +82,7 @@ def _draw(
         published={published.name: published_frame(published, run) for published in under},
         size=size,
     )
-    return figure.to_json(), describe_losses(evaluations)
+    return to_json(figure), describe_losses(evaluations)
 
 
 def choose_axes() -> Axes:
@@ -103,10 +116,10 @@ def choose_axes() -> Axes:
     return Axes(x or "epochs", height == "Perplexity", scale == "Log")
 
 
-def _choose_published(run: Run, axes: Axes) -> list[PublishedRun]:
+def _choose_published(run: Run, axes: Axes) -> tuple[PublishedRun, ...]:
     """Let the user lay published runs under the curve, where it is of the same model."""
     if not is_comparable(run):
-        return []
+        return ()
     names = st.pills(
         "Published runs of the chapter, by updates",
         list(PUBLISHED),
@@ -116,8 +129,8 @@ def _choose_published(run: Run, axes: Axes) -> list[PublishedRun]:
     )
     if names and axes.x == "minutes":
         st.caption("Nobody has published at which minute each point was reached.")
-        return []
-    return [PUBLISHED[name] for name in names]
+        return ()
+    return tuple(PUBLISHED[name] for name in names)
 
 
 def show_verdict(run: Run, history: RunHistory) -> None:

@@ -33,7 +33,10 @@ from gpt_core import (
 House = tuple[RunStore, TrainingRunner, ModelShelf, Board, ModelLibrary, ClassRoll | None]
 
 JOIN_CODE, PASSPHRASE = "GPT_LAB_JOIN_CODE", "GPT_LAB_PASSPHRASE"  # for a class: else made up
+FRESH_SECONDS = 0.5  # of each second between two drawings: what is drawn is no older
 CLASS_MODE = "GPT_LAB_CLASS"  # the environment variable by which classroom.py says that it is one
+
+TABS_A_SECOND = 8  # with each eight more tabs, pages are drawn a second later
 
 _making = threading.Lock()  # guards _house: two first visitors must get the same one
 _house: House | None = None
@@ -104,6 +107,14 @@ def count_viewers() -> int:
     return 1 if sessions is None else int(sessions.num_active_sessions())
 
 
+def tick_seconds(at_least: int = 1) -> int:
+    """Return how many seconds lie between two drawings of what moves: more as tabs grow many.
+
+    What they look at is computed on the cores that train.
+    """
+    return max(at_least, 1 + count_viewers() // TABS_A_SECOND)
+
+
 def close_runtime() -> None:
     """End what trains and forget all six; the next use makes new ones (tests need it)."""
     global _house
@@ -132,7 +143,8 @@ def _get_house() -> House:
             if is_class():
                 code, passphrase = os.environ.get(JOIN_CODE), os.environ.get(PASSPHRASE)
                 roll = ClassRoll(store, code, passphrase)
-            _house = (store, runner, ModelShelf(), Board(store), ModelLibrary(store), roll)
+            board = Board(store, fresh_seconds=lambda: FRESH_SECONDS * tick_seconds())
+            _house = (store, runner, ModelShelf(), board, ModelLibrary(store), roll)
         return _house
 
 

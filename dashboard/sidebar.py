@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard import palette, state, widgets
 from dashboard.frames import format_duration, format_loss, last_losses
 from dashboard.people import get_view, is_restricted, may_change, note_presence
-from dashboard.runtime import get_runner
+from dashboard.runtime import get_runner, tick_seconds
 from gpt_core import PACE_STEPS, Run, run_progress
 
 TRAIN_PAGE = "pages/train.py"
@@ -18,7 +18,8 @@ def show_current_run(page: str) -> None:
     """
     live = bool(get_runner().live_runs())
     brief = page == "Train" and state.selected_run() == state.current_run()
-    st.fragment(_watch, run_every=2 if live and not brief else 5)(state.outline(), brief, page)
+    every = tick_seconds(at_least=2) if live and not brief else tick_seconds(at_least=5)
+    st.fragment(_watch, run_every=every)(state.outline(), brief, page)
 
 
 def _watch(drawn: list[tuple[str, str]], brief: bool, page: str) -> None:

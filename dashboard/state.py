@@ -108,11 +108,14 @@ def current_run() -> Run | None:
     """
     view = get_view()
     own = view.own_live_runs()
-    trains = next((run for run in own if run.state == "running"), None) or next(iter(own), None)
-    latest = trains or view.latest_run()
-    if latest is None or latest.is_live or may_change(latest):
+    if own:
+        return next((run for run in own if run.state == "running"), own[0])
+    latest = view.latest_run()
+    if latest is None or may_change(latest):
         return latest
-    return next(iter(view.live_runs()), latest)
+    return next(
+        iter(view.live_runs()), latest
+    )  # the first: a page is not to change with each start
 
 
 def select_run(run_id: str) -> None:

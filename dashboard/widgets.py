@@ -6,6 +6,7 @@ import math
 import textwrap
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import cache
 from pathlib import Path
 
 import streamlit as st
@@ -139,12 +140,17 @@ def show_code(*functions: Callable[..., object]) -> None:
     with st.expander(f"Show the code: `{names}`"):
         for function in functions:
             st.caption(f"`{function.__module__}.{function.__name__}`")
-            st.code(inspect.getsource(function), language="python")
+            st.code(_source(function), language="python")
+
+
+@cache
+def _source(function: Callable[..., object]) -> str:
+    return inspect.getsource(function)
 
 
 def show_statements(function: Callable[..., object], *names: str) -> None:
     """Show the lines of a function of the core that make what has these names."""
-    lines = inspect.getsource(function).splitlines()
+    lines = _source(function).splitlines()
     shown = [
         line
         for statement in ast.walk(ast.parse("\n".join(lines)))

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 MOST_RUNS = 8  # whose histories stand in memory: of 100,000 steps each takes 10 MB
 MOST_CURVES = 200  # whose evaluations do, for comparing: of 2,000 each takes 100 kB
-FRESH_SECONDS = 0.5  # a run that trains is read, and drawn anew for all, so often at most
+FRESH_SECONDS = 0.5
 CHECK_SECONDS = 1.0  # how often it is looked whether the processes of live runs are still there
 
 
@@ -30,11 +30,18 @@ class Board:
     Args:
         store: where the runs are written down.
         timer: a clock in seconds that never jumps.
+        fresh_seconds: how often at most a run that trains is read, and drawn anew for all.
     """
 
-    def __init__(self, store: RunStore, timer: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        store: RunStore,
+        timer: Callable[[], float] = time.monotonic,
+        fresh_seconds: Callable[[], float] = lambda: FRESH_SECONDS,
+    ) -> None:
         self._store = store
         self._timer = timer
+        self._fresh_seconds = fresh_seconds
         self._lock = threading.RLock()  # guards all below
         self._version: tuple[int, int] | None = None
         self._read: dict[Hashable, Any] = {}
@@ -118,7 +125,11 @@ class Board:
                 readers.popitem(last=False)
             run, now = self.run(run_id), self._timer()
             trains = run is not None and run.state == "running"
-            if reader.history is None or not trains or now - reader.read_at >= FRESH_SECONDS:
+            if (
+                reader.history is None
+                or not trains
+                or now - reader.read_at >= self._fresh_seconds()
+            ):
                 reader.read_at = now
                 key = ("history", run_id, tables)
                 return self.once(key, lambda: reader.read_on(self._store))

@@ -35,10 +35,11 @@ class View:
 
     def latest_run(self) -> Run | None:
         """Return the run that was started last; of a student's own, if they have any."""
-        if not is_student(self._actor):
-            return self._board.latest_run()
-        runs = self.runs()
-        return next(filter(self._is_own, runs), runs[0] if runs else None)
+        newest = self._board.latest_run()
+        if newest is None or not is_student(self._actor):
+            return newest
+        runs = (summary.run for summary in self._board.summaries())
+        return self._seen(next(filter(self._is_own, runs), newest))
 
     def run(self, run_id: str) -> Run | None:
         """Return one run, or None if there is none of this ID."""
@@ -50,7 +51,8 @@ class View:
         summaries = self._board.summaries()
         if not is_student(self._actor):
             return summaries
-        return [replace(summary, run=self._seen(summary.run)) for summary in summaries]
+        seen = [self._seen(summary.run) for summary in summaries]
+        return [replace(summary, run=run) for summary, run in zip(summaries, seen, strict=True)]
 
     def history(self, run_id: str) -> RunHistory:
         """Return what a run has recorded, as fresh as :meth:`Board.history`."""

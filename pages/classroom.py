@@ -4,10 +4,8 @@ import streamlit as st
 
 from dashboard import class_rules, class_wall
 from dashboard.people import is_restricted
-from dashboard.runtime import count_viewers, get_roll
+from dashboard.runtime import get_roll, tick_seconds
 from dashboard.widgets import page_title
-
-CROWD = 20  # tabs beyond which the wall is drawn a second later
 
 page_title(
     "Classroom",
@@ -18,13 +16,13 @@ if roll is None:  # a link from a class, opened without one
     st.text("There is no class here. The README says how to begin one: streamlit run classroom.py.")
     st.stop()
 is_teacher = not is_restricted()
-every = 2 + (count_viewers() > CROWD)
+every = tick_seconds(at_least=2)
 
 if is_teacher:
     with st.expander("How to join", expanded=not roll.seen()):
         class_rules.show_how_to_join()
 st.header("The class's curves")
-st.fragment(class_wall.show_curves, run_every=every)()
+st.fragment(class_wall.show_curves)(every)
 if is_teacher:
     st.header("Who is where")
     st.fragment(class_wall.show_who, run_every=every)()

@@ -7,12 +7,11 @@ from dashboard.expectations import last_probes, show_expectations
 from dashboard.frames import count
 from dashboard.people import get_view
 from dashboard.run_form import show_form
-from dashboard.runtime import count_viewers, get_board
+from dashboard.runtime import get_board, tick_seconds
 from dashboard.samples_view import show_samples
 from gpt_core import Run, RunHistory, calc_loss_loader, evaluate_model, learning_rate_at, train
 
 MOST_OTHERS = 3  # live runs that are named beside the one that is shown
-CROWDS = (8, 20)  # tabs beyond which the page is drawn a second later
 
 
 def recorded(run: Run) -> tuple[RunHistory, bool]:
@@ -22,14 +21,21 @@ def recorded(run: Run) -> tuple[RunHistory, bool]:
     return (history, False) if seconds is None else (history.until(seconds), True)
 
 
-def show_numbers_and_curve(run: Run) -> None:
-    """Draw what changes from step to step."""
-    history, is_replayed = recorded(run)
-    run_view.show_heading(run, is_replayed)
-    run_view.show_numbers(run, history, is_replayed)
-    curve_view.show_curve(run, history)
-    if not state.is_projected():
-        closeup_view.show_closeup(history)
+def show_run(run_id: str, drawn: list[tuple[str, str]], every: int) -> None:
+    """Draw a run as it goes on and, below, what one may change about it: that stands still."""
+    run = get_view().run(run_id)
+    place = st.container()
+    if run is not None:
+        look = curve_view.choose_look(run)
+        with place:
+            st.fragment(watch, run_every=every)(drawn, every, look)
+
+
+def show_closeup(run_id: str) -> None:
+    """Draw what single steps did."""
+    run = get_view().run(run_id)
+    if run is not None:
+        closeup_view.show_closeup(recorded(run)[0])
 
 
 def show_rest(run_id: str) -> None:
@@ -85,17 +91,19 @@ def pace(run: Run | None) -> int:
     is_replayed = run is not None and state.REPLAY in st.query_params
     if not get_board().live_runs() and not is_replayed:
         return 5
-    # What they look at is computed on the cores that train.
-    return 1 + sum(count_viewers() > crowd for crowd in CROWDS)
+    return tick_seconds()
 
 
-def watch(drawn: list[tuple[str, str]], drawn_every: int) -> None:
+def watch(drawn: list[tuple[str, str]], drawn_every: int, look: curve_view.Look | None) -> None:
     """Redraw from the store; when a run has begun or ended, redraw the whole page."""
     run = state.selected_run()
-    if state.outline() != drawn or pace(run) != drawn_every:
-        st.rerun()
-    if run is not None:
-        show_numbers_and_curve(run)
+    if state.outline() != drawn or not drawn_every - 1 <= pace(run) <= drawn_every:
+        st.rerun()  # not for each tab that comes or goes
+    if run is not None and look is not None:
+        history, is_replayed = recorded(run)
+        run_view.show_heading(run, is_replayed)
+        run_view.show_numbers(run, history, is_replayed)
+        curve_view.show_curve(run, history, look)
 
 
 shown = state.selected_run()
@@ -118,8 +126,12 @@ if not state.is_projected():
             with start:
                 show_form("Add to the queue" if live else "Start training")
 every = pace(shown)
-st.fragment(watch, run_every=every)(state.outline(), every)
-if shown is not None:
+if shown is None:
+    st.fragment(watch, run_every=every)(state.outline(), every, None)
+else:
+    st.fragment(show_run)(shown.id, state.outline(), every)
+    if not state.is_projected() and (shown.state == "paused" or recorded(shown)[0].updates):
+        st.fragment(show_closeup, run_every=every)(shown.id)
     st.fragment(show_rest, run_every=3 * every)(shown.id)
 if not state.is_projected():
     sample_now.show(shown)

@@ -1,4 +1,7 @@
+import base64
+import json
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +16,7 @@ from dashboard.charts import (
     kept_points,
     loss_chart,
     small_charts,
+    to_json,
 )
 from dashboard.frames import published_frame
 from dashboard.palette import TRAINING, VALIDATION
@@ -42,12 +46,17 @@ STEPS = pd.DataFrame(
 EXTENT = Extent(num_epochs=10, total_steps=90, tokens_per_epoch=4608)
 
 
+def draw_losses(*args: Any, **options: Any) -> go.Figure:
+    """The chart as plotly takes it up: it refuses what is no figure."""
+    return go.Figure(loss_chart(*args, **options))
+
+
 def named(figure: go.Figure, name: str) -> go.Scatter:
     return next(trace for trace in figure.data if trace.name == name)
 
 
 def test_both_losses_are_drawn_against_epochs_each_in_its_colour() -> None:
-    figure = loss_chart(EVALUATIONS, EXTENT, run_id="a-run")
+    figure = draw_losses(EVALUATIONS, EXTENT, run_id="a-run")
     training, validation = figure.data[:2]
     assert list(training.x) == [0.1, 0.6, 1.1]
     assert list(training.y) == [9.8, 8.1, 6.7]
@@ -58,7 +67,7 @@ def test_both_losses_are_drawn_against_epochs_each_in_its_colour() -> None:
 
 @pytest.mark.parametrize("x", ["epochs", "global_step"])
 def test_tokens_seen_stand_above_the_epochs_or_steps_they_belong_to(x: str) -> None:
-    upper = loss_chart(EVALUATIONS, EXTENT, run_id="a-run", axes=Axes(x)).layout.xaxis2
+    upper = draw_losses(EVALUATIONS, EXTENT, run_id="a-run", axes=Axes(x)).layout.xaxis2
     assert (upper.side, upper.matches, upper.title.text) == ("top", "x", "Tokens seen")
     labels = dict(zip(upper.tickvals, upper.ticktext, strict=True))
     assert labels[0] == "0"
@@ -68,17 +77,17 @@ def test_tokens_seen_stand_above_the_epochs_or_steps_they_belong_to(x: str) -> N
 
 def test_each_axis_has_its_column_and_ends_where_the_run_will() -> None:
     for x, end in (("epochs", 10), ("global_step", 89), ("tokens_seen", 46080)):
-        figure = loss_chart(EVALUATIONS, EXTENT, "a-run", STEPS, Axes(x))
+        figure = draw_losses(EVALUATIONS, EXTENT, "a-run", STEPS, Axes(x))
         assert list(figure.data[0].x) == EVALUATIONS[x].tolist()
         assert list(named(figure, "Each batch").x) == STEPS[x].tolist()
         assert figure.layout.xaxis.range[1] == pytest.approx(1.01 * end)
-    minutes = loss_chart(EVALUATIONS, EXTENT, "a-run", axes=Axes("minutes"))
+    minutes = draw_losses(EVALUATIONS, EXTENT, "a-run", axes=Axes("minutes"))
     assert minutes.layout.xaxis.range is None  # nobody knows when it will end
     assert "xaxis2" not in minutes.layout
 
 
 def test_each_steps_own_batch_stands_faintly_behind() -> None:
-    behind = named(loss_chart(EVALUATIONS, EXTENT, "a-run", STEPS), "Each batch")
+    behind = named(draw_losses(EVALUATIONS, EXTENT, "a-run", STEPS), "Each batch")
     assert list(behind.y) == STEPS["loss"].tolist()
     assert behind.opacity < 0.5
     assert behind.zorder < 2
@@ -86,22 +95,22 @@ def test_each_steps_own_batch_stands_faintly_behind() -> None:
 
 def test_perplexity_is_the_exponential_of_each_loss_and_of_the_uniform_guess() -> None:
     axes = Axes(perplexity=True, log=True)
-    figure = loss_chart(EVALUATIONS, EXTENT, "a-run", STEPS, axes, vocab_size=50257)
+    figure = draw_losses(EVALUATIONS, EXTENT, "a-run", STEPS, axes, vocab_size=50257)
     assert list(figure.data[0].y) == pytest.approx(np.exp([9.8, 8.1, 6.7]))
     assert figure.layout.shapes[0].y0 == 50257
     assert (figure.layout.yaxis.type, figure.layout.yaxis.title.text) == ("log", "Perplexity")
-    plain = loss_chart(EVALUATIONS, EXTENT, "a-run", vocab_size=50257)
+    plain = draw_losses(EVALUATIONS, EXTENT, "a-run", vocab_size=50257)
     assert plain.layout.shapes[0].y0 == pytest.approx(10.825, abs=1e-3)
 
 
 def test_the_lowest_validation_loss_is_marked() -> None:
     risen = EVALUATIONS.assign(val_loss=[9.9, 6.5, 7.0])
-    star = named(loss_chart(risen, EXTENT, "a-run"), "Lowest validation")
+    star = named(draw_losses(risen, EXTENT, "a-run"), "Lowest validation")
     assert (list(star.x), list(star.y)) == ([0.6], [6.5])
 
 
 def test_a_published_run_is_laid_under_the_curve_by_updates(run: Run) -> None:
-    figure = loss_chart(
+    figure = draw_losses(
         EVALUATIONS,
         EXTENT,
         "a-run",
@@ -115,18 +124,18 @@ def test_a_published_run_is_laid_under_the_curve_by_updates(run: Run) -> None:
 
 def test_zoom_belongs_to_a_run_and_its_axes() -> None:
     revisions = {
-        loss_chart(EVALUATIONS, EXTENT, run_id, axes=axes).layout.uirevision
+        draw_losses(EVALUATIONS, EXTENT, run_id, axes=axes).layout.uirevision
         for run_id in ("a-run", "another")
         for axes in (Axes(), Axes("minutes"), Axes(log=True), Axes(perplexity=True))
     }
     assert len(revisions) == 8
-    again = loss_chart(EVALUATIONS.iloc[:1], EXTENT, "a-run").layout.uirevision
+    again = draw_losses(EVALUATIONS.iloc[:1], EXTENT, "a-run").layout.uirevision
     assert again in revisions
 
 
 def test_an_empty_run_has_its_axes_already() -> None:
     extent = Extent(num_epochs=3, total_steps=6, tokens_per_epoch=100)
-    figure = loss_chart(EVALUATIONS.iloc[:0], extent, "a-run", STEPS.iloc[:0], vocab_size=50257)
+    figure = draw_losses(EVALUATIONS.iloc[:0], extent, "a-run", STEPS.iloc[:0], vocab_size=50257)
     assert figure.layout.xaxis.range[1] >= 3
     assert "Lowest validation" not in [trace.name for trace in figure.data]
 
@@ -181,3 +190,33 @@ def test_a_spike_between_points_is_still_there_when_a_hundred_times_as_many_have
 def test_the_description_names_the_last_losses() -> None:
     assert "1.10 epochs: 6.700 and 7.000" in describe_losses(EVALUATIONS)
     assert "no evaluation yet" in describe_losses(EVALUATIONS.iloc[:0])
+
+
+@pytest.mark.parametrize("axes", [Axes(), Axes("minutes", perplexity=True, log=True)])
+def test_what_the_browser_gets_is_the_figure(axes: Axes) -> None:
+    chart = loss_chart(EVALUATIONS, EXTENT, "a-run", STEPS, axes, vocab_size=50257)
+    sent = json.loads(to_json(chart))
+    figure = json.loads(go.Figure(chart).to_json())
+    del figure["layout"]["template"]  # plotly's own colours: the page has its own
+    assert sent["layout"] == figure["layout"]
+    for line, other in zip(sent["data"], figure["data"], strict=True):
+        for key in ("x", "y", "customdata"):  # plotly makes its own choice of base64 and lists
+            one, same = (np.ravel(_numbers(lines.pop(key, []))) for lines in (line, other))
+            assert one == pytest.approx(same, rel=1e-6, nan_ok=True)
+        assert line == other
+
+
+def _numbers(values: Any) -> Any:
+    if isinstance(values, dict):
+        kind = {"f4": np.float32, "f8": np.float64}[values["dtype"]]
+        return np.frombuffer(base64.b64decode(values["bdata"]), kind)
+    return np.array(values, dtype=float)
+
+
+@pytest.mark.parametrize("perplexity", [False, True])
+def test_the_note_on_the_guess_stands_at_its_line_on_a_logarithmic_axis(perplexity: bool) -> None:
+    layout = loss_chart(EVALUATIONS, EXTENT, "r", None, Axes("epochs", perplexity, True), 50257)[
+        "layout"
+    ]
+    [line], [note] = layout["shapes"], layout["annotations"]
+    assert 10 ** note["y"] == pytest.approx(line["y0"])  # notes are placed in exponents

@@ -1,7 +1,7 @@
 """The pages in a class: what each of its members is shown, and what their clicks do."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -50,11 +50,11 @@ class Class:
 
 
 @pytest.fixture
-def lesson(own_runtime: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Class]:
+def lesson(own_runtime: None, monkeypatch: pytest.MonkeyPatch) -> Class:
     monkeypatch.setenv(runtime.CLASS_MODE, "1")
     monkeypatch.setenv(runtime.JOIN_CODE, CODE)
     monkeypatch.setenv(runtime.PASSPHRASE, PASSPHRASE)
-    yield Class(monkeypatch)
+    return Class(monkeypatch)
 
 
 def labels(app: AppTest) -> list[str]:

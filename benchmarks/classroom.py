@@ -44,7 +44,7 @@ CODE, PASSPHRASE = "abc234", "the teacher's"
 TITLES = {"Epochs": "epochs", "Steps": "global_step", "Tokens": "tokens_seen", "Minutes": "minutes"}
 CLICK_EVERY = 12.0  # seconds between a student's clicks, on average
 QUEUING, RELOADING = 10, 3  # students
-ALONE_SECONDS, WARM_UP = 40.0, 10.0
+ALONE_SECONDS = 40.0  # before and after the class, each after a quarter of it to warm up
 HOME, TRAIN = "", "train"
 
 
@@ -272,9 +272,10 @@ def pace_between(before: tuple[int, float], after: tuple[int, float]) -> float:
 
 
 async def teach(
-    server: Server, port: int, run_id: str, students: int, seconds: float
+    server: Server, port: int, run_id: str, students: int, seconds: float, alone_seconds: float
 ) -> dict[str, Any]:
     """Hold the class, and return what came of it."""
+    warm_up = alone_seconds / 4
     url, rng = f"http://127.0.0.1:{port}", random.Random(123)
     store = RunStore(server.runs_dir)
     process = psutil.Process(server.process.pid)
@@ -285,9 +286,9 @@ async def teach(
     await teacher.live(time.perf_counter() + 4)
     assert teacher.socket is not None
     await teacher.socket.close()  # nobody watches
-    await asyncio.sleep(WARM_UP)
+    await asyncio.sleep(warm_up)
     first = steps_done(store)
-    await asyncio.sleep(ALONE_SECONDS)
+    await asyncio.sleep(alone_seconds)
     alone = pace_between(first, steps_done(store))
     memory_before = process.memory_info().rss
 
@@ -303,7 +304,7 @@ async def teach(
         task = be_a_student(visitor, until, random.Random(i), queues, reloads)
         tasks.append(asyncio.create_task(task))
         await asyncio.sleep(rng.uniform(0, 0.4))
-    await asyncio.sleep(WARM_UP)
+    await asyncio.sleep(warm_up)
     first = steps_done(store)
     await asyncio.sleep(0.05 * seconds)
     memory = [process.memory_info().rss]  # nobody has started a run yet: a model is no student's
@@ -314,9 +315,9 @@ async def teach(
     watched = pace_between(first, steps_done(store))
     clients = (time.process_time() - cpu_before[0]) / (time.perf_counter() - cpu_before[1])
     await asyncio.gather(*tasks)
-    await asyncio.sleep(WARM_UP)
+    await asyncio.sleep(warm_up)
     first = steps_done(store)
-    await asyncio.sleep(ALONE_SECONDS)
+    await asyncio.sleep(alone_seconds)
     after = pace_between(first, steps_done(store))
 
     faults = [fault for visitor in visitors for fault in visitor.faults]
@@ -355,8 +356,8 @@ def check_runs(store: RunStore, visitors: list[Visitor]) -> list[str]:
     return faults
 
 
-def measure(students: int, minutes: float) -> dict[str, Any]:
-    """Start a class's server and hold a class."""
+def measure(students: int, minutes: float, alone_seconds: float = ALONE_SECONDS) -> dict[str, Any]:
+    """Start a class's server and hold a class; return what was measured, and the faults."""
     with tempfile.TemporaryDirectory() as place:
         run_id = prepare(Path(place))
         with closing(socket.socket()) as probe:
@@ -371,7 +372,7 @@ def measure(students: int, minutes: float) -> dict[str, Any]:
             GPT_LAB_ACTIVE_RUNS="2",
         )
         try:
-            result = asyncio.run(teach(server, port, run_id, students, 60 * minutes))
+            result = asyncio.run(teach(server, port, run_id, students, 60 * minutes, alone_seconds))
         finally:
             server.end()
         log = server.log.read_text()

@@ -97,6 +97,11 @@ def table() -> str:
             ),
         ),
         (
+            "training steps per second while thirty students of a class follow and click",
+            "before and after them",
+            f"{results['classroom']['pace_over_unwatched']:.2f} ×",
+        ),
+        (
             "an edit on the Loss page, to its loss on the screen",
             "the bare answer of the same 124M model",
             f"{results['walk']['seconds']['idle_first_number']['ratio']:.1f} × the time",

@@ -102,7 +102,7 @@ def comparison_chart(
 
 def _title(name: str, split: str, curves: int, losses: int) -> str:
     """Return what a line is called in the legend: what tells it from the others."""
-    if curves == 1:
+    if curves == 1 and losses > 1:
         return split.capitalize()
     return f"{name}: {split}" if losses > 1 else name
 

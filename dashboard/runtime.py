@@ -36,7 +36,7 @@ JOIN_CODE, PASSPHRASE = "GPT_LAB_JOIN_CODE", "GPT_LAB_PASSPHRASE"  # for a class
 FRESH_SECONDS = 0.5  # of each second between two drawings: what is drawn is no older
 CLASS_MODE = "GPT_LAB_CLASS"  # the environment variable by which classroom.py says that it is one
 
-TABS_A_SECOND = 8  # with each eight more tabs, pages are drawn a second later
+TABS_A_SECOND = 6  # so many of the open ones are drawn each second
 
 _making = threading.Lock()  # guards _house: two first visitors must get the same one
 _house: House | None = None
@@ -112,7 +112,7 @@ def tick_seconds(at_least: int = 1) -> int:
 
     What they look at is computed on the cores that train.
     """
-    return max(at_least, 1 + count_viewers() // TABS_A_SECOND)
+    return max(at_least, round(count_viewers() / TABS_A_SECOND))
 
 
 def close_runtime() -> None:

@@ -18,7 +18,7 @@ def show_current_run(page: str) -> None:
     """
     live = bool(get_runner().live_runs())
     brief = page == "Train" and state.selected_run() == state.current_run()
-    every = tick_seconds(at_least=2) if live and not brief else tick_seconds(at_least=5)
+    every = max(2 if live and not brief else 5, 2 * tick_seconds())
     st.fragment(_watch, run_every=every)(state.outline(), brief, page)
 
 

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from benchmarks import classroom
 from benchmarks.pairs import HISTORY, measure_pairs
 from benchmarks.table import README, with_table
 
@@ -31,7 +32,16 @@ def test_the_readmes_table_is_the_historys() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["training", "generation", "dataset", "startup", "dashboard", "walk"]
+    "name", ["training", "generation", "dataset", "startup", "dashboard", "walk", "classroom"]
 )
 def test_each_benchmark_has_been_run(name: str) -> None:
     assert any(json.loads(line)["benchmark"] == name for line in HISTORY.read_text().splitlines())
+
+
+@pytest.mark.whole_run
+@pytest.mark.slow
+def test_a_small_class_loses_no_run_and_nobody_sees_anothers_choice() -> None:
+    result = classroom.measure(students=6, minutes=0.5, alone_seconds=4)
+    assert result["faults"] == []
+    assert result["clicks"] > 3
+    assert result["redraws"] > 20

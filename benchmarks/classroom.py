@@ -42,7 +42,7 @@ from tests.browser.conftest import Server, start_server
 
 CODE, PASSPHRASE = "abc234", "the teacher's"
 TITLES = {"Epochs": "epochs", "Steps": "global_step", "Tokens": "tokens_seen", "Minutes": "minutes"}
-CLICK_EVERY = 12.0  # seconds between a student's clicks, on average
+CLICK_EVERY = 30.0  # seconds between a student's clicks, on average
 QUEUING, RELOADING = 10, 3  # students
 ALONE_SECONDS = 40.0  # before and after the class, each after a quarter of it to warm up
 HOME, TRAIN = "", "train"

@@ -44,7 +44,7 @@ def show_models() -> None:
     """Show the models that are here, and what can be done with each."""
     cards = get_models().models(current_actor())
     if not cards:
-        st.text("No model from elsewhere is here yet. Three ways to bring one in:")
+        st.text("No model from elsewhere is here yet. Bring one in:")
     for card in cards:
         _show_model(card)
 
@@ -116,6 +116,9 @@ def _delete(key: str) -> None:
 
 def bring_in() -> None:
     """Let the user bring in a model: OpenAI's, a file of their own, or a large one."""
+    if is_restricted():  # gigabytes, and folders of the machine, are the teacher's
+        _take_upload()
+        return
     openai, file, folder = st.tabs(["OpenAI's GPT-2", "A file of yours", "Large files"])
     with openai:
         is_moving = _is_moving()
@@ -160,7 +163,10 @@ def _offer_openai(is_moving: bool) -> None:
 
 
 def _start(size: str) -> None:
-    get_models().download(size)
+    try:
+        get_models().download(size, current_actor())
+    except ValueError as error:
+        toast(error)
 
 
 def _stop(size: str) -> None:

@@ -20,6 +20,9 @@ def show(run: Run | None) -> None:
     if run is None:
         st.text("Start a run on the Train page: what it makes of such rows is recorded here.")
         return
+    if run.is_veiled:
+        st.text("This run is private: what it makes of its rows is for its owner and the teacher.")
+        return
     st.fragment(_show, run_every=2 if run.is_live else None)(run)
 
 

@@ -1,7 +1,6 @@
 """What one may do with runs that are on record: name them, note something, delete them."""
 
 import sqlite3
-import unicodedata
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from gpt_core.checkpoints import remove
 from gpt_core.class_book import RUN
 from gpt_core.library import TextLibrary
 from gpt_core.machine import describe_error
+from gpt_core.names import visible
 from gpt_core.rights import find_own_run
 from gpt_core.store import RunStore
 
@@ -24,7 +24,7 @@ def label_run(store: RunStore, run_id: str, name: str, note: str, actor: str = "
         ValueError: there is no such run, one of them is too long, or the disk is full.
     """
     find_own_run(store, run_id, actor, "rename")
-    name, note = " ".join(_visible(name).split()), _visible(note).strip()
+    name, note = " ".join(visible(name).split()), visible(note).strip()
     for text, most, field in ((name, MOST_IN_NAME, "name"), (note, MOST_IN_NOTE, "note")):
         if len(text) > most:
             raise ValueError(
@@ -32,7 +32,7 @@ def label_run(store: RunStore, run_id: str, name: str, note: str, actor: str = "
             )
     try:
         store.add_label(run_id, name, note, actor)
-    except (sqlite3.Error, UnicodeEncodeError) as error:
+    except sqlite3.Error as error:
         raise ValueError(f"It was not written down. {describe_error(error)}") from error
 
 
@@ -45,19 +45,6 @@ def share_run(store: RunStore, run_id: str, shared: bool, actor: str = "local") 
     """
     run = find_own_run(store, run_id, actor, "share")
     store.class_book.add_share(RUN, run.id, run.owner, shared)
-
-
-def _visible(text: str) -> str:
-    """Return a text without what cannot be seen or turns other text around; empty if all is so.
-
-    Joiners stay: emoji and several scripts are written with them.
-    """
-    seen = "".join(
-        char
-        for char in text
-        if char in "\n\t\u200c\u200d" or unicodedata.category(char) not in ("Cc", "Cf")
-    )
-    return seen if seen.strip("\u200c\u200d \n\t") else ""
 
 
 def delete_run(store: RunStore, run_id: str, actor: str = "local") -> None:

@@ -17,7 +17,7 @@ from gpt_core.initial import weights_sha256
 from gpt_core.model import GPTModel, count_parameters
 from gpt_core.pretrained import load_model
 from gpt_core.quotas import ClassRules, refuse_bytes
-from gpt_core.rights import LOCAL, is_student, refuse
+from gpt_core.rights import LOCAL, is_student, refuse, refuse_students
 from gpt_core.store import RunStore
 
 UPLOADED, PUT_THERE, OPENAI = "uploaded", "from the import folder", "OpenAI's"
@@ -178,8 +178,13 @@ class ModelLibrary:
         except OSError as error:
             raise ValueError(f"It was not deleted: {error.strerror or error}.") from error
 
-    def download(self, size: str) -> Download:
-        """Have one of OpenAI's GPT-2s downloaded in a thread; if it is on its way, return that."""
+    def download(self, size: str, actor: str = LOCAL) -> Download:
+        """Have one of OpenAI's GPT-2s downloaded in a thread; if it is on its way, return that.
+
+        Raises:
+            NotAllowed: it is a student who asks: it takes gigabytes of the disk.
+        """
+        refuse_students(self._store, actor, "have OpenAI's weights downloaded")
         with self._lock:
             download = self._downloads.get(size)
             if download is None or download.ended.is_set():

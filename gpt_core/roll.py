@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gpt_core.names import visible
 from gpt_core.rights import TEACHER, is_student, refuse_students
 from gpt_core.store import RunStore
 
@@ -165,8 +166,7 @@ def _shown_name(name: str) -> str:
     Raises:
         ValueError: nothing is left of it, or it is too long.
     """
-    seen = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in name)
-    seen = " ".join(unicodedata.normalize("NFC", seen).split())
+    seen = " ".join(unicodedata.normalize("NFC", visible(name)).split())
     if not seen:
         raise ValueError("The name is empty: enter what the class shall call you.")
     if len(seen) > LONGEST_NAME:

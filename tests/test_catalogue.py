@@ -61,13 +61,14 @@ def test_the_name_and_note_of_a_run_are_the_last_it_was_given(store: RunStore) -
         ("nul\0 \x1b[31mred", "nul [31mred"),
         ("family 👨‍👩‍👧", "family 👨‍👩‍👧"),
         ("\u200d \u200c", ""),
+        ("half \ud800 a pair", "half  a pair"),
     ],
 )
 def test_a_name_holds_only_what_can_be_seen(given: str, kept: str, store: RunStore) -> None:
     keep_chapter_run(store, "a-run", {0: (9.0, 9.0)})
     label_run(store, "a-run", given, given)
     run = store.runs()[0]
-    assert (run.name, run.note) == (kept, kept)
+    assert (run.name, run.note) == (" ".join(kept.split()), kept)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,6 @@ def test_a_name_holds_only_what_can_be_seen(given: str, kept: str, store: RunSto
     [
         ("x" * 81, "", "The name is 81 characters long: 80 are the most"),
         ("", "x" * 2001, "The note is 2,001 characters long: 2,000 are the most"),
-        ("\ud800", "", "It was not written down"),
     ],
 )
 def test_a_name_that_cannot_be_kept_is_refused_in_words(

@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "corpus": {"config", "documents"},
     "documents": set(),
     "library": {"class_book", "corpus", "quotas", "rights", "store", "token_cache"},
+    "names": set(),
     "class_book": {"database", "rows"},
     "quotas": {"config", "rights", "store"},
     "owner_thread": set(CORE),
@@ -56,7 +57,16 @@ MAY_IMPORT = {
     "exports": {
         *("config", "event_files", "metrics", "notebook", "recording", "rights", "run", "store"),
     },
-    "catalogue": {"checkpoints", "class_book", "library", "locks", "machine", "rights", "store"},
+    "catalogue": {
+        "checkpoints",
+        "class_book",
+        "library",
+        "locks",
+        "machine",
+        "names",
+        "rights",
+        "store",
+    },
     "schema": set(),
     "progress": {"history", "rows", "run"},
     "locks": {"machine", "run", "store"},
@@ -77,7 +87,7 @@ MAY_IMPORT = {
     | {"checkpoints", "closeup", "initial", "memorisation", "rows", "run", "store", "training"},
     "rights": {"class_book", "corpus", "locks", "run", "store"},
     "queueing": {"rights"},
-    "roll": {"rights", "store"},
+    "roll": {"names", "rights", "store"},
     "new_run": FOUNDATION
     | {"checkpoints", "initial", "machine", "precision", "quotas", "run", "schedule", "store"}
     | {"token_cache", "training"},

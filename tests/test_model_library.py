@@ -492,5 +492,7 @@ def test_what_lies_in_the_import_folder_is_for_the_whole_class(
     save_weights(library.import_folder / "ours", model)
     [card] = library.models("ben")
     assert_same(library.load(card.key, "ben"), model)
+    with pytest.raises(NotAllowed, match="Only the teacher may have OpenAI's weights downloaded"):
+        library.download("124M", "ben")
     with pytest.raises(ValueError, match="was not uploaded"):
         library.share(card.key, True, "teacher")

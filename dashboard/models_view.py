@@ -12,9 +12,9 @@ from dashboard import state
 from dashboard.frames import format_bytes
 from dashboard.initial_choice import begin_with
 from dashboard.model_choice import KEPT
-from dashboard.people import current_actor, is_restricted, may_change_owned, owner_name
-from dashboard.runtime import get_models, get_roll, get_runner
-from dashboard.widgets import show_refusal, toast
+from dashboard.people import current_actor, is_restricted, may_change, owner_name
+from dashboard.runtime import get_models, get_runner
+from dashboard.widgets import share_toggle, show_refusal, toast
 from gpt_core import (
     CONFIG_FILE,
     GPT2_CONFIGS,
@@ -65,10 +65,16 @@ def _show_actions(card: KeptModel) -> None:
         _look_into(card, "pages/loss.py")
     if st.button("Train it further", key=f"begin {card.key}"):
         begin_with(KEPT + card.key)
-    if card.source == UPLOADED and not may_change_owned(card.owner):
+    if card.source == UPLOADED and not may_change(card.owner):
         return
     if card.source == UPLOADED:
-        _show_share(card)
+        share_toggle(
+            "For the class",
+            f"share {card.key}",
+            card.shared,
+            lambda shared: get_models().share(card.key, shared, current_actor()),
+            "Everybody may let it write, and train it further.",
+        )
         with st.popover("Delete"):
             st.text("It cannot be had back. Runs that began with it keep their copy.")
             st.button(
@@ -78,28 +84,6 @@ def _show_actions(card: KeptModel) -> None:
         with st.popover("Where it lies"):
             st.text("Its files are not the app's own. Deleted there, it is gone from here.")
             st.code(os.fsencode(card.path).decode(errors="replace"), language=None, wrap_lines=True)
-
-
-def _show_share(card: KeptModel) -> None:
-    """Let a model's owner show it to the class."""
-    if get_roll() is None:
-        return
-    key = f"share {card.key}"
-    st.session_state[key] = card.shared  # as it is on record: others may change it too
-    st.toggle(
-        "For the class",
-        key=key,
-        on_change=_set_shared,
-        args=(card.key, not card.shared),
-        help="Everybody may let it write, and train it further.",
-    )
-
-
-def _set_shared(key: str, shared: bool) -> None:
-    try:
-        get_models().share(key, shared, current_actor())
-    except ValueError as error:
-        toast(error)
 
 
 def _look_into(card: KeptModel, page: str) -> None:

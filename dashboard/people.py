@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard.runtime import get_board, get_roll, get_runner
-from gpt_core import PRESETS, Member, Run, View
+from gpt_core import PRESETS, Member, View
 from gpt_core.rights import LOCAL, TEACHER, is_student
 
 COOKIE = "gpt_lab_member"
@@ -68,13 +68,8 @@ def note_presence(page: str) -> None:
         roll.note_presence(member.id, page)
 
 
-def may_change(run: Run) -> bool:
-    """Tell whether a run's buttons are for this visitor: the core asks again."""
-    return may_change_owned(run.owner)
-
-
-def may_change_owned(owner: str) -> bool:
-    """Tell whether what belongs to somebody is this visitor's to change."""
+def may_change(owner: str) -> bool:
+    """Tell whether what belongs to somebody is this visitor's to change: the core asks again."""
     return current_actor() in (LOCAL, TEACHER, owner)
 
 

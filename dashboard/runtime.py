@@ -103,6 +103,8 @@ def is_class() -> bool:
 
 def count_viewers() -> int:
     """Return how many browser tabs look at the app now."""
+    if not Runtime.exists():  # where a test imports app.py without a server
+        return 1
     sessions = getattr(Runtime.instance(), "_session_mgr", None)  # AppTest has none
     return 1 if sessions is None else int(sessions.num_active_sessions())
 

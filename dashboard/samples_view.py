@@ -13,9 +13,9 @@ from dashboard.charts import Panel, small_charts
 from dashboard.frames import count, format_loss
 from dashboard.live_chart import live_chart
 from dashboard.people import current_actor, may_change
-from dashboard.runtime import get_board, get_roll, get_store
+from dashboard.runtime import get_board, get_store
 from dashboard.timeline import Entry, Piece, timeline
-from dashboard.widgets import toast
+from dashboard.widgets import share_toggle
 from gpt_core import (
     COPIED_AT_LEAST,
     Copying,
@@ -66,25 +66,16 @@ def show_sharing(run: Run) -> None:
     """Let the owner of a private run show it to the class."""
     shared = get_board().shared()
     is_shared = (class_book.RUN, run.id, run.owner) in shared
-    if get_roll() is None or not may_change(run) or (is_open(run, shared) and not is_shared):
+    if not may_change(run.owner) or (is_open(run, shared) and not is_shared):
         return
-    key = f"share {run.id}"
-    st.session_state[key] = is_shared  # as it is on record: others may change it too
-    st.toggle(
+    share_toggle(
         "Show the class what it writes",
-        key=key,
-        on_change=_set_shared,
-        args=(run.id, not is_shared),
-        help="Its text or its first weights are private. So the others see its curves, and only "
-        "its owner and the teacher its samples, its text and its weights.",
+        f"share {run.id}",
+        is_shared,
+        lambda shared: share_run(get_store(), run.id, shared, current_actor()),
+        "Its text or its first weights are private. So the others see its curves, and only its "
+        "owner and the teacher its samples, its text and its weights.",
     )
-
-
-def _set_shared(run_id: str, shared: bool) -> None:
-    try:
-        share_run(get_store(), run_id, shared, current_actor())
-    except ValueError as error:
-        toast(error)
 
 
 def _entries(samples: list[Row], history: RunHistory) -> list[Entry]:

@@ -49,7 +49,7 @@ def _show(run: Run, brief: bool) -> None:
 
 def _which(run: Run) -> str:
     """Say which run it is that is shown."""
-    if is_restricted() and may_change(run):
+    if is_restricted() and may_change(run.owner):
         return "Your run" if run.is_live else "Your latest run"
     return "Current run" if run.is_live else "Latest run"
 

@@ -111,7 +111,7 @@ def current_run() -> Run | None:
     if own:
         return next((run for run in own if run.state == "running"), own[0])
     latest = view.latest_run()
-    if latest is None or may_change(latest):
+    if latest is None or may_change(latest.owner):
         return latest
     return next(
         iter(view.live_runs()), latest

@@ -1,6 +1,7 @@
 """Which text is trained on: those of the app, The Verdict, and a person's own, kept by content."""
 
 from contextlib import suppress
+from functools import partial
 
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -90,7 +91,13 @@ def manage_kept() -> None:
         for card in cards:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.text(describe(card) + _whose(card))
-                _show_share(card)
+                widgets.share_toggle(
+                    "For the class",
+                    f"share {card.sha256} {card.owner}",
+                    card.shared,
+                    partial(get_library().share, card),
+                    "Everybody may read it and train on it, and sees what runs on it write.",
+                )
                 with st.popover("Delete"):
                     st.text("It cannot be had back.")
                     st.button(
@@ -104,28 +111,6 @@ def manage_kept() -> None:
 def _whose(card: KeptText) -> str:
     whose = owner_name(card.owner)
     return f" · {whose}" if whose else ""
-
-
-def _show_share(card: KeptText) -> None:
-    """Let a text's owner show it to the class."""
-    if get_roll() is None:
-        return
-    key = f"share {card.sha256} {card.owner}"
-    st.session_state[key] = card.shared  # as it is on record: others may change it too
-    st.toggle(
-        "For the class",
-        key=key,
-        on_change=_set_shared,
-        args=(card, not card.shared),
-        help="Everybody may read it and train on it, and sees what runs on it write.",
-    )
-
-
-def _set_shared(card: KeptText, shared: bool) -> None:
-    try:
-        get_library().share(card, shared)
-    except ValueError as error:
-        widgets.toast(error)
 
 
 def describe(card: KeptText) -> str:

@@ -14,7 +14,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.frames import format_duration
 from dashboard.people import current_actor, may_change, owner_name
-from dashboard.runtime import get_board, get_runner
+from dashboard.runtime import get_board, get_roll, get_runner
 from gpt_core import (
     PRESETS,
     Corpus,
@@ -78,7 +78,7 @@ def start_run(preset: Preset, corpus: Corpus, initial: InitialWeights | None = N
 
 def run_buttons(run: Run, place: str) -> None:
     """Show the buttons for what can be done with a run; it is done between two steps."""
-    if not may_change(run):
+    if not may_change(run.owner):
         return
     runner = get_runner()
     actions: list[tuple[str, Callable[[str, str], Future[None]]]] = []
@@ -113,6 +113,22 @@ def _ask(ask: Callable[[str, str], "Future[None]"], run_id: str) -> None:
 def toast(error: ValueError) -> None:
     """Say in words, for a while, why something was refused: in a callback there is no page yet."""
     st.toast(f":red[{_as_text(str(error))}]", duration="long")
+
+
+def share_toggle(
+    label: str, key: str, shared: bool, share: Callable[[bool], None], helped: str
+) -> None:
+    """Let the owner of something show it to the class, where there is one."""
+    if get_roll() is not None:
+        st.session_state[key] = shared  # as it is on record: others may change it too
+        st.toggle(label, key=key, on_change=_share, args=(share, not shared), help=helped)
+
+
+def _share(share: Callable[[bool], None], shared: bool) -> None:
+    try:
+        share(shared)
+    except ValueError as error:
+        toast(error)
 
 
 def _as_text(text: str) -> str:

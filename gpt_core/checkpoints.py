@@ -72,7 +72,9 @@ def load_weights(folder: Path) -> GPTModel:
             model = GPTModel(config)
         model.load_state_dict(load_file(folder / WEIGHTS_FILE), assign=True)
     except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"The checkpoint {folder} cannot be read: {error}.") from error
+        raise ValueError(
+            f"The checkpoint {folder.parent.name}/{folder.name} cannot be read: {error}."
+        ) from error
     return model.eval()
 
 
@@ -99,7 +101,9 @@ def load_checkpoint(folder: Path, model: GPTModel, optimizer: Optimizer) -> Trai
         state = TrainingState(**training)
         set_random_state(device, {k: _to_tensor(v) for k, v in facts["random_state"].items()})
     except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"The checkpoint {folder} cannot be read: {error}.") from error
+        raise ValueError(
+            f"The checkpoint {folder.parent.name}/{folder.name} cannot be read: {error}."
+        ) from error
     return state
 
 

@@ -56,10 +56,10 @@ def show_actions(summaries: list[RunSummary]) -> None:
                 st.switch_page(TRAIN_PAGE, query_params={state.RUN: run.id})
             if not run.is_veiled and st.button("Run again with changes") and fill_form(run):
                 st.switch_page(TRAIN_PAGE, query_params={state.RUN: run.id})
-            if may_change(run):
+            if may_change(run.owner):
                 with st.popover("Name and note"):
                     show_label(run)
-        if all(map(may_change, runs)):
+        if all(may_change(run.owner) for run in runs):
             with st.popover("Delete"):
                 show_deletion(runs)
     if len(runs) == 1:

@@ -85,7 +85,7 @@ def _show_actions(run: Run, row: Row) -> None:
         st.switch_page("pages/generate.py", query_params={state.RUN: run.id})
     if st.button("Train it further", key=f"begin {row['id']}", help="As a run of its own."):
         begin_with(checkpoint_option(run.id, step))
-    if not may_change(run):
+    if not may_change(run.owner):
         return
     with st.popover("Delete"):
         if run.is_live:

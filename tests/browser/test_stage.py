@@ -61,6 +61,7 @@ def zoom_by_dragging(page: Page) -> None:
     page.mouse.up()
 
 
+@pytest.mark.whole_run
 def test_zoom_and_legend_survive_ticks_and_a_theme_switch_and_belong_to_one_tab(
     page: Page, browser: Browser, train_url: str, problems: list[str]
 ) -> None:

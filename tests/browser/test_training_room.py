@@ -45,6 +45,7 @@ def start(page: Page, server: Server) -> str:
     return page.url
 
 
+@pytest.mark.whole_run
 def test_points_arrive_a_reload_and_a_second_browser_show_the_same_and_the_controls_work(
     page: Page, browser: Browser, server: Server, problems: list[str]
 ) -> None:
@@ -137,6 +138,7 @@ def test_the_verdict_in_each_of_its_cases(page: Page, server: Server, problems: 
         open_page(page, f"{server.url}/train?run={run_id}")
         expect(page.get_by_text(words, exact=False)).to_be_visible(timeout=30_000)
     expect(page.get_by_text("learning_rate is 0.001, 0.0004 in the chapter")).to_be_visible()
+    expect(page.locator(CHART).first).to_be_visible(timeout=30_000)
     page.get_by_role("button", name="The book's printed log").click()
     names = f"document.querySelector('{CHART}').data.map(t => t.name)"
     page.wait_for_function(f'{names}.includes("The book\'s printed log: validation")')

@@ -113,6 +113,7 @@ def test_the_drawing_follows_the_configuration(
     expect(page.get_by_text("is not divisible by n_heads=7")).to_be_visible()
 
 
+@pytest.mark.whole_run
 def test_the_probes_of_a_run_come_in_while_one_watches_the_loss_page(
     page: Page, server: Server, problems: list[str]
 ) -> None:

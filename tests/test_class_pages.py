@@ -11,6 +11,8 @@ from dashboard import people, runtime
 from gpt_core import FIRST_LESSON, PRESETS, ClassRules, Corpus, TextLibrary, load_text
 from tests.app_driver import POCKET, button, choose, components, open_app, texts, wait_for_state
 
+pytestmark = pytest.mark.slow
+
 CODE, PASSPHRASE = "abc234", "the teacher's"
 SECRET = Corpus("diary.txt", "Dear diary, today the heron came. " * 60)
 HOSTILE = "<img src=x onerror=alert(1)> **b**"

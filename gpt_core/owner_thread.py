@@ -122,10 +122,7 @@ class OwnerThread:
         """Train one run for a turn, up to a point between two steps."""
         entry = self.entries.get(run_id)
         if entry is not None and entry.state == "running" and not self.closing:
-            if self._time_is_up(entry):
-                self.stop(run_id, TEACHER, "The minutes that each student has are used up.")
-            else:
-                self._guard(run_id, partial(self._advance, run_id, entry.session))
+            self._guard(run_id, partial(self._advance, run_id, entry))
 
     def _time_is_up(self, entry: LiveRun) -> bool:
         """Tell whether a student's runs have trained for as long as the teacher allows."""
@@ -136,7 +133,11 @@ class OwnerThread:
             entry.limit = (rules, seconds_left(self._store, rules, run.owner, leave_out=run.id))
         return entry.session.seconds >= entry.limit[1]
 
-    def _advance(self, run_id: str, session: Session) -> None:
+    def _advance(self, run_id: str, entry: LiveRun) -> None:
+        if self._time_is_up(entry):
+            self.stop(run_id, TEACHER, "The minutes that each student has are used up.")
+            return
+        session = entry.session
         turn_ends = self._timer() + TURN_SECONDS
         session.enter()
         while session.advance():

@@ -63,10 +63,6 @@ class View:
         """Return a run's evaluations alone."""
         return self._board.evaluations(run_id)
 
-    def last_steps(self, run_id: str, count: int) -> list[Row]:
-        """Return a run's last ``count`` steps, oldest first."""
-        return self._board.last_steps(run_id, count)
-
     def probes(self, run_id: str) -> list[Row]:
         """Return a run's probes, oldest first; none of a run that is private."""
         return self._board.probes(run_id) if self._may_look_inside(run_id) else []

@@ -43,7 +43,7 @@ def _seconds_of(board: Board, runs: list[Run]) -> dict[str, float]:
         pace = next(filter(None, map(_pace_of, summaries.values())), None)
     if pace is not None:
         for run in runs:
-            if run.state == "queued":
+            if run.state == "queued" and run.id in summaries:  # not deleted meanwhile
                 left = run.total_steps - summaries[run.id].steps_done
                 seconds[run.id] = left * _tokens_in_step(run) * _parameters(run) / pace
     return seconds

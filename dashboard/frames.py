@@ -24,7 +24,7 @@ def published_frame(published: PublishedRun, run: Run) -> pd.DataFrame:
     rows = [(step, *losses) for step, losses in published.losses.items()]
     frame = pd.DataFrame(rows, columns=["global_step", "train_loss", "val_loss"])
     frame["epochs"] = (frame["global_step"] + 1) / run.steps_per_epoch
-    frame["tokens_seen"] = (frame["global_step"] + 1) * tokens_per_step(run)
+    frame["tokens_seen"] = (frame["global_step"] + 1) * run.tokens_per_step
     return frame[frame["global_step"] < run.total_steps]
 
 
@@ -36,16 +36,10 @@ def last_losses(history: RunHistory) -> tuple[float | None, float | None]:
     return float(last["train_loss"]), float(last["val_loss"])
 
 
-def tokens_per_step(run: Run) -> int:
-    """Return how many tokens an update of all its batches sees."""
-    training = run.training_config
-    return training.batch_size * training.accumulation_steps * run.model_config.context_length
-
-
 def extent_of(run: Run) -> Extent:
     """Return how far a whole run goes."""
     sizes = (run.training_config.num_epochs, run.total_steps)
-    return Extent(*sizes, run.steps_per_epoch * tokens_per_step(run))
+    return Extent(*sizes, run.steps_per_epoch * run.tokens_per_step)
 
 
 def tokens_per_second(steps: Numbers, over: int = PACE_STEPS) -> npt.NDArray[np.float64]:

@@ -74,6 +74,12 @@ class Run:
         return self.state in RESUMABLE_STATES
 
     @property
+    def tokens_per_step(self) -> int:
+        """Return how many tokens an update of all its batches sees."""
+        training = self.training_config
+        return training.batch_size * training.accumulation_steps * self.model_config.context_length
+
+    @property
     def steps_per_epoch(self) -> int:
         """Return how many optimizer updates one epoch takes."""
         return self.total_steps // self.training_config.num_epochs

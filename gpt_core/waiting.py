@@ -45,19 +45,14 @@ def _seconds_of(board: Board, runs: list[Run]) -> dict[str, float]:
         for run in runs:
             if run.state == "queued" and run.id in summaries:  # not deleted meanwhile
                 left = run.total_steps - summaries[run.id].steps_done
-                seconds[run.id] = left * _tokens_in_step(run) * _parameters(run) / pace
+                seconds[run.id] = left * run.tokens_per_step * _parameters(run) / pace
     return seconds
 
 
 def _pace_of(summary: RunSummary) -> float | None:
     """Return for how many tokens and parameters a run's second was enough, evaluations included."""
-    work = summary.steps_done * _tokens_in_step(summary.run) * _parameters(summary.run)
+    work = summary.steps_done * summary.run.tokens_per_step * _parameters(summary.run)
     return work / summary.seconds if summary.seconds > 0 and work else None
-
-
-def _tokens_in_step(run: Run) -> int:
-    config = run.training_config
-    return config.batch_size * config.accumulation_steps * run.model_config.context_length
 
 
 def _parameters(run: Run) -> int:

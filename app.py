@@ -6,9 +6,10 @@ import streamlit as st
 
 from dashboard.lecture import section
 from dashboard.people import require_member
+from dashboard.refusals import in_words, show_refusal
 from dashboard.runtime import get_runner, is_class
 from dashboard.sidebar import show_current_run
-from dashboard.widgets import apply_look, show_refusal
+from dashboard.widgets import apply_look, show_notices
 
 ICON = Path(__file__).parent / "dashboard" / "icon.svg"
 # In the order of the lecture's steps; what belongs to none of them comes below Home.
@@ -31,7 +32,9 @@ try:
 except ValueError as error:
     show_refusal(error)
 else:
-    with st.sidebar:
+    with st.sidebar, in_words():
         # Where a test imports this file anew, without a server, the page is an empty one.
         show_current_run(getattr(page, "title", ""))
-    page.run()
+    with in_words():
+        show_notices()
+        page.run()

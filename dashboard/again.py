@@ -4,10 +4,11 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import state, widgets
+from dashboard import state
 from dashboard.config_form import LIMITS, MOST_OWN_PROBES, key_of, own_probes
 from dashboard.initial_choice import Beginning, checkpoint_option
 from dashboard.people import get_view
+from dashboard.refusals import toast
 from dashboard.runtime import get_store
 from dashboard.text_choice import get_library
 from gpt_core import (
@@ -26,14 +27,14 @@ def fill_form(run: Run) -> bool:
     """Set the form on Train to a run's text and settings; False after saying why not."""
     preset = PRESETS.get(run.preset) or next(iter(PRESETS.values()))
     if run.is_veiled:
-        widgets.toast(ValueError("Its text is private: it cannot be run again by others."))
+        toast(ValueError("Its text is private: it cannot be run again by others."))
         return False
     notes = [f"Filled in as run {run.id} was set up."]
     try:
         corpus = Corpus(run.text_name, get_store().text(run.text_sha256))
         st.session_state[state.NEW_TEXT] = _text_key(corpus, notes)
     except ValueError as error:
-        widgets.toast(error)
+        toast(error)
         return False
     values: dict[str, Any] = {**vars(run.model_config), **vars(run.training_config)}
     for name, limits in LIMITS.items():  # a field of fractions takes no whole number

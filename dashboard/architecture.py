@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboard import state, widgets
 from dashboard.frames import format_bytes
+from dashboard.refusals import show_refusal
 from gpt_core import (
     GPT2_CONFIGS,
     GPT_CONFIG_124M,
@@ -54,7 +55,7 @@ def choose_config() -> GPTConfig | None:
     try:
         return replace(known, **values)
     except ValueError as error:
-        widgets.show_refusal(error)
+        show_refusal(error)
         return None
 
 

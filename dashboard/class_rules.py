@@ -14,8 +14,8 @@ from dashboard import state
 from dashboard.frames import format_bytes, format_duration
 from dashboard.network import class_urls
 from dashboard.people import current_actor
+from dashboard.refusals import attempt
 from dashboard.runtime import get_roll, get_runner, get_store
-from dashboard.widgets import toast
 from gpt_core import CONTROLS, FIRST_LESSON, PRESETS, ClassRules, bytes_used
 from gpt_core.quotas import MEGABYTE, seconds_left
 
@@ -163,18 +163,11 @@ def _with_shown(rules: ClassRules, shown: Sequence[str]) -> ClassRules:
 
 
 def _set(rules: ClassRules) -> None:
-    try:
-        get_runner().set_rules(rules, current_actor())
-    except ValueError as error:
-        toast(error)
-    else:
+    if attempt(get_runner().set_rules, rules, current_actor()):
         st.toast("These rules hold now.")
 
 
 def _send_out(member_id: str) -> None:
     roll = get_roll()
     assert roll is not None
-    try:
-        roll.revoke(member_id, current_actor())
-    except ValueError as error:
-        toast(error)
+    attempt(roll.revoke, member_id, current_actor())

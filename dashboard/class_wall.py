@@ -1,6 +1,5 @@
 """The class on one wall: everybody's curve, who is where, the queue, and what the models write."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -13,6 +12,7 @@ from dashboard.curve_view import AXIS_NAMES
 from dashboard.frames import format_loss, numbers_frame
 from dashboard.live_chart import live_chart
 from dashboard.people import current_actor, get_view, is_restricted
+from dashboard.refusals import attempt, fragment
 from dashboard.runtime import get_board, get_roll, get_runner
 from dashboard.samples_view import last_sample
 from dashboard.timeline import timeline
@@ -54,7 +54,7 @@ def show_curves(every: int) -> None:
         label_visibility="collapsed",
     )
     with place:
-        st.fragment(_draw_curves, run_every=every)(Axes(x or "epochs"))
+        fragment(_draw_curves, run_every=every)(Axes(x or "epochs"))
 
 
 def _draw_curves(axes: Axes) -> None:
@@ -148,18 +148,11 @@ def _show_waiting(place: int, waiting: QueuePlace, count: int) -> None:
 
 
 def _hold(held: bool) -> None:
-    _try(lambda: get_runner().hold(held, current_actor()))
+    attempt(get_runner().hold, held, current_actor())
 
 
 def _move(run_id: str, place: int) -> None:
-    _try(lambda: get_runner().move(run_id, place, current_actor()))
-
-
-def _try(action: Callable[[], None]) -> None:
-    try:
-        action()
-    except ValueError as error:
-        widgets.toast(error)
+    attempt(get_runner().move, run_id, place, current_actor())
 
 
 def show_samples() -> None:

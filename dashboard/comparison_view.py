@@ -16,6 +16,7 @@ from dashboard.frames import numbers_frame
 from dashboard.live_chart import live_chart
 from dashboard.palette import RUNS
 from dashboard.people import get_view
+from dashboard.refusals import fragment
 from gpt_core import Run, RunSummary, differing_settings
 
 LINES = {
@@ -30,7 +31,7 @@ def show_side_by_side(runs: Sequence[Run]) -> None:
     """Draw the chosen runs' losses and their differences, redrawn while one of them is live."""
     is_live = any(run.is_live for run in runs)
     every = TICK_SECONDS if is_live else None
-    st.fragment(_draw, run_every=every)(runs)
+    fragment(_draw, run_every=every)(runs)
 
 
 def _draw(runs: Sequence[Run]) -> None:

@@ -11,7 +11,7 @@ from dashboard import state
 from dashboard.initial_choice import SHORTEST_CONTEXT, Beginning
 from dashboard.loss_walk import MOST_TASKS, parse_rows
 from dashboard.people import hidden_controls
-from dashboard.widgets import show_refusal
+from dashboard.refusals import show_refusal
 from gpt_core import (
     GPTConfig,
     Preset,

@@ -7,6 +7,7 @@ from dashboard import config_form, preflight_view, state, widgets
 from dashboard.frames import count
 from dashboard.initial_choice import SHORTEST_CONTEXT
 from dashboard.people import allowed_presets
+from dashboard.refusals import show_refusal
 from dashboard.runtime import get_store
 from dashboard.token_chips import token_chips
 from gpt_core import (
@@ -184,7 +185,7 @@ def show_preflight(corpus: Corpus, preset: Preset, train_tokens: int) -> None:
     try:
         preflight_view.refuse_too_large(preset)
     except ValueError as error:
-        widgets.show_refusal(error)
+        show_refusal(error)
         return
     preflight_view.show_expected_time(corpus, preset)
     st.caption("A few steps of these very settings, between two steps of what trains.")

@@ -8,8 +8,9 @@ from dashboard import state
 from dashboard.frames import count
 from dashboard.model_choice import GONE, KEPT, kept_titles
 from dashboard.people import current_actor, get_view
+from dashboard.refusals import show_refusal
 from dashboard.runtime import get_models, get_shelf, get_store
-from dashboard.widgets import run_title, show_refusal
+from dashboard.widgets import run_title
 from gpt_core import INITIAL_STEP, InitialWeights, Preset
 
 SHORTEST_CONTEXT = 3  # the chapter's two rows, which each run is asked about, take as many

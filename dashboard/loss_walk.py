@@ -6,8 +6,9 @@ from functools import cached_property
 import streamlit as st
 from torch import Tensor
 
-from dashboard import state, widgets
+from dashboard import state
 from dashboard.frames import count
+from dashboard.refusals import show_refusal
 from dashboard.token_chips import Row, readable
 from gpt_core import (
     IGNORE_INDEX,
@@ -110,7 +111,7 @@ def enter_rows() -> list[Tensor] | None:
     try:
         return parse_rows(entered or "")
     except ValueError as error:
-        widgets.show_refusal(error)
+        show_refusal(error)
         return None
 
 

@@ -6,8 +6,9 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.people import current_actor, get_view
+from dashboard.refusals import show_refusal
 from dashboard.runtime import get_models, get_runner, get_shelf, get_store
-from dashboard.widgets import run_title, show_refusal
+from dashboard.widgets import run_title
 from gpt_core import INITIAL_STEP, PRESETS, GPTModel, Run
 
 UNTRAINED_SEED = 123

@@ -13,8 +13,9 @@ from dashboard.frames import format_bytes
 from dashboard.initial_choice import begin_with
 from dashboard.model_choice import KEPT
 from dashboard.people import current_actor, is_restricted, may_change, owner_name
+from dashboard.refusals import attempt, fragment, show_refusal
 from dashboard.runtime import get_models, get_runner
-from dashboard.widgets import share_toggle, show_refusal, toast
+from dashboard.widgets import share_toggle
 from gpt_core import (
     CONFIG_FILE,
     GPT2_CONFIGS,
@@ -92,10 +93,7 @@ def _look_into(card: KeptModel, page: str) -> None:
 
 
 def _delete(key: str) -> None:
-    try:
-        get_models().delete(key, current_actor())
-    except ValueError as error:
-        toast(error)
+    attempt(get_models().delete, key, current_actor())
 
 
 def bring_in() -> None:
@@ -106,7 +104,7 @@ def bring_in() -> None:
     openai, file, folder = st.tabs(["OpenAI's GPT-2", "A file of yours", "Large files"])
     with openai:
         is_moving = _is_moving()
-        st.fragment(_offer_openai, run_every=TICK_SECONDS if is_moving else None)(is_moving)
+        fragment(_offer_openai, run_every=TICK_SECONDS if is_moving else None)(is_moving)
     with file:
         _take_upload()
     with folder:
@@ -147,10 +145,7 @@ def _offer_openai(is_moving: bool) -> None:
 
 
 def _start(size: str) -> None:
-    try:
-        get_models().download(size, current_actor())
-    except ValueError as error:
-        toast(error)
+    attempt(get_models().download, size, current_actor())
 
 
 def _stop(size: str) -> None:

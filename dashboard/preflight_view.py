@@ -8,8 +8,8 @@ import streamlit as st
 from dashboard import state
 from dashboard.frames import count, format_bytes, format_duration
 from dashboard.people import is_restricted
+from dashboard.refusals import show_refusal
 from dashboard.runtime import get_runner, get_store
-from dashboard.widgets import show_refusal
 from gpt_core import (
     Corpus,
     Preset,

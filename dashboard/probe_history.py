@@ -8,6 +8,7 @@ from dashboard.expectations import show_probes
 from dashboard.frames import count
 from dashboard.live_chart import live_chart
 from dashboard.people import get_view
+from dashboard.refusals import fragment
 from dashboard.token_chips import readable
 from dashboard.walk_charts import probe_lines
 from dashboard.widgets import run_title
@@ -23,7 +24,7 @@ def show(run: Run | None) -> None:
     if run.is_veiled:
         st.text("This run is private: what it makes of its rows is for its owner and the teacher.")
         return
-    st.fragment(_show, run_every=2 if run.is_live else None)(run)
+    fragment(_show, run_every=2 if run.is_live else None)(run)
 
 
 def _show(run: Run) -> None:

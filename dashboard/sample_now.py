@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from dashboard import state, widgets
+from dashboard import state
 from dashboard.people import current_actor, get_view
+from dashboard.refusals import fragment, show_refusal, toast
 from dashboard.runtime import get_runner, get_shelf, get_store
 from dashboard.samples_view import describe_copying, marked
 from dashboard.timeline import Entry, timeline
@@ -42,7 +43,7 @@ def show(run: Run | None) -> None:
     """Let the user give the model a prompt, and show what it makes of it as it is written."""
     if run is not None and state.REPLAY not in st.query_params:
         writes = is_under_way()
-        st.fragment(_show_sample_now, run_every=1 if writes else None)(run.id, writes)
+        fragment(_show_sample_now, run_every=1 if writes else None)(run.id, writes)
 
 
 def is_under_way() -> bool:
@@ -103,7 +104,7 @@ def _ask(run: Run, saved_step: int | None) -> None:
         token_ids = text_to_token_ids(prompt, get_tokenizer())  # (1, T)
         asked.writing = shelf.write(take_copy, token_ids, run.training_config.sample_tokens)
     except ValueError as error:
-        widgets.toast(error)
+        toast(error)
         return
     st.session_state[state.ASKED] = asked
 
@@ -114,7 +115,7 @@ def _show(run: Run, asked: Asked) -> None:
     assert writing is not None
     has_ended = writing.ended.is_set()  # asked first: what comes after it is whole
     if writing.error is not None:
-        widgets.show_refusal(ValueError(str(writing.error) or "It took too long. Try again."))
+        show_refusal(ValueError(str(writing.error) or "It took too long. Try again."))
         return
     if asked.step is None:
         st.caption("Waiting for the end of a step…")

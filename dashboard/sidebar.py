@@ -5,6 +5,7 @@ import streamlit as st
 from dashboard import palette, state, widgets
 from dashboard.frames import format_duration, format_loss, last_losses
 from dashboard.people import get_view, is_restricted, may_change, note_presence
+from dashboard.refusals import fragment
 from dashboard.runtime import get_runner, tick_seconds
 from gpt_core import PACE_STEPS, Run, run_progress
 
@@ -19,7 +20,7 @@ def show_current_run(page: str) -> None:
     live = bool(get_runner().live_runs())
     brief = page == "Train" and state.selected_run() == state.current_run()
     every = max(2 if live and not brief else 5, 2 * tick_seconds())
-    st.fragment(_watch, run_every=every)(state.outline(), brief, page)
+    fragment(_watch, run_every=every)(state.outline(), brief, page)
 
 
 def _watch(drawn: list[tuple[str, str]], brief: bool, page: str) -> None:

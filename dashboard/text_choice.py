@@ -9,6 +9,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from dashboard import state, widgets
 from dashboard.frames import format_bytes
 from dashboard.people import current_actor, is_restricted, owner_name
+from dashboard.refusals import attempt, show_refusal
 from dashboard.runtime import get_roll, get_runner, get_store
 from gpt_core import (
     BUNDLED_TEXTS,
@@ -67,7 +68,7 @@ def choose_corpus() -> Corpus | None:
                 return download_the_verdict()
         return load_text(name)
     except ValueError as error:
-        widgets.show_refusal(error)
+        show_refusal(error)
         return None
 
 
@@ -124,7 +125,7 @@ def _add_files() -> None:
     try:
         largest = max_upload_bytes() // 2**20  # MB
     except ValueError as error:
-        widgets.show_refusal(error)
+        show_refusal(error)
         return
     uploads = st.file_uploader(
         "Text, Markdown, HTML, PDF, Word or EPUB; several become one text",
@@ -142,7 +143,7 @@ def _add_files() -> None:
     st.session_state[state.UPLOADED] = read
     refusals = [answer for answer in read.values() if isinstance(answer, ValueError)]
     for refusal in refusals:
-        widgets.show_refusal(refusal)
+        show_refusal(refusal)
     if refusals:
         st.text("Take out what cannot be read, with the × beside its name.")
         return
@@ -187,7 +188,7 @@ def _add_pasted() -> None:
     try:
         corpus = Corpus(readable_name(name or ""), text)
     except ValueError as error:
-        widgets.show_refusal(error)
+        show_refusal(error)
     else:
         _offer(corpus, "pasted")
 
@@ -207,21 +208,15 @@ def _offer(corpus: Corpus, source: str) -> None:
 
 def _delete(card: KeptText) -> None:
     """Delete a text, or say why it stays."""
-    try:
-        get_library().delete(card.sha256, card.owner)
-    except ValueError as error:
-        widgets.toast(error)
+    attempt(get_library().delete, card.sha256, card.owner)
 
 
 def _keep(corpus: Corpus, source: str) -> None:
     """Keep a text, choose it, and empty the place it came from."""
-    try:
-        get_library().keep(corpus, source)
-        with suppress(ValueError):  # where data/ cannot be written to, it is a text like others
-            keep_the_verdict(corpus.text.encode())  # if it is that text, by its hash
-    except ValueError as error:
-        widgets.toast(error)
+    if not attempt(get_library().keep, corpus, source):
         return
+    with suppress(ValueError):  # where data/ cannot be written to, it is a text like others
+        keep_the_verdict(corpus.text.encode())  # if it is that text, by its hash
     st.session_state[state.NEW_TEXT] = corpus.sha256
     st.session_state[state.UPLOADS_KEPT] = st.session_state.get(state.UPLOADS_KEPT, 0) + 1
     st.session_state.pop(state.PASTED, None)

@@ -6,9 +6,10 @@ import torch
 
 from dashboard import state
 from dashboard.model_choice import ChosenModel
+from dashboard.refusals import show_refusal
 from dashboard.runtime import get_store
 from dashboard.text_choice import choose_corpus
-from dashboard.widgets import show_code, show_refusal
+from dashboard.widgets import show_code
 from gpt_core import (
     Corpus,
     TrainingConfig,

@@ -8,6 +8,7 @@ from torch import Tensor, tensor
 
 from dashboard import palette, state, widgets
 from dashboard.frames import count
+from dashboard.refusals import show_refusal
 from dashboard.token_chips import Row, Scale, readable, token_chips
 from gpt_core import (
     END_OF_TEXT,
@@ -138,7 +139,7 @@ def show_ids_to_text() -> None:
         ids = parse_ids(entered or "")
         text = token_ids_to_text(tensor(ids), get_tokenizer())
     except ValueError as error:
-        widgets.show_refusal(error)
+        show_refusal(error)
         return
     if ids:
         token_chips(ids, label="The tokens of these IDs", key="id-tokens")

@@ -13,8 +13,9 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.frames import format_duration
-from dashboard.people import current_actor, may_change, owner_name
-from dashboard.runtime import get_board, get_roll, get_runner
+from dashboard.people import current_actor, is_restricted, may_change, owner_name
+from dashboard.refusals import attempt, show_refusal
+from dashboard.runtime import get_board, get_roll, get_runner, get_store
 from gpt_core import (
     PRESETS,
     Corpus,
@@ -53,6 +54,18 @@ def apply_look() -> None:
     st.html(LOOK)
     if state.is_projected():
         st.html(PROJECTOR_LOOK)
+
+
+def show_notices() -> None:
+    """Tell of a damaged record, until somebody has read it: not the students of a class."""
+    for path, notice in get_store().notices().items() if not is_restricted() else ():
+        with st.container(border=True):
+            st.text(notice)
+            st.button("I have read this", key=f"read {path.name}", on_click=_put_away, args=(path,))
+
+
+def _put_away(notice: Path) -> None:
+    attempt(notice.unlink, missing_ok=True)
 
 
 def page_title(name: str, lead: str) -> None:
@@ -104,15 +117,7 @@ def run_buttons(run: Run, place: str) -> None:
 
 def _ask(ask: Callable[[str, str], "Future[None]"], run_id: str) -> None:
     """Ask without waiting: the redraw shows what is pending, and later what was done."""
-    try:
-        ask(run_id, current_actor())
-    except ValueError as error:
-        toast(error)
-
-
-def toast(error: ValueError) -> None:
-    """Say in words, for a while, why something was refused: in a callback there is no page yet."""
-    st.toast(f":red[{_as_text(str(error))}]", duration="long")
+    attempt(ask, run_id, current_actor())
 
 
 def share_toggle(
@@ -125,22 +130,7 @@ def share_toggle(
 
 
 def _share(share: Callable[[bool], None], shared: bool) -> None:
-    try:
-        share(shared)
-    except ValueError as error:
-        toast(error)
-
-
-def _as_text(text: str) -> str:
-    """Escape what markdown would read as markup, for the places that show only markdown."""
-    return "".join(f"\\{c}" if c in "\\`*_{}[]<>()#+-.!|$~:" else c for c in text)
-
-
-def show_refusal(error: ValueError) -> None:
-    """Say in words why something was refused. The message is text, never markup."""
-    with st.container(border=True):
-        st.markdown(":red[**That does not work yet**]")
-        st.text(str(error))
+    attempt(share, shared)
 
 
 def formula(latex: str, meaning: str) -> None:

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 import streamlit as st
 import torch
 
-from dashboard import state, widgets
+from dashboard import state
 from dashboard.decoding_charts import choice_bars
 from dashboard.decoding_view import choose_decoding, describe_decoding
 from dashboard.frames import format_probability, probability_strength
 from dashboard.live_chart import live_chart
 from dashboard.model_choice import ChosenModel
 from dashboard.palette import PREDICTED
+from dashboard.refusals import fragment, show_refusal, toast
 from dashboard.runtime import get_shelf
 from dashboard.samples_view import on_few_lines
 from dashboard.timeline import Entry, Piece, timeline
@@ -126,7 +127,7 @@ def _ask(chosen: ChosenModel, decodings: list[Decoding], ends: bool) -> None:
     tokens, seed = st.session_state[state.WRITE_TOKENS], st.session_state[state.WRITE_SEED]
     ids = text_to_token_ids(prompt, get_tokenizer())[0].tolist()
     if not ids:
-        widgets.toast(ValueError("The prompt is empty: give the model a word to go on from."))
+        toast(ValueError("The prompt is empty: give the model a word to go on from."))
         return
     try:
         st.session_state[state.WRITTEN] = [
@@ -144,7 +145,7 @@ def _ask(chosen: ChosenModel, decodings: list[Decoding], ends: bool) -> None:
             for decoding in decodings
         ]
     except ValueError as error:
-        widgets.toast(error)
+        toast(error)
 
 
 def _begin(task: Task, begun: tuple[Place, ...] = ()) -> Written:
@@ -176,7 +177,7 @@ def _stop() -> None:
 def show() -> None:
     """Show the texts as they come; once all are there, the choice behind each of their tokens."""
     writes = is_under_way()
-    st.fragment(_show, run_every=TICK_SECONDS if writes else None)(writes)
+    fragment(_show, run_every=TICK_SECONDS if writes else None)(writes)
 
 
 def _show(wrote: bool) -> None:
@@ -194,7 +195,7 @@ def _show(wrote: bool) -> None:
 def _show_text(number: int, text: Written, has_ended: bool) -> None:
     """Show one text and, when all have ended, its tokens with what each was chosen from."""
     if text.writing.error is not None:
-        widgets.show_refusal(ValueError(str(text.writing.error) or "It could not be written."))
+        show_refusal(ValueError(str(text.writing.error) or "It could not be written."))
         return
     places, task, tokenizer = text.places, text.task, get_tokenizer()
     ids = [place.choice.token_id for place in places]
@@ -265,7 +266,7 @@ def _branch(number: int, position: int, token_id: int) -> None:
     try:
         _texts()[number] = _begin(text.task, (*before[:position], yours))
     except ValueError as error:
-        widgets.toast(error)
+        toast(error)
 
 
 def _readable(token_id: int) -> str:

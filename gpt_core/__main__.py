@@ -105,6 +105,7 @@ def resume_command(options: argparse.Namespace) -> int:
 def runs_command(options: argparse.Namespace) -> int:
     """List the runs, the newest first."""
     with closing(RunStore(options.runs_dir)) as store:
+        _print_notices(store)
         mark_interrupted_runs(store)
         print(f"{'RUN':24} {'STATE':12} {'STEP':>13}  {'STARTED':16}  TEXT")
         for run in store.runs():
@@ -140,6 +141,7 @@ def export_command(options: argparse.Namespace) -> int:
 def _watch(options: argparse.Namespace, begin: Callable[[TrainingRunner], str]) -> int:
     """Begin a run in a runner of this process and print it until it ends or is interrupted."""
     store = RunStore(options.runs_dir)
+    _print_notices(store)
     runner = TrainingRunner(store)
     run_id = None
     try:
@@ -162,6 +164,11 @@ def _watch(options: argparse.Namespace, begin: Callable[[TrainingRunner], str]) 
     if run.message:
         print(run.message, file=sys.stderr)
     return FINISHED if run.state == "finished" else FAILED
+
+
+def _print_notices(store: RunStore) -> None:
+    for path, notice in store.notices().items():
+        print(f"{notice} (Delete {path.name} when you have read this.)", file=sys.stderr)
 
 
 def fetch_verdict_command(options: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gpt_core.rows import Row, encoded
+from gpt_core.salvage import is_damaged, set_aside_damaged
 from gpt_core.schema import MIGRATIONS
 
 WATCH_SECONDS = 0.25  # how often it is asked whether another process has written
@@ -18,7 +19,8 @@ class Database:
     """A SQLite file that several threads and processes read while one of them writes.
 
     Args:
-        path: the file; made if it is missing, brought up to the newest schema if it is old.
+        path: the file; made if it is missing, brought up to the newest schema if it is old. A
+            damaged one is set aside, and what can be read of it goes into a new one.
 
     Raises:
         ValueError: a newer version of this app wrote it.
@@ -27,6 +29,8 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        if is_damaged(path):
+            set_aside_damaged(path)
         with ExitStack() as on_failure:
             self._writer = on_failure.enter_context(closing(self._connect()))
             self._migrate()

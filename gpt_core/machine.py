@@ -2,8 +2,11 @@
 
 import errno
 import platform
+import sqlite3
 
 import torch
+
+from gpt_core.salvage import DAMAGED
 
 
 def describe_machine(threads: int) -> dict[str, str]:
@@ -37,4 +40,15 @@ def describe_error(error: BaseException) -> str:
     no_space = isinstance(error, OSError) and error.errno == errno.ENOSPC
     if no_space or "No space left" in text or "disk is full" in text:
         return "The disk is full: make room and resume the run, or choose another runs directory."
+    if isinstance(error, sqlite3.Error):
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGED:
+            return (
+                "The record of the runs is damaged. End the app and start it again: the damaged "
+                "file is set aside, and what can be read of it is kept."
+            )
+        return (
+            f"The runs directory could not be read or written ({text}): look whether it is there."
+        )
+    if isinstance(error, OSError) and error.strerror:
+        return f"The machine says: {error.strerror}."  # without a path of the server's
     return text or type(error).__name__

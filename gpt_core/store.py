@@ -29,6 +29,7 @@ from gpt_core.records import (
 from gpt_core.rows import Row, decoded, run_from_row
 from gpt_core.run import LIVE_STATES, STATES, Run, RunSummary
 from gpt_core.runs_dir import refuse_network_file_system
+from gpt_core.salvage import notices
 
 RECORD_TABLES: dict[type, str] = {
     StepRecord: "steps",
@@ -130,12 +131,16 @@ class RunStore:
     def add_recorded_run(self, facts: Row, records: Mapping[str, list[Row]]) -> None:
         """Write down a run that was recorded elsewhere, with all its rows, or nothing of it.
 
+        It stands before all that were started here: the newest is one of those.
+
         Raises:
             ValueError: its ID is taken, or a row is not of its table.
         """
         try:
             with self._database.transaction() as connection:
-                insert(connection, "runs", facts)
+                sql = "SELECT MIN(0, COALESCE(MIN(rowid), 0)) - 1 FROM runs"
+                first = connection.execute(sql).fetchone()[0]
+                insert(connection, "runs", {"rowid": first, **facts})
                 for table, rows in records.items():
                     for row in rows:
                         insert(connection, table, {**row, "run_id": facts["id"]})
@@ -213,6 +218,10 @@ class RunStore:
 
     # Reading
 
+    def notices(self) -> dict[Path, str]:
+        """Return what is to be told of damaged records, by the file in which each is told."""
+        return notices(self.runs_dir)
+
     def version(self) -> tuple[int, int]:
         """Return what is different after anything was written: by this process at once, by
         another one within a quarter of a second.
@@ -236,7 +245,7 @@ class RunStore:
 
     def runs(self) -> list[Run]:
         """Return all runs, the newest first."""
-        return self._select_runs("ORDER BY runs.created_at DESC, runs.rowid DESC")
+        return self._select_runs("ORDER BY runs.rowid DESC")
 
     def run(self, run_id: str) -> Run | None:
         """Return one run, or None if there is none of this ID."""
@@ -245,15 +254,13 @@ class RunStore:
 
     def latest_run(self) -> Run | None:
         """Return the run that was started last, or None in an empty store."""
-        found = self._select_runs("ORDER BY runs.created_at DESC, runs.rowid DESC LIMIT 1")
+        found = self._select_runs("ORDER BY runs.rowid DESC LIMIT 1")
         return found[0] if found else None
 
     def live_runs(self) -> list[Run]:
         """Return the runs that are waiting, training or paused, the oldest first."""
         marks = ", ".join("?" * len(LIVE_STATES))
-        return self._select_runs(
-            f"WHERE last.state IN ({marks}) ORDER BY runs.created_at, runs.rowid", *LIVE_STATES
-        )
+        return self._select_runs(f"WHERE last.state IN ({marks}) ORDER BY runs.rowid", *LIVE_STATES)
 
     def summaries(self) -> list[RunSummary]:
         """Return all runs with how far they have come, the newest first.

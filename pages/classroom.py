@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard import class_rules, class_wall
 from dashboard.people import is_restricted
+from dashboard.refusals import fragment
 from dashboard.runtime import get_roll, tick_seconds
 from dashboard.widgets import page_title
 
@@ -20,17 +21,17 @@ if is_teacher:
     with st.expander("How to join", expanded=not roll.seen()):
         class_rules.show_how_to_join()
 st.header("The class's curves")
-st.fragment(class_wall.show_curves)(every)
+fragment(class_wall.show_curves)(every)
 if is_teacher:
     st.header("Who is where")
-    st.fragment(class_wall.show_who, run_every=every)()
+    fragment(class_wall.show_who, run_every=every)()
     class_rules.show_members()
 st.header("The queue")
-st.fragment(class_wall.show_queue, run_every=every)()
+fragment(class_wall.show_queue, run_every=every)()
 if not is_teacher:
     class_rules.show_share()
 st.header("What they write")
-st.fragment(class_wall.show_samples, run_every=2 * every)()
+fragment(class_wall.show_samples, run_every=2 * every)()
 if is_teacher:
     st.header("What students may do")
     class_rules.show_rules()

@@ -4,7 +4,8 @@ import streamlit as st
 
 from dashboard import corpus_view, text_choice
 from dashboard.people import hidden_controls
-from dashboard.widgets import page_title, show_code, show_refusal
+from dashboard.refusals import show_refusal
+from dashboard.widgets import page_title, show_code
 from gpt_core import TEXTS, check_splits, create_dataloader, split_text
 
 page_title(

@@ -8,8 +8,9 @@ from dashboard import replay, state
 from dashboard.lecture import STEPS
 from dashboard.live_chart import preload
 from dashboard.people import allowed_presets, get_view
+from dashboard.refusals import show_refusal
 from dashboard.runtime import get_store
-from dashboard.widgets import page_title, run_title, show_refusal, start_run, state_badge
+from dashboard.widgets import page_title, run_title, start_run, state_badge
 from gpt_core import DEFAULT_TEXT, PRESETS, keep_recorded_run, load_text
 
 TRAIN_PAGE = "pages/train.py"
@@ -36,7 +37,7 @@ if st.button(f"Watch a recorded run, {replay.SPEED} × as fast"):
     try:
         recorded = keep_recorded_run(get_store())
     except (ValueError, OSError) as error:
-        show_refusal(ValueError(str(error)))
+        show_refusal(error)
     else:
         now = f"{time.time():.1f}"
         st.switch_page(TRAIN_PAGE, query_params={state.RUN: recorded, state.REPLAY: now})

@@ -5,7 +5,8 @@ import streamlit as st
 from dashboard import cross_entropies, loss_walk, probe_history, text_loss, walk_steps
 from dashboard.frames import count
 from dashboard.model_choice import choose_model, chosen_run
-from dashboard.widgets import page_title, show_code, show_refusal
+from dashboard.refusals import show_refusal
+from dashboard.widgets import page_title, show_code
 from gpt_core import count_parameters, loss_walkthrough
 
 page_title(

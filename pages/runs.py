@@ -7,6 +7,7 @@ from dashboard.again import fill_form
 from dashboard.comparison_view import show_side_by_side
 from dashboard.frames import count, format_bytes
 from dashboard.people import current_actor, get_view, may_change, owner_name
+from dashboard.refusals import attempt, fragment
 from dashboard.run_list import run_list
 from dashboard.runtime import get_store
 from dashboard.take_away import show_exports
@@ -82,10 +83,7 @@ def show_label(run: Run) -> None:
 
 def _label(run_id: str, name_key: str, note_key: str) -> None:
     name, note = (st.session_state[key] or "" for key in (name_key, note_key))
-    try:
-        label_run(get_store(), run_id, name, note, current_actor())
-    except ValueError as error:
-        widgets.toast(error)
+    attempt(label_run, get_store(), run_id, name, note, current_actor())
 
 
 def show_deletion(runs: list[Run]) -> None:
@@ -107,11 +105,8 @@ def show_deletion(runs: list[Run]) -> None:
 def _delete(run_ids: list[str]) -> None:
     left = [run_id for run_id in state.chosen_runs() if run_id not in run_ids]
     for run_id in run_ids:
-        try:
-            delete_run(get_store(), run_id, current_actor())
-        except ValueError as error:
+        if not attempt(delete_run, get_store(), run_id, current_actor()):
             left.append(run_id)
-            widgets.toast(error)
     state.choose_runs(left)
 
 
@@ -136,7 +131,7 @@ if not by_id:
     st.page_link("pages/home.py", label="Home starts a run with a press")
     st.stop()
 every = 2 if get_view().live_runs() else 5
-st.fragment(show_list, run_every=every)(outline([summary.run for summary in chosen]))
+fragment(show_list, run_every=every)(outline([summary.run for summary in chosen]))
 if chosen:
     with st.container(key=state.CHOSEN_PART):  # the table leads to it
         show_actions(chosen)

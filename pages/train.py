@@ -6,6 +6,7 @@ from dashboard import closeup_view, curve_view, replay, run_view, sample_now, st
 from dashboard.expectations import last_probes, show_expectations
 from dashboard.frames import count
 from dashboard.people import get_view
+from dashboard.refusals import fragment
 from dashboard.run_form import show_form
 from dashboard.runtime import get_board, tick_seconds
 from dashboard.samples_view import show_samples
@@ -28,7 +29,7 @@ def show_run(run_id: str, drawn: list[tuple[str, str]], every: int) -> None:
     if run is not None:
         look = curve_view.choose_look(run)
         with place:
-            st.fragment(watch, run_every=every)(drawn, every, look)
+            fragment(watch, run_every=every)(drawn, every, look)
 
 
 def show_closeup(run_id: str) -> None:
@@ -127,12 +128,12 @@ if not state.is_projected():
                 show_form("Add to the queue" if live else "Start training")
 every = pace(shown)
 if shown is None:
-    st.fragment(watch, run_every=every)(state.outline(), every, None)
+    fragment(watch, run_every=every)(state.outline(), every, None)
 else:
-    st.fragment(show_run)(shown.id, state.outline(), every)
+    fragment(show_run)(shown.id, state.outline(), every)
     if not state.is_projected() and (shown.state == "paused" or recorded(shown)[0].updates):
-        st.fragment(show_closeup, run_every=every)(shown.id)
-    st.fragment(show_rest, run_every=3 * every)(shown.id)
+        fragment(show_closeup, run_every=every)(shown.id)
+    fragment(show_rest, run_every=3 * every)(shown.id)
 if not state.is_projected():
     sample_now.show(shown)
     show_background()

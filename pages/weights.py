@@ -9,8 +9,9 @@ from dashboard import models_view, state
 from dashboard.frames import count, format_bytes, format_loss
 from dashboard.initial_choice import begin_with, checkpoint_option
 from dashboard.people import current_actor, get_view, may_change
+from dashboard.refusals import attempt
 from dashboard.runtime import get_store
-from dashboard.widgets import page_title, show_code, state_badge, toast
+from dashboard.widgets import page_title, show_code, state_badge
 from gpt_core import (
     INITIAL_STEP,
     WEIGHT_FORMS,
@@ -98,10 +99,7 @@ def _show_actions(run: Run, row: Row) -> None:
 
 
 def _delete(row: Row) -> None:
-    try:
-        delete_checkpoint(get_store(), row, current_actor())
-    except ValueError as error:
-        toast(error)
+    attempt(delete_checkpoint, get_store(), row, current_actor())
 
 
 page_title(

@@ -41,8 +41,9 @@ MAY_IMPORT = {
     "preflight": set(CORE),
     "training": FOUNDATION | {"generation", "precision", "schedule", "token_cache"},
     "checkpoints": {"config", "model", "training"},
-    "store": {"class_book", "config", "database", "records", "rows", "run", "runs_dir"},
-    "database": {"rows", "schema"},
+    "store": {"class_book", "config", "database", "records", "rows", "run", "runs_dir", "salvage"},
+    "database": {"rows", "salvage", "schema"},
+    "salvage": {"rows", "schema"},
     "comparing": {"run"},
     "hub": set(),
     "model_library": {
@@ -81,7 +82,7 @@ MAY_IMPORT = {
     "verdict": {"config", "corpus", "history", "published", "run"},
     "recording": {"config", "corpus", "run", "store"},
     "closeup": {"config", "dataset", "loss", "model", "precision", "records"},
-    "machine": set(),
+    "machine": {"salvage"},
     "requests": set(),
     "session": FOUNDATION
     | {"checkpoints", "closeup", "initial", "memorisation", "rows", "run", "store", "training"},

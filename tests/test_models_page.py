@@ -12,7 +12,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from dashboard import models_view, runtime
+from dashboard import refusals, runtime
 from gpt_core import INITIAL_STEP, InitialWeights, build_model, export_gpt2, load_text, weights_zip
 from gpt_core.initial import weights_sha256
 from tests.app_driver import (
@@ -83,7 +83,7 @@ def test_two_files_that_belong_together_and_a_zip_of_this_page_are_taken(tmp_pat
 
 class Evil:
     def __reduce__(self) -> tuple[object, tuple[str]]:
-        return (models_view.toast, ("never",))
+        return (refusals.toast, ("never",))
 
 
 @pytest.mark.parametrize(

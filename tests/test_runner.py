@@ -651,6 +651,8 @@ def test_a_diverging_run_fails_in_words_and_its_last_checkpoint_stays_good(
         ),
         (RuntimeError("[enforce fail] not enough memory: you tried"), "The memory is full"),
         (RuntimeError("something else"), "something else"),
+        (sqlite3.OperationalError("unable to open"), "The runs directory could not be read"),
+        (PermissionError(errno.EACCES, "Permission denied", "/a/place"), "The machine says: Perm"),
     ],
 )
 def test_what_ended_a_run_is_said_in_words(error: Exception, words: str) -> None:

@@ -171,12 +171,6 @@ def test_a_directory_that_cannot_be_used_is_refused_with_what_to_do(tmp_path: Pa
         RunStore(tmp_path / "file")
 
 
-def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "runs.sqlite").write_text("not a database " * 100)
-    with pytest.raises(ValueError, match="cannot be used"):
-        RunStore(tmp_path)
-
-
 @pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs"])
 def test_a_directory_on_a_network_file_system_is_refused_in_words(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

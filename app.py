@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.lecture import section
+from dashboard.mends import mend_markup
 from dashboard.people import require_member
 from dashboard.refusals import in_words, show_refusal
 from dashboard.runtime import get_runner, is_class
@@ -25,6 +26,7 @@ for title in PAGES:
     pages.append(st.Page(f"pages/{title.lower()}.py", title=title))
 if is_class():
     sections[""].append(st.Page("pages/classroom.py", title="Classroom"))
+sections[""].append(st.Page("pages/glossary.py", title="Glossary"))
 page = st.navigation(sections)
 try:
     get_runner()  # made with the first visit
@@ -35,6 +37,7 @@ else:
     with st.sidebar, in_words():
         # Where a test imports this file anew, without a server, the page is an empty one.
         show_current_run(getattr(page, "title", ""))
+        mend_markup()
     with in_words():
         show_notices()
         page.run()

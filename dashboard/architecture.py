@@ -95,7 +95,7 @@ def show_size(anatomy: Anatomy) -> None:
             ("AdamW's moments", format_bytes(anatomy.optimizer_bytes)),
             ("A whole checkpoint", format_bytes(anatomy.checkpoint_bytes)),
         ):
-            st.metric(label, value, width=165)
+            st.metric(label, value, width=150)
     training = anatomy.training_bytes
     st.caption(
         f"Four bytes for each weight, for its gradient, and for each of the two moments that AdamW "
@@ -176,8 +176,8 @@ def drawing(config: GPTConfig, anatomy: Anatomy) -> str:
         part("drop_emb", "Dropout", f"in training, {config.drop_rate:.0%} of the numbers are set "
              "to 0"),
         after("drop_emb"),
-        f'<div class="blocks"><h4><span>{config.n_layers} transformer blocks, one after another'
-        f"</span><span>{config.n_layers} × {per_block:,} · {share:.1f}%</span></h4>",
+        f'<div class="blocks"><p class="head"><span>{config.n_layers} transformer blocks, one '
+        f"after another</span><span>{config.n_layers} × {per_block:,} · {share:.1f}%</span></p>",
         part(f"{block}norm1", "Layer norm", "mean 0, variance 1, then scaled and shifted"),
         after(f"{block}norm1"),
         part(f"{block}att", "Masked multi-head attention", f"{config.n_heads} heads of {head_dim} "

@@ -17,7 +17,7 @@ def show_closeup(history: RunHistory) -> None:
     update = history.updates[-1]
     if update["global_step"] != int(history.steps["global_step"][-1]):
         return
-    st.subheader(f"What step {update['global_step']:,} did")
+    st.header(f"What step {update['global_step']:,} did")
     with st.container(horizontal=True, gap="medium"):
         for label, value in (
             ("Loss before", format_loss(update["loss_before"])),

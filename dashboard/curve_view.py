@@ -138,7 +138,7 @@ def show_verdict(run: Run, history: RunHistory) -> None:
     if not is_comparable(run):
         return
     verdict = history.once("verdict", lambda: judge(run, history.evaluations), "evaluations")
-    st.subheader("Is mine right?")
+    st.header("Is mine right?")
     st.text(verdict.sentence)
     if verdict.causes:
         causes = "\n".join(f"– {cause}" for cause in verdict.causes)

@@ -26,7 +26,7 @@ VOCABULARY_SIZE = 50257
 
 def show_nine_words() -> None:
     """Show what temperature and top-k make of nine words' scores."""
-    st.subheader("Nine words, one to choose")
+    st.header("Nine words, one to choose")
     logits = torch.tensor(DECODING_LOGITS)  # (9,)
     probas = {
         name: next_token_probas(logits, decoding).tolist() for name, decoding in EXAMPLES.items()

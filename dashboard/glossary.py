@@ -1,6 +1,8 @@
 """The words of this app, each in one sentence, and which of them stand on which page."""
 
+import html
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -162,7 +164,7 @@ GROUPS: dict[str, tuple[Term, ...]] = {
         ),
         Term(
             "perplexity",
-            "exp(loss): among how many equally likely tokens the model seems to choose.",
+            "Among how many equally likely tokens the model seems to choose: exp(loss).",
             "Loss",
             "perplexities",
         ),
@@ -319,3 +321,75 @@ def _pattern(term: Term) -> re.Pattern[str]:
     """Return what finds a term in a text, in singular or plural, as a word of its own."""
     forms = "|".join(filter(None, (re.escape(term.name) + "s?", term.also)))
     return re.compile(rf"(?<![\w<|])(?:{forms})(?![\w])", re.IGNORECASE)
+
+
+# Which of them stand on which page, in the order of the glossary: a test reads the pages.
+_ON_PAGE = {
+    "Home": (
+        "token, token ID, batch, GPT, parameters, loss, validation loss, run, step, "
+        "epoch, evaluation, sample, pretrained, prompt, decoding, temperature, top-k"
+    ),
+    "Runs": (
+        "token, loss, perplexity, training loss, validation loss, run, preset, step, "
+        "epoch, sample, checkpoint"
+    ),
+    "Tokens": (
+        "token, token ID, vocabulary, byte-pair encoding, end of text, inputs and "
+        "targets, prediction task, window, tensor, GPT, prompt"
+    ),
+    "Model": (
+        "token, token ID, vocabulary, context length, batch, tensor, GPT, parameters, "
+        "embedding, transformer block, attention, head, layer norm, GELU, dropout, "
+        "logits, preset, gradient, AdamW, checkpoint"
+    ),
+    "Loss": (
+        "token, token ID, vocabulary, inputs and targets, prediction task, context "
+        "length, window, batch, tensor, GPT, parameters, transformer block, head, "
+        "dropout, logits, softmax, argmax, loss, cross-entropy, nat, perplexity, uniform "
+        "guess, one-hot, training loss, validation loss, run, step, epoch, evaluation, "
+        "probe, seed, precision, checkpoint"
+    ),
+    "Data": (
+        "token, token ID, vocabulary, end of text, context length, window, stride, batch, "
+        "tensor, GPT, parameters, embedding, transformer block, attention, head, dropout, "
+        "loss, validation loss, preset, step, epoch, tokens seen, gradient, gradient "
+        "norm, AdamW, learning rate, weight decay, evaluation, sample, probe, seed, "
+        "precision, checkpoint"
+    ),
+    "Train": (
+        "token, token ID, end of text, context length, window, stride, batch, GPT, "
+        "parameters, embedding, transformer block, attention, head, dropout, loss, "
+        "perplexity, uniform guess, training loss, validation loss, run, preset, step, "
+        "epoch, tokens seen, gradient, gradient norm, AdamW, learning rate, weight decay, "
+        "evaluation, sample, probe, memorising, seed, precision, checkpoint, prompt"
+    ),
+    "Generate": (
+        "token, end of text, GPT, parameters, logits, run, step, epoch, seed, checkpoint, "
+        "prompt, decoding, greedy, temperature, top-k, top-p"
+    ),
+    "Weights": (
+        "token, GPT, parameters, embedding, transformer block, head, loss, validation "
+        "loss, run, step, epoch, AdamW, seed, checkpoint, pretrained"
+    ),
+    "Classroom": (
+        "GPT, transformer block, loss, perplexity, validation loss, run, preset, step, "
+        "epoch, learning rate, sample"
+    ),
+}
+ON_PAGE = {page: tuple(words.split(", ")) for page, words in _ON_PAGE.items()}
+
+
+def as_html(terms: Iterable[Term], with_links: bool = False) -> str:
+    """Return terms and their meanings as a list of definitions; all of it is ours.
+
+    Args:
+        terms: in this order.
+        with_links: name the page on which one sees each.
+    """
+    items = "".join(
+        f"<dt>{html.escape(term.name)}</dt><dd>{html.escape(term.meaning)}"
+        + (f' <a href="{term.page.lower()}" target="_self">{term.page}</a>' if with_links else "")
+        + "</dd>"
+        for term in terms
+    )
+    return f'<dl class="gpt-words">{items}</dl>'

@@ -62,7 +62,7 @@ def _show_sample_now(run_id: str, wrote: bool) -> None:
     step = _newest_weights(run)
     if not runner.owns(run.id) and step is None:
         return
-    st.subheader("Let it write")
+    st.header("Let it write")
     when = "as it is now" if runner.owns(run.id) else f"as it was saved at step {step:,}"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import state
+from dashboard import glossary, state
 from dashboard.frames import format_duration
 from dashboard.people import current_actor, is_restricted, may_change, owner_name
 from dashboard.refusals import attempt, show_refusal
@@ -68,10 +68,20 @@ def _put_away(notice: Path) -> None:
     attempt(notice.unlink, missing_ok=True)
 
 
-def page_title(name: str, lead: str) -> None:
-    """Begin a page: its name, and in a sentence what it is. Both are ours, never a user's."""
-    st.title(name)
-    st.html(f'<p class="gpt-lead">{lead}</p>')
+def page_title(title: str, lead: str = "", page: str = "") -> None:
+    """Begin a page: its title, its words, and in a sentence what it is; all ours, never a user's.
+
+    ``page`` is its name in the navigation, where that is another.
+    """
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.title(title)
+        words = glossary.ON_PAGE.get(page or title, ())
+        if words:
+            with st.popover("Words on this page", type="tertiary", width="content"):
+                st.html(glossary.as_html(glossary.TERMS[word] for word in words))
+                st.page_link("pages/glossary.py", label="All words")
+    if lead:
+        st.html(f'<p class="gpt-lead">{lead}</p>')
 
 
 def start_run(preset: Preset, corpus: Corpus, initial: InitialWeights | None = None) -> str | None:

@@ -22,6 +22,7 @@ page_title(
     "Watch a GPT learn",
     "Train a small GPT in your browser, on a text you can read, and see it "
     "go from noise to sentences: every loss, every probability, every sample, as it happens.",
+    page="Home",
 )
 
 live = get_view().own_live_runs()

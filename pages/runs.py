@@ -47,7 +47,7 @@ def show_actions(summaries: list[RunSummary]) -> None:
     """Show what the chosen runs are, and what can be done with them."""
     runs = [summary.run for summary in summaries]
     if len(runs) > 1:
-        st.subheader(f"{len(runs)} runs side by side")
+        st.header(f"{len(runs)} runs side by side")
     with st.container(horizontal=True, vertical_alignment="center"):
         if len(runs) == 1:
             (run,) = runs

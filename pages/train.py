@@ -51,12 +51,12 @@ def show_rest(run_id: str) -> None:
     curve_view.show_small_charts(run, history)
     if not run.is_veiled:
         curve_view.show_verdict(run, history)
-        st.subheader("What it expects")
+        st.header("What it expects")
         show_expectations(run, last_probes(run, history))
         link = {state.RUN: run.id}
         st.page_link("pages/loss.py", label="Its loss, step by step", query_params=link)
 
-    st.subheader("What it writes")
+    st.header("What it writes")
     show_samples(run, history)
 
 
@@ -74,7 +74,7 @@ def show_others(live: list[Run], shown: Run | None) -> None:
 
 def show_background() -> None:
     """Say what the curves are: the formula, and the code that measures them."""
-    st.subheader("What the curves are")
+    st.header("What the curves are")
     widgets.formula(
         r"\text{Loss} = -\frac{1}{N} \sum_{i=1}^{N} \log p_i",
         "p is the probability that the model gave to the right next token, at each of the N "
@@ -112,7 +112,7 @@ live = get_view().own_live_runs()
 if shown is None and state.is_projected():
     state.toggle_projector()  # there is nothing to show larger
 if not state.is_projected():
-    st.title("Train")
+    widgets.page_title("Train")
     if shown is None and state.RUN in st.query_params:
         st.text(f"There is no run {st.query_params[state.RUN]}. Start one below.")
     show_others(live, shown)

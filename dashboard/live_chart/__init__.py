@@ -22,7 +22,7 @@ STATIC = HERE.parents[1] / "static"  # what Streamlit serves at app/static
 # Registered once: an instance that is mounted belongs to the registration it came from.
 _component = st.components.v2.component(
     "live_chart",
-    html='<div class="live-chart" role="img"></div><div class="live-chart-save" hidden></div>',
+    html='<div class="live-chart" role="figure"></div><div class="live-chart-save" hidden></div>',
     css=(HERE / "live_chart.css").read_text(),
     js=(HERE / "live_chart.js").read_text(),
     isolate_styles=False,  # plotly's own styles go to the head, not into a shadow root

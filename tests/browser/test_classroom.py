@@ -189,7 +189,7 @@ def test_the_teachers_wall_and_a_student_who_is_sent_out(
     wait_until_settled(eve)
     start.click()
     eve.wait_for_url("**/train?run=*", timeout=60_000)
-    wall = teacher.get_by_role("img", name=re.compile("Eve: (training|validation)"))
+    wall = teacher.get_by_role("figure", name=re.compile("Eve: (training|validation)"))
     expect(wall).to_be_visible(timeout=90_000)  # her curve, without a reload of the teacher's page
     expect(teacher.get_by_text("Eve").first).to_be_visible()
 

@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard.lecture import section
 from dashboard.mends import mend_markup
 from dashboard.people import require_member
-from dashboard.refusals import in_words, show_refusal
+from dashboard.refusals import TROUBLE, in_words, show_refusal
 from dashboard.runtime import get_runner, is_class
 from dashboard.sidebar import show_current_run
 from dashboard.widgets import apply_look, show_notices
@@ -31,7 +31,7 @@ page = st.navigation(sections)
 try:
     get_runner()  # made with the first visit
     require_member()
-except ValueError as error:
+except (ValueError, *TROUBLE) as error:
     show_refusal(error)
 else:
     with st.sidebar, in_words():

@@ -15,7 +15,7 @@ from dashboard.frames import format_bytes, format_duration
 from dashboard.network import class_urls
 from dashboard.people import current_actor
 from dashboard.refusals import attempt
-from dashboard.runtime import get_roll, get_runner, get_store
+from dashboard.runtime import class_roll, get_runner, get_store
 from gpt_core import CONTROLS, FIRST_LESSON, PRESETS, ClassRules, bytes_used
 from gpt_core.quotas import MEGABYTE, seconds_left
 
@@ -45,8 +45,7 @@ QR_PIXELS = 220
 
 def show_how_to_join() -> None:
     """Show the address and the code, large enough for the last row, and a QR code of both."""
-    roll, urls = get_roll(), class_urls()
-    assert roll is not None
+    roll, urls = class_roll(), class_urls()
     if not urls:
         st.text("This machine is in no network: connect it, then start the class again.")
         return
@@ -76,13 +75,14 @@ def show_rules() -> None:
         help=f"The others stay as in the preset. Three knobs: {', '.join(FIRST_LESSON)}.",
         key=_key("how", rules),
     )
-    if chosen != how and chosen != CHOICE:
-        _set(_with_shown(rules, FIRST_LESSON if chosen == THREE else CONTROLS))
+    if chosen not in (how, CHOICE) and _set(
+        _with_shown(rules, FIRST_LESSON if chosen == THREE else CONTROLS)
+    ):
         st.rerun()
     with st.form("rules", border=False):
         shown = [name for name in CONTROLS if name not in rules.hidden]
         if chosen == CHOICE:
-            shown = st.multiselect("These", CONTROLS, shown, key=_key("shown", rules))
+            shown = st.multiselect("These are seen", CONTROLS, shown, key=_key("shown", rules))
         presets = st.multiselect(
             "Presets that students may use",
             list(PRESETS),
@@ -104,8 +104,8 @@ def show_rules() -> None:
             limits[name] = None if entered is None else entered * limit.unit
         if st.form_submit_button("Let these rules hold", type="primary"):
             allowed = () if len(presets) in (0, len(PRESETS)) else tuple(presets)
-            _set(_with_shown(replace(rules, **limits, presets=allowed), shown))
-            st.rerun()
+            if _set(_with_shown(replace(rules, **limits, presets=allowed), shown)):
+                st.rerun()
 
 
 def _how_much(rules: ClassRules) -> str:
@@ -131,9 +131,7 @@ def show_share() -> None:
 
 def show_members() -> None:
     """Let the teacher send somebody out of the class."""
-    roll = get_roll()
-    assert roll is not None
-    names = {member.id: member.name for member in roll.members()}
+    names = {member.id: member.name for member in class_roll().members()}
     if not names:
         return
     with st.popover("Send somebody out"):
@@ -162,12 +160,12 @@ def _with_shown(rules: ClassRules, shown: Sequence[str]) -> ClassRules:
     return replace(rules, hidden=tuple(name for name in CONTROLS if name not in shown))
 
 
-def _set(rules: ClassRules) -> None:
-    if attempt(get_runner().set_rules, rules, current_actor()):
+def _set(rules: ClassRules) -> bool:
+    done = attempt(get_runner().set_rules, rules, current_actor())
+    if done:
         st.toast("These rules hold now.")
+    return done
 
 
 def _send_out(member_id: str) -> None:
-    roll = get_roll()
-    assert roll is not None
-    attempt(roll.revoke, member_id, current_actor())
+    attempt(class_roll().revoke, member_id, current_actor())

@@ -13,7 +13,7 @@ from dashboard.frames import format_loss, numbers_frame
 from dashboard.live_chart import live_chart
 from dashboard.people import current_actor, get_view, is_restricted
 from dashboard.refusals import attempt, fragment
-from dashboard.runtime import get_board, get_roll, get_runner
+from dashboard.runtime import class_roll, get_board, get_runner
 from dashboard.samples_view import last_sample
 from dashboard.timeline import timeline
 from gpt_core import Member, QueuePlace, RunSummary, expected_queue
@@ -29,15 +29,18 @@ class Place:
 
 def places() -> list[Place]:
     """Return the students who have been here since the class began, by name."""
-    roll = get_roll()
-    assert roll is not None
-    runs: dict[str, RunSummary] = {}
-    for summary in get_view().summaries():  # the newest first
-        before = runs.setdefault(summary.run.owner, summary)
-        if summary.run.is_live and (not before.run.is_live or summary.run.state == "running"):
-            runs[summary.run.owner] = summary
-    members = sorted(roll.seen(), key=lambda member: member.name.casefold())
-    return [Place(member, runs.get(member.id)) for member in members]
+    seen = tuple(sorted(class_roll().seen(), key=lambda member: member.name.casefold()))
+
+    def find() -> list[Place]:
+        runs: dict[str, RunSummary] = {}
+        for summary in get_view().summaries():  # the newest first
+            before = runs.setdefault(summary.run.owner, summary)
+            if summary.run.is_live and (not before.run.is_live or summary.run.state == "running"):
+                runs[summary.run.owner] = summary
+        return [Place(member, runs.get(member.id)) for member in seen]
+
+    # Each fragment of the page asks.
+    return get_board().once(("places", current_actor(), seen), find)
 
 
 def show_curves(every: int) -> None:
@@ -77,11 +80,9 @@ def _draw_curves(axes: Axes) -> None:
 
 def show_who() -> None:
     """Show where each student is, and how far their run has come."""
-    roll = get_roll()
-    assert roll is not None
     rows = []
     for place in places():
-        seen, summary = roll.presence(place.member.id), place.run
+        seen, summary = class_roll().presence(place.member.id), place.run
         row = {"Student": place.member.name, "Page": seen.page if seen else "away"}
         if summary is not None:
             run = summary.run

@@ -27,8 +27,8 @@ from streamlit import config
 
 from dashboard.network import class_port, class_urls, own_addresses
 from dashboard.people import COOKIE
-from dashboard.runtime import CLASS_MODE, close_runtime, get_roll
-from gpt_core import LONGEST_NAME, ClassRoll
+from dashboard.runtime import CLASS_MODE, class_roll, close_runtime
+from gpt_core import LONGEST_NAME
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 (on purpose: that is what class mode is for)
 JOIN = "/join"
@@ -39,13 +39,6 @@ COOKIE_SECONDS = 30 * 24 * 3600
 NO_MEMBER = 4401  # a websocket's code, as HTTP's 401
 
 os.environ[CLASS_MODE] = "1"  # read where the process's roll is made
-
-
-def class_roll() -> ClassRoll:
-    """Return the class's members; there is a class where this module was imported."""
-    roll = get_roll()
-    assert roll is not None
-    return roll
 
 
 class OnlyMembers:

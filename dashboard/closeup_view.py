@@ -6,6 +6,7 @@ from dashboard.charts import part_bars
 from dashboard.frames import format_loss
 from dashboard.live_chart import live_chart
 from gpt_core import RunHistory
+from gpt_core.rows import Row
 
 CHANGES = "Change of the weights, relative to their norm"
 
@@ -27,12 +28,7 @@ def show_closeup(history: RunHistory) -> None:
             ("Largest weight change", f"{update['largest_change']:.2e}"),
         ):
             st.metric(label, value, width=170)
-    ratio = update["largest_change"] / update["learning_rate"]
-    st.caption(
-        "Both losses are of this step's own batch, with dropout off. The largest change of one "
-        f"weight, in {update['largest_change_in']}, is {ratio:.2f} times the learning rate: AdamW "
-        "scales each weight's step, so that it hardly depends on how large the gradient is."
-    )
+    st.caption(f"Both losses are of this step's own batch, with dropout off. {_largest(update)}")
     norms, changes = dict(update["grad_norms"]), dict(update["changes"])
     left, right = st.columns(2)
     with left:
@@ -49,3 +45,15 @@ def show_closeup(history: RunHistory) -> None:
             "Relative change of each part's weights.",
             key="closeup-changes",
         )
+
+
+def _largest(update: Row) -> str:
+    """Say how large the largest change of a weight is."""
+    if update["learning_rate"] == 0:
+        return "The schedule had brought the learning rate down to 0: nothing was changed."
+    ratio = update["largest_change"] / update["learning_rate"]
+    return (
+        f"The largest change of one weight, in {update['largest_change_in']}, is {ratio:.2f} times "
+        "the learning rate: AdamW scales each weight's step, so that it hardly depends on how "
+        "large the gradient is."
+    )

@@ -7,12 +7,20 @@ import psutil
 
 PORT = "GPT_LAB_CLASS_PORT"  # the environment variable
 DEFAULT_PORT = 8600
+HIGHEST_PORT = 65535
 VIRTUAL = ("docker", "br-", "veth", "virbr", "vmnet", "vboxnet", "utun", "tun", "tap")
 
 
 def class_port() -> int:
-    """Return the port at which a class is served to the network."""
-    return int(os.environ.get(PORT, DEFAULT_PORT))
+    """Return the port at which a class is served to the network.
+
+    Raises:
+        ValueError: what the environment variable says is none.
+    """
+    text = os.environ.get(PORT, str(DEFAULT_PORT))
+    if not (text.isascii() and text.isdecimal() and int(text) <= HIGHEST_PORT):
+        raise ValueError(f"{PORT}={text!r} is no port: choose a number up to {HIGHEST_PORT}.")
+    return int(text)
 
 
 def own_addresses() -> list[str]:

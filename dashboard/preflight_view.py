@@ -23,6 +23,7 @@ from gpt_core import (
     steps_in_run,
     token_cache_in,
 )
+from gpt_core.machine import describe_error
 
 MEASURE_SECONDS = 110  # as long as a measurement is waited for
 
@@ -104,10 +105,11 @@ def _measure(corpus: Corpus, preset: Preset) -> float | None:
             pace = measure_pace(get_runner(), preset.model, preset.training, data)
             answer = pace.result(MEASURE_SECONDS)
     except TimeoutError:
+        pace.cancel()  # nobody waits for it any more
         st.text("It was not measured: the machine had no time for it. Try again.")
         return None
     except (ValueError, RuntimeError, MemoryError) as error:
-        show_refusal(ValueError(str(error)))
+        show_refusal(ValueError(describe_error(error)))
         return None
     return answer.of_the_run(preset.training, steps_in_run(len(data.train_loader), preset.training))
 

@@ -23,7 +23,7 @@ TROUBLE = (sqlite3.Error, OSError, MemoryError)
 def show_refusal(error: Exception) -> None:
     """Say in words why something was refused. The message is text, never markup."""
     with st.container(border=True):
-        st.markdown(":red[**That does not work yet**]")
+        st.markdown(":red[**That did not work**]")
         st.text(_words(error))
 
 

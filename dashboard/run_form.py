@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard import config_form, preflight_view, state
 from dashboard.initial_choice import Beginning, choose_beginning
 from dashboard.people import allowed_presets, hidden_controls
-from dashboard.runtime import get_runner
+from dashboard.runtime import get_board
 from dashboard.text_choice import choose_corpus
 from dashboard.widgets import start_run
 from gpt_core import PRESETS, WEIGHTS, Preset
@@ -31,7 +31,7 @@ def show_form(label: str) -> None:
     if corpus is not None and chosen is not None:
         ready = preflight_view.show_line(corpus, chosen)
     if st.button(label, type="primary", disabled=not ready) and beginning and corpus and chosen:
-        live = {run.id for run in get_runner().live_runs()}
+        live = {run.id for run in get_board().live_runs()}
         run_id = start_run(chosen, corpus, beginning.weights)
         if run_id in live:
             st.toast("A run of exactly these settings is live already: here it is.")

@@ -2,10 +2,13 @@
 
 Module state on purpose, and the only such: ``st.cache_resource`` can be cleared by any
 client, and the old thread would train on beside a new one (STREAMLIT.md, fact 4).
+
+Where the runs directory cannot be used, the first ``get_…`` raises ValueError.
 """
 
 import os
 import threading
+from dataclasses import dataclass
 
 import streamlit as st
 from streamlit.runtime import Runtime
@@ -30,7 +33,25 @@ from gpt_core import (
     read_rules,
 )
 
-House = tuple[RunStore, TrainingRunner, ModelShelf, Board, ModelLibrary, ClassRoll | None]
+
+@dataclass(frozen=True)
+class House:
+    """What there is once in this process."""
+
+    store: RunStore
+    runner: TrainingRunner
+    shelf: ModelShelf
+    board: Board
+    models: ModelLibrary
+    roll: ClassRoll | None
+
+    def close(self) -> None:
+        """End what trains, then everything else."""
+        self.models.close()
+        self.shelf.close()
+        self.runner.close()
+        self.store.close()
+
 
 JOIN_CODE, PASSPHRASE = "GPT_LAB_JOIN_CODE", "GPT_LAB_PASSPHRASE"  # for a class: else made up
 FRESH_SECONDS = 0.5  # of each second between two drawings: what is drawn is no older
@@ -43,57 +64,40 @@ _house: House | None = None
 
 
 def get_store() -> RunStore:
-    """Return the store of the runs directory.
-
-    Raises:
-        ValueError: the runs directory cannot be used.
-    """
-    return _get_house()[0]
+    """Return the store of the runs directory."""
+    return _get_house().store
 
 
 def get_runner() -> TrainingRunner:
-    """Return the runner that owns the models that train.
-
-    Raises:
-        ValueError: the runs directory cannot be used.
-    """
-    return _get_house()[1]
+    """Return the runner that owns the models that train."""
+    return _get_house().runner
 
 
 def get_shelf() -> ModelShelf:
-    """Return the shelf of the models that pages look into.
-
-    Raises:
-        ValueError: the runs directory cannot be used.
-    """
-    return _get_house()[2]
+    """Return the shelf of the models that pages look into."""
+    return _get_house().shelf
 
 
 def get_board() -> Board:
-    """Return what is on record, as all who look see it.
-
-    Raises:
-        ValueError: the runs directory cannot be used.
-    """
-    return _get_house()[3]
+    """Return what is on record, as all who look see it."""
+    return _get_house().board
 
 
 def get_models() -> ModelLibrary:
-    """Return the models that no run here has made.
-
-    Raises:
-        ValueError: the runs directory cannot be used.
-    """
-    return _get_house()[4]
+    """Return the models that no run here has made."""
+    return _get_house().models
 
 
 def get_roll() -> ClassRoll | None:
-    """Return the members of the class; None where one person has the machine to themselves.
+    """Return the members of the class; None where one person has the machine to themselves."""
+    return _get_house().roll
 
-    Raises:
-        ValueError: the runs directory cannot be used.
-    """
-    return _get_house()[5]
+
+def class_roll() -> ClassRoll:
+    """Return the members of the class, for what is there only where there is one."""
+    roll = get_roll()
+    assert roll is not None
+    return roll
 
 
 def is_class() -> bool:
@@ -122,11 +126,7 @@ def close_runtime() -> None:
     global _house
     with _making:
         if _house is not None:
-            store, runner, shelf, _, models, _ = _house
-            models.close()
-            shelf.close()
-            runner.close()
-            store.close()
+            _house.close()
             _house = None
 
 
@@ -146,7 +146,7 @@ def _get_house() -> House:
                 code, passphrase = os.environ.get(JOIN_CODE), os.environ.get(PASSPHRASE)
                 roll = ClassRoll(store, code, passphrase)
             board = Board(store, fresh_seconds=lambda: FRESH_SECONDS * tick_seconds())
-            _house = (store, runner, ModelShelf(), board, ModelLibrary(store), roll)
+            _house = House(store, runner, ModelShelf(), board, ModelLibrary(store), roll)
         return _house
 
 

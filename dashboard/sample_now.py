@@ -123,7 +123,10 @@ def _show(run: Run, asked: Asked) -> None:
     ids = text_to_token_ids(asked.prompt, get_tokenizer())[0].tolist()
     text = get_tokenizer().decode([*ids, *writing.new_ids])
     if has_ended and asked.copying is None:
-        asked.copying = _find_copying(run, text, asked.prompt)
+        try:
+            asked.copying = _find_copying(run, text, asked.prompt)
+        except ValueError as error:  # the run's text is gone, or damaged
+            show_refusal(error)
     when = "Before the first step" if asked.step < 0 else f"At step {asked.step:,}"
     note = describe_copying(asked.copying) if asked.copying else "writing…"
     timeline([Entry(when, note, marked(text, asked.copying))], "A text", "now")

@@ -6,7 +6,7 @@ from dashboard import palette, state, widgets
 from dashboard.frames import format_duration, format_loss, last_losses
 from dashboard.people import get_view, is_restricted, may_change, note_presence
 from dashboard.refusals import fragment
-from dashboard.runtime import get_runner, tick_seconds
+from dashboard.runtime import get_board, tick_seconds
 from gpt_core import PACE_STEPS, Run, run_progress
 
 TRAIN_PAGE = "pages/train.py"
@@ -17,7 +17,7 @@ def show_current_run(page: str) -> None:
 
     On the page titled "Train" its numbers stand on the page: they are not repeated beside it.
     """
-    live = bool(get_runner().live_runs())
+    live = bool(get_board().live_runs())
     brief = page == "Train" and state.selected_run() == state.current_run()
     every = max(2 if live and not brief else 5, 2 * tick_seconds())
     fragment(_watch, run_every=every)(state.outline(), brief, page)

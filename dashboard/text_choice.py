@@ -137,6 +137,9 @@ def _add_files() -> None:
     if not uploads:
         st.session_state.pop(state.UPLOADED, None)
         return
+    if sum(upload.size for upload in uploads) > max_upload_bytes():
+        show_refusal(ValueError(f"The files are larger than {largest} MB together: take some out."))
+        return
     # Read once, not at each redraw: a PDF takes its time.
     known = st.session_state.get(state.UPLOADED, {})
     read = {upload.file_id: known.get(upload.file_id) or _read(upload) for upload in uploads}

@@ -89,7 +89,7 @@ def enter_text() -> tuple[str, Tensor, bool]:
     if len(text) > MOST_CHARACTERS:
         st.text(
             f"The text has {len(text):,} characters. Shown and counted are the first "
-            f"{MOST_CHARACTERS:,}; a whole book belongs on the Train page."
+            f"{MOST_CHARACTERS:,}; a whole book belongs on the Data page."
         )
         text = text[:MOST_CHARACTERS]
     return text, text_to_token_ids(text, get_tokenizer(), allow_special)[0], allow_special

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from gpt_core.checkpoints import BYTES_PER_PARAMETER, WHOLE_BYTES_PER_PARAMETER
 from gpt_core.config import GPTConfig
-from gpt_core.model import GPTModel, count_parameters
+from gpt_core.model import count_parameters, outline
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,8 @@ def dissect(config: GPTConfig, batch_size: int, num_tokens: int) -> Anatomy:
     Raises:
         ValueError: num_tokens is more than the model's context_length.
     """
-    with torch.device("meta"):
-        model = GPTModel(config).eval()
-        ids = torch.zeros((batch_size, num_tokens), dtype=torch.long)  # (B, T)
+    model = outline(config).eval()
+    ids = torch.zeros((batch_size, num_tokens), dtype=torch.long, device="meta")  # (B, T)
     parts: list[Part] = []
     for name, module in model.named_modules():
         if name and (not name.startswith("trf_blocks.") or name.startswith("trf_blocks.0")):

@@ -15,8 +15,8 @@ from gpt_core.store import RunStore
 
 T = TypeVar("T")
 
-MOST_RUNS = 8  # whose histories stand in memory: of 100,000 steps each takes 10 MB
-MOST_CURVES = 200  # whose evaluations do, for comparing: of 2,000 each takes 100 kB
+MOST_ROWS = 2_000_000  # of histories that stand in memory, at about 100 bytes a step
+MOST_CURVES = 400_000  # of evaluations alone, for comparing
 FRESH_SECONDS = 0.5
 CHECK_SECONDS = 1.0  # how often it is looked whether the processes of live runs are still there
 
@@ -103,8 +103,8 @@ class Board:
         return self.once("names", self._store.class_book.names)
 
     def history(self, run_id: str) -> RunHistory:
-        """Return all that a run has recorded; of one that trains, up to half a second ago."""
-        return self._read_on(self._readers, run_id, TABLES, MOST_RUNS)
+        """Return all that a run has recorded; of one that trains, as of a moment ago."""
+        return self._read_on(self._readers, run_id, TABLES, MOST_ROWS)
 
     def evaluations(self, run_id: str) -> Numbers:
         """Return a run's evaluations alone, as fresh as :meth:`history`: of many runs at once."""
@@ -121,7 +121,7 @@ class Board:
             self._forget_deleted_runs()
             reader = readers.setdefault(run_id, HistoryReader(run_id, tables))
             readers.move_to_end(run_id)
-            if len(readers) > most:
+            while len(readers) > 1 and sum(r.length for r in readers.values()) > most:
                 readers.popitem(last=False)
             run, now = self.run(run_id), self._timer()
             trains = run is not None and run.state == "running"

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from gpt_core.config import GPTConfig
-from gpt_core.model import GPTModel, count_parameters
+from gpt_core.model import GPTModel, outline, parameters_of
 from gpt_core.training import TrainingState
 
 WEIGHTS_FILE = "model.safetensors"
@@ -68,8 +68,7 @@ def load_weights(folder: Path) -> GPTModel:
     """
     try:
         config = GPTConfig(**json.loads((folder / STATE_FILE).read_text())["model"])
-        with torch.device("meta"):  # shapes only: nothing is allocated or drawn
-            model = GPTModel(config)
+        model = outline(config)
         model.load_state_dict(load_file(folder / WEIGHTS_FILE), assign=True)
     except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
@@ -132,10 +131,8 @@ def disk_space(config: GPTConfig, keep_epochs: int) -> int:
     Kept are one whole checkpoint (while the next is written: two), the best weights, and the
     weights of ``keep_epochs`` epochs (and one more while it is written).
     """
-    with torch.device("meta"):
-        parameters = count_parameters(GPTModel(config))
     weights = BYTES_PER_PARAMETER * (keep_epochs + 2)
-    return parameters * (2 * WHOLE_BYTES_PER_PARAMETER + weights)
+    return parameters_of(config) * (2 * WHOLE_BYTES_PER_PARAMETER + weights)
 
 
 def remove(folder: Path) -> None:

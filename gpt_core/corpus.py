@@ -11,6 +11,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from gpt_core.documents import document_text
+from gpt_core.whole_file import write_whole
 
 DATA_DIR = Path(__file__).parent.parent / "data"
 
@@ -220,10 +221,8 @@ def keep_the_verdict(data: bytes, data_dir: Path = DATA_DIR) -> None:
     if hashlib.sha256(data).hexdigest() != VERDICT_SHA256:
         return
     path = data_dir / f"{VERDICT}.txt"
-    part = path.with_suffix(f".{os.getpid()}.part")
     try:
-        part.write_bytes(data)
-        part.replace(path)
+        write_whole(path, data)
     except OSError as error:
         raise ValueError(f"{path} cannot be written: {error.strerror}.") from error
 

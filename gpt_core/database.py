@@ -8,8 +8,10 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import filelock
+
 from gpt_core.rows import Row, encoded
-from gpt_core.salvage import is_damaged, set_aside_damaged
+from gpt_core.salvage import set_aside_damaged
 from gpt_core.schema import MIGRATIONS
 
 WATCH_SECONDS = 0.25  # how often it is asked whether another process has written
@@ -29,9 +31,8 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        if is_damaged(path):
+        with ExitStack() as on_failure, filelock.FileLock(f"{path}.lock"):  # of several processes
             set_aside_damaged(path)
-        with ExitStack() as on_failure:
             self._writer = on_failure.enter_context(closing(self._connect()))
             self._migrate()
             on_failure.pop_all()  # all is well: the connection stays open

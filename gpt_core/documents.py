@@ -4,6 +4,7 @@ Whatever a library makes of a damaged or hostile file comes out as one ValueErro
 is wrong with it and what to do. What a file unpacks to is bounded.
 """
 
+import codecs
 import re
 import zipfile
 from collections.abc import Callable
@@ -36,7 +37,13 @@ ENCODINGS = [
     *("utf_16_le", "utf_16_be", "shift_jis", "cp932", "euc_jp", "gb18030", "big5", "euc_kr"),
     *("koi8_r", "cp1251", "cp1253", "cp1255", "cp1256", "cp1250", "cp1252"),
 ]
+# What a web page may say that it is in. Not all that Python knows: "punycode" takes hours.
+WEB_ENCODINGS = {
+    codecs.lookup(name).name
+    for name in (*ENCODINGS, "utf-8", "utf-16", "ascii", "latin-1", "iso8859-2", "iso8859-15")
+}
 MOST_PAGES = 20_000  # of a PDF
+LONGEST_PDF = 100_000_000  # characters: its pages may share what they show, and say it again
 LEFT_OUT = {"script", "style", "head", "template", "noscript"}
 BREAKS = {
     **dict.fromkeys(
@@ -168,7 +175,9 @@ def _read_html(data: bytes) -> str:
     named = re.search(rb"(?:charset|encoding)\s*=\s*[\"']?([\w-]+)", data[:2048])
     if named and not data.startswith(tuple(BYTE_ORDER_MARKS)):
         with suppress(LookupError, UnicodeDecodeError):
-            return html_to_text(data.decode(named[1].decode("ascii")))
+            encoding = codecs.lookup(named[1].decode("ascii")).name
+            if encoding in WEB_ENCODINGS:
+                return html_to_text(data.decode(encoding))
     return html_to_text(decode_text(data))
 
 
@@ -183,7 +192,13 @@ def _read_pdf(data: bytes) -> str:
         raise _UnreadableError(
             f"has {len(reader.pages):,} pages: no book does. Split it, or save it as text."
         )
-    text = "\n\n".join(page.extract_text().strip() for page in reader.pages)
+    pages, length = [], 0
+    for page in reader.pages:
+        pages.append(page.extract_text().strip())
+        length += len(pages[-1])
+        if length > LONGEST_PDF:
+            raise _UnreadableError("holds more text than any book: split it, or save it as text.")
+    text = "\n\n".join(pages)
     if not text.strip():
         raise _UnreadableError(
             "holds no text, only pictures of pages: let a program recognise their letters (OCR), "

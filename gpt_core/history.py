@@ -134,6 +134,11 @@ class HistoryReader:
     read_at: float = 0.0  # by the clock of whoever has it read
     history: RunHistory | None = None
 
+    @property
+    def length(self) -> int:
+        """Return how many steps and evaluations stand in memory."""
+        return len(self.steps.rows) + len(self.evaluations.rows)
+
     def read_on(self, store: RunStore) -> RunHistory:
         """Return all that the run has recorded so far; without news, the very history of before."""
         news: dict[str, list[Row]] = {table: [] for table in TABLES}

@@ -3,12 +3,10 @@
 import hashlib
 from dataclasses import asdict, dataclass, replace
 
-import torch
-
 from gpt_core.checkpoints import save_weights
 from gpt_core.config import GPTConfig
 from gpt_core.machine import describe_error
-from gpt_core.model import GPTModel
+from gpt_core.model import GPTModel, outline
 from gpt_core.store import RunStore
 
 INITIAL = "initial"  # of a run's checkpoint that holds them
@@ -50,8 +48,7 @@ class InitialWeights:
                 f"context_length={config.context_length} is more than the "
                 f"{self.model.config.context_length} of {self.name}: choose that or less."
             )
-        with torch.device("meta"):  # shapes only: nothing is allocated or drawn
-            model = GPTModel(config)
+        model = outline(config)
         # A model that is read may have its weights turned: a file wants them row by row.
         state = {name: weight.contiguous() for name, weight in self.model.state_dict().items()}
         state["pos_emb.weight"] = state["pos_emb.weight"][: config.context_length].contiguous()

@@ -5,8 +5,6 @@ other; the text lies there once.
 """
 
 import json
-import os
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -14,10 +12,12 @@ from pathlib import Path
 
 from gpt_core.class_book import TEXT
 from gpt_core.corpus import Corpus
+from gpt_core.machine import describe_error
 from gpt_core.quotas import TEXTS, ClassRules, refuse_bytes
 from gpt_core.rights import LOCAL, is_student, refuse
 from gpt_core.store import RunStore
 from gpt_core.token_cache import token_cache_in
+from gpt_core.whole_file import write_whole
 
 
 @dataclass(frozen=True)
@@ -75,13 +75,13 @@ class TextLibrary:
             owner=self._owner,
         )
         path = self._card(corpus.sha256, self._owner)
-        part = path.with_name(f"{path.stem}.{os.getpid()}.{threading.get_ident()}.part")
         try:
             self._store.keep_text(corpus.text, corpus.sha256)
-            part.write_text(json.dumps(asdict(card)), encoding="utf-8")
-            part.replace(path)
+            write_whole(path, json.dumps(asdict(card)).encode())
+            # Once more: somebody may have deleted it just before there was a card.
+            self._store.keep_text(corpus.text, corpus.sha256)
         except OSError as error:
-            raise ValueError(f"The text was not kept: {error.strerror or error}.") from error
+            raise ValueError(f"The text was not kept. {describe_error(error)}") from error
         return card
 
     def texts(self) -> list[KeptText]:

@@ -50,8 +50,8 @@ def acquire_run(store: RunStore, run_id: str) -> filelock.BaseFileLock:
         lock.acquire(timeout=0)
     except filelock.Timeout:
         raise ValueError(
-            f"Run {run_id} is live in another process: it can be watched here, but only that "
-            "one can pause, resume or stop it."
+            f"Run {run_id} is live in another process on this machine, a terminal perhaps: it can "
+            "be watched here, but only that one can pause, resume or stop it."
         ) from None
     return lock
 
@@ -79,14 +79,15 @@ def hold_run(store: RunStore, run_id: str, doing: str) -> Iterator[filelock.Base
     Raises:
         ValueError: it is held elsewhere, or the run was not ``doing`` ("started"), in words.
     """
-    lock = acquire_run(store, run_id)
+    lock = None
     try:
+        lock = acquire_run(store, run_id)
         yield lock
-    except (sqlite3.Error, OSError) as error:
-        lock.release()
-        raise ValueError(f"The run was not {doing}. {describe_error(error)}") from error
-    except ValueError:
-        lock.release()
+    except BaseException as error:
+        if lock is not None:
+            lock.release()
+        if isinstance(error, sqlite3.Error | OSError):
+            raise ValueError(f"The run was not {doing}. {describe_error(error)}") from error
         raise
 
 
@@ -95,8 +96,8 @@ def mark_interrupted_runs(store: RunStore) -> None:
     for run in store.live_runs():
         try:
             lock = acquire_run(store, run.id)
-        except ValueError:
-            continue  # it is live in another process
+        except (ValueError, OSError):
+            continue  # it is live in another process, or its lock cannot be looked at
         try:
             current = store.run(run.id)  # it may have ended just before its lock was free
             if current is not None and current.is_live:
@@ -116,7 +117,7 @@ def find_run(store: RunStore, run_id: str) -> Run:
     """
     run = store.run(run_id)
     if run is None:
-        raise ValueError(f"There is no run {run_id}: python -m gpt_core runs lists them.")
+        raise ValueError(f"There is no run {run_id}: it was deleted, or never was here.")
     return run
 
 

@@ -36,10 +36,13 @@ def describe_error(error: BaseException) -> str:
     if no_memory or any(
         words in text for words in ("allocate memory", "enough memory", "out of m")
     ):
-        return "The memory is full: choose a smaller model, batch_size or context_length."
+        return (
+            "The memory is full: end other programs, or choose a smaller model, batch_size or "
+            "context_length."
+        )
     no_space = isinstance(error, OSError) and error.errno == errno.ENOSPC
     if no_space or "No space left" in text or "disk is full" in text:
-        return "The disk is full: make room and resume the run, or choose another runs directory."
+        return "The disk is full: make room on it and go on, or choose another runs directory."
     if isinstance(error, sqlite3.Error):
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGED:
             return (
@@ -50,5 +53,8 @@ def describe_error(error: BaseException) -> str:
             f"The runs directory could not be read or written ({text}): look whether it is there."
         )
     if isinstance(error, OSError) and error.strerror:
-        return f"The machine says: {error.strerror}."  # without a path of the server's
+        # Without a path of the server's.
+        return (
+            f"The machine refused it ({error.strerror}): look whether the runs directory is whole."
+        )
     return text or type(error).__name__

@@ -8,6 +8,7 @@ Shapes: B rows in a batch, T tokens in a row, emb_dim numbers per token.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import zip_longest
 
 import torch
@@ -166,15 +167,19 @@ class GPTModel(nn.Module):
         return self.final_norm(x)
 
 
+def outline(config: GPTConfig) -> GPTModel:
+    """Return a model that has shapes only: nothing is allocated or drawn."""
+    with torch.device("meta"):
+        return GPTModel(config)
+
+
 def build_model(config: GPTConfig, seed: int) -> GPTModel:
     """Build a model for display, in eval mode, with the weights that the seed gives.
 
     The weights equal those of ``torch.manual_seed(seed); GPTModel(config)``, but are drawn
     from a generator of this model's own: a page may call this while a run trains.
     """
-    with torch.device("meta"):  # shapes only: nothing is allocated or drawn
-        model = GPTModel(config)
-    model = model.to_empty(device="cpu")
+    model = outline(config).to_empty(device="cpu")
     generator = torch.Generator().manual_seed(seed)
     for module in model.modules():  # in the order of creation, as the constructors draw
         if isinstance(module, nn.Embedding):
@@ -193,3 +198,9 @@ def build_model(config: GPTConfig, seed: int) -> GPTModel:
 def count_parameters(model: nn.Module) -> int:
     """Return how many numbers the model learns."""
     return sum(parameter.numel() for parameter in model.parameters())
+
+
+@lru_cache(maxsize=256)  # a form asks at each redraw
+def parameters_of(config: GPTConfig) -> int:
+    """Return how many numbers a model of this configuration learns."""
+    return count_parameters(outline(config))

@@ -19,6 +19,7 @@ from gpt_core.pretrained import load_model
 from gpt_core.quotas import ClassRules, refuse_bytes
 from gpt_core.rights import LOCAL, is_student, refuse, refuse_students
 from gpt_core.store import RunStore
+from gpt_core.whole_file import write_whole
 
 UPLOADED, PUT_THERE, OPENAI = "uploaded", "from the import folder", "OpenAI's"
 OPENAI_NAME = "GPT-2 {}"
@@ -271,9 +272,7 @@ class ModelLibrary:
     def _write(self, card: KeptModel) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._card(card.key, card.owner)
-        part = path.with_name(f"{path.stem}.{threading.get_ident()}.part")
-        part.write_text(json.dumps(asdict(card)), encoding="utf-8")
-        part.replace(path)
+        write_whole(path, json.dumps(asdict(card)).encode())
 
     def _card(self, key: str, owner: str) -> Path:
         return self._folder / (f"{key}.{owner}.json" if is_student(owner) else f"{key}.json")

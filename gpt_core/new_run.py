@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass
 
-import torch
-
 from gpt_core.checkpoints import disk_space
 from gpt_core.config import Preset, TrainingConfig
 from gpt_core.corpus import Corpus
 from gpt_core.initial import InitialWeights, keep_initial, weights_sha256
 from gpt_core.machine import describe_machine
-from gpt_core.model import GPTModel, count_parameters
+from gpt_core.model import GPTModel, parameters_of
 from gpt_core.precision import resolve_auto
 from gpt_core.quotas import ClassRules, refuse_run
 from gpt_core.run import Setup
@@ -57,8 +55,7 @@ class NewRun:
         Raises:
             ValueError: they do not.
         """
-        with torch.device("meta"):  # shapes only: nothing is allocated or drawn
-            parameters = count_parameters(GPTModel(preset.model))
+        parameters = parameters_of(preset.model)
         begins_with_weights = self.initial is not None
         refuse_run(rules, preset, asked, self.total_steps, parameters, begins_with_weights)
 
@@ -85,6 +82,8 @@ class NewRun:
             initial_name=self.initial_name,
             initial_sha256=self.initial_sha256,
         )
+        # Once more: somebody may have deleted it just before there was a run that needs it.
+        store.keep_text(self.corpus.text, self.corpus.sha256)
         if self.initial:
             keep_initial(store, run_id, self.initial, self.owner)
 

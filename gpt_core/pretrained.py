@@ -18,7 +18,7 @@ from torch import Tensor
 from gpt_core.checkpoints import STATE_FILE
 from gpt_core.config import GPTConfig
 from gpt_core.hub import CONFIG_FILE, WEIGHTS_FILE, download_gpt2, repository
-from gpt_core.model import GPTModel
+from gpt_core.model import GPTModel, outline
 
 LONGEST_REASON = 200  # characters: what is longer is for those who wrote a library
 HEAD_DIM = 64  # of every GPT-2: where a file does not say how many heads there are
@@ -294,8 +294,7 @@ def _other_vocabulary(vocab_size: int) -> str:
 
 def _fill(config: GPTConfig, read: Callable[[str, tuple[int, ...]], Tensor]) -> GPTModel:
     """Build a model of what ``read`` returns for each parameter's name and shape."""
-    with torch.device("meta"):  # shapes only: nothing is allocated or drawn
-        model = GPTModel(config)
+    model = outline(config)
     state = {}
     for name, parameter in model.named_parameters():
         state[name] = read(name, tuple(parameter.shape))

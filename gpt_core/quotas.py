@@ -1,6 +1,7 @@
 """ClassRules: what a teacher lets students do on the one machine, and what refuses the rest."""
 
 import json
+import logging
 import math
 from dataclasses import asdict, dataclass, fields
 
@@ -12,6 +13,8 @@ WEIGHTS, TEXTS = "weights", "texts"  # controls beside the settings: to begin wi
 CONTROLS = (*field_help(GPTConfig), *field_help(TrainingConfig), WEIGHTS, TEXTS)
 FIRST_LESSON = ("num_epochs", "learning_rate", "n_layers")  # three knobs, not thirty
 MEGABYTE = 10**6
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,14 @@ def read_rules(store: RunStore) -> ClassRules:
     """Return the rules that are on record, or those that a class begins with."""
     facts = store.class_book.rules()
     known = {f.name for f in fields(ClassRules)}
-    facts = {n: tuple(v) if isinstance(v, list) else v for n, v in facts.items() if n in known}
+    facts = {name: value for name, value in facts.items() if name in known}
+    # Of another version there may be names that are none any more: the limits hold all the same.
+    for name, names in (("presets", tuple(PRESETS)), ("hidden", CONTROLS)):
+        facts[name] = tuple(n for n in facts.get(name, ()) if n in names)
     try:
         return ClassRules(**facts)
-    except (ValueError, TypeError):  # of another version: a preset of then, say
+    except (ValueError, TypeError):
+        log.exception("the rules on record make no sense: those of a new class hold")
         return ClassRules()
 
 
@@ -125,7 +132,7 @@ def refuse_more_training(store: RunStore, rules: ClassRules, owner: str) -> None
     """
     if is_student(owner) and seconds_left(store, rules, owner) <= 0:
         raise ValueError(
-            f"Your {rules.most_minutes} minutes of training are used up: ask your teacher for more."
+            f"Your training time, {rules.most_minutes} min, is used up: ask your teacher for more."
         )
 
 

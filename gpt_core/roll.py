@@ -68,6 +68,7 @@ class ClassRoll:
         self.passphrase = passphrase or "-".join(new_code() for _ in range(3))
         self._timer = timer
         self._lock = threading.Lock()  # guards _wrong: two guesses at once count as two
+        self._joining = threading.Lock()  # guards the names: two Annas at once are two
         self._wrong: deque[tuple[float, str]] = deque()  # when a wrong code came, and from where
         self._presence: dict[str, Presence] = {}  # by member; a page's tick replaces it
 
@@ -83,13 +84,13 @@ class ClassRoll:
             ValueError: the code is wrong, too many were, or the name cannot be taken.
         """
         self._check(code, self.join_code, address, "The join code is wrong: ask your teacher.")
-        name = _shown_name(name)
-        taken = {member.name.casefold() for member in self.members()}
-        number, wanted = 2, name
-        while name.casefold() in taken:  # two Annas can be told apart
-            name, number = f"{wanted} {number}", number + 1
-        token = secrets.token_urlsafe(32)
-        self._store.class_book.add_member(f"s-{secrets.token_hex(6)}", name, _hash(token))
+        name, token = _shown_name(name), secrets.token_urlsafe(32)
+        with self._joining:
+            taken = {TEACHER, *(member.name.casefold() for member in self.members())}
+            number, wanted = 2, name
+            while name.casefold() in taken:  # two Annas can be told apart
+                name, number = f"{wanted} {number}", number + 1
+            self._store.class_book.add_member(f"s-{secrets.token_hex(6)}", name, _hash(token))
         return token
 
     def sign_in_teacher(self, passphrase: str, address: str) -> str:

@@ -301,8 +301,8 @@ class TrainingRunner:
         theirs = sum(entry.session.run.owner == owner for _, entry in self._owner.live())
         if rules.most_runs is not None and theirs >= rules.most_runs:
             raise ValueError(
-                f"Each student has {rules.most_runs} runs in the queue at most, and you have: wait "
-                "until one has ended, or stop it."
+                f"You have {theirs} runs that wait, train or are paused, and each student may have "
+                f"{rules.most_runs}: wait until one has ended, or stop one."
             )
         refuse_more_training(self._store, rules, owner)
         refuse_bytes(self._store, rules, owner, disk_space)

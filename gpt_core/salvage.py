@@ -3,15 +3,15 @@
 A power cut does not damage one; a failing disk, or a program that writes where it should not, does.
 """
 
+import shutil
 import sqlite3
-import time
 from contextlib import closing, suppress
+from datetime import datetime
 from pathlib import Path
-
-import filelock
 
 from gpt_core.rows import decoded, run_from_row
 from gpt_core.schema import MIGRATIONS
+from gpt_core.whole_file import write_whole
 
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 COMPANIONS = ("-wal", "-shm")  # what lies beside a SQLite file that is in use
@@ -40,29 +40,32 @@ def is_damaged(path: Path) -> bool:
 def set_aside_damaged(path: Path) -> None:
     """Set a damaged file aside under another name, and make a new one of what can be read.
 
-    What happened is told in a file beside it, for as long as that lies there: :func:`notices`.
+    One process at a time: the caller holds a lock. What happened is told in a file beside it, for
+    as long as that lies there: :func:`notices`.
 
     Raises:
         OSError, sqlite3.Error: the folder cannot be written to.
     """
-    with filelock.FileLock(f"{path}.lock"):
-        if not is_damaged(path):  # another process was quicker
-            return
-        stamp = time.strftime("%Y-%m-%d-%H%M%S")
-        aside = path.with_name(f"{path.stem}-{stamp}.damaged{path.suffix}")
-        part = path.with_name(f"{path.stem}-{stamp}.part")
-        kept = _salvage(path, part)
-        for ending in ("", *COMPANIONS):
-            with suppress(FileNotFoundError):
-                path.with_name(path.name + ending).rename(aside.with_name(aside.name + ending))
-        part.replace(path)
-        aside.with_name(aside.stem.removesuffix(".damaged") + NOTICE).write_text(
-            f"The record of all runs ({path.name}) was damaged when it was opened on "
-            f"{time.strftime('%Y-%m-%d at %H:%M')}: a failing disk does that, or another program. "
-            f"It was set aside as {aside.name} in {path.parent.absolute()}. {kept} Texts and "
-            "checkpoints were not touched.",
-            encoding="utf-8",
-        )
+    if not is_damaged(path):
+        return
+    now = datetime.now()
+    name = f"{path.stem}-{now:%Y-%m-%d-%H%M%S-%f}"
+    aside, part = path.with_name(f"{name}.damaged{path.suffix}"), path.with_name(f"{name}.part")
+    kept = _salvage(path, part)
+    # Copied, told, and only then replaced: killed at any moment, it is done again or is done.
+    for ending in ("", *COMPANIONS):
+        with suppress(FileNotFoundError):
+            shutil.copy2(path.with_name(path.name + ending), aside.with_name(aside.name + ending))
+    notice = (
+        f"The record of all runs ({path.name}) was damaged when it was opened on "
+        f"{now:%Y-%m-%d at %H:%M}: a failing disk does that, or another program. It was set aside "
+        f"as {aside.name} in {path.parent.absolute()}. {kept} Texts and checkpoints were not "
+        "touched."
+    )
+    write_whole(path.with_name(name + NOTICE), notice.encode())
+    for ending in COMPANIONS:
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+    part.replace(path)
 
 
 def notices(folder: Path) -> dict[Path, str]:
@@ -99,7 +102,11 @@ def _salvage(damaged: Path, new: Path) -> str:
 
 def _copy_readable(source: sqlite3.Connection, into: sqlite3.Connection, table: str) -> None:
     """Copy a table's rows from both of its ends, as far as each can be read."""
-    names = [row[1] for row in into.execute(f"PRAGMA table_info({table})")]
+    try:  # an older version may have had fewer columns
+        there = {row[1] for row in source.execute(f"PRAGMA table_info({table})")}
+    except (sqlite3.DatabaseError, UnicodeDecodeError):
+        return
+    names = [row[1] for row in into.execute(f"PRAGMA table_info({table})") if row[1] in there]
     columns, marks = ", ".join(["rowid", *names]), ", ".join("?" * (len(names) + 1))
     for direction in ("ASC", "DESC"):
         with suppress(sqlite3.DatabaseError, UnicodeDecodeError):

@@ -19,6 +19,7 @@ from gpt_core.checkpoints import BYTES_PER_PARAMETER, load_weights
 from gpt_core.config import GPTConfig
 from gpt_core.generation import GREEDY, Choice, Decoding, look_at_choice, stream_tokens
 from gpt_core.kernels import turn_weights
+from gpt_core.machine import describe_error
 from gpt_core.model import GPTModel, build_model, count_parameters
 from gpt_core.model_library import ModelLibrary
 from gpt_core.rights import LOCAL, find_open_run
@@ -84,7 +85,7 @@ class ModelShelf:
         if not rows:
             raise ValueError(f"Run {run_id} has no checkpoint of step {global_step}.")
         folder = store.runs_dir / rows[0]["folder"]
-        return self._get(("checkpoint", folder), lambda: load_weights(folder))
+        return self._get(("checkpoint", rows[0]["id"]), lambda: load_weights(folder))
 
     def kept(self, library: ModelLibrary, key: str, actor: str = LOCAL) -> GPTModel:
         """Return a model of the library.
@@ -106,7 +107,10 @@ class ModelShelf:
             ValueError: the run is not live here.
             TimeoutError: it did not come between two steps in time.
         """
-        snapshot = runner.snapshot(run_id, actor).result(timeout)
+        try:
+            snapshot = runner.snapshot(run_id, actor).result(timeout)
+        except (RuntimeError, MemoryError) as error:  # also: the app is closing
+            raise ValueError(describe_error(error)) from error
         # Standing here keeps it alive: the run copies itself once per step, however many ask.
         self._get(("snapshot", run_id, snapshot.global_step), lambda: snapshot.model)
         return snapshot
@@ -174,6 +178,8 @@ class ModelShelf:
             except BaseException as error:
                 with self._lock:
                     self._models.pop(key, None)
+                if isinstance(error, RuntimeError | MemoryError):  # torch, out of memory
+                    error = ValueError(describe_error(error))
                 future.set_exception(error)
             self._evict()
         return future.result()

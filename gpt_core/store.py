@@ -6,9 +6,7 @@ latest it was given.
 """
 
 import hashlib
-import os
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -30,6 +28,7 @@ from gpt_core.rows import Row, decoded, run_from_row
 from gpt_core.run import LIVE_STATES, STATES, Run, RunSummary
 from gpt_core.runs_dir import refuse_network_file_system
 from gpt_core.salvage import notices
+from gpt_core.whole_file import write_whole
 
 RECORD_TABLES: dict[type, str] = {
     StepRecord: "steps",
@@ -209,12 +208,7 @@ class RunStore:
         path = self.text_path(sha256)
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
-            part = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.part")
-            with part.open("wb") as file:
-                file.write(text.encode("utf-8"))
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
+            write_whole(path, text.encode("utf-8"))
 
     # Reading
 

@@ -5,20 +5,18 @@ import streamlit as st
 from dashboard import class_rules, class_wall
 from dashboard.people import is_restricted
 from dashboard.refusals import fragment
-from dashboard.runtime import get_roll, tick_seconds
+from dashboard.runtime import class_roll, tick_seconds
 from dashboard.widgets import page_title
 
 page_title(
     "Classroom",
     "Everybody trains on this one machine: each has a turn, and each curve stands here.",
 )
-roll = get_roll()
-assert roll is not None  # app.py shows this page in a class alone
 is_teacher = not is_restricted()
 every = tick_seconds(at_least=2)
 
 if is_teacher:
-    with st.expander("How to join", expanded=not roll.seen()):
+    with st.expander("How to join", expanded=not class_roll().seen()):
         class_rules.show_how_to_join()
 st.header("The class's curves")
 fragment(class_wall.show_curves)(every)

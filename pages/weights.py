@@ -47,11 +47,17 @@ def choose_run(runs: dict[str, Run]) -> Run:
         st.selectbox(
             "Run",
             list(runs),
-            format_func=lambda run_id: f"{runs[run_id].name or run_id} · {runs[run_id].text_name}",
+            format_func=lambda run_id: describe(runs[run_id]),
             key=state.WEIGHTS_RUN,
             persist_state="session",
         )
     ]
+
+
+def describe(run: Run) -> str:
+    """Return what a run is called in the choice; Streamlit takes equal words for one choice."""
+    named = f"{run.name} · {run.id}" if run.name else run.id
+    return f"{named} · {run.text_name}"
 
 
 def show_checkpoint(run: Run, row: Row, losses: dict[int, float], is_best: bool) -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from gpt_core import EvaluationRecord, RunStore, SampleRecord, StepRecord
-from gpt_core.board import MOST_RUNS, Board
+from gpt_core import board as board_module
+from gpt_core.board import Board
 from tests.test_store import add_run
 
 
@@ -65,14 +66,28 @@ def test_a_history_up_to_a_moment_holds_nothing_later(store: RunStore) -> None:
     assert (len(whole.steps), whole.samples) == (10, history.samples)
 
 
-def test_only_so_many_runs_stand_in_memory(store: RunStore) -> None:
+def test_only_so_many_rows_stand_in_memory(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(board_module, "MOST_ROWS", 50)
     board = Board(store)
-    for i in range(MOST_RUNS + 2):
+    for i in range(30):
         add_run(store, f"run-{i}")
-        add_steps(store, f"run-{i}", 0, 2)
+        add_steps(store, f"run-{i}", 0, 10)
         board.history(f"run-{i}")
-    assert len(board._readers) == MOST_RUNS
-    assert len(board.history("run-0").steps) == 2  # read again
+    assert sum(reader.length for reader in board._readers.values()) <= 50 + 10
+    assert len(board.history("run-0").steps) == 10  # read again
+
+
+def test_a_class_of_thirty_reads_no_history_twice_without_news(store: RunStore) -> None:
+    board = Board(store)
+    for i in range(30):
+        add_run(store, f"run-{i}")
+        add_steps(store, f"run-{i}", 0, 10)
+    first = [board.history(f"run-{i}") for i in range(30)]
+    store.set_state("run-0", "stopped", "local")  # news of one
+    assert [board.history(f"run-{i}") for i in range(30)] == first
+    assert all(board.history(f"run-{i}") is first[i] for i in range(30))
 
 
 def test_many_viewers_at_once_see_each_row_once(store: RunStore) -> None:

@@ -382,3 +382,9 @@ def test_nothing_is_written_while_files_are_read(tmp_path, monkeypatch) -> None:
     for name, data in (("../a.pdf", pdf("x")), ("../../b.docx", docx("x")), ("/c.epub", epub())):
         read_upload(name, data)
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["punycode", "idna", "unicode_escape", "rot13", "base64", "hex"])
+def test_a_web_page_may_not_choose_a_decoder_that_is_no_encoding(name: str) -> None:
+    page = f'<html><head><meta charset="{name}"></head><body><p>{"é word " * 20_000}</p></body>'
+    assert read_upload("a.html", page.encode()).text.startswith("é word")  # at once, as UTF-8

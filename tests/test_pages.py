@@ -4,6 +4,7 @@ import inspect
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import filelock
@@ -13,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard import runtime
 from dashboard.lecture import STEPS, section
 from gpt_core import evaluate_model, load_text, train
+from gpt_core.board import CHECK_SECONDS
 from gpt_core.locks import acquire_run
 from gpt_core.run import LIVE_STATES, RESUMABLE_STATES
 from tests.app_driver import (
@@ -229,6 +231,7 @@ def test_a_run_whose_process_is_gone_is_not_shown_as_running() -> None:
     assert lock is not None
     assert "Resume" not in [b.label for b in open_app("train").button]
     lock.release()  # as the operating system does when the process dies
+    time.sleep(1.1 * CHECK_SECONDS)
     assert "Resume" in [b.label for b in open_app("train").button]
 
 

@@ -129,12 +129,12 @@ def test_a_student_has_so_many_live_runs_and_no_more(store: RunStore) -> None:
     try:
         for seed in (1, 2):
             runner.start(TINY_PRESET, TEXT, replace(LONG, seed=seed), "ann", run_id=f"ann-{seed}")
-        with pytest.raises(ValueError, match="2 runs in the queue at most"):
+        with pytest.raises(ValueError, match="You have 2 runs that wait, train or are paused"):
             runner.start(TINY_PRESET, TEXT, replace(LONG, seed=3), "ann")
         runner.start(TINY_PRESET, TEXT, LONG, "ben")  # others have their own share
         runner.stop("ann-2", "ann").result(30)
         runner.start(TINY_PRESET, TEXT, replace(LONG, seed=3), "ann")
-        with pytest.raises(ValueError, match="at most"):
+        with pytest.raises(ValueError, match="each student may have"):
             runner.resume("ann-2", "ann")
         for seed in range(4, 9):  # who is alone on the machine has no share
             runner.start(TINY_PRESET, TEXT, replace(LONG, seed=seed), "local")
@@ -177,7 +177,7 @@ def test_who_has_used_up_their_minutes_trains_no_longer_and_keeps_what_was_learn
             lambda: runner.resume("anns", "ann"),
             lambda: runner.start(TINY_PRESET, TEXT, TINY_TRAINING, "ann"),
         ):
-            with pytest.raises(ValueError, match="1 minutes of training are used up"):
+            with pytest.raises(ValueError, match="Your training time, 1 min, is used up"):
                 again()
         runner.set_rules(ClassRules(), "teacher")
         runner.resume("anns", "ann")

@@ -134,3 +134,22 @@ def test_a_taken_id_is_refused_and_the_run_there_stays(store: RunStore) -> None:
     with pytest.raises(ValueError, match="was not taken in"):
         keep_recording(store, write_recording(store, run))
     assert len(store.steps(RECORDED_RUN)) == 90
+
+
+def test_two_visitors_who_open_the_recorded_run_at_once_both_see_it(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_recorded_run(store)
+    found = store.run
+    answers = iter([None])  # as if it had not been there when the second one looked
+    monkeypatch.setattr(store, "run", lambda run_id: next(answers, found(run_id)))
+    assert keep_recorded_run(store) == RECORDED_RUN
+
+
+def test_the_recorded_run_stands_before_those_that_were_started_here(store: RunStore) -> None:
+    add_run(store, "mine")
+    keep_recorded_run(store)
+    latest = store.latest_run()
+    assert latest is not None
+    assert latest.id == "mine"
+    assert [run.id for run in store.runs()] == ["mine", RECORDED_RUN]

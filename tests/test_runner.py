@@ -643,16 +643,19 @@ def test_a_diverging_run_fails_in_words_and_its_last_checkpoint_stays_good(
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (MemoryError(), "The memory is full: choose a smaller model"),
+        (MemoryError(), "The memory is full: end other programs"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "The memory is full"),
         (
             OSError(errno.ENOSPC, "No space left on device"),
-            "The disk is full: make room and resume",
+            "The disk is full: make room on it",
         ),
         (RuntimeError("[enforce fail] not enough memory: you tried"), "The memory is full"),
         (RuntimeError("something else"), "something else"),
         (sqlite3.OperationalError("unable to open"), "The runs directory could not be read"),
-        (PermissionError(errno.EACCES, "Permission denied", "/a/place"), "The machine says: Perm"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/a/place"),
+            "The machine refused it (Perm",
+        ),
     ],
 )
 def test_what_ended_a_run_is_said_in_words(error: Exception, words: str) -> None:
@@ -680,7 +683,7 @@ def test_a_full_disk_fails_the_run_in_words_and_the_next_run_trains(
         run = store.run(run_id)
         assert run is not None
         assert run.state == "failed"
-        assert run.message.startswith("The disk is full: make room and resume")
+        assert run.message.startswith("The disk is full: make room on it")
         assert not list(disk.rglob("*.part"))
         steps = [row["global_step"] for row in store.steps(run_id)]
         assert steps == list(range(len(steps)))

@@ -57,7 +57,7 @@ def test_all_runs_are_listed_the_newest_first_and_nothing_is_chosen() -> None:
     app = open_runs()
     assert [row["id"] for row in rows(app)] == ["second", "first"]
     assert rows(app)[0]["lowest"] == 6.001
-    assert not app.subheader
+    assert not app.header
 
 
 def test_the_address_of_a_run_opens_it_and_of_several_lays_them_side_by_side() -> None:
@@ -67,7 +67,7 @@ def test_the_address_of_a_run_opens_it_and_of_several_lays_them_side_by_side() -
     assert [b.label for b in one.main.button][:2] == ["Open", "Run again with changes"]
     app = open_runs("third", "first")
     assert components(app, "run_list")[0]["chosen"] == ["third", "first"]
-    assert app.subheader[0].value == "2 runs side by side"
+    assert app.header[0].value == "2 runs side by side"
     figure = components(app, "live_chart")[0]["figure"]
     assert [trace["name"] for trace in figure["data"]] == ["third", "first"]
 
@@ -97,7 +97,7 @@ def test_a_choice_in_the_table_goes_into_the_address() -> None:
     app.session_state[state.RUN_LIST] = {"answer": {"revision": revision, "chosen": ["first"]}}
     app.run()
     assert app.query_params[state.RUN] == "first"
-    assert "Take it with you" in [heading.value for heading in app.subheader]
+    assert "Take it with you" in [heading.value for heading in app.header]
 
 
 def test_an_address_that_was_changed_since_holds_against_an_older_choice() -> None:

@@ -271,3 +271,19 @@ def test_what_a_summary_takes_does_not_grow_with_the_run(tmp_path: Path) -> None
             work[evaluations] = len(ticks)  # instructions of SQLite's machine
         store.close()
     assert work[2000] <= work[20] + 10
+
+
+def test_runs_stand_in_the_order_they_were_started_even_if_the_clock_jumps_back(
+    tmp_path: Path,
+) -> None:
+    times = iter(range(1_000_000, 0, -1000))  # every look at it is earlier than the one before
+    store = RunStore(tmp_path, clock=lambda: float(next(times)))
+    for name in ("first", "second", "third"):
+        add_run(store, name)
+        store.set_state(name, "running", "local")
+    assert [run.id for run in store.runs()] == ["third", "second", "first"]
+    assert [run.id for run in store.live_runs()] == ["first", "second", "third"]
+    latest = store.latest_run()
+    assert latest is not None
+    assert latest.id == "third"
+    store.close()

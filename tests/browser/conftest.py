@@ -14,13 +14,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.network_watch import watched_environment
 
 expect.set_options(timeout=20_000)  # CI runs other tests beside these
 
 ROOT = Path(__file__).parents[2]
+# The headings of the pages, by their names in the navigation and in its order.
+PAGES = {
+    "Home": "Watch a GPT learn",
+    **{
+        name: name
+        for name in (
+            *("Runs", "Glossary", "Tokens", "Model", "Loss", "Data", "Train", "Generate"),
+            "Weights",
+        )
+    },
+}
 CHROMIUM_FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -117,7 +128,23 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture
 def problems(page: Page, server: Server) -> Iterator[list[str]]:
-    """What must not happen while a test looks: console errors, requests to elsewhere."""
+    """What must not happen while a test looks: console errors, error boxes, tracebacks."""
+    before = len(server.log.read_text())
+    found = listen(page, server.url)
+    yield found
+    assert not found
+    assert_no_error_box(page)
+    assert "Traceback" not in server.log.read_text()[before:]
+
+
+def assert_no_error_box(page: Page) -> None:
+    """Look for Streamlit's own boxes, which say that something went wrong and not what."""
+    assert page.get_by_test_id("stException").count() == 0
+    assert page.get_by_text("Uncaught app exception").count() == 0
+
+
+def listen(page: Page, url: str) -> list[str]:
+    """Return a list that fills with a page's console errors and requests to elsewhere."""
     found: list[str] = []
 
     def hear(message: object) -> None:
@@ -133,12 +160,22 @@ def problems(page: Page, server: Server) -> Iterator[list[str]]:
     page.on(
         "request",
         lambda request: (
-            request.url.startswith((server.url, "data:", "blob:")) or found.append(request.url)
+            request.url.startswith((url, "data:", "blob:")) or found.append(request.url)
         ),
     )
-    yield found
-    assert not found
-    assert not page.get_by_test_id("stException").count()
+    return found
+
+
+def heading(page: Page, name: str) -> Locator:
+    """Return the title of one of the pages."""
+    return page.get_by_role("heading", name=PAGES[name], exact=True, level=1)
+
+
+def go_to(page: Page, name: str) -> None:
+    """Go to a page by the navigation, as people do, and wait until it is there."""
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True).click()
+    expect(heading(page, name)).to_be_visible()
+    wait_until_settled(page)
 
 
 def open_page(page: Page, url: str) -> None:

@@ -12,16 +12,6 @@ pytestmark = pytest.mark.slow
 
 CHART = ".live-chart.js-plotly-plot"
 POINTS = f"{CHART} .scatterlayer .points path"
-TITLES = [
-    "Runs",
-    "Tokens",
-    "Model",
-    "Loss",
-    "Data",
-    "Train",
-    "Generate",
-    "Weights",
-]  # of the pages after Home
 TICK = 1100  # milliseconds
 
 
@@ -179,20 +169,4 @@ def test_five_thousand_chips_of_hostile_text_are_text_and_the_last_can_be_select
     expect(page.get_by_text("selected: 4999")).to_be_visible()
     page.keyboard.press("Enter")
     expect(page.get_by_text("selected: None")).to_be_visible()
-    server.end()
-
-
-@pytest.mark.parametrize(
-    "path", ["", pytest.param("runs", marks=pytest.mark.whole_run), "train"]
-)  # each a server: these stand for all
-def test_a_cold_deep_link_comes_with_its_frame(page: Page, tmp_path: Path, path: str) -> None:
-    server = start_server(tmp_path)  # whose very first request is this one
-    open_page(page, f"{server.url}/{path}")
-    expect(
-        page.get_by_role("heading", name=path.capitalize() or "Watch a GPT learn", exact=True)
-    ).to_be_visible()
-    navigation = page.get_by_test_id("stSidebarNav")
-    expect(navigation.get_by_role("link")).to_have_text(["Home", *TITLES])
-    expect(page.get_by_text("No run yet")).to_be_visible()
-    assert "Traceback" not in server.log.read_text()
     server.end()

@@ -29,6 +29,8 @@ from gpt_core.model import GPTModel
 from tests.faults.victim import PRESET, RUN, TEXT
 
 ROOT = Path(__file__).parents[2]
+Seen = dict[tuple[str, int], dict[str, Any]]  # rows that were read, by table and ID
+
 LONGEST_LIFE = 9.0  # seconds from the start of a process to its kill, at most
 
 
@@ -44,20 +46,20 @@ def undisturbed_losses() -> list[float]:
     return [record.loss for record in records if isinstance(record, StepRecord)]
 
 
-def read_everything(store: RunStore, seen: dict[tuple[str, int], dict[str, Any]]) -> None:
+def read_everything(store: RunStore, seen: Seen, run_id: str = RUN) -> None:
     """Read on from where the last reading ended, as a page does."""
     for table in ("steps", "evaluations", "samples", "transitions"):
         after = max((row_id for name, row_id in seen if name == table), default=0)
-        for row in getattr(store, table)(RUN, after):
+        for row in getattr(store, table)(run_id, after):
             seen[table, row["id"]] = row
 
 
-def count_missing(store: RunStore, seen: dict[tuple[str, int], dict[str, Any]]) -> int:
+def count_missing(store: RunStore, seen: Seen, run_id: str = RUN) -> int:
     """Return how many rows that were read once are gone or different now."""
     now = {
         (table, row["id"]): row
         for table in ("steps", "evaluations", "samples", "transitions")
-        for row in getattr(store, table)(RUN)
+        for row in getattr(store, table)(run_id)
     }
     return sum(now.get(key) != row for key, row in seen.items())
 
@@ -89,7 +91,7 @@ def is_sound(store: RunStore) -> bool:
     return bool(verdict == "ok")
 
 
-def live(runs_dir: Path, life: float, seen: dict[tuple[str, int], dict[str, Any]]) -> bool:
+def live(runs_dir: Path, life: float, seen: Seen) -> bool:
     """Run the victim for ``life`` seconds and kill it; False if it had ended by itself."""
     victim = [sys.executable, "-m", "tests.faults.victim", str(runs_dir)]
     process = subprocess.Popen(victim, cwd=ROOT)

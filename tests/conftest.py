@@ -34,6 +34,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("numprocesses", None):
+        # Several share the cores: two that each compute on all of them wait for each other.
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        os.environ.setdefault("GPT_LAB_THREADS", "1")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not config.getoption("--whole-run"):
         skip = pytest.mark.skip(reason="takes long: pytest --whole-run")

@@ -106,7 +106,7 @@ SOURCES = [
     path
     for folder in ("gpt_core", "dashboard", "pages")
     for path in sorted((ROOT / folder).rglob("*.py"))
-] + [ROOT / "app.py"]
+] + [ROOT / "app.py", ROOT / "classroom.py"]
 
 
 def imports(path: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""From a book on one's disk to a run that trains on it, in a real browser."""
+"""Data refuses what it cannot read, in a real browser; a book's whole way: test_journeys.py."""
 
 from pathlib import Path
 
@@ -8,8 +8,6 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Server, open_page
 
 pytestmark = pytest.mark.slow
-
-NAME = "my 'book' <b>&.epub"
 
 
 def test_what_cannot_be_read_is_refused_in_the_page(

@@ -1,4 +1,4 @@
-"""What happens to the server while somebody trains: each fault once; the command tries them often."""
+"""What happens to the server while somebody trains: once each; the command tries them often."""
 
 from pathlib import Path
 

@@ -28,7 +28,9 @@ def show_closeup(history: RunHistory) -> None:
             ("Largest weight change", f"{update['largest_change']:.2e}"),
         ):
             st.metric(label, value, width=170)
-    st.caption(f"Both losses are of this step's own batch, with dropout off. {_largest(update)}")
+    st.caption(
+        f"Both losses are of this step's own batch, with dropout off. {describe_largest(update)}"
+    )
     norms, changes = dict(update["grad_norms"]), dict(update["changes"])
     left, right = st.columns(2)
     with left:
@@ -47,7 +49,7 @@ def show_closeup(history: RunHistory) -> None:
         )
 
 
-def _largest(update: Row) -> str:
+def describe_largest(update: Row) -> str:
     """Say how large the largest change of a weight is."""
     if update["learning_rate"] == 0:
         return "The schedule had brought the learning rate down to 0: nothing was changed."

@@ -120,8 +120,9 @@ def test_rules_hold_over_a_restart_and_only_the_teacher_sets_them(store: RunStor
 def test_rules_of_another_version_are_passed_over(store: RunStore) -> None:
     store.class_book.add_rules({"most_steps": 7, "of tomorrow": True}, "teacher")
     assert read_rules(store) == ClassRules(most_steps=7)
-    store.class_book.add_rules({"presets": ["a preset of yesterday"]}, "teacher")
-    assert read_rules(store) == ClassRules()
+    yesterdays = {"presets": ["pocket", "one of yesterday"], "hidden": ["seed", "gone"]}
+    store.class_book.add_rules({"most_minutes": 9, **yesterdays}, "teacher")
+    assert read_rules(store) == ClassRules(most_minutes=9, presets=("pocket",), hidden=("seed",))
 
 
 def test_a_student_has_so_many_live_runs_and_no_more(store: RunStore) -> None:

@@ -82,9 +82,21 @@ def test_the_teacher_signs_in_from_several_browsers_and_is_no_student(roll: Clas
 
 
 def test_a_student_who_calls_herself_teacher_is_a_student(roll: ClassRoll) -> None:
-    member = roll.who(roll.join("teacher", CODE, HERE))
+    member = roll.who(roll.join("Teacher", CODE, HERE))
     assert member is not None
     assert not member.is_teacher
+    assert member.name == "Teacher 2"  # and everybody can read that
+
+
+def test_two_who_join_at_once_under_one_name_are_told_apart(roll: ClassRoll) -> None:
+    threads = [
+        threading.Thread(target=roll.join, args=("Anna", CODE, f"192.168.1.{i}")) for i in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({member.name for member in roll.members()}) == 8
 
 
 def test_wrong_codes_are_soon_refused_and_so_is_the_right_one_for_a_minute(

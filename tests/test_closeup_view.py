@@ -1,0 +1,16 @@
+"""What is said of a single step that was looked at closely."""
+
+import pytest
+
+from dashboard.closeup_view import describe_largest
+
+
+@pytest.mark.parametrize(
+    ("rate", "change", "words"),
+    [(1e-3, 2e-3, "tok_emb, is 2.00 times the learning rate"), (0.0, 0.0, "down to 0: nothing")],
+)
+def test_the_largest_change_is_compared_with_the_learning_rate_unless_that_is_0(
+    rate: float, change: float, words: str
+) -> None:
+    update = {"learning_rate": rate, "largest_change": change, "largest_change_in": "tok_emb"}
+    assert words in describe_largest(update)

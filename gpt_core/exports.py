@@ -71,7 +71,7 @@ def read_settings(data: bytes) -> Settings:
     """
     try:
         facts = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # lists in lists in lists
         raise ValueError("These are no settings of a run: it is not JSON.") from error
     text = facts.get("text") if isinstance(facts, dict) else None
     if not isinstance(text, dict) or not all(

@@ -160,8 +160,8 @@ def parse_ids(entered: str) -> list[int]:
     for word in words:
         if not re.fullmatch(r"-?\d{1,18}", word, re.ASCII):
             raise ValueError(
-                f"“{visible(word[:40])}” is no token ID: enter whole numbers from 0 to 50256, between "
-                "blanks or commas."
+                f"“{visible(word[:40])}” is no token ID: enter whole numbers from 0 to 50256, "
+                "between blanks or commas."
             )
     return [int(word) for word in words]
 

@@ -59,7 +59,8 @@ MAY_IMPORT = {
     "event_files": {"run", "store"},
     "notebook": {"config", "corpus", "run", "store"},
     "exports": {
-        *("config", "event_files", "metrics", "notebook", "recording", "rights", "run", "store"),
+        *("config", "event_files", "metrics", "names", "notebook", "recording", "rights", "run"),
+        "store",
     },
     "catalogue": {
         "checkpoints",
@@ -73,7 +74,7 @@ MAY_IMPORT = {
     },
     "schema": set(),
     "progress": {"history", "rows", "run"},
-    "locks": {"machine", "run", "store"},
+    "locks": {"machine", "names", "run", "store"},
     "run": {"config"},
     "rows": {"config", "run"},
     "runs_dir": set(),

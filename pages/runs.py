@@ -17,10 +17,10 @@ from gpt_core import (
     RECORDED_RUN,
     Run,
     RunSummary,
+    brief,
     delete_run,
     label_run,
 )
-from gpt_core.names import brief
 
 TRAIN_PAGE = "pages/train.py"
 

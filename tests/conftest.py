@@ -43,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
     settings.register_profile("quick", common, max_examples=100, derandomize=True)
-    settings.register_profile("thousands", common, max_examples=5000, print_blob=True)
+    settings.register_profile("thousands", common, max_examples=2000, print_blob=True)
     settings.load_profile("thousands" if config.getoption("--whole-run") else "quick")
 
 

@@ -9,6 +9,9 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from gpt_core import Run, RunStore
+from gpt_core.records import EvaluationRecord, ProbeRecord, SampleRecord, StepRecord
+
 HOSTILE = (
     "<script>window.hacked=1</script><img src=x onerror='window.hacked=1'> **b** $x$ "
     "[l](javascript:alert(1)) ![i](http://x.invalid/i.png) :material/home: :red[r]"
@@ -111,3 +114,18 @@ def refused_in_words(*names: str) -> Iterator[None]:
         assert not names or any(name in message for name in names), message
         assert tempfile.gettempdir() not in message, message
         message.encode()  # half of a surrogate pair in it would break the page that shows it
+
+
+def record_run(store: RunStore, run: Run) -> None:
+    """Write down a run as if it had been trained: a step, an evaluation, a sample."""
+    names = ("owner", "preset", "model_config", "training_config", "text_name", "text_sha256")
+    numbers = ("train_tokens", "val_tokens", "total_steps", "versions")
+    store.add_run(run_id=run.id, **{name: getattr(run, name) for name in (*names, *numbers)})
+    records = [
+        StepRecord(0, 1, 64, 10.9, 2.0, 4e-4),
+        EvaluationRecord(0, 1, 64, 10.5, 10.6),
+        ProbeRecord(0, 1, 64, 0, 10.4, (0.1, 0.2, 0.3), (1, 2, 3)),
+        SampleRecord(0, 1, 64, "Every", "Every one", ((0, 1),)),
+    ]
+    store.add_records(run.id, [(record, 1.0) for record in records])
+    store.set_state(run.id, "finished", run.owner)

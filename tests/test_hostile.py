@@ -42,10 +42,9 @@ from gpt_core import (
 from gpt_core.exports import settings_json
 from gpt_core.generation import next_token_probas
 from gpt_core.recording import write_recording
-from gpt_core.records import EvaluationRecord, ProbeRecord, SampleRecord, StepRecord
 from gpt_core.roll import ClassRoll
 from tests.conftest import TINY, TINY_TRAINING
-from tests.hostile import changed, fewer, refused_in_words, texts, values
+from tests.hostile import changed, fewer, record_run, refused_in_words, texts, values
 
 CONFIGS = (GPTConfig, TrainingConfig, Decoding, ClassRules)
 tokenizer = get_tokenizer()
@@ -120,18 +119,7 @@ def test_settings_in_which_something_is_odd_are_read_or_refused(
 
 
 def recording_of(store: RunStore, run: Run) -> dict[str, Any]:
-    names = ("id", "owner", "preset", "model_config", "training_config", "text_name")
-    numbers = ("text_sha256", "train_tokens", "val_tokens", "total_steps", "versions")
-    facts = {name: getattr(run, name) for name in (*names, *numbers)}
-    store.add_run(run_id=facts.pop("id"), **facts)
-    records = [
-        StepRecord(0, 1, 64, 10.9, 2.0, 4e-4),
-        EvaluationRecord(0, 1, 64, 10.5, 10.6),
-        ProbeRecord(0, 1, 64, 0, 10.4, (0.1, 0.2, 0.3), (1, 2, 3)),
-        SampleRecord(0, 1, 64, "Every", "Every one", ((0, 1),)),
-    ]
-    store.add_records(run.id, [(record, 1.0) for record in records])
-    store.set_state(run.id, "finished", "ada")
+    record_run(store, run)
     found = store.run(run.id)
     assert found is not None
     return dict(json.loads(write_recording(store, found)))
@@ -234,7 +222,7 @@ def test_any_name_and_note_of_a_run_are_taken_or_refused(
     store: RunStore, run: Run, name: str, note: str
 ) -> None:
     if store.run(run.id) is None:
-        recording_of(store, run)
+        record_run(store, run)
     with refused_in_words("name", "note"):
         label_run(store, run.id, name, note)
     found = store.run(run.id)

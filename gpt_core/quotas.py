@@ -69,9 +69,9 @@ def read_rules(store: RunStore) -> ClassRules:
     known = {f.name for f in fields(ClassRules)}
     facts = {name: value for name, value in facts.items() if name in known}
     # Of another version there may be names that are none any more: the limits hold all the same.
-    for name, names in (("presets", tuple(PRESETS)), ("hidden", CONTROLS)):
-        facts[name] = tuple(n for n in facts.get(name, ()) if n in names)
     try:
+        for name, names in (("presets", tuple(PRESETS)), ("hidden", CONTROLS)):
+            facts[name] = tuple(n for n in facts.get(name, ()) if n in names)
         return ClassRules(**facts)
     except (ValueError, TypeError):
         log.exception("the rules on record make no sense: those of a new class hold")

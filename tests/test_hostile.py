@@ -41,6 +41,7 @@ from gpt_core import (
 )
 from gpt_core.exports import settings_json
 from gpt_core.generation import next_token_probas
+from gpt_core.quotas import read_rules
 from gpt_core.recording import write_recording
 from gpt_core.roll import ClassRoll
 from tests.conftest import TINY, TINY_TRAINING
@@ -80,6 +81,13 @@ def test_what_cannot_even_be_shown_is_refused_by_its_name(config: type) -> None:
         for value in (10**5000, -(10**5000), nested, [10**5000], object()):
             with pytest.raises(ValueError, match=rf"\b{name}\b"):
                 config(**{name: value})
+
+
+@fewer(2)
+@given(facts=st.dictionaries(st.sampled_from([field.name for field in fields(ClassRules)]), values))
+def test_whatever_is_on_record_there_are_rules(store: RunStore, facts: dict[str, Any]) -> None:
+    store.class_book.add_rules(facts, "teacher")
+    assert isinstance(read_rules(store), ClassRules)
 
 
 def check_use(config: Any) -> None:

@@ -14,7 +14,7 @@ from dashboard import state
 from dashboard.frames import format_bytes, format_duration
 from dashboard.network import class_urls
 from dashboard.people import current_actor
-from dashboard.refusals import attempt
+from dashboard.refusals import attempt, show_refusal
 from dashboard.runtime import class_roll, get_runner, get_store
 from gpt_core import CONTROLS, FIRST_LESSON, PRESETS, ClassRules, bytes_used
 from gpt_core.quotas import MEGABYTE, seconds_left
@@ -104,8 +104,13 @@ def show_rules() -> None:
             limits[name] = None if entered is None else entered * limit.unit
         if st.form_submit_button("Let these rules hold", type="primary"):
             allowed = () if len(presets) in (0, len(PRESETS)) else tuple(presets)
-            if _set(_with_shown(replace(rules, **limits, presets=allowed), shown)):
-                st.rerun()
+            try:
+                wanted = _with_shown(replace(rules, **limits, presets=allowed), shown)
+            except ValueError as error:  # a limit beyond all measure
+                show_refusal(error)
+            else:
+                if _set(wanted):
+                    st.rerun()
 
 
 def _how_much(rules: ClassRules) -> str:

@@ -232,7 +232,7 @@ def _keep(files: list[UploadedFile], name: str, n_heads: int | None) -> KeptMode
             folder.mkdir()
             for file in files:
                 # A bare name: no way out of there. Browsers number what is downloaded twice.
-                bare = re.sub(r" ?\(\d+\)(?=\.\w+$)", "", Path(file.name).name)
+                bare = re.sub(r" ?\(\d+\)(?=\.\w+$)", "", readable_name(Path(file.name).name))
                 (folder / bare).write_bytes(file.getbuffer())
         except OSError as error:
             raise ValueError(f"It was not brought in: {error.strerror or error}.") from error

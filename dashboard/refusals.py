@@ -29,7 +29,7 @@ def show_refusal(error: Exception) -> None:
 
 def toast(error: Exception) -> None:
     """Say in words, for a while, why something was refused: in a callback there is no page yet."""
-    st.toast(f":red[{_as_text(_words(error))}]", duration="long")
+    st.toast(f":red[{as_text(_words(error))}]", duration="long")
 
 
 def attempt(action: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> bool:
@@ -74,6 +74,6 @@ def _note(error: Exception) -> None:
         log.error("%s: %s", type(error).__name__, error)
 
 
-def _as_text(text: str) -> str:
+def as_text(text: str) -> str:
     """Escape what markdown would read as markup, for the places that show only markdown."""
     return "".join(f"\\{c}" if c in "\\`*_{}[]<>()#+-.!|$~:" else c for c in text)

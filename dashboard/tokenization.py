@@ -24,6 +24,7 @@ from gpt_core import (
     toy_argmax,
     toy_ids,
 )
+from gpt_core.names import visible
 
 MOST_CHARACTERS = 10_000  # of a text that is shown token by token
 LONGEST_WORD = 32  # bytes of a word whose merges are shown one by one
@@ -159,8 +160,8 @@ def parse_ids(entered: str) -> list[int]:
     for word in words:
         if not re.fullmatch(r"-?\d{1,18}", word, re.ASCII):
             raise ValueError(
-                f"“{word[:40]}” is no token ID: enter whole numbers from 0 to 50256, between "
-                "blanks or commas."
+                f"“{visible(word[:40])}” is no token ID: enter whole numbers from 0 to 50256, "
+                "between blanks or commas."
             )
     return [int(word) for word in words]
 

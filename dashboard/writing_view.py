@@ -125,11 +125,10 @@ def _ask(chosen: ChosenModel, decodings: list[Decoding], ends: bool) -> None:
     """Hand the prompt to the shelf's worker, once for each setting; the page does not wait."""
     prompt = st.session_state.get(state.WRITE_PROMPT) or ""
     tokens, seed = st.session_state[state.WRITE_TOKENS], st.session_state[state.WRITE_SEED]
-    ids = text_to_token_ids(prompt, get_tokenizer())[0].tolist()
-    if not ids:
-        toast(ValueError("The prompt is empty: give the model a word to go on from."))
-        return
     try:
+        ids = text_to_token_ids(prompt, get_tokenizer())[0].tolist()
+        if not ids:
+            raise ValueError("The prompt is empty: give the model a word to go on from.")
         st.session_state[state.WRITTEN] = [
             _begin(
                 Task(

@@ -68,6 +68,7 @@ from gpt_core.loss import (
 from gpt_core.memorisation import COPIED_AT_LEAST, Copying, find_copying, measure_copying
 from gpt_core.model import GPTModel, build_model, count_parameters
 from gpt_core.model_library import UPLOADED, Download, KeptModel, ModelLibrary
+from gpt_core.names import brief
 from gpt_core.precision import resolve_auto
 from gpt_core.preflight import Pace, measure_pace
 from gpt_core.pretrained import (
@@ -223,6 +224,7 @@ __all__ = [
     "WeightsForm",
     "Writing",
     "binary_cross_entropy",
+    "brief",
     "build_model",
     "bundled_text",
     "byte_ids",

@@ -13,6 +13,8 @@ from typing import Any
 PRECISIONS = ("float32", "bfloat16", "auto")
 DEVICES = ("cpu", "cuda", "mps", "auto")
 SCHEDULES = ("constant", "cosine")
+LARGEST = 2**31 - 1  # of whole numbers: two of them multiplied still fit into the store
+LONGEST_SHOWN = 80  # characters of a refused value
 
 
 def _setting(default: Any, help: str, group: str = "model") -> Any:
@@ -33,32 +35,64 @@ def field_groups(config_class: type) -> dict[str, list[str]]:
     return groups
 
 
-def _check_whole(name: str, value: Any, at_least: int) -> None:
-    """Raise ValueError unless the value is a whole number of at least ``at_least``."""
+def shown(value: Any) -> str:
+    """Return a value as a message shows it: on one line, and not too long."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # thousands of digits, or of lists in lists
+        return "…"
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+
+
+def check_whole(name: str, value: Any, at_least: int, at_most: int = LARGEST) -> None:
+    """Raise ValueError unless the value is a whole number from ``at_least`` to ``at_most``."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"{name}={value!r} is not a whole number: choose {at_least} or more.")
+        raise ValueError(f"{name}={shown(value)} is not a whole number: choose {at_least} or more.")
     if value < at_least:
-        raise ValueError(f"{name}={value} is too small: choose {at_least} or more.")
+        raise ValueError(f"{name}={shown(value)} is too small: choose {at_least} or more.")
+    if value > at_most:
+        raise ValueError(f"{name}={shown(value)} is too large: choose {at_most} or less.")
 
 
-def _check_number(name: str, value: Any, allows: Callable[[float], bool], allowed: str) -> None:
+def check_number(name: str, value: Any, allows: Callable[[float], bool], allowed: str) -> None:
     """Raise ValueError unless the value is a finite number that ``allows`` accepts."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{name}={value!r} is not a number: choose one {allowed}.")
-    if not math.isfinite(value) or not allows(value):
-        raise ValueError(f"{name}={value} is out of range: choose a number {allowed}.")
+        raise ValueError(f"{name}={shown(value)} is not a number: choose one {allowed}.")
+    try:
+        is_fine = math.isfinite(value) and allows(value)
+    except OverflowError:  # 10**400
+        is_fine = False
+    if not is_fine:
+        raise ValueError(f"{name}={shown(value)} is out of range: choose a number {allowed}.")
 
 
 def _check_yes_or_no(name: str, value: Any) -> None:
     """Raise ValueError unless the value is True or False."""
     if not isinstance(value, bool):
-        raise ValueError(f"{name}={value!r} is neither true nor false: choose one of them.")
+        raise ValueError(f"{name}={shown(value)} is neither true nor false: choose one of them.")
 
 
 def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
     """Raise ValueError unless the value is one of the choices."""
     if value not in choices:
-        raise ValueError(f"{name}={value!r} is not known: choose {', '.join(choices)}.")
+        raise ValueError(f"{name}={shown(value)} is not known: choose {', '.join(choices)}.")
+
+
+def is_whole_text(text: str) -> bool:
+    """Tell whether a text can be written down: half of a surrogate pair is no character."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _check_text(name: str, value: Any) -> None:
+    """Raise ValueError unless the value is some text that can be written down."""
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{name}={shown(value)} holds no text: give it at least one character.")
+    if not is_whole_text(value):
+        raise ValueError(f"{name} is damaged: half of a surrogate pair stands in it. Remove it.")
 
 
 @dataclass(frozen=True)
@@ -85,8 +119,8 @@ class GPTConfig:
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "context_length", "emb_dim", "n_heads", "n_layers"):
-            _check_whole(name, getattr(self, name), at_least=1)
-        _check_number("drop_rate", self.drop_rate, lambda x: 0 <= x < 1, "from 0 to below 1")
+            check_whole(name, getattr(self, name), at_least=1)
+        check_number("drop_rate", self.drop_rate, lambda x: 0 <= x < 1, "from 0 to below 1")
         _check_yes_or_no("qkv_bias", self.qkv_bias)
         if self.emb_dim % self.n_heads:
             below = self.emb_dim - self.emb_dim % self.n_heads
@@ -180,40 +214,38 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         for name in ("num_epochs", "batch_size", "accumulation_steps"):
-            _check_whole(name, getattr(self, name), at_least=1)
+            check_whole(name, getattr(self, name), at_least=1)
         for name in ("eval_freq", "eval_iter", "sample_tokens"):
-            _check_whole(name, getattr(self, name), at_least=1)
+            check_whole(name, getattr(self, name), at_least=1)
         if self.stride is not None:
-            _check_whole("stride", self.stride, at_least=1)
-        for name in ("warmup_steps", "keep_epochs", "seed"):
-            _check_whole(name, getattr(self, name), at_least=0)
-        if self.seed >= 2**63:
-            raise ValueError(f"seed={self.seed} is too large: choose one below 2**63.")
-        _check_number("train_ratio", self.train_ratio, lambda x: 0 < x < 1, "above 0 and below 1")
-        _check_number(
+            check_whole("stride", self.stride, at_least=1)
+        for name in ("warmup_steps", "keep_epochs"):
+            check_whole(name, getattr(self, name), at_least=0)
+        check_whole("seed", self.seed, at_least=0, at_most=2**63 - 1)
+        check_number("train_ratio", self.train_ratio, lambda x: 0 < x < 1, "above 0 and below 1")
+        check_number(
             "learning_rate", self.learning_rate, lambda x: 0 < x <= 1, "above 0, at most 1"
         )
-        _check_number(
+        check_number(
             "min_learning_rate",
             self.min_learning_rate,
             lambda x: 0 <= x <= self.learning_rate,
             f"from 0 to learning_rate={self.learning_rate:g}",
         )
         if self.max_grad_norm is not None:
-            _check_number("max_grad_norm", self.max_grad_norm, lambda x: x > 0, "above 0, or none")
-        _check_number("weight_decay", self.weight_decay, lambda x: 0 <= x <= 1, "from 0 to 1")
-        if not isinstance(self.start_context, str) or not self.start_context:
-            raise ValueError(
-                "start_context is empty: give the samples at least one character to begin with."
+            check_number(
+                "max_grad_norm", self.max_grad_norm, lambda x: 0 < x <= 1e9, "above 0, or none"
             )
+        check_number("weight_decay", self.weight_decay, lambda x: 0 <= x <= 1, "from 0 to 1")
+        _check_text("start_context", self.start_context)
         _check_yes_or_no("end_of_text", self.end_of_text)
         # JSON gives a list back; frozen, so set around the dataclass.
         probes: Any = self.probes
         if not isinstance(probes, tuple | list):
-            raise ValueError(f"probes={probes!r} is no list: give a list of rows of text.")
+            raise ValueError(f"probes={shown(probes)} is no list: give a list of rows of text.")
         object.__setattr__(self, "probes", tuple(probes))
-        if not all(isinstance(probe, str) and probe for probe in self.probes):
-            raise ValueError(f"probes={self.probes!r} holds an empty row: give each some text.")
+        for number, probe in enumerate(self.probes, start=1):
+            _check_text(f"row {number} of probes", probe)
         _check_choice("schedule", self.schedule, SCHEDULES)
         _check_choice("precision", self.precision, PRECISIONS)
         _check_choice("device", self.device, DEVICES)

@@ -10,6 +10,7 @@ from functools import cache, cached_property
 from http.client import HTTPException
 from pathlib import Path
 
+from gpt_core.config import is_whole_text, shown
 from gpt_core.documents import document_text
 from gpt_core.whole_file import write_whole
 
@@ -50,6 +51,10 @@ class Corpus:
     text: str
 
     def __post_init__(self) -> None:
+        if not is_whole_text(self.name):
+            raise ValueError(
+                f"The name {shown(self.name)} holds half of a surrogate pair: give another one."
+            )
         if not self.text.strip():
             raise ValueError(f"{self.name!r} holds no text: choose a file with some writing in it.")
         if "\0" in self.text:

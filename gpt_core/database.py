@@ -72,7 +72,10 @@ class Database:
     def select(self, sql: str, *values: Any) -> list[Row]:
         """Return the rows that a query finds."""
         with self.reading() as connection:
-            return [dict(row) for row in connection.execute(sql, values)]
+            try:
+                return [dict(row) for row in connection.execute(sql, values)]
+            except UnicodeEncodeError:  # half of a surrogate pair: nothing is called so
+                return []
 
     def version(self) -> tuple[int, int]:
         """Return what is different after anything was written: by this process at once, by

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from gpt_core.config import GPTConfig, Preset, TrainingConfig
 from gpt_core.event_files import write_event_file
 from gpt_core.metrics import metrics_csv, metrics_parquet
+from gpt_core.names import brief
 from gpt_core.notebook import text_file_name, write_notebook
 from gpt_core.recording import write_recording
 from gpt_core.rights import LOCAL, find_open_run
@@ -71,7 +72,7 @@ def read_settings(data: bytes) -> Settings:
     """
     try:
         facts = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # lists in lists in lists
         raise ValueError("These are no settings of a run: it is not JSON.") from error
     text = facts.get("text") if isinstance(facts, dict) else None
     if not isinstance(text, dict) or not all(
@@ -157,7 +158,7 @@ def export_runs(
     export = EXPORTS[form]
     for run in runs:
         if store.run(run.id) is None:
-            raise ValueError(f"There is no run {run.id} any more.")
+            raise ValueError(f"There is no run {brief(run.id)} any more.")
         if not export.is_curves:
             find_open_run(store, run.id, actor, "take away")
     if len(runs) == 1:

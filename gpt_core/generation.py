@@ -6,9 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gpt_core.config import check_number, check_whole
 from gpt_core.model import GPTModel, KeyValueCache
 
 SHOWN_CANDIDATES = 12  # of a choice that is looked at
+SMALLEST = 1e-6  # temperature or top_p: still smaller ones are 0 in float32, or make its scores so
+HOTTEST = 1e6  # as even as can be
 
 
 @dataclass(frozen=True)
@@ -30,14 +33,18 @@ class Decoding:
     top_p: float | None = None
 
     def __post_init__(self) -> None:
-        if self.temperature < 0:
-            raise ValueError(
-                f"temperature={self.temperature} is negative: choose 0 (greedy) or more."
+        check_number(
+            "temperature",
+            self.temperature,
+            lambda x: x == 0 or SMALLEST <= x <= HOTTEST,
+            f"from {SMALLEST:f} to {HOTTEST:,.0f}, or 0 (greedy)",
+        )
+        if self.top_k is not None:
+            check_whole("top_k", self.top_k, at_least=1)
+        if self.top_p is not None:
+            check_number(
+                "top_p", self.top_p, lambda x: SMALLEST <= x <= 1, f"from {SMALLEST:f} to 1"
             )
-        if self.top_k is not None and self.top_k < 1:
-            raise ValueError(f"top_k={self.top_k} is too small: choose 1 or more.")
-        if self.top_p is not None and not 0 < self.top_p <= 1:
-            raise ValueError(f"top_p={self.top_p} is out of range: choose above 0, at most 1.")
 
 
 GREEDY = Decoding()

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import filelock
 
 from gpt_core.machine import describe_error
+from gpt_core.names import brief
 from gpt_core.run import Run
 from gpt_core.store import RunStore
 
@@ -28,8 +29,8 @@ def find_run_id(store: RunStore, run_id: str | None, preset_name: str) -> str:
         return f"{preset_name}-{secrets.token_hex(4)}"
     if not RUN_ID.fullmatch(run_id):
         raise ValueError(
-            f"run_id={run_id!r} is no name for a run: take letters, digits, dots, dashes and "
-            "underscores, 64 at most, the first a letter or digit."
+            f"run_id={brief(run_id)!r} is no name for a run: take letters, digits, dots, dashes "
+            "and underscores, 64 at most, the first a letter or digit."
         )
     if store.run(run_id) is not None:
         raise ValueError(f"run_id={run_id!r} is taken: choose another name, or resume it.")
@@ -117,7 +118,7 @@ def find_run(store: RunStore, run_id: str) -> Run:
     """
     run = store.run(run_id)
     if run is None:
-        raise ValueError(f"There is no run {run_id}: it was deleted, or never was here.")
+        raise ValueError(f"There is no run {brief(run_id)}: it was deleted, or never was here.")
     return run
 
 

@@ -3,6 +3,7 @@
 import unicodedata
 
 JOINERS = "\u200c\u200d"  # emoji and several scripts are written with them
+LONGEST_BRIEF = 64  # characters: no run's ID is longer
 UNSEEN = ("Cc", "Cf", "Cs")  # control characters, formats, halves of characters
 
 
@@ -14,3 +15,9 @@ def visible(text: str) -> str:
         if char in f"\n\t{JOINERS}" or unicodedata.category(char) not in UNSEEN
     )
     return seen if seen.strip(f"{JOINERS} \n\t") else ""
+
+
+def brief(text: str) -> str:
+    """Return what somebody wrote as it stands in a sentence: on one line, visible, not too long."""
+    line = " ".join(visible(text).split())
+    return line if len(line) <= LONGEST_BRIEF else f"{line[:LONGEST_BRIEF]}…"

@@ -5,7 +5,15 @@ import logging
 import math
 from dataclasses import asdict, dataclass, fields
 
-from gpt_core.config import PRESETS, GPTConfig, Preset, TrainingConfig, field_help
+from gpt_core.config import (
+    PRESETS,
+    GPTConfig,
+    Preset,
+    TrainingConfig,
+    check_whole,
+    field_help,
+    shown,
+)
 from gpt_core.rights import is_student, refuse_students
 from gpt_core.store import RunStore
 
@@ -13,6 +21,7 @@ WEIGHTS, TEXTS = "weights", "texts"  # controls beside the settings: to begin wi
 CONTROLS = (*field_help(GPTConfig), *field_help(TrainingConfig), WEIGHTS, TEXTS)
 FIRST_LESSON = ("num_epochs", "learning_rate", "n_layers")  # three knobs, not thirty
 MEGABYTE = 10**6
+LARGEST_LIMIT = 2**53 - 1  # a browser's numbers end there
 
 log = logging.getLogger(__name__)
 
@@ -34,12 +43,20 @@ class ClassRules:
     hidden: tuple[str, ...] = ()  # of CONTROLS: these stay as the preset has them
 
     def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            if name.startswith("most_") and value is not None and value < 1:
-                raise ValueError(f"{name}={value} is too small: choose 1 or more, or no limit.")
-        for names, known in ((self.presets, tuple(PRESETS)), (self.hidden, CONTROLS)):
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name.startswith("most_") and value is not None:
+                check_whole(field.name, value, at_least=1, at_most=LARGEST_LIMIT)
+        for field_name, known in (("presets", tuple(PRESETS)), ("hidden", CONTROLS)):
+            names = getattr(self, field_name)
+            if not isinstance(names, tuple | list):
+                raise ValueError(f"{field_name}={shown(names)} is no list: give a list of names.")
             if unknown := [name for name in names if name not in known]:
-                raise ValueError(f"{unknown[0]!r} is not known: choose of {', '.join(known)}.")
+                raise ValueError(
+                    f"{shown(unknown[0])} of {field_name} is not known: choose of "
+                    f"{', '.join(known)}."
+                )
+            object.__setattr__(self, field_name, tuple(names))  # JSON gives a list back
 
     def allowed_presets(self) -> list[str]:
         """Return the names of the presets that students may use."""
@@ -52,9 +69,9 @@ def read_rules(store: RunStore) -> ClassRules:
     known = {f.name for f in fields(ClassRules)}
     facts = {name: value for name, value in facts.items() if name in known}
     # Of another version there may be names that are none any more: the limits hold all the same.
-    for name, names in (("presets", tuple(PRESETS)), ("hidden", CONTROLS)):
-        facts[name] = tuple(n for n in facts.get(name, ()) if n in names)
     try:
+        for name, names in (("presets", tuple(PRESETS)), ("hidden", CONTROLS)):
+            facts[name] = tuple(n for n in facts.get(name, ()) if n in names)
         return ClassRules(**facts)
     except (ValueError, TypeError):
         log.exception("the rules on record make no sense: those of a new class hold")

@@ -5,9 +5,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from gpt_core.config import GPTConfig, TrainingConfig
+from gpt_core.config import GPTConfig, TrainingConfig, check_whole, shown
 from gpt_core.corpus import DATA_DIR, load_text
-from gpt_core.run import Run
+from gpt_core.locks import RUN_ID
+from gpt_core.run import STATES, Run
 from gpt_core.store import RunStore
 
 FORMAT = 1
@@ -51,10 +52,28 @@ def keep_recording(store: RunStore, recording: str) -> str:
             ]
             for table in TABLES
         }
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"This is not a recording that can be read: {error}.") from error
+        _check(facts, rows)
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        reason = str(error).rstrip(".")
+        raise ValueError(f"This is not a recording that can be read: {reason}.") from error
     store.add_recorded_run(facts, rows)
     return str(facts["id"])
+
+
+def _check(facts: dict[str, Any], rows: dict[str, list[dict[str, Any]]]) -> None:
+    """Raise ValueError for what no store could hold, be it of the right type.
+
+    The ID becomes the name of a folder: nothing but a name may stand there.
+    """
+    if not isinstance(facts["id"], str) or not RUN_ID.fullmatch(facts["id"]):
+        raise ValueError(f"id={shown(facts['id'])} is no name for a run")
+    for name in ("train_tokens", "val_tokens", "total_steps"):
+        check_whole(name, facts[name], at_least=1)
+    if not isinstance(facts["versions"], dict):
+        raise ValueError("versions is no object")
+    states = [row["state"] for row in rows["transitions"]]
+    if not states or any(state not in STATES for state in states):
+        raise ValueError("its states are none that a run can be in")
 
 
 def keep_recorded_run(store: RunStore, data_dir: Path = DATA_DIR) -> str:

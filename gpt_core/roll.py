@@ -145,7 +145,7 @@ class ClassRoll:
             from_there = sum(where == address for _, where in self._wrong)
             if from_there >= WRONG_TRIES or len(self._wrong) >= WRONG_TRIES_OF_ALL:
                 raise ValueError("Too many wrong codes came: wait a minute, then try again.")
-            if hmac.compare_digest(_plain(given).encode(), _plain(wanted).encode()):
+            if hmac.compare_digest(_bytes(_plain(given)), _bytes(_plain(wanted))):
                 return
             self._wrong.append((now, address))
         raise ValueError(wrong)
@@ -176,4 +176,9 @@ def _shown_name(name: str) -> str:
 
 
 def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(_bytes(token)).hexdigest()
+
+
+def _bytes(text: str) -> bytes:
+    """Return what somebody sent as bytes, be it no text at all."""
+    return text.encode(errors="surrogatepass")

@@ -1,10 +1,11 @@
 """How runs and records become rows of the store, and rows become them again."""
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from gpt_core.config import GPTConfig, TrainingConfig
+from gpt_core.config import GPTConfig, TrainingConfig, is_whole_text, shown
 from gpt_core.run import Run
 
 Row = dict[str, Any]
@@ -21,6 +22,38 @@ def encoded(value: Any) -> Any:
     if isinstance(value, GPTConfig | TrainingConfig):
         value = asdict(value)
     return json.dumps(value) if isinstance(value, tuple | list | dict) else value
+
+
+def refuse_odd_rows(table: str, rows: Iterable[Row], kinds: Mapping[str, str]) -> None:
+    """Refuse rows that this app has not written: SQLite itself takes anything anywhere.
+
+    Args:
+        table: whose rows they are to be.
+        rows: what is to be put there.
+        kinds: the type of each of its columns, by its name.
+
+    Raises:
+        ValueError: there is no such column, or something else stands there than belongs there.
+    """
+    for row in rows:
+        for name, value in row.items():
+            if name not in kinds:
+                raise ValueError(f"{table} has no column {shown(name)}")
+            if value is not None and not _fits(
+                value, kinds[name], name in JSON_COLUMNS.get(table, ())
+            ):
+                raise ValueError(f"{name}={shown(value)} does not belong to {table}")
+
+
+def _fits(value: Any, kind: str, is_json: bool) -> bool:
+    """Tell whether a value is of a column's type."""
+    if is_json:
+        return isinstance(value, list)
+    if kind == "TEXT":
+        return not isinstance(value, int | float) and is_whole_text(str(encoded(value)))
+    if isinstance(value, int):
+        return abs(value) < 2**63  # SQLite's largest
+    return kind == "REAL" and isinstance(value, float)
 
 
 def decoded(table: str, row: Row) -> Row:

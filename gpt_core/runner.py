@@ -22,6 +22,7 @@ from gpt_core.initial import InitialWeights
 from gpt_core.live_run import LiveRun
 from gpt_core.machine import describe_change, describe_machine
 from gpt_core.memory import keep_freed_memory
+from gpt_core.names import brief
 from gpt_core.new_run import prepare_run
 from gpt_core.owner_thread import OwnerThread
 from gpt_core.precision import check_device
@@ -278,7 +279,9 @@ class TrainingRunner:
             self._refuse_if_closing()
             entry = self._owner.entries.get(run_id)
             if entry is None:
-                raise ValueError(f"Run {run_id} is not live here: nothing can be asked of it.")
+                raise ValueError(
+                    f"Run {brief(run_id)} is not live here: nothing can be asked of it."
+                )
             if doing:
                 find_own_run(self._store, run_id, actor, VERBS[doing])
             else:

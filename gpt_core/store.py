@@ -24,7 +24,7 @@ from gpt_core.records import (
     StepRecord,
     UpdateRecord,
 )
-from gpt_core.rows import Row, decoded, run_from_row
+from gpt_core.rows import Row, decoded, refuse_odd_rows, run_from_row
 from gpt_core.run import LIVE_STATES, STATES, Run, RunSummary
 from gpt_core.runs_dir import refuse_network_file_system
 from gpt_core.salvage import notices
@@ -139,11 +139,13 @@ class RunStore:
             with self._database.transaction() as connection:
                 sql = "SELECT MIN(0, COALESCE(MIN(rowid), 0)) - 1 FROM runs"
                 first = connection.execute(sql).fetchone()[0]
+                refuse_odd_rows("runs", [facts], self._kinds(connection, "runs"))
                 insert(connection, "runs", {"rowid": first, **facts})
                 for table, rows in records.items():
+                    refuse_odd_rows(table, rows, self._kinds(connection, table))
                     for row in rows:
                         insert(connection, table, {**row, "run_id": facts["id"]})
-        except (sqlite3.IntegrityError, sqlite3.OperationalError) as error:
+        except (ValueError, sqlite3.IntegrityError, sqlite3.OperationalError) as error:
             raise ValueError(f"The recorded run was not taken in: {error}.") from error
 
     def set_state(self, run_id: str, state: str, actor: str, message: str = "") -> None:
@@ -345,6 +347,11 @@ class RunStore:
         return self.runs_dir / "texts" / f"{sha256}.txt"
 
     # Inside
+
+    def _kinds(self, connection: sqlite3.Connection, table: str) -> dict[str, str]:
+        """Return the type of each of a table's columns, by its name."""
+        columns = connection.execute(f"PRAGMA table_info({table})")  # a name of this file
+        return {column["name"]: column["type"] for column in columns}
 
     def _add_transition(
         self, connection: sqlite3.Connection, run_id: str, state: str, actor: str, message: str

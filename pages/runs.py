@@ -17,6 +17,7 @@ from gpt_core import (
     RECORDED_RUN,
     Run,
     RunSummary,
+    brief,
     delete_run,
     label_run,
 )
@@ -123,7 +124,7 @@ if wanted != st.session_state.get(state.CHOSEN):  # the address was changed, not
     st.session_state[state.CHOSEN_REVISION] = st.session_state.get(state.CHOSEN_REVISION, 0) + 1
 by_id = {summary.run.id: summary for summary in get_view().summaries()}
 chosen = [by_id[run_id] for run_id in wanted if run_id in by_id]
-if unknown := [run_id[:40] for run_id in wanted if run_id not in by_id]:
+if unknown := [brief(run_id) for run_id in wanted if run_id not in by_id]:
     more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
     st.text(f"There is no run {', '.join(unknown[:3])}{more}: deleted, or trained elsewhere.")
 if not by_id:

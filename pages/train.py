@@ -10,7 +10,15 @@ from dashboard.refusals import fragment
 from dashboard.run_form import show_form
 from dashboard.runtime import get_board, tick_seconds
 from dashboard.samples_view import show_samples
-from gpt_core import Run, RunHistory, calc_loss_loader, evaluate_model, learning_rate_at, train
+from gpt_core import (
+    Run,
+    RunHistory,
+    brief,
+    calc_loss_loader,
+    evaluate_model,
+    learning_rate_at,
+    train,
+)
 
 MOST_OTHERS = 3  # live runs that are named beside the one that is shown
 
@@ -114,7 +122,7 @@ if shown is None and state.is_projected():
 if not state.is_projected():
     widgets.page_title("Train")
     if shown is None and state.RUN in st.query_params:
-        st.text(f"There is no run {st.query_params[state.RUN]}. Start one below.")
+        st.text(f"There is no run {brief(st.query_params[state.RUN])}. Start one below.")
     show_others(live, shown)
     if not (shown and state.REPLAY in st.query_params):
         start = st.expander(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import tiktoken
+from hypothesis import HealthCheck, settings
 from streamlit.runtime.pages_manager import PagesManager
 
 from dashboard import runtime
@@ -39,6 +40,15 @@ def pytest_configure(config: pytest.Config) -> None:
         # Several share the cores: two that each compute on all of them wait for each other.
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         os.environ.setdefault("GPT_LAB_THREADS", "1")
+    # Hypothesis tries the same few things at each run, or thousands of others.
+    common = settings(
+        deadline=None,
+        database=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
+    settings.register_profile("quick", common, max_examples=100, derandomize=True)
+    settings.register_profile("thousands", common, max_examples=2000, print_blob=True)
+    settings.load_profile("thousands" if config.getoption("--whole-run") else "quick")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,0 +1,131 @@
+"""What hypothesis makes of values, texts and files that nobody here wrote."""
+
+import math
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from gpt_core import Run, RunStore
+from gpt_core.records import EvaluationRecord, ProbeRecord, SampleRecord, StepRecord
+
+HOSTILE = (
+    "<script>window.hacked=1</script><img src=x onerror='window.hacked=1'> **b** $x$ "
+    "[l](javascript:alert(1)) ![i](http://x.invalid/i.png) :material/home: :red[r]"
+)
+NUMBERS = (0, -1, 1e-320, 10**20, 2**63, -(2**63) - 1, 10**400, -(10**400), math.nan, math.inf)
+# What has broken programs before: halves of characters, NUL, what turns text around, markup.
+PIECES = (
+    *("\ud800", "\udfff", "\0", "\u202e", "\u2066", "\ufeff", "\u200d", "\u0301", "\x1b[31m"),
+    *(
+        "\r",
+        "\n",
+        "\t",
+        " ",
+        "\u2028",
+        "<|endoftext|>",
+        "👩‍👩‍👧",
+        "한",
+        "'ll",
+        "../",
+        "C:\\",
+        "%00",
+        HOSTILE,
+    ),
+)
+
+TELLING = 4096  # bytes at both ends of a file
+FILE_NAMES = (
+    *("book.txt", "book.docx", "book.epub", "book.pdf", "book.html", "a.b.c", ".", "..", "/", ""),
+    *("../../etc/passwd", "C:\\x.txt", "CON", "nul.txt", "a\0b.txt", "\u202etxt.exe", "x" * 300),
+    *("../" * 60 + "x.epub", "~/x.txt", "-rf", "x.txt/", f"{HOSTILE}.txt", "x" * 300 + ".pdf"),
+)
+
+characters = st.characters(exclude_categories=())  # halves of surrogate pairs among them
+texts = st.one_of(
+    st.text(characters, max_size=40),
+    st.lists(st.sampled_from(PIECES), max_size=12).map("".join),
+    st.builds(lambda piece, times: piece * times, st.sampled_from(PIECES), st.integers(0, 3000)),
+)
+sendable = texts.map(lambda text: text.encode("utf-8", "ignore").decode())  # by a browser
+file_names = st.sampled_from(FILE_NAMES) | texts
+scalars = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.sampled_from(NUMBERS), texts
+)
+# Of any type that JSON has.
+values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+    max_leaves=8,
+)
+
+
+def fewer(share: int) -> settings:
+    """Return the profile's settings with so many times fewer examples: each takes its time."""
+    return settings(max_examples=max(5, settings().max_examples // share))
+
+
+@st.composite
+def changed(draw: st.DrawFn, whole: Any) -> Any:
+    """Return a copy of some JSON in which one thing is another, is missing, or is there besides."""
+    if not isinstance(whole, dict | list) or not whole or draw(st.integers(0, 7)) == 0:
+        return draw(values)
+    copy = whole.copy()
+    key = draw(st.sampled_from(list(whole) if isinstance(whole, dict) else range(len(whole))))
+    what = draw(st.sampled_from(("changed", "changed", "changed", "missing", "besides")))
+    if what == "changed":
+        copy[key] = draw(changed(whole[key]))
+    elif what == "missing":
+        del copy[key]
+    elif isinstance(copy, dict):
+        copy[draw(texts)] = draw(values)
+    else:
+        copy.append(draw(values))
+    return copy
+
+
+@st.composite
+def damaged(draw: st.DrawFn, files: Sequence[bytes]) -> bytes:
+    """Return one of some files with bytes flipped, cut out or put in."""
+    data = bytearray(draw(st.sampled_from(files)))
+    for _ in range(draw(st.integers(0, 6))):
+        at = draw(st.integers(0, min(len(data), TELLING)))  # what says how to read the rest
+        at = draw(st.sampled_from((at, len(data) - at)))
+        length = draw(st.sampled_from((0, 1, 1, 4, 100)))
+        data[at : at + length] = draw(st.binary(max_size=8))
+    return bytes(data[: draw(st.integers(0, len(data)))] if draw(st.integers(0, 5)) == 0 else data)
+
+
+@contextmanager
+def refused_in_words(*names: str) -> Iterator[None]:
+    """Let a refusal pass that was written for people and has one of the names in it."""
+    message = None
+    try:
+        yield
+    except UnicodeError:  # a ValueError, too, but a library's own words
+        raise
+    except ValueError as error:
+        message = str(error)
+    if message is not None:
+        assert message.endswith((".", "?", "…")), message
+        assert not names or any(name in message for name in names), message
+        assert tempfile.gettempdir() not in message, message
+        message.encode()  # half of a surrogate pair in it would break the page that shows it
+
+
+def record_run(store: RunStore, run: Run) -> None:
+    """Write down a run as if it had been trained: a step, an evaluation, a sample."""
+    names = ("owner", "preset", "model_config", "training_config", "text_name", "text_sha256")
+    numbers = ("train_tokens", "val_tokens", "total_steps", "versions")
+    store.add_run(run_id=run.id, **{name: getattr(run, name) for name in (*names, *numbers)})
+    records = [
+        StepRecord(0, 1, 64, 10.9, 2.0, 4e-4),
+        EvaluationRecord(0, 1, 64, 10.5, 10.6),
+        ProbeRecord(0, 1, 64, 0, 10.4, (0.1, 0.2, 0.3), (1, 2, 3)),
+        SampleRecord(0, 1, 64, "Every", "Every one", ((0, 1),)),
+    ]
+    store.add_records(run.id, [(record, 1.0) for record in records])
+    store.set_state(run.id, "finished", run.owner)

@@ -68,7 +68,7 @@ def measure_app(browser: Browser) -> dict[str, float]:
         time.sleep(2)
         pressed, pressed_at = time.perf_counter(), time.time()
         page.get_by_role("button", name="Train a small GPT now").click()
-        page.locator(".js-plotly-plot .scatterlayer .point").first.wait_for(timeout=60_000)
+        page.locator(".js-plotly-plot [class*=scatterlayer] .point").first.wait_for(timeout=60_000)
         first_point = time.perf_counter() - pressed
         store = RunStore(server.runs_dir)
         while (run := store.latest_run()) is None or run.state in ("queued", "running"):

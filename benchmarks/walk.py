@@ -66,7 +66,7 @@ def train_the_chapters_model(page: Page, url: str) -> str:
     page.get_by_role("option", name="book-124m").click()
     page.get_by_role("button", name="Start training").click()
     page.wait_for_url(re.compile(r"/train\?run=book-124m-"))
-    expect(page.get_by_text(re.compile(r"step [2-9] of"))).to_be_visible(timeout=120_000)
+    expect(page.get_by_text(re.compile(r"· [3-9] of [\d,]+ steps"))).to_be_visible(timeout=120_000)
     return page.url.split("?")[1]
 
 

@@ -1,6 +1,6 @@
 """What a GPT of a given configuration consists of: its parts, their shapes, their sizes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import torch
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from gpt_core.checkpoints import BYTES_PER_PARAMETER, WHOLE_BYTES_PER_PARAMETER
 from gpt_core.config import GPTConfig
-from gpt_core.model import count_parameters, outline
+from gpt_core.model import count_parameters, outline, parameters_of
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Anatomy:
 
 
 @torch.no_grad()
-@lru_cache(maxsize=64)  # it builds the model's outline: for each viewer of a form otherwise
+@lru_cache(maxsize=64)  # it builds a model's outline: for each viewer of a form otherwise
 def dissect(config: GPTConfig, batch_size: int, num_tokens: int) -> Anatomy:
     """Send B rows of T tokens through a model that has shapes only, and note what leaves each part.
 
@@ -51,11 +51,11 @@ def dissect(config: GPTConfig, batch_size: int, num_tokens: int) -> Anatomy:
     Raises:
         ValueError: num_tokens is more than the model's context_length.
     """
-    model = outline(config).eval()
+    model = outline(replace(config, n_layers=1)).eval()  # the first block stands for all
     ids = torch.zeros((batch_size, num_tokens), dtype=torch.long, device="meta")  # (B, T)
     parts: list[Part] = []
     for name, module in model.named_modules():
-        if name and (not name.startswith("trf_blocks.") or name.startswith("trf_blocks.0")):
+        if name:
 
             def note(module: nn.Module, _: object, output: Tensor, name: str = name) -> None:
                 parts.append(Part(name, count_parameters(module), tuple(output.shape)))
@@ -63,7 +63,7 @@ def dissect(config: GPTConfig, batch_size: int, num_tokens: int) -> Anatomy:
             module.register_forward_hook(note)
     model(ids)  # (B, T, vocab_size)
 
-    parameters = count_parameters(model)
+    parameters = parameters_of(config)
     head = count_parameters(model.out_head)
     weights = BYTES_PER_PARAMETER * parameters
     checkpoint = WHOLE_BYTES_PER_PARAMETER * parameters

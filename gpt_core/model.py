@@ -8,6 +8,7 @@ Shapes: B rows in a batch, T tokens in a row, emb_dim numbers per token.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import zip_longest
 
@@ -202,5 +203,9 @@ def count_parameters(model: nn.Module) -> int:
 
 @lru_cache(maxsize=256)  # a form asks at each redraw
 def parameters_of(config: GPTConfig) -> int:
-    """Return how many numbers a model of this configuration learns."""
-    return count_parameters(outline(config))
+    """Return how many numbers a model of this configuration learns.
+
+    Blocks are alike: one is made, and counted as often as there are.
+    """
+    model = outline(replace(config, n_layers=1))
+    return count_parameters(model) + (config.n_layers - 1) * count_parameters(model.trf_blocks)

@@ -8,6 +8,7 @@ const CONFIG = {
 };
 
 const RETRY_MS = 3000;
+const NEAR = "700px"; // so far above and below what one sees, charts are drawn
 
 function loadPlotly(url) {
   // One promise per page load. Kept apart from window.Plotly, which st.plotly_chart replaces.
@@ -47,11 +48,13 @@ async function draw(host, state) {
   const Plotly = await loadPlotly(state.data.plotly);
   const { figure, description } = state.data; // the newest: more may have come meanwhile
   if (!figure || !host.isConnected) return;
-  state.Plotly = Plotly;
   host.setAttribute("aria-label", description);
   // Anew each time: plotly writes the user's zoom and legend choices into what it is given, and
   // would take them for the figure's own when the same figure is drawn again in another theme.
   const { data, layout } = JSON.parse(figure);
+  host.style.minHeight = `${layout.height ?? 420}px`; // its place, whether it is drawn yet or not
+  if (!state.isNear) return; // it is drawn when somebody comes near it
+  state.Plotly = Plotly;
   const text = getComputedStyle(host).getPropertyValue("--st-text-color");
   for (const trace of data) if (trace.type === "heatmap") trace.textfont = { ...trace.textfont, color: text };
   await Plotly.react(host, data, inThePagesColours(layout, host), CONFIG);
@@ -110,6 +113,16 @@ export default function ({ data, parentElement }) {
       if (state.Plotly && host.isConnected) state.Plotly.Plots.resize(host);
     });
     state.observer.observe(host);
+    state.sight = new IntersectionObserver(
+      (places) => {
+        const isNear = places.at(-1).isIntersecting; // the newest, where there were several
+        const comes = isNear && !state.isNear;
+        state.isNear = isNear;
+        if (comes) redraw();
+      },
+      { root: host.closest('[data-testid="stMain"]'), rootMargin: NEAR },
+    );
+    state.sight.observe(host);
     // The text's colour passes over within a millisecond when the theme changes (live_chart.css).
     host.addEventListener("transitionend", (event) => {
       if (event.target === host && event.propertyName === "color") redraw();
@@ -121,6 +134,7 @@ export default function ({ data, parentElement }) {
     setTimeout(() => {
       if (host.isConnected || !host.liveChart) return;
       state.observer.disconnect();
+      state.sight.disconnect();
       state.Plotly?.purge(host);
       delete host.liveChart;
     });

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from gpt_core import RunStore
 from tests.browser.conftest import Server, start_server, wait_until_settled
+from tests.browser.test_access import violations
 
 pytestmark = pytest.mark.slow
 
@@ -117,6 +118,7 @@ def test_a_wrong_code_is_refused_and_names_are_text(address: str, visitor: Brows
     join(page, address, HOSTILE, "wrong")
     expect(page.get_by_role("alert")).to_have_text("The join code is wrong: ask your teacher.")
     expect(page.get_by_label("Your name")).to_have_value(HOSTILE)
+    assert violations(page) == []
     page.goto(f"{address}/join?next=//example.com/%22%3E%3Cscript%3Ewindow.hacked=1%3C/script%3E")
     expect(page.locator("input[name=next]").first).to_have_value("/")
     assert page.evaluate("window.hacked") is None
@@ -192,6 +194,8 @@ def test_the_teachers_wall_and_a_student_who_is_sent_out(
     wall = teacher.get_by_role("figure", name=re.compile("Eve: (training|validation)"))
     expect(wall).to_be_visible(timeout=90_000)  # her curve, without a reload of the teacher's page
     expect(teacher.get_by_text("Eve").first).to_be_visible()
+    wait_until_settled(teacher)
+    assert violations(teacher) == []
 
     [cookie] = [c for c in contexts[0].cookies() if c["name"] == "gpt_lab_member"]
     token = cookie["value"]

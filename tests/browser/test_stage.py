@@ -11,7 +11,7 @@ from tests.browser.conftest import Server, open_page, start_server
 pytestmark = pytest.mark.slow
 
 CHART = ".live-chart.js-plotly-plot"
-POINTS = f"{CHART} .scatterlayer .points path"
+POINTS = f"{CHART} [class*=scatterlayer] .points path"
 TICK = 1100  # milliseconds
 
 

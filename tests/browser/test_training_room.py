@@ -15,7 +15,7 @@ from tests.curves import keep_chapter_run
 pytestmark = pytest.mark.slow
 
 CHART = ".live-chart.js-plotly-plot"
-CURVE = f"{CHART} .scatterlayer .points path"
+CURVE = f"{CHART} [class*=scatterlayer] .points path"
 
 
 def main_button(page: Page, name: str):

@@ -44,6 +44,10 @@ def test_the_lectures_walk_from_its_rows_to_perplexity(
     assert page.locator(".katex").count() >= 12
     assert page.locator(".katex-error").count() == 0
     charts = page.locator(".live-chart.js-plotly-plot")
+    places = page.locator(".live-chart[aria-label]")
+    expect(places).to_have_count(7, timeout=30_000)
+    for i in range(7):  # drawn as one comes near
+        places.nth(i).scroll_into_view_if_needed()
     expect(charts).to_have_count(7, timeout=30_000)
     for i in range(7):  # each says in words what it shows
         assert len(charts.nth(i).get_attribute("aria-label") or "") > 20

@@ -128,7 +128,7 @@ def _show(run: Run, asked: Asked) -> None:
         except ValueError as error:  # the run's text is gone, or damaged
             show_refusal(error)
     when = "Before the first step" if asked.step < 0 else f"At step {asked.step:,}"
-    note = describe_copying(asked.copying) if asked.copying else "writing…"
+    note = describe_copying(asked.copying) if asked.copying else "" if has_ended else "writing…"
     timeline([Entry(when, note, marked(text, asked.copying))], "A text", "now")
 
 

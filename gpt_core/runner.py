@@ -214,15 +214,6 @@ class TrainingRunner:
         """
         return self._owner.expected_starts(seconds)
 
-    def live_runs(self) -> list[Run]:
-        """Return the live runs of every process, the oldest first.
-
-        A run whose process is gone is recorded as interrupted first, so that no page goes on
-        showing it as running.
-        """
-        locks.mark_interrupted_runs(self._store)
-        return self._store.live_runs()
-
     def pending(self, run_id: str) -> str:
         """Return what was asked of a run and is still to be done ("stopping"), or ""."""
         entry = self._owner.entries.get(run_id)

@@ -9,7 +9,7 @@ import pytest
 
 from gpt_core import EvaluationRecord, RunStore, SampleRecord, StepRecord
 from gpt_core.salvage import is_damaged, notices
-from tests.conftest import TINY, TINY_TRAINING
+from tests.test_store import add_run
 
 STEPS = 300
 
@@ -18,19 +18,7 @@ def fill(runs_dir: Path, runs: int = 5) -> None:
     """Write down runs of many steps, and close the file as an app that ends does."""
     with closing(RunStore(runs_dir)) as store:
         for number in range(runs):
-            store.add_run(
-                run_id=f"run-{number}",
-                owner="local",
-                preset="tiny",
-                model_config=TINY,
-                training_config=TINY_TRAINING,
-                text_name="a text",
-                text_sha256="0" * 64,
-                train_tokens=900,
-                val_tokens=100,
-                total_steps=STEPS,
-                versions={},
-            )
+            add_run(store, f"run-{number}")
             at = [(i, 1, 32 * i) for i in range(STEPS)]
             store.add_records(
                 f"run-{number}",

@@ -75,34 +75,40 @@ TITLES = {
 }
 
 
-def show_setting(preset: Preset, name: str, beginning: Beginning = RANDOM_WEIGHTS) -> Any:
+def setting_of(preset: Preset, name: str, beginning: Beginning = RANDOM_WEIGHTS) -> Any:
+    """Return what a field is set to, whether its widget is shown at the moment or not."""
+    default = getattr(_config_of(preset, name), name)
+    if _is_fixed(preset, name, beginning):
+        return default
+    return st.session_state.get(key_of(preset, name, beginning), default)
+
+
+def show_setting(preset: Preset, name: str, beginning: Beginning = RANDOM_WEIGHTS) -> None:
     """Show the widget of one field; its value holds on every page, for as long as the visit.
 
     Where a run begins with weights, the fields that they fix can only be read.
     """
-    config: GPTConfig | TrainingConfig = preset.model
-    if not hasattr(config, name):
-        config = preset.training
+    config = _config_of(preset, name)
     default, label, helped = getattr(config, name), name, field_help(type(config))[name]
     key = key_of(preset, name, beginning)
     chosen = st.session_state.get(key)  # of a run that is run again, perhaps
     common: dict[str, Any] = {"help": helped, "key": key, "persist_state": "session"}
-    weights = beginning.weights
-    if weights is not None and config is preset.model:
-        if name not in FREE:
-            return _show_fixed(label, default, helped, f"{key}-{default}")  # kept for no other
-        if name == "context_length":
-            longest = weights.model.config.context_length
-            return st.number_input(label, SHORTEST_CONTEXT, longest, default, step=1, **common)
-    if name in CHOICES:
+    if _is_fixed(preset, name, beginning):
+        shown = st.toggle if isinstance(default, bool) else st.number_input
+        key = f"{key}-{default}"  # kept for no other weights
+        shown(label, value=default, help=helped, key=key, disabled=True)
+    elif beginning.weights is not None and name == "context_length":
+        longest = beginning.weights.model.config.context_length
+        st.number_input(label, SHORTEST_CONTEXT, longest, default, step=1, **common)
+    elif name in CHOICES:
         options = list(CHOICES[name])
-        return st.selectbox(label, options, index=options.index(default), **common)
-    if name == "train_ratio":
+        st.selectbox(label, options, index=options.index(default), **common)
+    elif name == "train_ratio":
         lowest, highest = (0.5, 0.99) if chosen is None else (min(0.5, chosen), max(0.99, chosen))
-        return st.slider(label, lowest, highest, default, step=0.01, **common)
-    if name in LIMITS:
+        st.slider(label, lowest, highest, default, step=0.01, **common)
+    elif name in LIMITS:
         limits = LIMITS[name]
-        return st.number_input(
+        st.number_input(
             label,
             limits.lowest if chosen is None else min(limits.lowest, chosen),
             limits.highest if chosen is None else max(limits.highest, chosen),
@@ -110,21 +116,23 @@ def show_setting(preset: Preset, name: str, beginning: Beginning = RANDOM_WEIGHT
             step=limits.step,
             format="%g" if isinstance(limits.step, float) else None,
             disabled=limits.lowest == limits.highest,
-            placeholder="as context_length" if name == "stride" else "none",
+            placeholder="one window" if name == "stride" else "none",
             **common,
         )
-    if isinstance(default, bool):
-        return st.toggle(label, default, **common)
-    return st.text_input(label, default, max_chars=2000, **common)
-
-
-def _show_fixed(label: str, value: Any, helped: str, key: str) -> Any:
-    """Show a field that the weights fix; return its value."""
-    if isinstance(value, bool):
-        st.toggle(label, value, help=helped, key=key, disabled=True)
+    elif isinstance(default, bool):
+        st.toggle(label, default, **common)
     else:
-        st.number_input(label, value=value, help=helped, key=key, disabled=True)
-    return value
+        st.text_input(label, default, max_chars=2000, **common)
+
+
+def _config_of(preset: Preset, name: str) -> GPTConfig | TrainingConfig:
+    """Return the half of a preset that has a field."""
+    return preset.model if hasattr(preset.model, name) else preset.training
+
+
+def _is_fixed(preset: Preset, name: str, beginning: Beginning) -> bool:
+    """Tell whether the weights that a run begins with leave no choice of a field."""
+    return beginning.weights is not None and hasattr(preset.model, name) and name not in FREE
 
 
 def key_of(preset: Preset, name: str, beginning: Beginning = RANDOM_WEIGHTS) -> str:
@@ -147,21 +155,26 @@ def choose_settings(
     """
     hidden = hidden_controls()
     settings = {**vars(preset.model), **vars(preset.training)}
-    values: dict[str, Any] = {name: settings[name] for name in settings if name in hidden}
     shown = [name for name in (*in_front, *settings) if name not in hidden]
     if len(shown) <= FEW:  # a first lesson's: nothing need be folded away
         in_front = [name for name in dict.fromkeys(shown) if name != "probes"]
     in_front = [name for name in in_front if name not in hidden]
     for column, name in zip(_columns(len(in_front)), in_front, strict=False):
         with column:
-            values[name] = show_setting(preset, name, beginning)
-    own = ""
-    folded = [name for name in shown if name not in in_front]
-    if folded:
-        with st.expander("All settings" if not in_front else "All other settings"):
-            own = _show_groups(preset, beginning, folded, values)
+            show_setting(preset, name, beginning)
+    if folded := [name for name in shown if name not in in_front]:
+        rest = st.expander(
+            "All settings" if not in_front else "All other settings",
+            key=state.OTHER_SETTINGS,
+            on_change="rerun",
+        )
+        if rest.open:  # built for those who look
+            with rest:
+                _show_groups(preset, beginning, folded)
+    values = settings | {name: setting_of(preset, name, beginning) for name in shown}
+    own = st.session_state.get(state.OWN_PROBES) if "probes" in folded else None
     try:
-        probes = own_probes(own, values["context_length"])
+        probes = own_probes(own or "", values["context_length"])
         extra = tuple(probe for probe in probes if probe not in preset.training.probes)
         values["probes"] = (*preset.training.probes, *extra)
         model = replace(preset.model, **{n: values[n] for n in asdict(preset.model)})
@@ -173,11 +186,8 @@ def choose_settings(
     return replace(preset, model=model, training=training)
 
 
-def _show_groups(
-    preset: Preset, beginning: Beginning, names: Sequence[str], values: dict[str, Any]
-) -> str:
-    """Show settings in tabs, by what they are about; return the rows that the user entered."""
-    own = ""
+def _show_groups(preset: Preset, beginning: Beginning, names: Sequence[str]) -> None:
+    """Show settings in tabs, by what they are about."""
     groups = {**field_groups(GPTConfig), **field_groups(TrainingConfig)}
     groups = {group: [n for n in fields if n in names] for group, fields in groups.items()}
     groups = {group: fields for group, fields in groups.items() if fields}
@@ -187,12 +197,11 @@ def _show_groups(
             others = [name for name in fields if name != "probes"]
             for column, name in zip(_columns(len(others)), others, strict=False):
                 with column:
-                    values[name] = show_setting(preset, name, beginning)
+                    show_setting(preset, name, beginning)
             if "precision" in fields:
-                st.caption(PRECISION_NOTES[values["precision"]])
+                st.caption(PRECISION_NOTES[setting_of(preset, "precision", beginning)])
             if "probes" in fields:
-                own = _show_own_probes()
-    return own
+                _show_own_probes()
 
 
 def _columns(count: int) -> Iterator[DeltaGenerator]:
@@ -201,15 +210,12 @@ def _columns(count: int) -> Iterator[DeltaGenerator]:
         yield from st.columns(3, gap="medium")
 
 
-def _show_own_probes() -> str:
+def _show_own_probes() -> None:
     st.caption(
         "At each evaluation the model is asked how probable it finds the tokens of the chapter's "
         "two rows and of a line of the text. Add up to four rows of your own."
     )
-    entered = st.text_area(
-        "Rows of your own, one per line", key=state.OWN_PROBES, persist_state="session"
-    )
-    return entered or ""
+    st.text_area("Rows of your own, one per line", key=state.OWN_PROBES, persist_state="session")
 
 
 def _show_changes(
@@ -234,8 +240,8 @@ def _reset(preset: Preset, names: tuple[str, ...], beginning: Beginning) -> None
         if name == "probes":
             st.session_state[state.OWN_PROBES] = ""
         else:
-            config = preset.model if hasattr(preset.model, name) else preset.training
-            st.session_state[key_of(preset, name, beginning)] = getattr(config, name)
+            value = getattr(_config_of(preset, name), name)
+            st.session_state[key_of(preset, name, beginning)] = value
 
 
 def own_probes(entered: str, context_length: int) -> tuple[str, ...]:

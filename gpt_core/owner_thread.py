@@ -9,7 +9,7 @@ from typing import TypeVar
 import torch
 
 from gpt_core.live_run import LiveRun
-from gpt_core.machine import describe_error
+from gpt_core.machine import describe_error, let_others_go_first
 from gpt_core.memory import return_freed_memory, start_thread
 from gpt_core.queueing import FairQueue, Waiting
 from gpt_core.quotas import ClassRules, seconds_left
@@ -86,6 +86,7 @@ class OwnerThread:
     # What it does itself: nobody else calls these, but by a request
 
     def _work(self) -> None:
+        let_others_go_first()
         torch.set_num_threads(self._threads)  # it counts in the thread that calls it, only there
         # The first optimizer makes PyTorch import its compiler: now, while nobody waits for it.
         torch.optim.AdamW([torch.zeros(1)])

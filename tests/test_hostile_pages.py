@@ -96,7 +96,7 @@ def app(page: str, own_runtime: None, run: Run) -> AppTest:
     """A page over a store with one run, the same for all examples of a test."""
     record_run(runtime.get_store(), run)
     address = {state.RUN: run.id} if page in ("runs", "train") else {}
-    return open_app(page, state={**SMALL, state.START: True}, **address)
+    return open_app(page, state={**SMALL, state.START: True, state.OTHER_SETTINGS: True}, **address)
 
 
 # Addresses

@@ -169,6 +169,8 @@ def test_a_model_is_trained_further_from_the_form() -> None:
     button(app, "Train it further").click().run()
     assert app.title[0].value == "Train"
     app.switch_page("pages/train.py").run()  # where AppTest believes to be
+    app.session_state["other_settings"] = True
+    app.run()
     fields = {field.label: field for field in app.number_input}
     assert fields["emb_dim"].disabled
     assert fields["emb_dim"].value == TINY.emb_dim
@@ -279,7 +281,7 @@ def test_a_model_that_is_gone_is_not_replaced_unseen(page: str) -> None:
 
 def test_the_form_shows_the_model_that_lies_there_now() -> None:
     put_gpt2()
-    app = open_app("train", state={"begin_with": the_small_one()})
+    app = open_app("train", state={"begin_with": the_small_one(), "other_settings": True})
     folder = runtime.get_models().import_folder / "small"
     export_gpt2(build_model(replace(GPT2, n_layers=3), 3), folder)
     later = time.time() + 10

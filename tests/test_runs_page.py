@@ -269,6 +269,8 @@ def test_run_again_takes_settings_that_the_form_alone_would_not() -> None:
     )
     store.set_state("run", "finished", "ada")
     app = again("run")
+    app.session_state["other_settings"] = True
+    app.run()
     values = {field.label: field.value for field in app.number_input}
     assert (values["num_epochs"], values["batch_size"]) == (200_000, 100)
     assert values["seed"] == 123

@@ -62,7 +62,7 @@ def chapter_run(losses: dict[int, tuple[float, float]], **changes) -> str:
 
 
 def test_every_field_of_both_configurations_is_there_with_its_help() -> None:
-    app = open_app("train")
+    app = open_app("train", state={"other_settings": True})
     helps = {**field_help(GPTConfig), **field_help(TrainingConfig)}
     for name in set(helps) - {"probes"}:
         assert setting(app, name).help == helps[name], name
@@ -78,7 +78,7 @@ def test_every_field_of_both_configurations_is_there_with_its_help() -> None:
 
 @pytest.mark.slow
 def test_a_changed_setting_is_named_trained_with_and_taken_back_with_a_click() -> None:
-    app = open_app("train", state={"text": "counting"})
+    app = open_app("train", state={"text": "counting", "other_settings": True})
     setting(app, "n_layers").set_value(1).run()
     setting(app, "schedule").select("cosine").run()
     setting(app, "max_grad_norm").set_value(0.5).run()
@@ -95,14 +95,16 @@ def test_a_changed_setting_is_named_trained_with_and_taken_back_with_a_click() -
     assert (training.schedule, training.max_grad_norm) == ("cosine", 0.5)
     assert "pocket, changed, on Counting" in texts(app)
     finish(run.id)
-    app = open_app("train", state={"start": True, "setting-n_layers-pocket": 1})
+    app = open_app(
+        "train", state={"start": True, "other_settings": True, "setting-n_layers-pocket": 1}
+    )
     button(app, "Back to the preset").click().run()
     assert setting(app, "n_layers").value == PRESETS["pocket"].model.n_layers
     assert "Changed from" not in texts(app)
 
 
 def test_settings_that_contradict_each_other_are_refused_by_their_names() -> None:
-    app = open_app("train", state={"text": "counting"})
+    app = open_app("train", state={"text": "counting", "other_settings": True})
     setting(app, "emb_dim").set_value(130).run()
     assert not app.exception
     assert "emb_dim=130 is not divisible by n_heads=4" in texts(app)
@@ -116,13 +118,29 @@ def test_settings_that_contradict_each_other_are_refused_by_their_names() -> Non
 def test_settings_hold_from_page_to_page() -> None:
     app = open_app("data")
     setting(app, "batch_size").set_value(3).run()
-    app.switch_page("pages/train.py").run().run()  # AppTest's first run does not have it yet
+    app.switch_page("pages/train.py").run()
+    app.session_state["other_settings"] = True
+    app.run()  # AppTest's first run does not have it yet
     assert setting(app, "batch_size").value == 3
     assert "Changed from pocket: batch_size." in texts(app)
 
 
+def test_settings_hold_while_they_are_folded_away() -> None:
+    app = open_app("train", state={"text": "counting", "other_settings": True})
+    setting(app, "n_layers").set_value(1).run()
+    app.text_area(key="own_probes").set_value("one two three four").run()
+    app.session_state["other_settings"] = False
+    app.run().run()
+    assert not [field for field in app.number_input if field.label == "n_layers"]
+    assert "Changed from pocket: n_layers, probes." in texts(app)
+    app.session_state["other_settings"] = True
+    app.run()
+    assert setting(app, "n_layers").value == 1
+    assert app.text_area(key="own_probes").value == "one two three four"
+
+
 def test_what_the_run_will_take_stands_beside_the_start_button() -> None:
-    app = open_app("train", state={"preset": "book-124m"})
+    app = open_app("train", state={"preset": "book-124m", "other_settings": True})
     assert "162,419,712 parameters · 90 steps · 46,080 tokens seen · at least" in texts(app)
     assert "Measure how long it takes" in labels(app)
     setting(app, "accumulation_steps").set_value(2).run()

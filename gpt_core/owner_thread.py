@@ -15,7 +15,7 @@ from gpt_core.queueing import FairQueue, Waiting
 from gpt_core.quotas import ClassRules, seconds_left
 from gpt_core.requests import RequestQueue
 from gpt_core.rights import TEACHER, is_student
-from gpt_core.session import Session
+from gpt_core.session import Session, Snapshot
 from gpt_core.store import RunStore
 
 log = logging.getLogger(__name__)
@@ -160,6 +160,7 @@ class OwnerThread:
             self.in_turn(run_id, Session.checkpoint)
         if entry.state != "paused":
             self._set_state(run_id, "paused", actor)
+            entry.session.put_away()
 
     def unpause(self, run_id: str, actor: str) -> None:
         """Put a paused run into the queue again."""
@@ -199,14 +200,24 @@ class OwnerThread:
             return f"Its last steps are not in a checkpoint. {describe_error(error)}"
         return ""
 
+    def snapshot(self, run_id: str) -> Snapshot:
+        """Copy a run's model, once per step as long as somebody keeps the copy."""
+        return self._get(run_id).session.last_snapshot() or self.in_turn(run_id, Session.snapshot)
+
     def in_turn(self, run_id: str, action: Callable[[Session], T]) -> T:
-        """Do something with a run's session while the global random generator is this run's."""
+        """Do something with a run's session while the global random generator is this run's.
+
+        What was at rest is so again afterwards, unless there is something new to be saved.
+        """
         session = self._get(run_id).session
+        was_open = session.is_open
         session.enter()
         try:
             return action(session)
         finally:
             session.leave()
+            if not was_open:
+                session.put_away()
 
     def _get(self, run_id: str) -> LiveRun:
         if run_id not in self.entries:

@@ -160,8 +160,7 @@ class TrainingRunner:
             NotAllowed: it is somebody else's, and private.
             ValueError: it is not live here.
         """
-        copy = partial(self._owner.in_turn, run_id, Session.snapshot)
-        return self._ask("", run_id, copy, actor)
+        return self._ask("", run_id, partial(self._owner.snapshot, run_id), actor)
 
     def lend(self, action: Callable[[], T]) -> "Future[T]":
         """Do something in the owner thread, between two steps of what trains there."""

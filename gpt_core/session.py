@@ -69,6 +69,8 @@ class Session:
         self._copy: weakref.ref[GPTModel] | None = None  # the last snapshot's model
         self._copied_step = -1
         self._closeup: Closeup | None = None  # while a single step is looked at
+        self._state = TrainingState()
+        self._seconds = 0.0
         self._last_record: Record | None = None
         self._process = psutil.Process()
         self._waiting: list[tuple[Record, float]] = []
@@ -76,21 +78,21 @@ class Session:
 
     @property
     def is_open(self) -> bool:
-        """Tell whether the model is there: the run has had a turn."""
+        """Tell whether the model is in memory: it is between a run's turns, but not at rest."""
         return self._model is not None
 
     @property
     def seconds(self) -> float:
         """Return the time that was spent on the run."""
-        return self._seconds if self.is_open else 0.0
+        return self._seconds
 
     @property
     def between_steps(self) -> bool:
         """Tell whether everything due after the last update is done."""
-        return not self.is_open or self._state.between_steps
+        return self._state.between_steps
 
     def enter(self) -> None:
-        """Begin a turn: build or load the model if this is the first, take up the random state.
+        """Begin a turn: build or load the model if it is not there, take up the random state.
 
         Raises:
             ValueError: the checkpoint to go on from cannot be read.
@@ -104,6 +106,17 @@ class Session:
         """End a turn: put the random state away and write down what waits."""
         self._random_state = get_random_state(self._device)
         self.flush()
+
+    def put_away(self) -> None:
+        """Let go of model and optimizer, if all of them can be had again: the next turn does so.
+
+        With its moments a model takes three times its weights, and runs may stand still for long.
+        """
+        rows = self._store.checkpoints(self.run.id)
+        saved = max((r["global_step"] for r in rows if r["kind"] == "whole"), default=-1)
+        if self.is_open and self._state.global_step == saved:
+            self._model = None
+            del self._optimizer, self._records
 
     def advance(self) -> bool:
         """Run up to the next record and write it down; False if the run is finished.
@@ -186,14 +199,17 @@ class Session:
             self._next_checkpoint = self._timer() + max(CHECKPOINT_SECONDS, CHECKPOINT_SHARE * cost)
         return step
 
-    def snapshot(self) -> Snapshot:
-        """Return a copy of the model, made once per step as long as somebody keeps it."""
+    def last_snapshot(self) -> Snapshot | None:
+        """Return the copy that was made of this step, as long as somebody keeps it."""
         step = self._state.global_step
         model = self._copy() if self._copy and self._copied_step == step else None
-        if model is None:
-            model = copy.deepcopy(self._get_model()).to("cpu").eval().requires_grad_(False)
-            self._copy, self._copied_step = weakref.ref(model), step
-        return Snapshot(self.run.id, step, model)
+        return Snapshot(self.run.id, step, model) if model else None
+
+    def snapshot(self) -> Snapshot:
+        """Return a copy of the model."""
+        model = copy.deepcopy(self._get_model()).to("cpu").eval().requires_grad_(False)
+        self._copy, self._copied_step = weakref.ref(model), self._state.global_step
+        return Snapshot(self.run.id, self._copied_step, model)
 
     def _open(self) -> None:
         """Build the model as the chapter does or, if there is a checkpoint, go on from it."""
@@ -227,7 +243,8 @@ class Session:
         best = self._store.best_checkpoint(self.run.id)
         self._best_val_loss = best["val_loss"] if best else float("inf")
         last = self._store.last_steps(self.run.id, 1)
-        self._seconds = last[0]["seconds"] if last else 0.0
+        if last:
+            self._seconds = max(self._seconds, last[0]["seconds"])
         self._next_checkpoint = self._timer() + CHECKPOINT_SECONDS
 
     def _load_initial(self, model: GPTModel) -> None:

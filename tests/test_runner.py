@@ -1,4 +1,5 @@
 import errno
+import gc
 import itertools
 import logging
 import multiprocessing
@@ -512,6 +513,41 @@ def test_a_snapshot_is_made_once_per_step_and_is_not_the_model_that_trains(
     assert third.global_step > first.global_step
     assert not torch.equal(third.model.tok_emb.weight, before)
     assert not third.model.training
+
+
+def models_in_memory() -> int:
+    gc.collect()
+    return sum(type(thing) is GPTModel for thing in gc.get_objects())
+
+
+def test_a_run_that_stands_still_keeps_no_model_in_memory(
+    runner: TrainingRunner, store: RunStore, corpus: Corpus
+) -> None:
+    others = models_in_memory()
+    run_id = runner.start(LONG, corpus)
+    wait_for_steps(store, run_id, 3)
+    assert models_in_memory() == others + 1
+    waiting = runner.start(SIX_EPOCHS, corpus)
+    copies = [runner.snapshot(waiting).result(timeout=30)]  # as it will begin
+    assert copies[0].global_step == -1
+    assert models_in_memory() == others + 2  # the copy, and what trains
+    runner.stop(waiting).result(timeout=30)
+
+    runner.pause(run_id).result(timeout=30)
+    step = len(store.steps(run_id)) - 1
+    copies = [runner.snapshot(run_id).result(timeout=30) for _ in range(2)]
+    assert copies[0].model is copies[1].model
+    assert copies[0].global_step == step
+    assert models_in_memory() == others + 1  # the copy
+    copies.clear()
+    assert models_in_memory() == others
+
+    runner.step(run_id).result(timeout=30)
+    assert models_in_memory() == others + 1  # what is not saved is kept
+    runner.resume(run_id).result(timeout=30)
+    wait_for_steps(store, run_id, step + 4)
+    runner.pause(run_id).result(timeout=30)
+    assert models_in_memory() == others
 
 
 def test_a_request_that_fails_answers_with_its_exception_and_the_run_goes_on(

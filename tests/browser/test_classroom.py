@@ -13,7 +13,13 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from gpt_core import RunStore
-from tests.browser.conftest import Server, start_server, wait_until_settled
+from tests.browser.conftest import (
+    Server,
+    assert_no_error_box,
+    listen,
+    start_server,
+    wait_until_settled,
+)
 from tests.browser.test_access import violations
 
 pytestmark = pytest.mark.slow
@@ -127,6 +133,7 @@ def test_a_wrong_code_is_refused_and_names_are_text(address: str, visitor: Brows
 def test_a_class_of_three_has_its_own_buttons_each(address: str, browser: Browser) -> None:
     contexts = [browser.new_context(viewport={"width": 1440, "height": 900}) for _ in range(3)]
     ann, ben, teacher = (context.new_page() for context in contexts)
+    heard = [listen(page, address) for page in (ann, ben, teacher)]
     join(ann, address, "Ann")
     start = ann.get_by_role("button", name="Train a small GPT now")
     expect(start).to_be_visible(timeout=60_000)
@@ -160,7 +167,8 @@ def test_a_class_of_three_has_its_own_buttons_each(address: str, browser: Browse
     stop.click()
     expect(ben.get_by_text("stopped").first).to_be_visible(timeout=60_000)
     for page in (ann, ben, teacher):
-        assert page.get_by_test_id("stException").count() == 0
+        assert_no_error_box(page)
+    assert heard == [[], [], []]
     for context in contexts:
         context.close()
 
@@ -170,6 +178,7 @@ def test_the_teachers_wall_and_a_student_who_is_sent_out(
 ) -> None:
     contexts = [browser.new_context(viewport={"width": 1440, "height": 900}) for _ in range(3)]
     eve, teacher, phone = (context.new_page() for context in contexts)
+    heard = [listen(page, address) for page in (teacher, phone)]
     teacher.goto(f"{address}/classroom")
     teacher.get_by_text("I am the teacher").click()
     teacher.get_by_label("Passphrase").fill(PASSPHRASE)
@@ -222,7 +231,8 @@ def test_the_teachers_wall_and_a_student_who_is_sent_out(
     stop = teacher.get_by_role("button", name="Stop", exact=True).first
     stop.click()
     for page in (eve, teacher, phone):
-        assert page.get_by_test_id("stException").count() == 0
+        assert_no_error_box(page)
+    assert heard == [[], []]
     for context in contexts:
         context.close()
 

@@ -1,11 +1,11 @@
-"""The walk from a sentence to its loss in a real browser: Tokens, Model and Loss."""
+"""The walk from a sentence to its perplexity in a real browser: Tokens, Model and Loss."""
 
 import re
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Server, open_page
+from tests.browser.conftest import Server, go_to, open_page
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +26,19 @@ def listbox(page: Page, name: str):
 def test_the_lectures_walk_from_its_rows_to_perplexity(
     page: Page, server: Server, problems: list[str]
 ) -> None:
-    open_page(page, f"{server.url}/loss")
+    open_page(page, server.url)
+    go_to(page, "Tokens")
+    fill(page, "Your text", "every effort moves you")
+    tokens = listbox(page, "The tokens of your text").get_by_role("option")
+    expect(tokens).to_have_count(4)
+    for i, token_id in enumerate((16833, 3626, 6100, 345)):
+        expect(tokens.nth(i)).to_have_accessible_name(re.compile(f"ID {token_id}"))
+
+    go_to(page, "Model")
+    expect(page.get_by_text("162,419,712").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("12 transformer blocks")).to_be_visible()
+
+    go_to(page, "Loss")
     targets = listbox(page, "Target tokens and their probabilities")
     expect(targets.get_by_role("option")).to_have_count(6, timeout=60_000)
     for name, proba in (
@@ -40,7 +52,8 @@ def test_the_lectures_walk_from_its_rows_to_perplexity(
     )
     expect(page.get_by_text("Row 1 reads: “ Armed heNetflix”")).to_be_visible()
     expect(page.get_by_test_id("stMetricValue").first).to_have_text("10.7940")
-    expect(page.get_by_text(re.compile(r"48,72[5-6]\.\d")).first).to_be_visible()
+    perplexity = page.get_by_text(re.compile(r"^As unsure as if it chose among 48,72[5-6]\.\d "))
+    expect(perplexity).to_be_visible()
     assert page.locator(".katex").count() >= 12
     assert page.locator(".katex-error").count() == 0
     charts = page.locator(".live-chart.js-plotly-plot")

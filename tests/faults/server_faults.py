@@ -236,6 +236,71 @@ def read_only_disk(folder: Path, browser: Browser, tries: int) -> Outcome:
     return outcome
 
 
+@contextmanager
+def failing_disk(place: Path) -> Iterator[Callable[[], None]]:
+    """Mount a disk of its own, and give what makes the kernel find an error on it.
+
+    From then on it can only be read, whichever files are open. Afterwards it is repaired.
+
+    Raises:
+        PermissionError: this machine lets nobody mount one.
+    """
+    place.mkdir(parents=True)
+    image = place.with_suffix(".img")
+    mount = ["mount", "-o", "loop,errors=remount-ro", str(image), str(place)]
+    with image.open("wb") as file:
+        file.truncate(500 * 2**20)
+    subprocess.run(["mkfs.ext4", "-q", str(image)], check=True)
+    if subprocess.run(mount, capture_output=True).returncode:
+        raise PermissionError("this machine lets nobody mount a disk")
+    device = subprocess.check_output(["findmnt", "-no", "SOURCE", str(place)], text=True)
+    switch = Path("/sys/fs/ext4", Path(device.strip()).name, "trigger_fs_error")
+    try:
+        yield lambda: switch.write_text("tried") and None
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+        subprocess.run(["e2fsck", "-fy", str(image)], capture_output=True)
+        subprocess.run(mount, check=True)
+
+
+def disk_fails(folder: Path, browser: Browser, tries: int) -> Outcome:
+    """The kernel makes the disk read-only beneath open files; later it is repaired."""
+    outcome = Outcome()
+    for number in range(tries):
+        place = folder / str(number)
+        seen: Seen = {}
+        with failing_disk(place / "runs") as fail:
+            server = start_server(place)
+            page = browser.new_context().new_page()
+            run_id = train(page, server.url)
+            store = RunStore(server.runs_dir)
+            wait_for_steps(store, run_id, 3)
+            watch(store, run_id, seen, 1.0)
+            fail()
+            page.wait_for_timeout(8000)
+            page.screenshot(path="/tmp/ro1.png", full_page=True)
+            page.reload()
+            wait_until_settled(page)
+            page.wait_for_timeout(3000)
+            page.screenshot(path="/tmp/ro2.png", full_page=True)
+            open_page(page, f"{server.url}/runs")
+            page.wait_for_timeout(3000)
+            page.screenshot(path="/tmp/ro3.png", full_page=True)
+            store.close()
+            finish(server, page, expected="Read-only file system")
+            print(server.log.read_text()[-3000:])
+        server = start_server(place)
+        page = browser.new_context().new_page()
+        resume(page, server.url, run_id)
+        with closing(RunStore(server.runs_dir)) as store:
+            outcome.rows_lost += count_missing(store, seen, run_id)
+        outcome.tried += 1
+        outcome.rows_read += len(seen)
+        finish(server, page)
+        subprocess.run(["umount", str(server.runs_dir)], check=True)
+    return outcome
+
+
 def clock_jumps_back(folder: Path, browser: Browser, tries: int) -> Outcome:
     """The machine's clock jumps back a day in the middle of a run, and another one is started."""
     outcome = Outcome()
@@ -356,6 +421,7 @@ FAULTS: dict[str, Callable[[Path, Browser, int], Outcome]] = {
     "SIGTERM of the server at a random moment": terminated,
     "disk full in the middle of a run": full_disk,
     "runs directory that can only be read": read_only_disk,
+    "disk turns read-only beneath open files": disk_fails,
     "clock jumps back a day in a run": clock_jumps_back,
     "4 kB of the database overwritten": damaged_database,
     "browser gone in the middle of an upload": gone_in_an_upload,

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from string import Template
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs, quote, urlencode
 
 import streamlit as st
 import uvicorn
@@ -32,7 +32,8 @@ from gpt_core import LONGEST_NAME
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 (on purpose: that is what class mode is for)
 JOIN = "/join"
-DOOR = Path(__file__).parent / "door.html"
+HERE = Path(__file__).parent
+DOOR, ICON = HERE / "door.html", HERE / "icon.svg"
 OPEN_PATHS = (JOIN, "/_stcore/health")
 LARGEST_FORM = 4096  # bytes
 COOKIE_SECONDS = 30 * 24 * 3600
@@ -118,6 +119,7 @@ def _door(wanted: str, refusal: str = "", name: str = "", code: str = "") -> str
     """Return the page at the door; what somebody wrote is text in it, never markup."""
     refused = f'<p role="alert">{html.escape(refusal)}</p>' if refusal else ""
     return Template(DOOR.read_text(encoding="utf-8")).substitute(
+        icon=quote(ICON.read_text(encoding="utf-8")),  # in the page: nothing else is open
         refusal=refused,
         wanted=html.escape(_local_path(wanted)),
         name=html.escape(name),

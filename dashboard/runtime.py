@@ -6,6 +6,7 @@ client, and the old thread would train on beside a new one (STREAMLIT.md, fact 4
 Where the runs directory cannot be used, the first ``get_…`` raises ValueError.
 """
 
+import gc
 import os
 import threading
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from streamlit.runtime.pages_manager import PagesManager
 # without app.py around it. Whatever page runs first imports this, and is run again as it should.
 if PagesManager.uses_pages_directory:
     PagesManager.uses_pages_directory = False
+    gc.disable()  # until all is imported, below: looking for garbage takes a tenth of that time
     st.rerun()
 
 # After that, as this takes two seconds, in which another first visitor may come.
@@ -32,6 +34,9 @@ from gpt_core import (
     default_runs_dir,
     read_rules,
 )
+
+gc.enable()
+gc.freeze()  # modules are no garbage: to go through theirs would halt all threads for 0.2 s
 
 
 @dataclass(frozen=True)

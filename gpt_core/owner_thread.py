@@ -1,9 +1,10 @@
 """OwnerThread: the one thread that owns the models that train, and what it does with them."""
 
+import gc
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from typing import TypeVar
 
 import torch
@@ -22,7 +23,15 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+QUIET_SECONDS = 5.0  # until something is prepared that nobody asked for: a first page is drawn
 TURN_SECONDS = 1.0  # how long a run trains before the next one's turn
+
+
+@cache
+def prepare_optimizers() -> None:
+    """Let PyTorch import its compiler, as it does with a process's first optimizer."""
+    torch.optim.AdamW([torch.zeros(1)])
+    gc.freeze()  # 100,000 objects for good, which the garbage collector need not go through
 
 
 class OwnerThread:
@@ -88,8 +97,8 @@ class OwnerThread:
     def _work(self) -> None:
         let_others_go_first()
         torch.set_num_threads(self._threads)  # it counts in the thread that calls it, only there
-        # The first optimizer makes PyTorch import its compiler: now, while nobody waits for it.
-        torch.optim.AdamW([torch.zeros(1)])
+        self.requests.serve(wait=True, at_most=QUIET_SECONDS)
+        prepare_optimizers()
         while not self.closing:
             running = self._activate()
             if not running:

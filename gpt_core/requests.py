@@ -51,14 +51,18 @@ class RequestQueue:
         """Tell whether nothing is asked for at the moment."""
         return self._requests.empty()
 
-    def serve(self, wait: bool) -> None:
+    def serve(self, wait: bool, at_most: float | None = None) -> None:
         """Do all that is asked for, in the serving thread; ``wait`` until something is.
 
+        It waits ``at_most`` so many seconds, or for as long as it takes.
         What an action raises is its Future's exception, never the serving thread's.
         """
         while wait or not self._requests.empty():
             wait = False
-            request = self._requests.get()
+            try:
+                request = self._requests.get(timeout=at_most)
+            except queue.Empty:
+                return
             if not request.future.set_running_or_notify_cancel():
                 continue
             try:

@@ -17,6 +17,14 @@ def test_what_is_asked_is_done_in_order_by_the_thread_that_serves() -> None:
     assert requests.is_empty()
 
 
+def test_waiting_ends_when_something_is_asked_or_the_time_is_over() -> None:
+    requests = RequestQueue()
+    requests.serve(wait=True, at_most=0.01)  # comes back, though nobody asks
+    threading.Timer(0.05, requests.wake).start()
+    requests.serve(wait=True, at_most=60)
+    assert requests.is_empty()
+
+
 def test_what_an_action_raises_is_its_answer_and_the_next_is_served() -> None:
     requests = RequestQueue()
     failing, good = requests.ask(lambda: 1 / 0), requests.ask(lambda: "good")

@@ -59,10 +59,10 @@ def copy_again(page: Page) -> float:
 def train_the_chapters_model(page: Page, url: str) -> str:
     """Start a run of the chapter's model in the app; return the query that names it."""
     open_page(page, f"{url}/train")
-    preset = page.get_by_role("combobox", name=re.compile("Model and training"))
-    if not preset.is_visible():  # another run is shown
+    form = page.get_by_test_id("stExpander").filter(has_text="Start a run").locator("details").first
+    if form.get_attribute("open") is None:  # another run is shown
         page.get_by_text("Start a run").click()
-    preset.click()
+    page.get_by_role("combobox", name=re.compile("Model and training")).click()
     page.get_by_role("option", name="book-124m").click()
     page.get_by_role("button", name="Start training").click()
     page.wait_for_url(re.compile(r"/train\?run=book-124m-"))

@@ -9,8 +9,8 @@ from dashboard import models_view, state
 from dashboard.frames import count, format_bytes, format_loss
 from dashboard.initial_choice import begin_with, checkpoint_option
 from dashboard.people import current_actor, get_view, may_change
-from dashboard.refusals import attempt
-from dashboard.runtime import get_store
+from dashboard.refusals import attempt, fragment
+from dashboard.runtime import get_store, tick_seconds
 from dashboard.widgets import page_title, show_code, state_badge
 from gpt_core import (
     INITIAL_STEP,
@@ -24,6 +24,7 @@ from gpt_core import (
     weights_zip,
 )
 
+LIVE_SECONDS = 3  # between two drawings of what a live run keeps
 Row = dict[str, Any]  # of the store
 NEEDED = {
     "whole": " Without it the run, resumed, begins anew.",
@@ -58,6 +59,24 @@ def describe(run: Run) -> str:
     """Return what a run is called in the choice; Streamlit takes equal words for one choice."""
     named = f"{run.name} · {run.id}" if run.name else run.id
     return f"{named} · {run.text_name}"
+
+
+def show_checkpoints(run_id: str, drawn: str) -> None:
+    """Show what is kept of a run; redraw the whole page when it has ended."""
+    view = get_view()
+    run = view.run(run_id)
+    if run is None or run.state != drawn:
+        st.rerun()
+    rows = sorted(view.checkpoints(run.id), key=lambda row: (-row["global_step"], row["kind"]))
+    evaluations = view.evaluations(run.id)
+    losses = {int(e["global_step"]): float(e["val_loss"]) for e in evaluations}
+    best = view.best_checkpoint(run.id)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.text(f"{count(len(rows), 'checkpoint')} kept")
+        state_badge(run)
+        st.page_link("pages/runs.py", label="Its curve", query_params={state.RUN: run.id})
+    for row in rows:
+        show_checkpoint(run, row, losses, best is not None and row["id"] == best["id"])
 
 
 def show_checkpoint(run: Run, row: Row, losses: dict[int, float], is_best: bool) -> None:
@@ -113,20 +132,11 @@ page_title(
     "What a run has learnt is a set of matrices. Take them home, train them further, or bring in "
     "those of others: OpenAI's GPT-2 among them.",
 )
-view = get_view()
-kept = {run.id: run for run in view.runs() if view.checkpoints(run.id)}
+kept = {run.id: run for run in get_view().runs() if get_view().checkpoints(run.id)}
 if kept:
     run = choose_run(kept)
-    rows = sorted(view.checkpoints(run.id), key=lambda row: (-row["global_step"], row["kind"]))
-    evaluations = view.evaluations(run.id)
-    losses = {int(e["global_step"]): float(e["val_loss"]) for e in evaluations}
-    best = view.best_checkpoint(run.id)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.text(f"{count(len(rows), 'checkpoint')} kept")
-        state_badge(run)
-        st.page_link("pages/runs.py", label="Its curve", query_params={state.RUN: run.id})
-    for row in rows:
-        show_checkpoint(run, row, losses, best is not None and row["id"] == best["id"])
+    every = tick_seconds(LIVE_SECONDS) if run.is_live else None  # it saves some, and drops others
+    fragment(show_checkpoints, run_every=every)(run.id, run.state)
 else:
     st.text("No run has kept weights yet: they are kept after each epoch, and when a run ends.")
     st.page_link("pages/home.py", label="Home starts a run with a press")

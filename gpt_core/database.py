@@ -90,6 +90,11 @@ class Database:
                 self._foreign = int(self._watcher.execute("PRAGMA data_version").fetchone()[0])
             return self._writes, self._foreign
 
+    def note_change(self) -> None:
+        """Make readers look again, though nothing was written."""
+        with self._writing:
+            self._writes += 1
+
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=30, check_same_thread=False)
         connection.row_factory = sqlite3.Row

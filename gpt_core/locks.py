@@ -93,17 +93,22 @@ def hold_run(store: RunStore, run_id: str, doing: str) -> Iterator[filelock.Base
 
 
 def mark_interrupted_runs(store: RunStore) -> None:
-    """Record runs as interrupted that read as live but whose process is gone."""
-    for run in store.live_runs():
+    """Record as ended what reads as live though no process trains it: as interrupted where its
+    process is gone, or as it ended here while nothing could be written.
+    """
+    for run in store.live_runs(as_written=True):
         try:
             lock = acquire_run(store, run.id)
-        except (ValueError, OSError):
-            continue  # it is live in another process, or its lock cannot be looked at
+        except ValueError:  # another process trains it, and has perhaps taken it up since
+            store.held_ends.pop(run.id, None)
+            continue
+        except OSError:  # its lock cannot be looked at
+            continue
         try:
             current = store.run(run.id)  # it may have ended just before its lock was free
-            if current is not None and current.is_live:
-                message = "The process that trained it is gone."
-                store.set_state(run.id, "interrupted", run.owner, message)
+            if current is not None and (current.is_live or run.id in store.held_ends):
+                gone = ("interrupted", run.owner, "The process that trained it is gone.")
+                store.set_state(run.id, *store.held_ends.get(run.id, gone))
         except sqlite3.Error:  # a full disk must not keep anybody from looking
             log.exception("run %s could not be marked as interrupted", run.id)
         finally:

@@ -262,8 +262,9 @@ class OwnerThread:
         entry = self._get(run_id)
         try:
             self._store.set_state(run_id, state, actor, message)
-        except Exception:  # a full disk: without its lock it reads as interrupted later
+        except Exception:  # a full disk, or one that can only be read
             log.exception("the end of run %s could not be written", run_id)
+            self._store.hold_end(run_id, state, actor, message)
         with self.lock:
             del self.entries[run_id]
         entry.lock.release()

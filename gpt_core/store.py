@@ -9,7 +9,7 @@ import hashlib
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,8 @@ class RunStore:
     def __init__(self, runs_dir: Path, clock: Callable[[], float] = time.time) -> None:
         self.runs_dir = Path(runs_dir)
         self._clock = clock
+        # Ends of runs (state, actor, message) that cannot be written: they hold in this process.
+        self.held_ends: dict[str, tuple[str, str, str]] = {}
         try:
             self.runs_dir.mkdir(parents=True, exist_ok=True)
             refuse_network_file_system(self.runs_dir)
@@ -153,6 +155,12 @@ class RunStore:
         assert state in STATES, state
         with self._database.transaction() as connection:
             self._add_transition(connection, run_id, state, actor, message)
+        self.held_ends.pop(run_id, None)
+
+    def hold_end(self, run_id: str, state: str, actor: str, message: str) -> None:
+        """Show how a run ended, in this process, until that can be written down."""
+        self.held_ends[run_id] = (state, actor, message)
+        self._database.note_change()
 
     def add_records(
         self, run_id: str, records: Iterable[tuple[Record, float]], memory: int = 0
@@ -253,10 +261,15 @@ class RunStore:
         found = self._select_runs("ORDER BY runs.rowid DESC LIMIT 1")
         return found[0] if found else None
 
-    def live_runs(self) -> list[Run]:
-        """Return the runs that are waiting, training or paused, the oldest first."""
+    def live_runs(self, as_written: bool = False) -> list[Run]:
+        """Return the runs that are waiting, training or paused, the oldest first.
+
+        ``as_written`` are those, too, whose end is held because it could not be written.
+        """
         marks = ", ".join("?" * len(LIVE_STATES))
-        return self._select_runs(f"WHERE last.state IN ({marks}) ORDER BY runs.rowid", *LIVE_STATES)
+        clause = f"WHERE last.state IN ({marks}) ORDER BY runs.rowid"
+        runs = self._select_runs(clause, *LIVE_STATES)
+        return [run for run in runs if as_written or run.is_live]
 
     def summaries(self) -> list[RunSummary]:
         """Return all runs with how far they have come, the newest first.
@@ -373,4 +386,10 @@ class RunStore:
             LEFT JOIN labels
             ON labels.id = (SELECT MAX(id) FROM labels WHERE run_id = runs.id)
             {clause}"""  # noqa: S608 (clauses are written in this file, values are bound)
-        return [run_from_row(row) for row in self._database.select(sql, *values)]
+        runs = [run_from_row(row) for row in self._database.select(sql, *values)]
+        return [self._with_end(run) for run in runs]
+
+    def _with_end(self, run: Run) -> Run:
+        """Return a run with its end, where that is held."""
+        state, _, message = self.held_ends.get(run.id, (run.state, "", run.message))
+        return replace(run, state=state, message=message)

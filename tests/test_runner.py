@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ import tiktoken
 import torch
 
 from gpt_core import (
+    Board,
     Corpus,
     EvaluationRecord,
     GPTModel,
@@ -40,6 +42,7 @@ from gpt_core import (
 from gpt_core import requests as requests_module
 from gpt_core import session as session_module
 from gpt_core import training as training_module
+from gpt_core.locks import mark_interrupted_runs
 from gpt_core.loss import calc_loss_batch
 from gpt_core.machine import PATIENCE, describe_error
 from tests.conftest import TINY, TINY_TRAINING
@@ -749,6 +752,35 @@ def test_a_full_disk_fails_the_run_in_words_and_the_next_run_trains(
         store.close()
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_an_end_that_cannot_be_written_holds_here_until_it_can(
+    runner: TrainingRunner, store: RunStore, corpus: Corpus, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL + 1)
+    board = Board(store)
+    run_id = runner.start(LONG, corpus)
+    wait_for_steps(store, run_id, 3)
+    assert [run.id for run in board.live_runs()] == [run_id]
+    store._database._writer.execute("PRAGMA query_only = ON")  # as on a disk that is only read
+    assert runner.wait(run_id, timeout=60)
+    run = board.run(run_id)
+    assert run is not None
+    assert run.state == "failed"
+    assert "could not be read or written" in run.message
+    assert board.live_runs() == []
+    with closing(RunStore(store.runs_dir)) as another:
+        assert another.live_runs() != []  # nothing was written
+    mark_interrupted_runs(store)  # tries in vain
+
+    store._database._writer.execute("PRAGMA query_only = OFF")
+    mark_interrupted_runs(store)
+    assert store.held_ends == {}
+    with closing(RunStore(store.runs_dir)) as another:
+        [written] = another.runs()
+        assert (written.state, written.message) == (run.state, run.message)
+    runner.resume(run_id)
+    wait_for_steps(store, run_id, 6)
 
 
 def test_close_interrupts_what_trains_and_may_be_called_twice(

@@ -95,7 +95,7 @@ def show_size(anatomy: Anatomy) -> None:
             ("AdamW's moments", format_bytes(anatomy.optimizer_bytes)),
             ("A whole checkpoint", format_bytes(anatomy.checkpoint_bytes)),
         ):
-            st.metric(label, value, width=150)
+            st.metric(label, value, width=144)
     training = anatomy.training_bytes
     st.caption(
         f"Four bytes for each weight, for its gradient, and for each of the two moments that AdamW "

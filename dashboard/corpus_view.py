@@ -72,7 +72,7 @@ def show_survey(survey: Survey) -> None:
             ("Of the vocabulary", f"{100 * survey.distinct / tokenizer.n_vocab:.1f}%"),
             ("Tokens per character", f"{survey.tokens_per_character:.2f}"),
         ):
-            st.metric(label, value, width=150)
+            st.metric(label, value, width=144)
     times = survey.tokens_per_character / ENGLISH_TOKENS_PER_CHARACTER
     if times > 1.3:
         st.text(
@@ -181,7 +181,7 @@ def show_preflight(corpus: Corpus, preset: Preset, train_tokens: int) -> None:
     """Show what a run on this text takes: steps, tokens, memory, disk and, measured, time."""
     with st.container(horizontal=True, gap="medium"):
         for label, value in preflight_view.facts(preset, train_tokens).items():
-            st.metric(label, value, width=150)
+            st.metric(label, value, width=144)
     try:
         preflight_view.refuse_too_large(preset)
     except ValueError as error:

@@ -81,4 +81,4 @@ def show_numbers(run: Run, history: RunHistory, is_replayed: bool) -> None:
             ("Tokens per second", "–" if pace is None else f"{pace:,.0f}"),
             (time_label, "–" if seconds is None else format_duration(seconds)),
         ):
-            st.metric(label, value, width=260 if state.is_projected() else 150)
+            st.metric(label, value, width=260 if state.is_projected() else 144)

@@ -109,7 +109,7 @@ def show_tokens(text: str, token_ids: Tensor) -> None:
             ("Tokens", f"{len(token_ids):,}"),
             ("Tokens per word", f"{len(token_ids) / words:.2f}" if words else "–"),
         ):
-            st.metric(label, value, width=150)
+            st.metric(label, value, width=144)
     if len(token_ids) > MOST_CHIPS:
         st.text(f"Drawn are the first {MOST_CHIPS:,} tokens.")
     ids = token_ids[:MOST_CHIPS].tolist()

@@ -31,9 +31,9 @@ SCALE = Scale("improbable: 0.00001", "certain: 1")
 def show_result(walk: Walk) -> None:
     """Show first what the walk ends with, so that an edit is answered where one looks."""
     with st.container(horizontal=True, gap="medium"):
-        st.metric("Loss", f"{walk.loss:.4f}", width=150)
-        st.metric("Perplexity", f"{walk.steps.perplexity:,.1f}", width=150)
-        st.metric("Prediction tasks", len(walk.positions), width=150)
+        st.metric("Loss", f"{walk.loss:.4f}", width=144)
+        st.metric("Perplexity", f"{walk.steps.perplexity:,.1f}", width=144)
+        st.metric("Prediction tasks", len(walk.positions), width=144)
 
 
 def choose_position(walk: Walk) -> Position:
@@ -271,8 +271,8 @@ def show_one_call(walk: Walk) -> None:
     ):
         equal = math.isclose(walk.one_call, walk.loss, rel_tol=1e-5, abs_tol=1e-6)
         with st.container(horizontal=True, gap="medium"):
-            st.metric("Six steps", f"{walk.loss:.6f}", width=150)
-            st.metric("One call", f"{walk.one_call:.6f}", width=150)
+            st.metric("Six steps", f"{walk.loss:.6f}", width=144)
+            st.metric("One call", f"{walk.one_call:.6f}", width=144)
         st.text(
             "Equal, as float32 can tell."
             if equal
@@ -292,9 +292,9 @@ def show_perplexity(walk: Walk) -> None:
         code=perplexity,
     ):
         with st.container(horizontal=True, gap="medium"):
-            st.metric("Perplexity", f"{walk.steps.perplexity:,.1f}", width=150)
-            st.metric("Vocabulary, V", f"{vocab_size:,}", width=150)
-            st.metric("ln V", f"{math.log(vocab_size):.3f}", width=150)
+            st.metric("Perplexity", f"{walk.steps.perplexity:,.1f}", width=144)
+            st.metric("Vocabulary, V", f"{vocab_size:,}", width=144)
+            st.metric("ln V", f"{math.log(vocab_size):.3f}", width=144)
         st.markdown(
             f"As unsure as if it chose among {walk.steps.perplexity:,.1f} equally likely tokens; a "
             f"uniform guess chooses among {vocab_size:,} and has the loss ln V = "
@@ -358,7 +358,8 @@ def _step(
     The code is a function of the core, or the lines of the walk that make what has these names.
     """
     st.header(title)
-    left, right = st.columns([3, 2], gap="large")
+    with st.container(key=f"step-{title}"):
+        left, right = st.columns([3, 2], gap="large")
     with right:
         st.code(shapes, language=None, wrap_lines=True)
         widgets.formula(latex, meaning)

@@ -130,8 +130,9 @@ def ended_by(with_signal: int, folder: Path, browser: Browser, tries: int) -> Ou
         page.context.close()
         run = _state_of(folder, run_id)
         if run == "finished":
+            outcome.rows_read += len(seen)
             run_id, seen = "", {}
-    outcome.rows_read = len(seen)
+    outcome.rows_read += len(seen)
     return outcome
 
 

@@ -33,7 +33,7 @@ from gpt_core import (
     load_text,
 )
 from gpt_core.locks import acquire_run
-from tests.browser.conftest import CHROMIUM_FLAGS, Server, open_page, start_server
+from tests.browser.conftest import CHROMIUM_FLAGS, Server, open_page, set_epochs, start_server
 
 COUNTS, ROUNDS, SECONDS = (1, 10, 30), 3, 12.0
 POINTS = (100, 2_000, 100_000)
@@ -76,12 +76,7 @@ def start_endless_run(server: Server) -> str:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
         page = browser.new_page()
         open_page(page, f"{server.url}/train")
-        page.get_by_text("All settings").click()
-        page.get_by_role("tab", name="Optimizer").click()
-        epochs = page.get_by_role("spinbutton", name="num_epochs")
-        epochs.fill("100000")
-        epochs.press("Tab")
-        page.wait_for_timeout(2000)
+        set_epochs(page, 100_000)
         page.get_by_role("button", name="Start training").click()
         page.wait_for_url("**/train?run=*")
         browser.close()

@@ -25,7 +25,7 @@ from gpt_core import (
     rows_to_batch,
     text_to_token_ids,
 )
-from tests.browser.conftest import CHROMIUM_FLAGS, open_page, start_server
+from tests.browser.conftest import CHROMIUM_FLAGS, open_page, start_server, unfold
 
 EDITS = 8
 ROWS = "every effort moves you\nI really like {}"
@@ -59,9 +59,7 @@ def copy_again(page: Page) -> float:
 def train_the_chapters_model(page: Page, url: str) -> str:
     """Start a run of the chapter's model in the app; return the query that names it."""
     open_page(page, f"{url}/train")
-    form = page.get_by_test_id("stExpander").filter(has_text="Start a run").locator("details").first
-    if form.get_attribute("open") is None:  # another run is shown
-        page.get_by_text("Start a run").click()
+    unfold(page, "Start a run")  # where another run is shown
     page.get_by_role("combobox", name=re.compile("Model and training")).click()
     page.get_by_role("option", name="book-124m").click()
     page.get_by_role("button", name="Start training").click()

@@ -6,6 +6,7 @@ client, and the old thread would train on beside a new one (STREAMLIT.md, fact 4
 Where the runs directory cannot be used, the first ``get_…`` raises ValueError.
 """
 
+import atexit
 import gc
 import os
 import threading
@@ -131,6 +132,7 @@ def close_runtime() -> None:
     global _house
     with _making:
         if _house is not None:
+            atexit.unregister(close_runtime)
             _house.close()
             _house = None
 
@@ -151,6 +153,8 @@ def _get_house() -> House:
                 code, passphrase = os.environ.get(JOIN_CODE), os.environ.get(PASSPHRASE)
                 roll = ClassRoll(store, code, passphrase)
             board = Board(store, fresh_seconds=lambda: FRESH_SECONDS * tick_seconds())
+            # When the process ends: what trains is saved, then the store's file is made whole.
+            atexit.register(close_runtime)
             _house = House(store, runner, ModelShelf(), board, ModelLibrary(store), roll)
         return _house
 

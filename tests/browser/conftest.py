@@ -178,6 +178,24 @@ def go_to(page: Page, name: str) -> None:
     wait_until_settled(page)
 
 
+def unfold(page: Page, label: str) -> None:
+    """Open a part of the page that may be folded."""
+    part = page.locator(f"details:has(> summary:has-text('{label}'))").first
+    if part.get_attribute("open") is None:
+        part.locator("summary").first.click()
+
+
+def set_epochs(page: Page, epochs: int) -> None:
+    """Change the number of epochs in the form, on whichever page it stands."""
+    unfold(page, "settings")
+    page.get_by_role("tab", name="Optimizer").click()
+    field = page.get_by_role("spinbutton", name="num_epochs")
+    field.fill(str(epochs))
+    field.press("Tab")
+    expect(page.get_by_text("Changed from pocket: num_epochs.")).to_be_visible()
+    wait_until_settled(page)
+
+
 def open_page(page: Page, url: str) -> None:
     """Go to a page of the app and wait until its script has run once."""
     page.goto(url)

@@ -19,6 +19,7 @@ from tests.browser.conftest import (
     heading,
     listen,
     open_page,
+    set_epochs,
     start_server,
     wait_until_settled,
 )
@@ -36,6 +37,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     server = start_server(tmp_path)
     yield server
     assert server.end() == 0
+    assert not list(server.runs_dir.glob("*-wal"))  # the record is closed, and whole in its file
     assert server.network_log.read_text() == ""  # watched from its first line on
     assert "Traceback" not in server.log.read_text()
 
@@ -109,13 +111,7 @@ def test_from_a_book_to_its_weights_and_back_in(
     page.get_by_role("combobox", name="Text").click()
     page.get_by_role("option", name=re.compile("my 'book'")).click()
     wait_until_settled(page)
-    page.get_by_text("All other settings").click()
-    page.get_by_role("tab", name="Optimizer").click()
-    epochs = page.get_by_role("spinbutton", name="num_epochs")
-    epochs.fill("1")
-    epochs.press("Tab")
-    expect(page.get_by_text("Changed from pocket: num_epochs.")).to_be_visible()
-    wait_until_settled(page)
+    set_epochs(page, 1)
     page.get_by_role("button", name="Measure how long it takes").click()
     expect(page.get_by_text("from a few of its own steps")).to_be_visible(timeout=90_000)
     wait_until_settled(page)

@@ -9,7 +9,14 @@ from playwright.sync_api import Browser, Page, expect
 
 from gpt_core import RECORDED_RUN, RunStore
 from gpt_core.published import BAND, BOOK_RUN
-from tests.browser.conftest import Server, open_page, start_server, wait_until_settled
+from tests.browser.conftest import (
+    Server,
+    open_page,
+    set_epochs,
+    start_server,
+    unfold,
+    wait_until_settled,
+)
 from tests.curves import keep_chapter_run
 
 pytestmark = pytest.mark.slow
@@ -30,15 +37,8 @@ def number(page: Page, label: str) -> str:
 def start(page: Page, server: Server) -> str:
     """Start a pocket run of many epochs through the form; return its address."""
     open_page(page, f"{server.url}/train")
-    if page.get_by_text("All settings").count() == 0:
-        page.get_by_text("Start a run").click()
-    page.get_by_text("All settings").click()
-    page.get_by_role("tab", name="Optimizer").click()
-    epochs = page.get_by_role("spinbutton", name="num_epochs")
-    epochs.fill("400")
-    epochs.press("Tab")
-    expect(page.get_by_text("Changed from pocket: num_epochs.")).to_be_visible()
-    wait_until_settled(page)
+    unfold(page, "Start a run")
+    set_epochs(page, 400)
     page.get_by_role("button", name="Start training").click()
     page.wait_for_url(re.compile(r"/train\?run=pocket-"))
     expect(page.locator(CURVE).nth(1)).to_be_visible(timeout=90_000)

@@ -188,7 +188,7 @@ def show_preflight(corpus: Corpus, preset: Preset, train_tokens: int) -> None:
         show_refusal(error)
         return
     preflight_view.show_expected_time(corpus, preset)
-    st.caption("A few steps of these very settings, between two steps of what trains.")
+    st.caption("It takes a few steps with these settings; what trains meanwhile waits for them.")
     if st.button("Train on this text", type="primary"):
         run_id = widgets.start_run(preset, corpus)
         if run_id:

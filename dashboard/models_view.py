@@ -77,7 +77,7 @@ def _show_actions(card: KeptModel) -> None:
             "Everybody may let it write, and train it further.",
         )
         with st.popover("Delete"):
-            st.text("It cannot be had back. Runs that began with it keep their copy.")
+            st.text("It cannot be brought back. Runs that began with it keep their copy.")
             st.button(
                 "Delete for good", key=f"delete {card.key}", on_click=_delete, args=(card.key,)
             )

@@ -60,8 +60,8 @@ def _show_sample_now(run_id: str, wrote: bool) -> None:
         return
     runner = get_runner()
     step = _newest_weights(run)
-    if not runner.owns(run.id) and step is None:
-        return
+    if step is None and (run.state == "queued" or not runner.owns(run.id)):
+        return  # it has learnt nothing yet, or nothing of it is here
     st.header("Let it write")
     when = "as it is now" if runner.owns(run.id) else f"as it was saved at step {step:,}"
     with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -32,10 +32,10 @@ def _watch(drawn: list[tuple[str, str]], brief: bool, page: str) -> None:
     if run is None:
         st.caption("No run yet. Home starts one with a press.")
     else:
-        _show(run, brief)
+        _show(run, brief, page)
 
 
-def _show(run: Run, brief: bool) -> None:
+def _show(run: Run, brief: bool, page: str) -> None:
     with st.container(gap="small"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(_which(run))
@@ -45,7 +45,10 @@ def _show(run: Run, brief: bool) -> None:
             _show_numbers(run)
         with st.container(horizontal=True):
             widgets.run_buttons(run, "sidebar")
-        st.page_link(TRAIN_PAGE, label="Open", query_params={state.RUN: run.id})
+        if page != "Train":
+            st.page_link(TRAIN_PAGE, label="Open", query_params={state.RUN: run.id})
+        elif not brief:
+            widgets.watch_button("Open", run)
 
 
 def _which(run: Run) -> str:

@@ -85,12 +85,11 @@ ALL_SAMPLES = "all_samples"  # session: whether the early samples of a long run 
 
 
 def selected_run() -> Run | None:
-    """Return the run that the URL names or, where it names none, the latest."""
+    """Return the run that the URL names or, where it names none, the current one."""
     run_id = st.query_params.get(RUN)
-    view = get_view()
     if not run_id:
-        return view.latest_run()
-    return view.run(run_id) or (bring_recorded_run() if run_id == RECORDED_RUN else None)
+        return current_run()
+    return get_view().run(run_id) or (bring_recorded_run() if run_id == RECORDED_RUN else None)
 
 
 def bring_recorded_run() -> Run | None:
@@ -121,6 +120,7 @@ def current_run() -> Run | None:
 
 def select_run(run_id: str) -> None:
     """Put a run's ID into the URL, so that a reload or a shared link shows it."""
+    st.query_params.pop(REPLAY, None)
     st.query_params[RUN] = run_id
 
 

@@ -29,6 +29,7 @@ from gpt_core import (
     readable_name,
 )
 
+FEW_CHARACTERS = 2000
 FILE_TYPES = ["txt", "md", "html", "htm", "pdf", "docx", "epub"]
 
 
@@ -100,7 +101,7 @@ def manage_kept() -> None:
                     "Everybody may read it and train on it, and sees what runs on it write.",
                 )
                 with st.popover("Delete"):
-                    st.text("It cannot be had back.")
+                    st.text("It cannot be brought back.")
                     st.button(
                         "Delete for good",
                         key=f"delete {card.sha256} {card.owner}",
@@ -199,7 +200,10 @@ def _add_pasted() -> None:
 def _offer(corpus: Corpus, source: str) -> None:
     """Show how a text begins, and keep it when asked to."""
     beginning = corpus.text[:300].strip()
-    st.text(f"{len(corpus.text):,} characters. It begins: “{beginning}…”")
+    dots = "…" if len(corpus.text) > 300 else ""
+    st.text(f"{len(corpus.text):,} characters. It begins: “{beginning}{dots}”")
+    if len(corpus.text) < FEW_CHARACTERS:
+        st.caption("That is little: a model learns from some pages at least.")
     st.button(
         "Keep this text",
         type="primary",

@@ -44,7 +44,8 @@ def show(chosen: ChosenModel | None) -> None:
         st.button("Empty the table", type="tertiary", on_click=rows.clear)
     st.caption(
         f"Up to {MOST_BATCHES} batches of the first nine tenths of the text, and of the last "
-        "tenth, in the chapter's windows. A text that a model was trained on is no test for it."
+        "tenth, in the chapter's windows. A low loss on a text that the model was trained on "
+        "proves nothing."
     )
     show_code(calc_loss_loader)
 

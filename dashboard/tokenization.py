@@ -134,7 +134,7 @@ def show_ids_to_text() -> None:
         "6109 3626 6100 345 34245 5139 2492 25405 17434 17853 5308 3398 13174 43071",
         key=state.IDS_TEXT,
         persist_state="session",
-        help="Whole numbers from 0 to 50256, between blanks or commas.",
+        help="Whole numbers from 0 to 50256, separated by spaces or commas.",
     )
     try:
         ids = parse_ids(entered or "")
@@ -161,7 +161,7 @@ def parse_ids(entered: str) -> list[int]:
         if not re.fullmatch(r"-?\d{1,18}", word, re.ASCII):
             raise ValueError(
                 f"“{visible(word[:40])}” is no token ID: enter whole numbers from 0 to 50256, "
-                "between blanks or commas."
+                "separated by spaces or commas."
             )
     return [int(word) for word in words]
 

@@ -209,8 +209,8 @@ def show_logs(walk: Walk) -> None:
         "4 · Logarithms",
         f"log_probas: {_shape(walk.steps.log_probas)}",
         r"\log p_{ij}",
-        "0 for certainty, and the more below 0 the less probable. All targets together have the "
-        "product of the p; the logarithm makes a sum of it.",
+        "0 for certainty, and the more below 0 the less probable. The probability of all "
+        "targets together is the product of the p; its logarithm is a sum.",
         "log_probas",
     ):
         _log_bars(walk, None, key="logs")

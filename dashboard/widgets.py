@@ -125,6 +125,16 @@ def run_buttons(run: Run, place: str) -> None:
         )
 
 
+def watch_button(label: str, run: Run) -> None:
+    """Offer to show another run on Train, on that page itself.
+
+    A link to the page where one is shows it once and leaves the address: the next redraw goes back.
+    """
+    if st.button(label, type="tertiary", key=f"{label} {run.id}"):
+        state.select_run(run.id)
+        st.rerun()
+
+
 def _ask(ask: Callable[[str, str], "Future[None]"], run_id: str) -> None:
     """Ask without waiting: the redraw shows what is pending, and later what was done."""
     attempt(ask, run_id, current_actor())
@@ -179,7 +189,7 @@ def show_statements(function: Callable[..., object], *names: str) -> None:
 
 def slip(text: str) -> None:
     """Point out what circulating notes get wrong. The text is ours, never a user's."""
-    st.html(f'<p class="gpt-slip"><span>You may have met</span> {text}</p>')
+    st.html(f'<p class="gpt-slip"><span>Elsewhere you may have read</span> {text}</p>')
 
 
 def run_title(run: Run) -> str:

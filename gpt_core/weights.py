@@ -70,8 +70,8 @@ WEIGHT_FORMS: dict[str, WeightsForm] = {
     ),
     "gpt2": WeightsForm(
         "Hugging Face GPT-2",
-        "A folder for transformers: GPT2LMHeadModel.from_pretrained. Biases that the model has "
-        "not are zeros there, and its output head stands beside the embedding: all exact.",
+        "A folder for transformers: GPT2LMHeadModel.from_pretrained. Biases that the model "
+        "lacks are written as zeros, its output head beside the embedding: nothing is lost.",
         _gpt2,
     ),
 }

@@ -2,22 +2,34 @@
 
 import streamlit as st
 
-from dashboard import decoding_view, writing_view
+from dashboard import decoding_view, state, writing_view
 from dashboard.model_choice import choose_model
 from dashboard.widgets import page_title, show_code
-from gpt_core import generate, stream_tokens
+from gpt_core import PRESETS, generate, stream_tokens
 
 page_title(
     "Generate",
     "From always the likeliest token to a measured surprise: temperature, top-k and top-p, and "
     "the choice behind each token.",
 )
-decoding_view.show_nine_words()
 
-st.header("Let a model write")
-with st.container(border=True):
-    chosen = choose_model()
-    if chosen is not None:
-        writing_view.ask(chosen)
-writing_view.show()
-show_code(generate, stream_tokens)
+
+def let_write() -> None:
+    """Let the user choose a model, and read what it writes."""
+    st.header("Let a model write")
+    with st.container(border=True):
+        chosen = choose_model()
+        if st.session_state.get(state.WALK_MODEL) in PRESETS:
+            st.caption("It has learnt nothing yet: its weights are random. Runs stand in the list.")
+        if chosen is not None:
+            writing_view.ask(chosen)
+    writing_view.show()
+    show_code(generate, stream_tokens)
+
+
+if state.RUN in st.query_params:  # somebody came to let this one write
+    let_write()
+    decoding_view.show_nine_words()
+else:
+    decoding_view.show_nine_words()
+    let_write()

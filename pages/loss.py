@@ -27,7 +27,7 @@ if rows and chosen:
             f"{count(config.n_heads, 'head')}, float32, dropout off"
         )
         st.text(f"{chosen.name}: {about}.")
-        st.page_link("pages/model.py", label="What they are")
+        st.page_link("pages/model.py", label="Its parts")
     try:
         walk = loss_walk.take_walk(chosen.model, rows)
     except ValueError as error:

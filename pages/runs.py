@@ -97,8 +97,8 @@ def show_deletion(runs: list[Run]) -> None:
     size = format_bytes(sum(row["bytes"] for row in checkpoints))
     st.text(
         f"{count(len(runs), 'run')} with curves, samples and "
-        f"{count(len(checkpoints), 'checkpoint')} ({size}). It cannot be had back. The text goes "
-        "too, unless another run needs it or it is among your texts on Data."
+        f"{count(len(checkpoints), 'checkpoint')} ({size}). It cannot be brought back. The text "
+        "goes too, unless another run needs it or it is among your texts on Data."
     )
     st.button("Delete for good", type="primary", on_click=_delete, args=([run.id for run in runs],))
 

@@ -75,7 +75,7 @@ def show_others(live: list[Run], shown: Run | None) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             widgets.state_badge(run)
             st.text(widgets.run_title(run))
-            st.page_link("pages/train.py", label="Watch", query_params={state.RUN: run.id})
+            widgets.watch_button("Watch", run)
     if (more := len(others) - MOST_OTHERS) > 0:
         st.page_link("pages/runs.py", label=f"{count(more, 'more live run')}")
 

@@ -24,7 +24,7 @@ from gpt_core import (
     weights_zip,
 )
 
-LIVE_SECONDS = 3  # between two drawings of what a live run keeps
+LIVE_SECONDS = 3  # between two drawings of what a live run keeps: it saves some and drops others
 Row = dict[str, Any]  # of the store
 NEEDED = {
     "whole": " Without it the run, resumed, begins anew.",
@@ -76,7 +76,7 @@ def show_checkpoints(run_id: str, drawn: str) -> None:
         state_badge(run)
         st.page_link("pages/runs.py", label="Its curve", query_params={state.RUN: run.id})
     for row in rows:
-        show_checkpoint(run, row, losses, best is not None and row["id"] == best["id"])
+        show_checkpoint(run, row, losses, bool(best and row["id"] == best["id"]))
 
 
 def show_checkpoint(run: Run, row: Row, losses: dict[int, float], is_best: bool) -> None:
@@ -99,9 +99,8 @@ def _show_actions(run: Run, row: Row) -> None:
             st.caption(facts.opens_in)
             st.download_button(
                 facts.title,
-                partial(
-                    weights_zip, get_store(), row, form, current_actor()
-                ),  # made when it is asked for
+                # Made when it is asked for.
+                partial(weights_zip, get_store(), row, form, current_actor()),
                 file_name=f"{run.id}-{at}-{form}.zip",
                 on_click="ignore",
                 key=f"take {row['id']} {form}",
@@ -118,7 +117,8 @@ def _show_actions(run: Run, row: Row) -> None:
             st.text("Its run is live and may need it: stop it first.")
         else:
             st.text(
-                "It cannot be had back." + (NEEDED.get(row["kind"], "") if run.is_resumable else "")
+                "It cannot be brought back."
+                + (NEEDED.get(row["kind"], "") if run.is_resumable else "")
             )
             st.button("Delete for good", key=f"delete {row['id']}", on_click=_delete, args=(row,))
 
@@ -135,7 +135,7 @@ page_title(
 kept = {run.id: run for run in get_view().runs() if get_view().checkpoints(run.id)}
 if kept:
     run = choose_run(kept)
-    every = tick_seconds(LIVE_SECONDS) if run.is_live else None  # it saves some, and drops others
+    every = tick_seconds(LIVE_SECONDS) if run.is_live else None
     fragment(show_checkpoints, run_every=every)(run.id, run.state)
 else:
     st.text("No run has kept weights yet: they are kept after each epoch, and when a run ends.")

@@ -45,6 +45,26 @@ def start(page: Page, server: Server) -> str:
     return page.url
 
 
+def test_from_a_waiting_run_one_comes_to_the_one_that_trains(
+    page: Page, server: Server, problems: list[str]
+) -> None:
+    running = start(page, server)
+    unfold(page, "Queue another run")
+    set_epochs(page, 3)
+    page.get_by_role("button", name="Add to the queue").click()
+    main = page.get_by_test_id("stMain")
+    expect(main.get_by_text("queued", exact=True)).to_be_visible()
+    expect(page).not_to_have_url(running)
+    main_button(page, "Watch").click()
+    expect(page).to_have_url(running)
+    expect(main.get_by_text("Epoch 1 of 400")).to_be_visible()
+    open_page(page, f"{server.url}/train")  # without an address it is what trains, not the newest
+    expect(main.get_by_text(re.compile("Epoch .* of 400"))).to_be_visible()
+    wait_until_settled(page)
+    main_button(page, "Stop").first.click()
+    expect(main.get_by_text("finished", exact=True)).to_be_visible(timeout=60_000)  # the other
+
+
 @pytest.mark.whole_run
 def test_points_arrive_a_reload_and_a_second_browser_show_the_same_and_the_controls_work(
     page: Page, browser: Browser, server: Server, problems: list[str]

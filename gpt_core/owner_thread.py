@@ -98,7 +98,8 @@ class OwnerThread:
         let_others_go_first()
         torch.set_num_threads(self._threads)  # it counts in the thread that calls it, only there
         self.requests.serve(wait=True, at_most=QUIET_SECONDS)
-        prepare_optimizers()
+        if not self.closing:
+            prepare_optimizers()
         while not self.closing:
             running = self._activate()
             if not running:

@@ -78,7 +78,7 @@ class Session:
 
     @property
     def is_open(self) -> bool:
-        """Tell whether the model is in memory: it is between a run's turns, but not at rest."""
+        """Tell whether the model is in memory: not before the first turn, nor while put away."""
         return self._model is not None
 
     @property

@@ -21,6 +21,7 @@ from torch.autograd.function import once_differentiable
 
 ROWS = 64  # of logits that are turned into float32 at once: 13 MB, which caches can hold
 COLUMNS = 12288  # of the vocabulary per product: whole cache lines, which 50257 are not
+FEW_ROWS = 8  # of which a product waits for the memory, not for the sums
 SLABS = 4  # of a weight that threads read side by side: more cores wait for the same memory
 
 
@@ -30,19 +31,20 @@ def is_reduced(x: Tensor) -> bool:
 
 
 class Linear(nn.Linear):
-    """A linear layer that is quick with a single row, once its weight is turned."""
+    """A linear layer that is quick with a single row or few, once its weight is turned."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x (..., in_features) to x @ weight.T + bias: (..., out_features)."""
         is_turned = self.weight.stride(0) == 1 and self.out_features > 1
-        if not (is_turned and x.numel() == self.in_features):
+        rows = x.numel() // self.in_features
+        if not (is_turned and 1 <= rows <= FEW_ROWS):
             return super().forward(x)
         # A product with one row leaves all but one thread idle. Cut by inputs it is several
         # products, which the threads share, and a sum.
         slabs = math.gcd(SLABS, self.in_features)
-        rows = x.reshape(slabs, 1, -1)  # (slabs, 1, in_features / slabs)
+        pieces = x.reshape(rows, slabs, -1).transpose(0, 1)  # (slabs, rows, in_features / slabs)
         weights = self.weight.T.unflatten(0, (slabs, -1))  # (slabs, in_features / slabs, out)
-        y = torch.bmm(rows, weights).sum(dim=0)  # (1, out_features)
+        y = torch.bmm(pieces, weights).sum(dim=0)  # (rows, out_features)
         if self.bias is not None:
             y = y + self.bias
         return y.view(*x.shape[:-1], self.out_features)

@@ -1,29 +1,12 @@
 """What a run ran on, and what went wrong there, in words."""
 
 import errno
-import os
 import platform
 import sqlite3
-import sys
-import threading
 
 import torch
 
 from gpt_core.salvage import DAMAGED
-
-PATIENCE = 5  # of 19: how far a thread that trains stands back, as the command ``nice`` counts it
-
-
-def let_others_go_first() -> None:
-    """Let this thread, and those that it starts from now on, compute when nobody waits.
-
-    Alone, it is as fast as before; a page that answers a click need not share the cores with it
-    evenly. Linux only: elsewhere it is the process, not the thread, that has a priority.
-    """
-    if sys.platform == "linux":
-        thread = threading.get_native_id()
-        niceness = os.getpriority(os.PRIO_PROCESS, thread) + PATIENCE
-        os.setpriority(os.PRIO_PROCESS, thread, niceness)
 
 
 def describe_machine(threads: int) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import TypeVar
 import torch
 
 from gpt_core.live_run import LiveRun
-from gpt_core.machine import describe_error, let_others_go_first
+from gpt_core.machine import describe_error
 from gpt_core.memory import return_freed_memory, start_thread
 from gpt_core.queueing import FairQueue, Waiting
 from gpt_core.quotas import ClassRules, seconds_left
@@ -95,7 +95,6 @@ class OwnerThread:
     # What it does itself: nobody else calls these, but by a request
 
     def _work(self) -> None:
-        let_others_go_first()
         torch.set_num_threads(self._threads)  # it counts in the thread that calls it, only there
         self.requests.serve(wait=True, at_most=QUIET_SECONDS)
         if not self.closing:

@@ -149,7 +149,7 @@ def test_attention_drops_weights_in_training() -> None:
 
 @pytest.mark.parametrize("in_features", [1, 6, 7, 768])  # in 1, 2, 1 and 4 slabs
 @pytest.mark.parametrize("bias", [False, True])
-@pytest.mark.parametrize("shape", [(1, 1), (1, 3), ()])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3), (3, 4), ()])
 def test_a_turned_layer_computes_what_it_did(
     in_features: int, bias: bool, shape: tuple[int, ...]
 ) -> None:

@@ -44,7 +44,7 @@ from gpt_core import session as session_module
 from gpt_core import training as training_module
 from gpt_core.locks import mark_interrupted_runs
 from gpt_core.loss import calc_loss_batch
-from gpt_core.machine import PATIENCE, describe_error
+from gpt_core.machine import describe_error
 from tests.conftest import TINY, TINY_TRAINING
 
 PRESET = Preset("tiny", "Two layers.", TINY, TINY_TRAINING)
@@ -481,22 +481,6 @@ def test_a_runner_without_threads_or_places_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match="choose 1 or more"):
         TrainingRunner(store, **settings)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priorities of their own")
-def test_what_trains_stands_back_behind_what_answers(
-    runner: TrainingRunner, store: RunStore, corpus: Corpus
-) -> None:
-    def standings() -> set[int]:
-        threads = [int(name) for name in os.listdir("/proc/self/task")]
-        return {os.getpriority(os.PRIO_PROCESS, thread) for thread in threads}
-
-    mine = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-    wait_for_steps(store, runner.start(LONG, corpus), 1)
-    trains = runner.lend(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
-    assert trains.result(timeout=30) == mine + PATIENCE
-    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == mine
-    assert max(standings()) == mine + PATIENCE
 
 
 def test_a_snapshot_is_made_once_per_step_and_is_not_the_model_that_trains(

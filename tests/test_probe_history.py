@@ -63,7 +63,7 @@ def test_the_newest_evaluation_is_shown_until_one_chooses_another() -> None:
 
 
 def test_a_line_of_the_text_and_rows_of_ones_own_are_asked_about() -> None:
-    app = open_app("train")
+    app = open_app("train", state={"other_settings": True})
     box = next(box for box in app.text_area if box.label.startswith("Rows of your own"))
     box.set_value("one two three four\n<b>five six</b>").run()
     button(app, "Start training").click().run()
@@ -88,7 +88,7 @@ def test_a_line_of_the_text_and_rows_of_ones_own_are_asked_about() -> None:
     ],
 )
 def test_rows_of_ones_own_that_cannot_be_asked_are_refused(entered: str, message: str) -> None:
-    app = open_app("train")
+    app = open_app("train", state={"other_settings": True})
     box = next(box for box in app.text_area if box.label.startswith("Rows of your own"))
     box.set_value(entered).run()
     assert not app.exception

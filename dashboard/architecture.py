@@ -87,15 +87,15 @@ def num_tokens(config: GPTConfig) -> int:
 
 def show_size(anatomy: Anatomy) -> None:
     """Show how many numbers the model learns, and what they take."""
-    with st.container(horizontal=True, gap="medium"):
-        for label, value in (
-            ("Parameters", f"{anatomy.parameters:,}"),
-            ("Weights", format_bytes(anatomy.weights_bytes)),
-            ("Gradients", format_bytes(anatomy.weights_bytes)),
-            ("AdamW's moments", format_bytes(anatomy.optimizer_bytes)),
-            ("A whole checkpoint", format_bytes(anatomy.checkpoint_bytes)),
-        ):
-            st.metric(label, value, width=144)
+    widgets.show_numbers(
+        {
+            "Parameters": f"{anatomy.parameters:,}",
+            "Weights": format_bytes(anatomy.weights_bytes),
+            "Gradients": format_bytes(anatomy.weights_bytes),
+            "AdamW's moments": format_bytes(anatomy.optimizer_bytes),
+            "A whole checkpoint": format_bytes(anatomy.checkpoint_bytes),
+        }
+    )
     training = anatomy.training_bytes
     st.caption(
         f"Four bytes for each weight, for its gradient, and for each of the two moments that AdamW "

@@ -64,15 +64,15 @@ def encode(corpus: Corpus, config: TrainingConfig) -> tuple[Tensor, Tensor]:
 def show_survey(survey: Survey) -> None:
     """Show how many tokens a text is, which, and what its script costs."""
     tokenizer = get_tokenizer()
-    with st.container(horizontal=True, gap="medium"):
-        for label, value in (
-            ("Characters", f"{survey.characters:,}"),
-            ("Tokens", f"{survey.tokens:,}"),
-            ("Different tokens", f"{survey.distinct:,}"),
-            ("Of the vocabulary", f"{100 * survey.distinct / tokenizer.n_vocab:.1f}%"),
-            ("Tokens per character", f"{survey.tokens_per_character:.2f}"),
-        ):
-            st.metric(label, value, width=144)
+    widgets.show_numbers(
+        {
+            "Characters": f"{survey.characters:,}",
+            "Tokens": f"{survey.tokens:,}",
+            "Different tokens": f"{survey.distinct:,}",
+            "Of the vocabulary": f"{100 * survey.distinct / tokenizer.n_vocab:.1f}%",
+            "Tokens per character": f"{survey.tokens_per_character:.2f}",
+        }
+    )
     times = survey.tokens_per_character / ENGLISH_TOKENS_PER_CHARACTER
     if times > 1.3:
         st.text(
@@ -179,9 +179,7 @@ def show_batch(preset: Preset, train_ids: Tensor) -> None:
 
 def show_preflight(corpus: Corpus, preset: Preset, train_tokens: int) -> None:
     """Show what a run on this text takes: steps, tokens, memory, disk and, measured, time."""
-    with st.container(horizontal=True, gap="medium"):
-        for label, value in preflight_view.facts(preset, train_tokens).items():
-            st.metric(label, value, width=144)
+    widgets.show_numbers(preflight_view.facts(preset, train_tokens))
     try:
         preflight_view.refuse_too_large(preset)
     except ValueError as error:

@@ -74,11 +74,10 @@ def show_numbers(run: Run, history: RunHistory, is_replayed: bool) -> None:
         text=f"Epoch {progress.epoch} of {progress.num_epochs} · "
         f"{progress.steps_done:,} of {progress.total_steps:,} steps",
     )
-    with st.container(horizontal=True, gap="medium"):  # wraps to two by two on a phone
-        for label, value in (
-            ("Training loss", format_loss(train_loss)),
-            ("Validation loss", format_loss(val_loss)),
-            ("Tokens per second", "–" if pace is None else f"{pace:,.0f}"),
-            (time_label, "–" if seconds is None else format_duration(seconds)),
-        ):
-            st.metric(label, value, width=260 if state.is_projected() else 144)
+    numbers = {
+        "Training loss": format_loss(train_loss),
+        "Validation loss": format_loss(val_loss),
+        "Tokens per second": "–" if pace is None else f"{pace:,.0f}",
+        time_label: "–" if seconds is None else format_duration(seconds),
+    }
+    widgets.show_numbers(numbers, 260 if state.is_projected() else widgets.NUMBER_WIDTH)

@@ -102,14 +102,14 @@ def show_tokens(text: str, token_ids: Tensor) -> None:
         st.text("Type something: its tokens appear here.")
         return
     words = len(text.split())
-    with st.container(horizontal=True, gap="medium"):
-        for label, value in (
-            ("Characters", f"{len(text):,}"),
-            ("Bytes (UTF-8)", f"{len(text.encode()):,}"),
-            ("Tokens", f"{len(token_ids):,}"),
-            ("Tokens per word", f"{len(token_ids) / words:.2f}" if words else "–"),
-        ):
-            st.metric(label, value, width=144)
+    widgets.show_numbers(
+        {
+            "Characters": f"{len(text):,}",
+            "Bytes (UTF-8)": f"{len(text.encode()):,}",
+            "Tokens": f"{len(token_ids):,}",
+            "Tokens per word": f"{len(token_ids) / words:.2f}" if words else "–",
+        }
+    )
     if len(token_ids) > MOST_CHIPS:
         st.text(f"Drawn are the first {MOST_CHIPS:,} tokens.")
     ids = token_ids[:MOST_CHIPS].tolist()

@@ -30,10 +30,13 @@ SCALE = Scale("improbable: 0.00001", "certain: 1")
 
 def show_result(walk: Walk) -> None:
     """Show first what the walk ends with, so that an edit is answered where one looks."""
-    with st.container(horizontal=True, gap="medium"):
-        st.metric("Loss", f"{walk.loss:.4f}", width=144)
-        st.metric("Perplexity", f"{walk.steps.perplexity:,.1f}", width=144)
-        st.metric("Prediction tasks", len(walk.positions), width=144)
+    widgets.show_numbers(
+        {
+            "Loss": f"{walk.loss:.4f}",
+            "Perplexity": f"{walk.steps.perplexity:,.1f}",
+            "Prediction tasks": f"{len(walk.positions)}",
+        }
+    )
 
 
 def choose_position(walk: Walk) -> Position:
@@ -270,9 +273,8 @@ def show_one_call(walk: Walk) -> None:
         code=loss_in_one_call,
     ):
         equal = math.isclose(walk.one_call, walk.loss, rel_tol=1e-5, abs_tol=1e-6)
-        with st.container(horizontal=True, gap="medium"):
-            st.metric("Six steps", f"{walk.loss:.6f}", width=144)
-            st.metric("One call", f"{walk.one_call:.6f}", width=144)
+        numbers = {"Six steps": f"{walk.loss:.6f}", "One call": f"{walk.one_call:.6f}"}
+        widgets.show_numbers(numbers)
         st.text(
             "Equal, as float32 can tell."
             if equal
@@ -291,10 +293,13 @@ def show_perplexity(walk: Walk) -> None:
         "Among how many equally likely tokens the model seems to choose.",
         code=perplexity,
     ):
-        with st.container(horizontal=True, gap="medium"):
-            st.metric("Perplexity", f"{walk.steps.perplexity:,.1f}", width=144)
-            st.metric("Vocabulary, V", f"{vocab_size:,}", width=144)
-            st.metric("ln V", f"{math.log(vocab_size):.3f}", width=144)
+        widgets.show_numbers(
+            {
+                "Perplexity": f"{walk.steps.perplexity:,.1f}",
+                "Vocabulary, V": f"{vocab_size:,}",
+                "ln V": f"{math.log(vocab_size):.3f}",
+            }
+        )
         st.markdown(
             f"As unsure as if it chose among {walk.steps.perplexity:,.1f} equally likely tokens; a "
             f"uniform guess chooses among {vocab_size:,} and has the loss ln V = "

@@ -4,7 +4,7 @@ import ast
 import inspect
 import math
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import cache
 from pathlib import Path
@@ -45,6 +45,7 @@ HELPS = {
     "One step": "Runs a single update, and shows what it did.",
 }
 
+NUMBER_WIDTH = 144  # pixels: four fit beside each other on a page of 1024
 LOOK = Path(__file__).parent / "look.css"
 PROJECTOR_LOOK = Path(__file__).parent / "projector.css"
 
@@ -151,6 +152,13 @@ def share_toggle(
 
 def _share(share: Callable[[bool], None], shared: bool) -> None:
     attempt(share, shared)
+
+
+def show_numbers(numbers: Mapping[str, str], width: int = NUMBER_WIDTH) -> None:
+    """Show numbers by what they are called, beside each other; on a phone two by two."""
+    with st.container(horizontal=True, gap="medium"):
+        for label, number in numbers.items():
+            st.metric(label, number, width=width)
 
 
 def formula(latex: str, meaning: str) -> None:

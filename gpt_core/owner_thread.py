@@ -260,14 +260,17 @@ class OwnerThread:
     def _end(self, run_id: str, state: str, actor: str, message: str = "") -> None:
         """Write down how a run ended, then let it go."""
         entry = self._get(run_id)
+        is_written = True
         try:
             self._store.set_state(run_id, state, actor, message)
         except Exception:  # a full disk, or one that can only be read
             log.exception("the end of run %s could not be written", run_id)
-            self._store.hold_end(run_id, state, actor, message)
+            is_written = False
         with self.lock:
             del self.entries[run_id]
         entry.lock.release()
+        if not is_written:  # after that: what is locked counts as live (mark_interrupted_runs)
+            self._store.hold_end(run_id, state, actor, message)
         entry.ended.set()
 
     def _close_sessions(self) -> None:

@@ -387,9 +387,9 @@ class RunStore:
             ON labels.id = (SELECT MAX(id) FROM labels WHERE run_id = runs.id)
             {clause}"""  # noqa: S608 (clauses are written in this file, values are bound)
         runs = [run_from_row(row) for row in self._database.select(sql, *values)]
-        return [self._with_end(run) for run in runs]
+        return [self._with_end(run) if run.id in self.held_ends else run for run in runs]
 
     def _with_end(self, run: Run) -> Run:
-        """Return a run with its end, where that is held."""
+        """Return a run with its end, which is held."""
         state, _, message = self.held_ends.get(run.id, (run.state, "", run.message))
         return replace(run, state=state, message=message)

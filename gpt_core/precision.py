@@ -13,7 +13,7 @@ from gpt_core.config import TrainingConfig
 
 WORTH_IT = 1.3  # bfloat16 rounds: it is chosen where its products are this many times as fast
 TOKENS, EMB_DIM = 512, 768  # the chapter's batch, through a feed-forward layer
-REPEATS = 3
+REPEATS = 5
 
 
 def resolve_auto(config: TrainingConfig) -> TrainingConfig:
@@ -73,21 +73,22 @@ def measure_products(device: str) -> dict[str, float]:
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(TOKENS, EMB_DIM, generator=generator).to(device)
     weight = torch.randn(4 * EMB_DIM, EMB_DIM, generator=generator).to(device)
+    precisions = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+    pairs = {name: (x.to(dtype), weight.to(dtype)) for name, dtype in precisions.items()}
+    for pair in pairs.values():
+        _seconds(*pair)  # to warm up
+    # By turns, so that another program that takes the machine for a moment slows both.
+    rounds = [[_seconds(*pair) for pair in pairs.values()] for _ in range(REPEATS)]
     operations = 2 * TOKENS * EMB_DIM * 4 * EMB_DIM
-    return {
-        name: operations / _seconds(x.to(dtype), weight.to(dtype)) / 1e9
-        for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16))
-    }
+    shortest = map(min, zip(*rounds, strict=True))
+    return {name: operations / s / 1e9 for name, s in zip(pairs, shortest, strict=True)}
 
 
 def _seconds(x: Tensor, weight: Tensor) -> float:
-    """Return the shortest of a few times that ``x @ weight.T`` took, after one to warm up."""
-    times = []
-    for _ in range(1 + REPEATS):
-        began = time.perf_counter()
-        try:
-            (x @ weight.T)[0, 0].item()  # .item() waits for the device
-        except (RuntimeError, TypeError):
-            return math.inf  # the device cannot do it
-        times.append(time.perf_counter() - began)
-    return min(times[1:])
+    """Return how long ``x @ weight.T`` took, infinity where the device cannot do it."""
+    began = time.perf_counter()
+    try:
+        (x @ weight.T)[0, 0].item()  # .item() waits for the device
+    except (RuntimeError, TypeError):
+        return math.inf
+    return time.perf_counter() - began

@@ -152,6 +152,7 @@ def test_a_run_that_is_not_there_is_refused_with_exit_code_2(
 @pytest.mark.slow
 def test_two_terminals_train_into_one_store_at_the_same_time(tmp_path: Path) -> None:
     common = ("train", "--text", "counting", "--epochs", "1", "--runs-dir", str(tmp_path))
+    common += ("--precision", "float32")  # two that slow each other down may measure differently
     processes = [start(*common, "--run-id", name) for name in ("one", "two")]
     for process in processes:
         _, err = process.communicate(timeout=120)

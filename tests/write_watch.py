@@ -56,14 +56,14 @@ def watch_writes() -> Iterator[list[str]]:
 def outside(paths: list[str], *allowed: Path) -> list[str]:
     """Return which paths lie neither below an allowed folder nor where temporary files lie.
 
-    Nor are Python's own caches counted, which hold code and nothing that anybody sent.
+    Nor are the caches of Python and hypothesis counted: they hold what was read of our own code.
     """
     folders = [folder.resolve() for folder in (*allowed, Path(tempfile.gettempdir()))]
     return sorted(
         {
             path
             for path in paths
-            if "__pycache__" not in path
+            if not {"__pycache__", ".hypothesis"} & set(Path(path).parts)
             and path not in (os.devnull, ":memory:")
             and not any(Path(path).resolve().is_relative_to(folder) for folder in folders)
         }

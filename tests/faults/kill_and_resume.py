@@ -31,7 +31,7 @@ from tests.faults.victim import PRESET, RUN, TEXT
 ROOT = Path(__file__).parents[2]
 Seen = dict[tuple[str, int], dict[str, Any]]  # rows that were read, by table and ID
 
-LONGEST_LIFE = 9.0  # seconds from the start of a process to its kill, at most
+LONGEST_LIFE = 9.0  # seconds until a process is killed, at most
 
 
 def undisturbed_losses() -> list[float]:
@@ -91,14 +91,19 @@ def is_sound(store: RunStore) -> bool:
     return bool(verdict == "ok")
 
 
-def live(runs_dir: Path, life: float, seen: Seen) -> bool:
-    """Run the victim for ``life`` seconds and kill it; False if it had ended by itself."""
+def live(runs_dir: Path, life: float, seen: Seen, from_the_first_row: bool) -> bool:
+    """Run the victim for ``life`` seconds and kill it; False if it had ended by itself.
+
+    Its life begins with the process, or when something new of its training can be read.
+    """
     victim = [sys.executable, "-m", "tests.faults.victim", str(runs_dir)]
     process = subprocess.Popen(victim, cwd=ROOT)
-    ends = time.monotonic() + life
-    store = RunStore(runs_dir)
-    while time.monotonic() < ends and process.poll() is None:
+    began = time.monotonic()
+    store, known = RunStore(runs_dir), len(seen)
+    while time.monotonic() < began + life and process.poll() is None:
         read_everything(store, seen)
+        if from_the_first_row and len(seen) == known:
+            began = time.monotonic()
         time.sleep(0.05)
     killed = process.poll() is None
     process.send_signal(signal.SIGKILL)
@@ -120,7 +125,8 @@ def run_faults(kills: int, seed: int, folder: Path) -> dict[str, int]:
         runs_dir = folder / f"runs-{number}"
         # Once there have been enough kills, the last run is left to come to its end.
         life = draw.uniform(0.5, LONGEST_LIFE) if counts["kills"] < kills else 600.0
-        killed = live(runs_dir, life, seen)
+        # Every second one dies while it trains, however long this machine takes to start it.
+        killed = live(runs_dir, life, seen, from_the_first_row=counts["kills"] % 2 == 0)
         counts["kills"] += killed
 
         store = RunStore(runs_dir)
@@ -140,7 +146,7 @@ def run_faults(kills: int, seed: int, folder: Path) -> dict[str, int]:
             sys.exit(f"the victim ended by itself: {run}")
         store.close()
         print(json.dumps(counts), file=sys.stderr)
-        if counts["kills"] >= kills and not seen:
+        if counts["kills"] >= kills and counts["runs_finished"] and not seen:
             return counts
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from weakref import ReferenceType
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -10,10 +11,12 @@ from torch import Tensor
 from dashboard import state, walk_charts, widgets
 from dashboard.frames import format_exactly, probability_strength
 from dashboard.live_chart import live_chart
-from dashboard.loss_walk import Position, Walk, spell
+from dashboard.loss_walk import Position, Walk, enter_rows, spell, take_walk
+from dashboard.refusals import show_refusal
 from dashboard.token_chips import Row, Scale, token_chips
 from gpt_core import (
     IGNORE_INDEX,
+    GPTModel,
     get_tokenizer,
     loss_in_one_call,
     loss_walkthrough,
@@ -26,6 +29,39 @@ MOST_COLUMNS = 12  # of the slice of the logits
 MOST_SPELT_OUT = 8  # positions whose logarithms a formula names one by one
 TERMS_PER_LINE = 2
 SCALE = Scale("improbable: 0.00001", "certain: 1")
+
+
+def show_walk(answering: ReferenceType[GPTModel]) -> None:
+    """Draw the walk of the rows that are entered, a part of the page: an edit draws nothing else.
+
+    What a part of a page is given stays in memory while the page is open: so the shelf alone holds
+    the model, and the page fetches it anew where the shelf has given it up meanwhile.
+    """
+    rows, model = enter_rows(), answering()
+    if model is None:
+        st.rerun()
+    if rows is None:
+        return
+    try:
+        walk = take_walk(model, rows)
+    except ValueError as error:
+        show_refusal(error)
+        return
+    show_result(walk)
+    show_rows(walk)
+    position = choose_position(walk)
+    show_logits(walk, position)
+    show_probas(walk, position)
+    show_predictions(walk)
+    show_target_probas(walk)
+    show_logs(walk)
+    show_mean(walk)
+    show_loss(walk)
+    show_one_call(walk)
+    show_perplexity(walk)
+    st.header("Every position")
+    show_table(walk)
+    widgets.show_code(loss_walkthrough)
 
 
 def show_result(walk: Walk) -> None:

@@ -5,6 +5,7 @@ import math
 import re
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from dashboard import runtime
 from dashboard.loss_walk import parse_rows
@@ -65,6 +66,30 @@ def test_the_chapters_whole_walk_is_on_the_page() -> None:
     assert float(metric(app, "Perplexity").replace(",", "")) == pytest.approx(48725.9, abs=1)
     assert metric(app, "Vocabulary, V") == "50,257"
     assert metric(app, "ln V") == "10.825"
+
+
+def test_a_model_that_nobody_keeps_any_more_is_chosen_anew() -> None:
+    def page() -> None:
+        from weakref import ref
+
+        import streamlit as st
+
+        from dashboard.walk_steps import show_walk
+        from gpt_core import build_model
+        from tests.conftest import TINY
+
+        kept = build_model(TINY, seed=1)
+        if "before" in st.session_state:
+            show_walk(ref(kept))
+        else:
+            st.session_state["before"] = True
+            show_walk(ref(build_model(TINY, seed=1)))
+            st.text("never")
+
+    app = AppTest.from_function(page, default_timeout=60).run()
+    assert not app.exception
+    assert "never" not in texts(app)
+    assert metric(app, "Prediction tasks") == "6"
 
 
 def test_each_step_has_its_formula_and_its_lines_of_the_core() -> None:

@@ -22,6 +22,7 @@ PASTED = "pasted"  # session: a text being pasted
 SETTING = "setting"  # session: a field of the configuration, for a preset
 MEASURED = "measured"  # session: the seconds that the last measured settings take
 
+CODE = "code"  # session: whether the source of functions is open
 OTHER_SETTINGS = "other_settings"  # session: whether the settings that are folded away are open
 OWN_PROBES = "own_probes"  # session: the learner's own probes, in the form
 

@@ -14,7 +14,7 @@ import streamlit as st
 from dashboard import glossary, state
 from dashboard.frames import format_duration
 from dashboard.people import current_actor, is_restricted, may_change, owner_name
-from dashboard.refusals import attempt, show_refusal
+from dashboard.refusals import attempt, fragment, show_refusal
 from dashboard.runtime import get_board, get_roll, get_runner, get_store
 from gpt_core import (
     PRESETS,
@@ -170,11 +170,19 @@ def formula(latex: str, meaning: str) -> None:
 
 def show_code(*functions: Callable[..., object]) -> None:
     """Offer the source of functions of the core, as it runs."""
+    fragment(_show_code)(*functions)  # opening it draws nothing else
+
+
+def _show_code(*functions: Callable[..., object]) -> None:
     names = ", ".join(function.__name__ for function in functions)
-    with st.expander(f"Show the code: `{names}`"):
-        for function in functions:
-            st.caption(f"`{function.__module__}.{function.__name__}`")
-            st.code(_source(function), language="python")
+    expander = st.expander(
+        f"Show the code: `{names}`", key=f"{state.CODE}-{names}", on_change="rerun"
+    )
+    if expander.open:  # a browser takes its time to colour code, also where it is folded away
+        with expander:
+            for function in functions:
+                st.caption(f"`{function.__module__}.{function.__name__}`")
+                st.code(_source(function), language="python")
 
 
 @cache

@@ -93,7 +93,8 @@ def test_a_model_that_nobody_keeps_any_more_is_chosen_anew() -> None:
 
 
 def test_each_step_has_its_formula_and_its_lines_of_the_core() -> None:
-    app = open_app("loss", state=SMALL_MODEL)
+    opened = {f"code-{name}": True for name in ("loss_walkthrough", "loss_in_one_call")}
+    app = open_app("loss", state=SMALL_MODEL | opened)
     assert len(app.latex) == 12  # inputs, six steps, argmax, one call, perplexity, two entropies
     source = inspect.getsource(loss_walkthrough)
     lines = [line.strip() for line in source.splitlines() if line.strip()]

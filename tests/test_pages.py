@@ -174,9 +174,11 @@ def test_the_navigation_groups_the_pages_by_the_lectures_steps() -> None:
 
 
 def test_the_code_that_is_shown_is_the_code_that_runs() -> None:
-    shown = [block.value for block in open_app("train").code]
+    opened = ("code-evaluate_model, calc_loss_loader", "code-train, learning_rate_at")
+    shown = [block.value for block in open_app("train", state=dict.fromkeys(opened, True)).code]
     assert inspect.getsource(evaluate_model).strip() in shown
     assert inspect.getsource(train).strip() in shown
+    assert not open_app("train").code  # what is folded away is not sent
 
 
 def test_stop_stops_the_run_and_the_form_is_there_again() -> None:

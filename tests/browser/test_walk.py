@@ -54,6 +54,10 @@ def test_the_lectures_walk_from_its_rows_to_perplexity(
     expect(page.get_by_test_id("stMetricValue").first).to_have_text("10.7940")
     perplexity = page.get_by_text(re.compile(r"^As unsure as if it chose among 48,72[5-6]\.\d "))
     expect(perplexity).to_be_visible()
+    code = page.get_by_text("def loss_walkthrough(")
+    expect(code).to_have_count(0)  # made for those who look
+    page.get_by_text("Show the code: loss_walkthrough", exact=True).click()
+    expect(code).to_be_visible()
     assert page.locator(".katex").count() >= 12
     assert page.locator(".katex-error").count() == 0
     charts = page.locator(".live-chart.js-plotly-plot")

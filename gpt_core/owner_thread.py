@@ -13,7 +13,7 @@ from gpt_core.live_run import LiveRun
 from gpt_core.machine import describe_error
 from gpt_core.memory import return_freed_memory, start_thread
 from gpt_core.queueing import FairQueue, Waiting
-from gpt_core.quotas import ClassRules, seconds_left
+from gpt_core.quotas import ClassRules, refuse_more_training, seconds_left
 from gpt_core.requests import RequestQueue
 from gpt_core.rights import TEACHER, is_student
 from gpt_core.session import Session, Snapshot
@@ -181,10 +181,12 @@ class OwnerThread:
         """Run a single update of a paused run.
 
         Raises:
-            ValueError: it is not paused.
+            ValueError: it is not paused, or its owner has no minutes left.
         """
-        if self._get(run_id).state != "paused":
+        entry = self._get(run_id)
+        if entry.state != "paused":
             raise ValueError("One step is for a run that is paused: pause it first.")
+        refuse_more_training(self._store, self.rules, entry.session.run.owner)
         self._guard(run_id, partial(self._step_closely, run_id, actor))
 
     def _step_closely(self, run_id: str, actor: str) -> None:

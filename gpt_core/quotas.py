@@ -154,7 +154,7 @@ def refuse_more_training(store: RunStore, rules: ClassRules, owner: str) -> None
 
 
 def seconds_left(store: RunStore, rules: ClassRules, owner: str, leave_out: str = "") -> float:
-    """Return for how long a student's runs may still train.
+    """Return for how long a student's runs may still train; those they deleted count, too.
 
     Args:
         store: where it is written down how long they have.
@@ -169,6 +169,7 @@ def seconds_left(store: RunStore, rules: ClassRules, owner: str, leave_out: str 
         for summary in store.summaries()
         if summary.run.owner == owner and summary.run.id != leave_out
     )
+    used += sum(row["seconds"] for row in store.deletions() if row["owner"] == owner)
     return 60 * rules.most_minutes - used
 
 

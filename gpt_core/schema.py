@@ -188,4 +188,9 @@ MIGRATIONS = (
     -- comes with the app stands before them.
     UPDATE runs SET rowid = (SELECT MIN(0, MIN(rowid)) - 1 FROM runs) WHERE id = 'lamp-room-124m';
     """,
+    """
+    -- Whose run it was, and for how long it trained: a student's minutes do not come back with it.
+    ALTER TABLE deletions ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+    ALTER TABLE deletions ADD COLUMN seconds REAL NOT NULL DEFAULT 0;
+    """,
 )

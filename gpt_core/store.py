@@ -204,6 +204,8 @@ class RunStore:
 
     def remove_run(self, run_id: str, actor: str) -> None:
         """Take all of a run's rows away, and write down who did; do this before its files go."""
+        owned = [(s.run.owner, s.seconds) for s in self.summaries() if s.run.id == run_id]
+        owner, seconds = owned[0] if owned else ("", 0.0)
         with self._database.transaction() as connection:
             for table in RUN_TABLES:
                 sql = f"DELETE FROM {table} WHERE run_id = ?"  # noqa: S608 (names of this file)
@@ -211,7 +213,7 @@ class RunStore:
             connection.execute("DELETE FROM runs WHERE id = ?", (run_id,))
             connection.execute("DELETE FROM shares WHERE kind = ? AND key = ?", (RUN, run_id))
             row = {"run_id": run_id, "at": self._clock(), "actor": actor}
-            insert(connection, "deletions", row)
+            insert(connection, "deletions", {**row, "owner": owner, "seconds": seconds})
 
     def keep_text(self, text: str, sha256: str) -> None:
         """Keep a run's text by its content hash: resume needs it."""

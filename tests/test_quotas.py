@@ -24,6 +24,7 @@ from gpt_core import (
     TrainingRunner,
     build_model,
     bytes_used,
+    delete_run,
     load_text,
     read_rules,
     with_text_probe,
@@ -183,6 +184,16 @@ def test_who_has_used_up_their_minutes_trains_no_longer_and_keeps_what_was_learn
         runner.set_rules(ClassRules(), "teacher")
         runner.resume("anns", "ann")
         assert not runner.wait("anns", 0.5)
+
+        runner.pause("anns", "ann").result(30)
+        runner.set_rules(ClassRules(most_minutes=1), "teacher")
+        with pytest.raises(ValueError, match="Your training time, 1 min, is used up"):
+            runner.step("anns", "ann").result(30)
+        assert store.run("anns").state == "paused"  # type: ignore[union-attr]
+        runner.stop("anns", "ann").result(30)
+        left = seconds_left(store, runner.rules, "ann")
+        delete_run(store, "anns", "ann")  # what it took is not given back
+        assert seconds_left(store, runner.rules, "ann") == left < 0
     finally:
         runner.close()
 

@@ -2,21 +2,18 @@
 
 import math
 from collections.abc import Callable
-from weakref import ReferenceType
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
-from dashboard import state, walk_charts, widgets
+from dashboard import walk_charts, widgets
 from dashboard.frames import format_exactly, probability_strength
 from dashboard.live_chart import live_chart
-from dashboard.loss_walk import Position, Walk, enter_rows, spell, take_walk
-from dashboard.refusals import show_refusal
+from dashboard.loss_walk import Position, Walk, spell
 from dashboard.token_chips import Row, Scale, token_chips
 from gpt_core import (
     IGNORE_INDEX,
-    GPTModel,
     get_tokenizer,
     loss_in_one_call,
     loss_walkthrough,
@@ -29,64 +26,6 @@ MOST_COLUMNS = 12  # of the slice of the logits
 MOST_SPELT_OUT = 8  # positions whose logarithms a formula names one by one
 TERMS_PER_LINE = 2
 SCALE = Scale("improbable: 0.00001", "certain: 1")
-
-
-def show_walk(answering: ReferenceType[GPTModel]) -> None:
-    """Draw the walk of the rows that are entered, a part of the page: an edit draws nothing else.
-
-    What a part of a page is given stays in memory while the page is open: so the shelf alone holds
-    the model, and the page fetches it anew where the shelf has given it up meanwhile.
-    """
-    rows, model = enter_rows(), answering()
-    if model is None:
-        st.rerun()
-    if rows is None:
-        return
-    try:
-        walk = take_walk(model, rows)
-    except ValueError as error:
-        show_refusal(error)
-        return
-    show_result(walk)
-    show_rows(walk)
-    position = choose_position(walk)
-    show_logits(walk, position)
-    show_probas(walk, position)
-    show_predictions(walk)
-    show_target_probas(walk)
-    show_logs(walk)
-    show_mean(walk)
-    show_loss(walk)
-    show_one_call(walk)
-    show_perplexity(walk)
-    st.header("Every position")
-    show_table(walk)
-    widgets.show_code(loss_walkthrough)
-
-
-def show_result(walk: Walk) -> None:
-    """Show first what the walk ends with, so that an edit is answered where one looks."""
-    widgets.show_numbers(
-        {
-            "Loss": f"{walk.loss:.4f}",
-            "Perplexity": f"{walk.steps.perplexity:,.1f}",
-            "Prediction tasks": f"{len(walk.positions)}",
-        }
-    )
-
-
-def choose_position(walk: Walk) -> Position:
-    """Let the user choose the position that steps 1 and 2 look at closely."""
-    chosen = st.selectbox(
-        "Look closely at",
-        range(len(walk.positions)),
-        format_func=lambda i: f"p{walk.positions[i].name}",  # stays when the words are edited
-        key=state.WALK_POSITION,
-        persist_state="session",
-    )
-    position = walk.positions[min(chosen, len(walk.positions) - 1)]
-    st.text(f"After “{position.context}” the target is “{position.target}”.")
-    return position
 
 
 def show_rows(walk: Walk) -> None:
@@ -341,27 +280,6 @@ def show_perplexity(walk: Walk) -> None:
             f"uniform guess chooses among {vocab_size:,} and has the loss ln V = "
             f"{math.log(vocab_size):.3f}. More is possible: then the model is sure of wrong ones."
         )
-
-
-def show_table(walk: Walk) -> None:
-    """List every position with all that was said of it."""
-    st.dataframe(
-        [
-            {
-                "position": f"p{p.name}",
-                "after": p.context,
-                "target": p.target,
-                "target ID": p.target_id,
-                "probability": format_exactly(p.proba),
-                "log": f"{p.log_proba:.4f}",
-                "rank": p.rank,
-                "argmax": spell(p.predicted_id),
-            }
-            for p in walk.positions
-        ],
-        hide_index=True,
-        width="stretch",
-    )
 
 
 def _log_bars(walk: Walk, mean: float | None, key: str) -> None:

@@ -1,15 +1,11 @@
-"""TextLibrary: people's own texts, kept in the runs directory by their content.
+"""TextLibrary: people's own texts, kept in the runs directory by their content."""
 
-Whose a text is, its card says. Two who keep the same text have a card each and know nothing of each
-other; the text lies there once.
-"""
-
-import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
+from operator import attrgetter
 
+from gpt_core.cards import Card, Cards, owner_of
 from gpt_core.class_book import TEXT
 from gpt_core.corpus import Corpus
 from gpt_core.machine import describe_error
@@ -17,11 +13,10 @@ from gpt_core.quotas import TEXTS, ClassRules, refuse_bytes
 from gpt_core.rights import LOCAL, is_student, refuse
 from gpt_core.store import RunStore
 from gpt_core.token_cache import token_cache_in
-from gpt_core.whole_file import write_whole
 
 
 @dataclass(frozen=True)
-class KeptText:
+class KeptText(Card):
     """What is known of a kept text without reading it."""
 
     sha256: str
@@ -30,8 +25,6 @@ class KeptText:
     characters: int
     bytes: int
     kept_at: float  # seconds since 1970
-    owner: str = LOCAL  # an actor: the machine's own, or a student
-    shared: bool = False  # whether its owner shows it to all
 
 
 class TextLibrary:
@@ -56,9 +49,9 @@ class TextLibrary:
         self._store = store
         self._actor = actor
         self._rules = rules or ClassRules()
-        self._owner = actor if is_student(actor) else LOCAL
+        self._owner = owner_of(actor)
         self._clock = clock
-        self._folder = store.runs_dir / "texts"
+        self._cards = Cards(store, TEXT, KeptText, attrgetter("sha256"))
 
     def keep(self, corpus: Corpus, source: str) -> KeptText:
         """Keep a text; the same text again only gets the new name.
@@ -74,10 +67,9 @@ class TextLibrary:
             *(corpus.sha256, corpus.name, source, len(corpus.text), size, self._clock()),
             owner=self._owner,
         )
-        path = self._card(corpus.sha256, self._owner)
         try:
             self._store.keep_text(corpus.text, corpus.sha256)
-            write_whole(path, json.dumps(asdict(card)).encode())
+            self._cards.write(card)
             # Once more: somebody may have deleted it just before there was a card.
             self._store.keep_text(corpus.text, corpus.sha256)
         except OSError as error:
@@ -89,21 +81,13 @@ class TextLibrary:
 
         Where they have kept it themselves, it is their card; damaged cards are passed over.
         """
-        cards = {}
-        for card in self.cards():
-            if card.sha256 not in cards or card.owner == self._owner:
-                cards[card.sha256] = card
-        return sorted(cards.values(), key=lambda card: card.kept_at, reverse=True)
+        return _newest_first(self._cards.once_each(self.cards(), self._actor))
 
     def cards(self) -> list[KeptText]:
         """Return the cards that the actor may see: a student, their own and those of texts that
         are shared; anybody else, all. The newest first.
         """
-        return [
-            card
-            for card in self._all_cards()
-            if card.shared or card.owner == self._owner or not is_student(self._actor)
-        ]
+        return _newest_first([c for c in self._cards.all() if c.is_seen_by(self._actor)])
 
     def load(self, sha256: str) -> Corpus:
         """Return a kept text.
@@ -114,7 +98,7 @@ class TextLibrary:
         """
         names = {card.sha256: card.name for card in self.texts()}
         if sha256 not in names:
-            if any(card.sha256 == sha256 for card in self._all_cards()):
+            if any(card.sha256 == sha256 for card in self._cards.all()):
                 message = "This text is somebody else's, who does not share it: choose another."
                 refuse(self._store, sha256, self._actor, "read the text", message)
             raise ValueError("This text is not kept any more: choose another, or upload it again.")
@@ -130,8 +114,8 @@ class TextLibrary:
         Raises:
             NotAllowed: it is somebody else's.
         """
-        self._refuse_foreign(card, "share")
-        self._store.class_book.add_share(TEXT, card.sha256, card.owner, shared)
+        self._cards.refuse_foreign(card, self._actor, "share")
+        self._cards.share(card, shared)
 
     def delete(self, sha256: str, owner: str | None = None) -> None:
         """Delete a text for good; as long as others keep it too, only the card of one of them.
@@ -144,10 +128,10 @@ class TextLibrary:
             NotAllowed: it is somebody else's.
             ValueError: a run was trained on it.
         """
-        cards = {card.owner: card for card in self._all_cards() if card.sha256 == sha256}
+        cards = {card.owner: card for card in self._cards.all() if card.sha256 == sha256}
         card = cards.pop(owner or self._owner, None)
         if card is not None:
-            self._refuse_foreign(card, "delete")
+            self._cards.refuse_foreign(card, self._actor, "delete")
         if cards:
             self._forget(card)
             return
@@ -171,35 +155,15 @@ class TextLibrary:
         aside.unlink(missing_ok=True)
         token_cache_in(self._store.runs_dir).forget(sha256)
 
-    def _all_cards(self) -> list[KeptText]:
-        """Return all cards, the newest first; damaged ones are passed over."""
-        shared = self._store.class_book.shared()
-        cards = []
-        for path in self._folder.glob("*.json"):
-            try:
-                card = KeptText(**json.loads(path.read_text(encoding="utf-8")))
-            except (OSError, ValueError, TypeError):
-                continue
-            if path == self._card(card.sha256, card.owner):
-                cards.append(replace(card, shared=(TEXT, card.sha256, card.owner) in shared))
-        return sorted(cards, key=lambda card: card.kept_at, reverse=True)
-
     def _needs(self, card: KeptText) -> bool:
         """Tell whether a run of a text's owner was trained on it."""
         runs = self._store.runs()
         return any((run.text_sha256, run.owner) == (card.sha256, card.owner) for run in runs)
 
-    def _refuse_foreign(self, card: KeptText, doing: str) -> None:
-        if is_student(self._actor) and card.owner != self._actor:
-            message = f"This text is somebody else's: only they or the teacher may {doing} it."
-            refuse(self._store, card.sha256, self._actor, f"{doing} the text", message)
-
     def _forget(self, card: KeptText | None) -> None:
-        """Remove a card; nobody is shown the text any more."""
         if card is not None:
-            if card.shared:
-                self._store.class_book.add_share(TEXT, card.sha256, card.owner, shared=False)
-            self._card(card.sha256, card.owner).unlink(missing_ok=True)
+            self._cards.forget(card)
 
-    def _card(self, sha256: str, owner: str) -> Path:
-        return self._folder / (f"{sha256}.{owner}.json" if is_student(owner) else f"{sha256}.json")
+
+def _newest_first(cards: list[KeptText]) -> list[KeptText]:
+    return sorted(cards, key=lambda card: card.kept_at, reverse=True)

@@ -1,14 +1,15 @@
 """ModelLibrary: models that no run here has made: uploaded, put in a folder, or OpenAI's."""
 
 import hashlib
-import json
 import os
 import threading
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from pathlib import Path
 
 import psutil
 
+from gpt_core.cards import Card, Cards, owner_of
 from gpt_core.checkpoints import BYTES_PER_PARAMETER, remove, save_weights
 from gpt_core.class_book import MODEL
 from gpt_core.corpus import readable_name
@@ -17,16 +18,15 @@ from gpt_core.initial import weights_sha256
 from gpt_core.model import GPTModel, count_parameters
 from gpt_core.pretrained import load_model
 from gpt_core.quotas import ClassRules, refuse_bytes
-from gpt_core.rights import LOCAL, is_student, refuse, refuse_students
+from gpt_core.rights import LOCAL, refuse, refuse_students
 from gpt_core.store import RunStore
-from gpt_core.whole_file import write_whole
 
 UPLOADED, PUT_THERE, OPENAI = "uploaded", "from the import folder", "OpenAI's"
 OPENAI_NAME = "GPT-2 {}"
 
 
 @dataclass(frozen=True)
-class KeptModel:
+class KeptModel(Card):
     """What is known of a model without loading it."""
 
     key: str  # what pages call it: a file's name too
@@ -34,8 +34,6 @@ class KeptModel:
     source: str  # where it came from, in words
     path: str  # a file or folder that load_model reads
     bytes: int
-    owner: str = LOCAL  # an actor: the machine's own, or a student
-    shared: bool = False  # whether its owner shows it to all
 
     def modified(self) -> float:
         """Return when its files were last changed, in seconds since 1970.
@@ -77,7 +75,7 @@ class ModelLibrary:
 
     def __init__(self, store: RunStore) -> None:
         self._store = store
-        self._folder = store.runs_dir / "models"
+        self._cards = Cards(store, MODEL, KeptModel, attrgetter("key"))
         self.import_folder = store.runs_dir / "import"
         self._lock = threading.Lock()  # guards _downloads: of two equal ones the first goes on
         self._downloads: dict[str, Download] = {}
@@ -89,15 +87,9 @@ class ModelLibrary:
         Of uploaded ones a student sees their own, and those that are shared; anybody else, all.
         Each model comes once: where they have uploaded it themselves, with their card.
         """
-        mine = _owner(actor)
-        cards: dict[str, KeptModel] = {}
-        for card in self._cards():
-            is_seen = card.shared or card.owner == mine or not is_student(actor)
-            if card.source == UPLOADED and not is_seen:
-                continue
-            if card.key not in cards or card.owner == mine:
-                cards[card.key] = card
-        return [*sorted(cards.values(), key=lambda card: card.name), *self._imports()]
+        cards = [c for c in self._found() if c.source != UPLOADED or c.is_seen_by(actor)]
+        cards = self._cards.once_each(cards, actor)
+        return [*sorted(cards, key=lambda card: card.name), *self._imports()]
 
     def find(self, key: str, actor: str = LOCAL) -> KeptModel:
         """Return what is known of a model.
@@ -109,7 +101,7 @@ class ModelLibrary:
         for card in self.models(actor):
             if card.key == key:
                 return card
-        if any(card.key == key for card in self._cards()):
+        if any(card.key == key for card in self._found()):
             message = "This model is somebody else's, who does not share it."
             refuse(self._store, key, actor, "look into the model", message)
         raise ValueError("This model is not here any more: choose another one.")
@@ -139,13 +131,13 @@ class ModelLibrary:
             ValueError: the disk cannot be written, or the student has used up their share of it.
         """
         key = weights_sha256(model)[:12]
-        folder, owner = self._folder / key, _owner(actor)
+        folder, owner = self._cards.folder / key, owner_of(actor)
         size = BYTES_PER_PARAMETER * count_parameters(model)
         refuse_bytes(self._store, rules or ClassRules(), owner, size)
         try:
             written = save_weights(folder, model)
-            card = KeptModel(key, name, UPLOADED, str(folder), written, owner)
-            self._write(card)
+            card = KeptModel(key, name, UPLOADED, str(folder), written, owner=owner)
+            self._cards.write(card)
         except OSError as error:
             raise ValueError(f"The model was not kept: {error.strerror or error}.") from error
         return card
@@ -158,7 +150,7 @@ class ModelLibrary:
             ValueError: it is not one that was uploaded.
         """
         card = self._find_own(key, actor, "share")
-        self._store.class_book.add_share(MODEL, key, card.owner, shared)
+        self._cards.share(card, shared)
 
     def delete(self, key: str, actor: str = LOCAL) -> None:
         """Delete an uploaded model for good; runs that began with it keep their copy.
@@ -171,11 +163,9 @@ class ModelLibrary:
         """
         card = self._find_own(key, actor, "delete")
         try:
-            if card.shared:
-                self._store.class_book.add_share(MODEL, key, card.owner, shared=False)
-            self._card(key, card.owner).unlink(missing_ok=True)
-            if not any(other.key == key for other in self._cards()):
-                remove(self._folder / key)
+            self._cards.forget(card)
+            if not any(other.key == key for other in self._found()):
+                remove(self._cards.folder / key)
         except OSError as error:
             raise ValueError(f"It was not deleted: {error.strerror or error}.") from error
 
@@ -217,7 +207,7 @@ class ModelLibrary:
     def _adopt(self, size: str, folder: Path) -> None:
         bytes_there = sum(path.stat().st_size for path in folder.iterdir())
         key, name = f"gpt2-{size}", OPENAI_NAME.format(size)
-        self._write(KeptModel(key, name, OPENAI, str(folder), bytes_there))
+        self._cards.write(KeptModel(key, name, OPENAI, str(folder), bytes_there))
 
     def _find_own(self, key: str, actor: str, doing: str) -> KeptModel:
         """Return the card of an uploaded model that somebody may change.
@@ -229,24 +219,16 @@ class ModelLibrary:
         card = self.find(key, actor)
         if card.source != UPLOADED:
             raise ValueError(f"{card.name} was not uploaded: its files lie in {card.path}.")
-        if is_student(actor) and card.owner != actor:
-            message = f"This model is somebody else's: only they or the teacher may {doing} it."
-            refuse(self._store, key, actor, f"{doing} the model", message)
+        self._cards.refuse_foreign(card, actor, doing)
         return card
 
-    def _cards(self) -> list[KeptModel]:
-        """Return the cards of all models that have one, by their files' names."""
-        shared = self._store.class_book.shared()
+    def _found(self) -> list[KeptModel]:
+        """Return the cards of all models that have one and are there."""
         cards = []
-        for path in sorted(self._folder.glob("*.json")):
-            try:
-                card = KeptModel(**json.loads(path.read_text(encoding="utf-8")))
-            except (OSError, ValueError, TypeError):
-                continue  # damaged
-            card = replace(card, shared=(MODEL, card.key, card.owner) in shared)
+        for card in self._cards.all():
             if card.source == UPLOADED:  # wherever the runs directory lies by now
-                card = replace(card, path=str(self._folder / card.key))
-            if path == self._card(card.key, card.owner) and Path(card.path).exists():
+                card = replace(card, path=str(self._cards.folder / card.key))
+            if Path(card.path).exists():
                 cards.append(card)
         return cards
 
@@ -268,19 +250,6 @@ class ModelLibrary:
                 name = readable_name(path.name)
                 found.append(KeptModel(key, name, PUT_THERE, str(path), sum(sizes)))
         return found
-
-    def _write(self, card: KeptModel) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._card(card.key, card.owner)
-        write_whole(path, json.dumps(asdict(card)).encode())
-
-    def _card(self, key: str, owner: str) -> Path:
-        return self._folder / (f"{key}.{owner}.json" if is_student(owner) else f"{key}.json")
-
-
-def _owner(actor: str) -> str:
-    """Return whose a model is that somebody uploads: theirs, or the machine's own."""
-    return actor if is_student(actor) else LOCAL
 
 
 def _holds_one(file: Path) -> bool:

@@ -4,7 +4,7 @@ from weakref import ref
 
 import streamlit as st
 
-from dashboard import cross_entropies, probe_history, text_loss, walk_steps
+from dashboard import cross_entropies, probe_history, text_loss, walk_view
 from dashboard.frames import count
 from dashboard.model_choice import choose_model, chosen_run
 from dashboard.refusals import fragment
@@ -27,7 +27,7 @@ if chosen:
             "dropout off."
         )
         st.page_link("pages/model.py", label="Its parts")
-    fragment(walk_steps.show_walk)(ref(chosen.model))
+    fragment(walk_view.show_walk)(ref(chosen.model))
 
 st.header("Two classes, many classes: one cross-entropy")
 cross_entropies.show()

@@ -18,8 +18,9 @@ MAY_IMPORT = {
     "tokenizer": {"config"},
     "corpus": {"config", "documents", "whole_file"},
     "documents": set(),
-    "library": {"class_book", "corpus", "machine", "quotas", "rights", "store"}
-    | {"token_cache", "whole_file"},
+    "cards": {"rights", "store", "whole_file"},
+    "library": {"cards", "class_book", "corpus", "machine", "quotas", "rights", "store"}
+    | {"token_cache"},
     "names": set(),
     "class_book": {"database", "rows"},
     "quotas": {"config", "rights", "store"},
@@ -50,8 +51,8 @@ MAY_IMPORT = {
     "comparing": {"run"},
     "hub": set(),
     "model_library": {
-        *("checkpoints", "class_book", "corpus", "hub", "initial", "model", "pretrained"),
-        *("quotas", "rights", "store", "whole_file"),
+        *("cards", "checkpoints", "class_book", "corpus", "hub", "initial", "model", "pretrained"),
+        *("quotas", "rights", "store"),
     },
     "pretrained": {"checkpoints", "config", "hub", "model"},
     "weights": {"checkpoints", "locks", "pretrained", "rights", "rows", "store"},

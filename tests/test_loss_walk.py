@@ -74,7 +74,7 @@ def test_a_model_that_nobody_keeps_any_more_is_chosen_anew() -> None:
 
         import streamlit as st
 
-        from dashboard.walk_steps import show_walk
+        from dashboard.walk_view import show_walk
         from gpt_core import build_model
         from tests.conftest import TINY
 

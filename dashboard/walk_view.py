@@ -1,0 +1,90 @@
+"""The walk as one part of the Loss page: its rows, what it ends with, its steps, its positions."""
+
+from weakref import ReferenceType
+
+import streamlit as st
+
+from dashboard import state, walk_steps, widgets
+from dashboard.frames import format_exactly
+from dashboard.loss_walk import Position, Walk, enter_rows, spell, take_walk
+from dashboard.refusals import show_refusal
+from gpt_core import GPTModel, loss_walkthrough
+
+
+def show_walk(answering: ReferenceType[GPTModel]) -> None:
+    """Draw the walk of the rows that are entered, a part of the page: an edit draws nothing else.
+
+    What a part of a page is given stays in memory while the page is open: so the shelf alone holds
+    the model, and the page fetches it anew where the shelf has given it up meanwhile.
+    """
+    rows, model = enter_rows(), answering()
+    if model is None:
+        st.rerun()
+    if rows is None:
+        return
+    try:
+        walk = take_walk(model, rows)
+    except ValueError as error:
+        show_refusal(error)
+        return
+    _show_result(walk)
+    walk_steps.show_rows(walk)
+    position = _choose_position(walk)
+    walk_steps.show_logits(walk, position)
+    walk_steps.show_probas(walk, position)
+    walk_steps.show_predictions(walk)
+    walk_steps.show_target_probas(walk)
+    walk_steps.show_logs(walk)
+    walk_steps.show_mean(walk)
+    walk_steps.show_loss(walk)
+    walk_steps.show_one_call(walk)
+    walk_steps.show_perplexity(walk)
+    st.header("Every position")
+    _show_table(walk)
+    widgets.show_code(loss_walkthrough)
+
+
+def _show_result(walk: Walk) -> None:
+    """Show first what the walk ends with, so that an edit is answered where one looks."""
+    widgets.show_numbers(
+        {
+            "Loss": f"{walk.loss:.4f}",
+            "Perplexity": f"{walk.steps.perplexity:,.1f}",
+            "Prediction tasks": f"{len(walk.positions)}",
+        }
+    )
+
+
+def _choose_position(walk: Walk) -> Position:
+    """Let the user choose the position that steps 1 and 2 look at closely."""
+    chosen = st.selectbox(
+        "Look closely at",
+        range(len(walk.positions)),
+        format_func=lambda i: f"p{walk.positions[i].name}",  # stays when the words are edited
+        key=state.WALK_POSITION,
+        persist_state="session",
+    )
+    position = walk.positions[min(chosen, len(walk.positions) - 1)]
+    st.text(f"After “{position.context}” the target is “{position.target}”.")
+    return position
+
+
+def _show_table(walk: Walk) -> None:
+    """List every position with all that was said of it."""
+    st.dataframe(
+        [
+            {
+                "position": f"p{p.name}",
+                "after": p.context,
+                "target": p.target,
+                "target ID": p.target_id,
+                "probability": format_exactly(p.proba),
+                "log": f"{p.log_proba:.4f}",
+                "rank": p.rank,
+                "argmax": spell(p.predicted_id),
+            }
+            for p in walk.positions
+        ],
+        hide_index=True,
+        width="stretch",
+    )

@@ -36,19 +36,19 @@ def _watch(drawn: list[tuple[str, str]], brief: bool, page: str) -> None:
 
 
 def _show(run: Run, brief: bool, page: str) -> None:
-    with st.container(gap="small"):
+    with st.container(gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(_which(run))
             widgets.state_badge(run)
         st.text(widgets.run_title(run))
         if not brief:
             _show_numbers(run)
-        with st.container(horizontal=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
             widgets.run_buttons(run, "sidebar")
-        if page != "Train":
-            st.page_link(TRAIN_PAGE, label="Open", query_params={state.RUN: run.id})
-        elif not brief:
-            widgets.watch_button("Open", run)
+            if page != "Train":
+                st.page_link(TRAIN_PAGE, label="Open", query_params={state.RUN: run.id})
+            elif not brief:
+                widgets.watch_button("Open", run)
 
 
 def _which(run: Run) -> str:

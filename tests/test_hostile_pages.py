@@ -111,6 +111,7 @@ def visit(app: AppTest, **query: str | list[str]) -> None:
     check(app)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 @fewer(20)
 @given(data=st.data())
@@ -130,6 +131,7 @@ def test_any_address_is_a_page(app: AppTest, run: Run, data: Any) -> None:
 # What is typed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("page", "press"),
     [
@@ -279,6 +281,7 @@ st.progress(0.5, NAME) · st.metric(NAME, 1) · st.file_uploader(NAME)
 PLAINLY = "st.text(NAME)\nst.code(NAME)\nst.selectbox('x', [NAME])\nst.text_input('x', NAME)"
 
 
+@pytest.mark.slow
 def test_the_check_itself_finds_markup_wherever_it_stands() -> None:
     begin = f"import streamlit as st\nNAME = {NAME!r}\n"
     for call in MARKING.replace("\n", " · ").strip(" ·").split(" · "):

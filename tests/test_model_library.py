@@ -428,6 +428,7 @@ def test_a_small_file_that_claims_a_huge_model_is_refused(tmp_path: Path) -> Non
         load_model(tmp_path / "b.pth")
 
 
+@pytest.mark.slow
 def test_a_damaged_zip_of_any_kind_is_refused_by_its_name(model: GPTModel, tmp_path: Path) -> None:
     folder = as_ours(model, tmp_path)
     for method in (zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2, zipfile.ZIP_DEFLATED):

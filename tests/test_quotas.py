@@ -144,6 +144,7 @@ def test_a_student_has_so_many_live_runs_and_no_more(store: RunStore) -> None:
         runner.close()
 
 
+@pytest.mark.slow
 def test_who_has_used_up_their_minutes_trains_no_longer_and_keeps_what_was_learnt(
     store: RunStore,
 ) -> None:

@@ -136,6 +136,7 @@ def test_a_run_that_does_not_exist_is_nobodys(store: RunStore) -> None:
         find_own_run(store, "x", "ben", "delete")
 
 
+@pytest.mark.slow
 def test_students_take_turns_and_have_one_running_run_each(store: RunStore) -> None:
     runner = TrainingRunner(store, active_runs=2, threads=1)
     try:
@@ -260,6 +261,7 @@ def test_what_is_the_teachers_is_refused_to_students(
     assert not runner.is_held
 
 
+@pytest.mark.slow
 def test_a_held_queue_begins_nothing_and_a_moved_run_comes_first(
     store: RunStore, runner: TrainingRunner
 ) -> None:

@@ -340,9 +340,8 @@ def test_a_paused_copied_and_saved_run_gives_the_same_losses(
     assert everything(store, run_id) == left_alone
 
 
-@pytest.mark.parametrize(
-    "steps", [7, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 25, 60))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("steps", [1, 7, 25, 60])
 def test_a_stopped_and_resumed_run_gives_the_same_losses(
     steps: int, runner: TrainingRunner, store: RunStore, corpus: Corpus, left_alone: dict[str, list]
 ) -> None:

@@ -1,5 +1,9 @@
 """What a student sees of others: all curves, and nothing that is private."""
 
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from gpt_core import Board, Corpus, RunStore, TrainingRunner, View, load_text, share_run
@@ -11,11 +15,28 @@ SECRET = Corpus("diary.txt", "Dear diary, today the heron came. " * 60)
 OPEN = load_text("counting")
 
 
-@pytest.fixture
-def board(store: RunStore, runner: TrainingRunner) -> Board:
-    """Of two runs that have ended: Ann's on a text of her own, Ben's on one of the app's."""
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two runs that have ended: Ann's on a text of her own, Ben's on one of the app's."""
+    store = RunStore(tmp_path_factory.mktemp("trained"))
+    runner = TrainingRunner(store, threads=1)
     for text, owner in ((SECRET, "ann"), (OPEN, "ben")):
         assert runner.wait(runner.start(PRESET, text, actor=owner, run_id=f"{owner}s"), 60)
+    runner.close()
+    store.close()
+    return store.runs_dir
+
+
+@pytest.fixture
+def store(trained: Path, tmp_path: Path) -> Iterator[RunStore]:
+    """A store of its own for each test, with the two runs."""
+    store = RunStore(shutil.copytree(trained, tmp_path / "runs"))
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def board(store: RunStore) -> Board:
     return Board(store)
 
 
@@ -79,10 +100,10 @@ def test_the_latest_run_is_a_students_own_or_else_the_newest(board: Board) -> No
 
 def test_only_ones_own_live_runs_are_ones_own(store: RunStore, runner: TrainingRunner) -> None:
     runner.hold(True)
-    runner.start(PRESET, OPEN, actor="ann", run_id="anns")
+    runner.start(PRESET, OPEN, actor="ann", run_id="waits")
     board = Board(store)
-    assert [run.id for run in View(board, "ann").own_live_runs()] == ["anns"]
+    assert [run.id for run in View(board, "ann").own_live_runs()] == ["waits"]
     assert View(board, "ben").own_live_runs() == []
-    assert [run.id for run in View(board, "ben").live_runs()] == ["anns"]
-    assert [run.id for run in View(board, "teacher").own_live_runs()] == ["anns"]
+    assert [run.id for run in View(board, "ben").live_runs()] == ["waits"]
+    assert [run.id for run in View(board, "teacher").own_live_runs()] == ["waits"]
     assert View(board, "ben").run("nowhere") is None

@@ -24,6 +24,7 @@ def test_where_nothing_was_ever_trained_the_order_is_known_and_no_time(
     assert [(place.run.id, place.starts_in) for place in queue] == [("anns", 0), ("bens", math.inf)]
 
 
+@pytest.mark.slow
 def test_a_run_waits_for_as_long_as_those_before_it_will_take_by_the_pace_on_record(
     store: RunStore, runner: TrainingRunner
 ) -> None:
@@ -54,6 +55,7 @@ def test_a_run_that_trains_is_waited_for_by_its_own_pace(store: RunStore) -> Non
         runner.close()
 
 
+@pytest.mark.slow
 def test_steps_that_are_done_are_not_waited_for_again(
     store: RunStore, runner: TrainingRunner
 ) -> None:

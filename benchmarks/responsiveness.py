@@ -44,7 +44,8 @@ WATCH = """() => {
     let pressed = null, frame = null;
     for (const kind of ['keydown', 'click'])
         addEventListener(kind, event => { pressed = event.timeStamp; }, true);
-    window.answered = new Promise(resolve => {
+    window.answered = new Promise((resolve, reject) => {
+        setTimeout(() => reject(new Error('no answer within a minute')), 60_000);
         const watch = new MutationObserver(() => {
             frame ??= requestAnimationFrame(() => {
                 frame = null;

@@ -118,13 +118,14 @@ def table() -> str:
         ),
     ]
     machine = training["machine"]
+    dates = [result["date"] for result in results.values()]
     lines = [
         "| what | against | ratio |",
         "|---|---|---|",
         *(f"| {what} | {peer} | {ratio} |" for what, peer, ratio in rows),
         "",
         f"Medians of pairs on {machine['cpu']}, {machine['threads']} threads, torch "
-        f"{machine['torch']}, {training['date']}.",
+        f"{machine['torch']}, {min(dates)} to {max(dates)}.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -1,6 +1,8 @@
 """Which model is looked into: untrained, brought in, the run that trains, or a checkpoint."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import streamlit as st
 
@@ -19,10 +21,14 @@ NOW = -2  # stands among a run's steps for the model as it is now (-1 is before 
 
 @dataclass(frozen=True)
 class ChosenModel:
-    """A model in eval mode, and what it is in words."""
+    """A model in eval mode, what it is in words, and how to take it from the shelf again.
+
+    Taking it asks anew whether one may look into it; None says that it is not there any more.
+    """
 
     model: GPTModel
     name: str
+    fetch: Callable[[], GPTModel | None]
 
 
 def choose_model() -> ChosenModel | None:
@@ -52,13 +58,14 @@ def choose_model() -> ChosenModel | None:
     )
     try:
         if choice in PRESETS:
+            fetch = partial(get_shelf().untrained, PRESETS[choice].model, UNTRAINED_SEED)
             with st.spinner("Building the model…"):
-                model = get_shelf().untrained(PRESETS[choice].model, UNTRAINED_SEED)
-            return ChosenModel(model, f"Untrained {choice}, seed {UNTRAINED_SEED}")
+                return ChosenModel(fetch(), f"Untrained {choice}, seed {UNTRAINED_SEED}", fetch)
         if choice in kept:
+            key = choice.removeprefix(KEPT)
+            fetch = partial(get_shelf().kept, get_models(), key, current_actor())
             with st.spinner("Loading the model…"):
-                model = get_shelf().kept(get_models(), choice.removeprefix(KEPT), current_actor())
-            return ChosenModel(model, kept[choice])
+                return ChosenModel(fetch(), kept[choice], fetch)
         if choice not in runs:
             raise ValueError("The model that was chosen is not here any more: choose another one.")
         return _choose_moment(runs[choice])
@@ -104,9 +111,9 @@ def _choose_moment(run: Run) -> ChosenModel | None:
         return _snapshot(run)
     if best is not None and step == best["global_step"]:
         st.caption("Of its checkpoints, the one with the lowest validation loss.")
+    fetch = partial(get_shelf().checkpoint, get_store(), run.id, step, current_actor())
     with st.spinner("Loading the checkpoint…"):
-        model = get_shelf().checkpoint(get_store(), run.id, step, current_actor())
-    return ChosenModel(model, f"{run_title(run)}, {describe(step)}")
+        return ChosenModel(fetch(), f"{run_title(run)}, {describe(step)}", fetch)
 
 
 def _snapshot(run: Run) -> ChosenModel:
@@ -121,7 +128,14 @@ def _snapshot(run: Run) -> ChosenModel:
             snapshot = get_shelf().snapshot(get_runner(), run.id, current_actor())
         step, model = snapshot.global_step, snapshot.model
         st.session_state[key] = step
-    return ChosenModel(model, f"{run_title(run)}, a copy at step {step:,}")
+    name = f"{run_title(run)}, a copy at step {step:,}"
+    return ChosenModel(model, name, partial(_recall, run.id, step))
+
+
+def _recall(run_id: str, step: int) -> GPTModel | None:
+    """Return a copy that was taken before; None if it is gone, or somebody else's by now."""
+    run = get_view().run(run_id)
+    return None if run is None or run.is_veiled else get_shelf().recall(run_id, step)
 
 
 def chosen_run() -> Run | None:

@@ -43,9 +43,14 @@ def is_restricted() -> bool:
     return is_student(current_actor())
 
 
+def was_sent_out() -> bool:
+    """Tell whether there is a class, and this browser is nobody's of it any more."""
+    return get_roll() is not None and current_member() is None
+
+
 def require_member() -> None:
     """Show nothing but a sentence to a browser that the teacher has sent out of the class."""
-    if get_roll() is not None and current_member() is None:
+    if was_sent_out():
         st.title("You are not in this class any more")
         st.text("Reload the page to join it again, with the code that your teacher shows.")
         st.stop()

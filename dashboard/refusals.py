@@ -9,6 +9,7 @@ from typing import ParamSpec
 
 import streamlit as st
 
+from dashboard.people import was_sent_out
 from gpt_core.machine import describe_error
 
 P = ParamSpec("P")
@@ -59,6 +60,8 @@ def fragment(draw: Callable[P, None], run_every: float | None = None) -> Callabl
     @wraps(draw)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
         with in_words():
+            if was_sent_out():
+                st.rerun()  # the whole page, which says so
             draw(*args, **kwargs)
 
     return st.fragment(guarded, run_every=run_every)

@@ -1,6 +1,6 @@
 """The walk as one part of the Loss page: its rows, what it ends with, its steps, its positions."""
 
-from weakref import ReferenceType
+from collections.abc import Callable
 
 import streamlit as st
 
@@ -11,18 +11,19 @@ from dashboard.refusals import show_refusal
 from gpt_core import GPTModel, loss_walkthrough
 
 
-def show_walk(answering: ReferenceType[GPTModel]) -> None:
+def show_walk(fetch: Callable[[], GPTModel | None] | None) -> None:
     """Draw the walk of the rows that are entered, a part of the page: an edit draws nothing else.
 
-    What a part of a page is given stays in memory while the page is open: so the shelf alone holds
-    the model, and the page fetches it anew where the shelf has given it up meanwhile.
+    What a part of a page is given stays in memory while the page is open. So it is not given the
+    model but how to fetch it, if there is one: the shelf may give it up, its owner take it back.
     """
-    rows, model = enter_rows(), answering()
-    if model is None:
-        st.rerun()
-    if rows is None:
+    rows = enter_rows()
+    if rows is None or fetch is None:
         return
     try:
+        model = fetch()
+        if model is None:
+            st.rerun()
         walk = take_walk(model, rows)
     except ValueError as error:
         show_refusal(error)

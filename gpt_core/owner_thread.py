@@ -187,6 +187,8 @@ class OwnerThread:
         if entry.state != "paused":
             raise ValueError("One step is for a run that is paused: pause it first.")
         refuse_more_training(self._store, self.rules, entry.session.run.owner)
+        for _, other in self.live():
+            other.limit = None  # one that trains meanwhile has less left
         self._guard(run_id, partial(self._step_closely, run_id, actor))
 
     def _step_closely(self, run_id: str, actor: str) -> None:

@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import corpus_view, text_choice
 from dashboard.people import hidden_controls
-from dashboard.refusals import fragment, show_refusal
+from dashboard.refusals import show_refusal
 from dashboard.widgets import page_title, show_code
 from gpt_core import TEXTS, check_splits, create_dataloader, split_text
 
@@ -14,28 +14,24 @@ page_title(
     "windows, batches, and a part that is kept from it.",
 )
 
+with st.container(border=True):
+    corpus = text_choice.choose_corpus()
+    if TEXTS not in hidden_controls():
+        with st.expander("Add a text of your own"):
+            text_choice.add_texts()
+    text_choice.manage_kept()
 
-def show_text() -> None:
-    """Draw all below the title, a part of the page: a setting draws nothing else."""
-    with st.container(border=True):
-        corpus = text_choice.choose_corpus()
-        if TEXTS not in hidden_controls():
-            with st.expander("Add a text of your own"):
-                text_choice.add_texts()
-        text_choice.manage_kept()
-
-    if not corpus:
-        return
+if corpus:
     st.header("What the model will see")
     with st.container(border=True):
         preset = corpus_view.choose_settings(corpus)
     if preset is None:
-        return
+        st.stop()
     try:
         train_ids, val_ids = corpus_view.encode(corpus, preset.training)
     except ValueError as error:
         show_refusal(error)
-        return
+        st.stop()
     corpus_view.show_survey(corpus_view.survey_of(corpus, train_ids, val_ids))
 
     st.header("Training and validation")
@@ -56,6 +52,3 @@ def show_text() -> None:
         show_code(create_dataloader)
         st.header("Before you start")
         corpus_view.show_preflight(corpus, preset, len(train_ids))
-
-
-fragment(show_text)()

@@ -1,7 +1,5 @@
 """Loss: from rows of text, step by step, to one number and what it means."""
 
-from weakref import ref
-
 import streamlit as st
 
 from dashboard import cross_entropies, probe_history, text_loss, walk_view
@@ -27,7 +25,7 @@ if chosen:
             "dropout off."
         )
         st.page_link("pages/model.py", label="Its parts")
-    fragment(walk_view.show_walk)(ref(chosen.model))
+fragment(walk_view.show_walk)(chosen.fetch if chosen else None)
 
 st.header("Two classes, many classes: one cross-entropy")
 cross_entropies.show()

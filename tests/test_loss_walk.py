@@ -70,26 +70,39 @@ def test_the_chapters_whole_walk_is_on_the_page() -> None:
 
 def test_a_model_that_nobody_keeps_any_more_is_chosen_anew() -> None:
     def page() -> None:
-        from weakref import ref
-
         import streamlit as st
 
         from dashboard.walk_view import show_walk
         from gpt_core import build_model
         from tests.conftest import TINY
 
-        kept = build_model(TINY, seed=1)
         if "before" in st.session_state:
-            show_walk(ref(kept))
+            show_walk(lambda: build_model(TINY, seed=1))
         else:
             st.session_state["before"] = True
-            show_walk(ref(build_model(TINY, seed=1)))
+            show_walk(lambda: None)
             st.text("never")
 
     app = AppTest.from_function(page, default_timeout=60).run()
     assert not app.exception
     assert "never" not in texts(app)
     assert metric(app, "Prediction tasks") == "6"
+
+
+def test_a_model_that_was_taken_back_answers_no_edit() -> None:
+    def page() -> None:
+        from dashboard.walk_view import show_walk
+
+        def fetch() -> None:
+            raise ValueError("This model is somebody else's, who does not share it.")
+
+        show_walk(fetch)
+
+    app = AppTest.from_function(page, default_timeout=60).run()
+    assert not app.exception
+    assert not app.metric
+    assert "This model is somebody else's" in texts(app)
+    assert [box.label for box in app.text_area] == ["Rows, one per line"]
 
 
 def test_each_step_has_its_formula_and_its_lines_of_the_core() -> None:

@@ -71,3 +71,22 @@ def test_what_goes_wrong_in_a_callback_is_said_above_the_page() -> None:
 def test_a_mistake_of_ours_is_not_hidden() -> None:
     with pytest.raises(KeyError), refusals.in_words():
         raise KeyError("a bug")
+
+
+def test_for_who_was_sent_out_a_part_of_a_page_redraws_the_whole_page(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def page() -> None:
+        import streamlit as st
+
+        from dashboard.refusals import fragment
+
+        st.session_state["runs"] = st.session_state.get("runs", 0) + 1
+        fragment(lambda: st.text("a part"))()
+
+    answers = iter((True, False))
+    monkeypatch.setattr(refusals, "was_sent_out", lambda: next(answers))
+    app = AppTest.from_function(page).run()
+    assert not app.exception
+    assert app.session_state["runs"] == 2
+    assert [text.value for text in app.text] == ["a part"]

@@ -91,18 +91,25 @@ def is_sound(store: RunStore) -> bool:
     return bool(verdict == "ok")
 
 
+def steps_in(seen: Seen) -> int:
+    """Return how many steps were read."""
+    return sum(table == "steps" for table, _ in seen)
+
+
 def live(runs_dir: Path, life: float, seen: Seen, from_the_first_row: bool) -> bool:
     """Run the victim for ``life`` seconds and kill it; False if it had ended by itself.
 
-    Its life begins with the process, or when something new of its training can be read.
+    Its life begins with the process, or when its first step can be read.
     """
     victim = [sys.executable, "-m", "tests.faults.victim", str(runs_dir)]
+    store = RunStore(runs_dir)
+    read_everything(store, seen)  # what the last one left
+    known = steps_in(seen)
     process = subprocess.Popen(victim, cwd=ROOT)
     began = time.monotonic()
-    store, known = RunStore(runs_dir), len(seen)
     while time.monotonic() < began + life and process.poll() is None:
         read_everything(store, seen)
-        if from_the_first_row and len(seen) == known:
+        if from_the_first_row and steps_in(seen) == known:
             began = time.monotonic()
         time.sleep(0.05)
     killed = process.poll() is None

@@ -5,6 +5,7 @@ import streamlit as st
 from dashboard.charts import part_bars
 from dashboard.frames import format_loss
 from dashboard.live_chart import live_chart
+from dashboard.widgets import show_numbers
 from gpt_core import RunHistory
 from gpt_core.rows import Row
 
@@ -19,15 +20,14 @@ def show_closeup(history: RunHistory) -> None:
     if update["global_step"] != int(history.steps["global_step"][-1]):
         return
     st.header(f"What step {update['global_step']:,} did")
-    with st.container(horizontal=True, gap="medium"):
-        for label, value in (
-            ("Loss before", format_loss(update["loss_before"])),
-            ("Loss after", format_loss(update["loss_after"])),
-            ("Gradient norm", f"{update['grad_norm']:.3f}"),
-            ("Learning rate", f"{update['learning_rate']:.3g}"),
-            ("Largest weight change", f"{update['largest_change']:.2e}"),
-        ):
-            st.metric(label, value, width=170)
+    numbers = {
+        "Loss before": format_loss(update["loss_before"]),
+        "Loss after": format_loss(update["loss_after"]),
+        "Gradient norm": f"{update['grad_norm']:.3f}",
+        "Learning rate": f"{update['learning_rate']:.3g}",
+        "Largest weight change": f"{update['largest_change']:.2e}",
+    }
+    show_numbers(numbers, width=170)
     st.caption(
         f"Both losses are of this step's own batch, with dropout off. {describe_largest(update)}"
     )

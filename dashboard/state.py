@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard.people import current_actor, get_view, is_restricted, may_change
+from dashboard.people import get_view, is_restricted, may_change
 from dashboard.runtime import get_runner, get_store
 from gpt_core import RECORDED_RUN, Run, keep_recorded_run
 
@@ -142,8 +142,8 @@ def outline() -> list[tuple[str, str]]:
     """Return what a page is arranged by: the live, the current and the shown run, and how."""
     runs = [*get_view().own_live_runs(), *filter(None, (current_run(), selected_run()))]
     rules = []
-    if is_restricted():  # also: who is sent out is to see it at once
-        rules = [(current_actor(), f"{get_runner().rules} {get_runner().is_held}")]
+    if is_restricted():
+        rules = [("rules", f"{get_runner().rules} {get_runner().is_held}")]
     modes = [(name, st.query_params.get(name, "")) for name in (REPLAY, PROJECTOR)]
     return [*((run.id, run.state) for run in runs), *modes, *rules]
 

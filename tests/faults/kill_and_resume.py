@@ -96,7 +96,7 @@ def steps_in(seen: Seen) -> int:
     return sum(table == "steps" for table, _ in seen)
 
 
-def live(runs_dir: Path, life: float, seen: Seen, from_the_first_row: bool) -> bool:
+def live(runs_dir: Path, life: float, seen: Seen, from_the_first_step: bool) -> bool:
     """Run the victim for ``life`` seconds and kill it; False if it had ended by itself.
 
     Its life begins with the process, or when its first step can be read.
@@ -109,7 +109,7 @@ def live(runs_dir: Path, life: float, seen: Seen, from_the_first_row: bool) -> b
     began = time.monotonic()
     while time.monotonic() < began + life and process.poll() is None:
         read_everything(store, seen)
-        if from_the_first_row and steps_in(seen) == known:
+        if from_the_first_step and steps_in(seen) == known:
             began = time.monotonic()
         time.sleep(0.05)
     killed = process.poll() is None
@@ -133,7 +133,7 @@ def run_faults(kills: int, seed: int, folder: Path) -> dict[str, int]:
         # Once there have been enough kills, the last run is left to come to its end.
         life = draw.uniform(0.5, LONGEST_LIFE) if counts["kills"] < kills else 600.0
         # Every second one dies while it trains, however long this machine takes to start it.
-        killed = live(runs_dir, life, seen, from_the_first_row=counts["kills"] % 2 == 0)
+        killed = live(runs_dir, life, seen, from_the_first_step=counts["kills"] % 2 == 0)
         counts["kills"] += killed
 
         store = RunStore(runs_dir)

@@ -20,14 +20,15 @@ def show_closeup(history: RunHistory) -> None:
     if update["global_step"] != int(history.steps["global_step"][-1]):
         return
     st.header(f"What step {update['global_step']:,} did")
-    numbers = {
-        "Loss before": format_loss(update["loss_before"]),
-        "Loss after": format_loss(update["loss_after"]),
-        "Gradient norm": f"{update['grad_norm']:.3f}",
-        "Learning rate": f"{update['learning_rate']:.3g}",
-        "Largest weight change": f"{update['largest_change']:.2e}",
-    }
-    show_numbers(numbers, width=170)
+    show_numbers(
+        {
+            "Loss before": format_loss(update["loss_before"]),
+            "Loss after": format_loss(update["loss_after"]),
+            "Gradient norm": f"{update['grad_norm']:.3f}",
+            "Learning rate": f"{update['learning_rate']:.3g}",
+            "Largest weight change": f"{update['largest_change']:.2e}",
+        }
+    )
     st.caption(
         f"Both losses are of this step's own batch, with dropout off. {describe_largest(update)}"
     )

@@ -4,7 +4,7 @@ import pytest
 
 from dashboard.architecture import drawing
 from gpt_core import GPT_CONFIG_124M, GPTConfig, dissect, field_help
-from tests.app_driver import html, metric, open_app, texts
+from tests.support.app_driver import html, metric, open_app, texts
 
 pytestmark = pytest.mark.usefixtures("own_runtime")
 

@@ -16,7 +16,7 @@ from gpt_core import (
     label_run,
 )
 from tests.conftest import TINY, TINY_TRAINING
-from tests.curves import keep_chapter_run
+from tests.support.curves import keep_chapter_run
 
 OWN_TEXT = Corpus("mine", "The lamp burned low and the boats came home one by one. " * 40)
 PRESET = Preset("pocket", "Two layers.", TINY, TINY_TRAINING)

@@ -9,7 +9,15 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import people, runtime
 from gpt_core import FIRST_LESSON, PRESETS, ClassRules, Corpus, TextLibrary, load_text
-from tests.app_driver import POCKET, button, choose, components, open_app, texts, wait_for_state
+from tests.support.app_driver import (
+    POCKET,
+    button,
+    choose,
+    components,
+    open_app,
+    texts,
+    wait_for_state,
+)
 
 pytestmark = pytest.mark.slow
 

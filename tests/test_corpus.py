@@ -23,8 +23,7 @@ from gpt_core.corpus import (
     read_upload,
     split_text,
 )
-
-ROOT = Path(__file__).parents[1]
+from tests.support.paths import ROOT
 
 
 def test_the_story_has_the_size_of_the_chapters_text(tokenizer: tiktoken.Encoding) -> None:

@@ -1,14 +1,12 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 
 from gpt_core import TokenWindows, check_splits, create_dataloader, rows_to_batch
-
-ROOT = Path(__file__).parents[1]
+from tests.support.paths import ROOT
 
 
 def test_a_window_is_a_view_and_its_targets_come_one_token_later() -> None:

@@ -36,8 +36,8 @@ from gpt_core import notebook as notebook_module
 from gpt_core.__main__ import main
 from gpt_core.run import Run
 from tests.conftest import TINY, TINY_TRAINING
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 HOSTILE = "a \"name\" & </script> \\ ''' # $x$"
 OWN_TEXT = Corpus(HOSTILE, "Line one, with “quotes”.\r\nThen \\n and \u2028 and '''.\n" * 60)
 PRESET = Preset("pocket", "Two layers.", TINY, TINY_TRAINING)

@@ -14,7 +14,7 @@ from dashboard.frames import (
 )
 from gpt_core import Run
 from tests.conftest import TINY_TRAINING
-from tests.curves import evaluations
+from tests.support.curves import evaluations
 
 
 def test_evaluations_get_the_epochs_gone_through_and_the_minutes(run: Run) -> None:

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard import state
 from dashboard.decoding_view import EXAMPLES, describe_decoding
 from gpt_core import PRESETS, Decoding, build_model, generate, get_tokenizer, text_to_token_ids
-from tests.app_driver import button, components, open_app, texts
+from tests.support.app_driver import button, components, open_app, texts
 
 pytestmark = pytest.mark.usefixtures("own_runtime")
 PROMPT = "every effort moves you"

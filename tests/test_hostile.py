@@ -45,7 +45,7 @@ from gpt_core.quotas import read_rules
 from gpt_core.recording import write_recording
 from gpt_core.roll import ClassRoll
 from tests.conftest import TINY, TINY_TRAINING
-from tests.hostile import changed, fewer, record_run, refused_in_words, texts, values
+from tests.support.hostile import changed, fewer, record_run, refused_in_words, texts, values
 
 CONFIGS = (GPTConfig, TrainingConfig, Decoding, ClassRules)
 tokenizer = get_tokenizer()

@@ -35,11 +35,19 @@ from gpt_core import (
 from gpt_core.checkpoints import save_weights
 from gpt_core.corpus import DATA_DIR
 from gpt_core.locks import RUN_ID
-from tests.app_driver import POCKET
 from tests.conftest import TINY
-from tests.hostile import FILE_NAMES, changed, damaged, fewer, file_names, refused_in_words, texts
+from tests.support.app_driver import POCKET
+from tests.support.hostile import (
+    FILE_NAMES,
+    changed,
+    damaged,
+    fewer,
+    file_names,
+    refused_in_words,
+    texts,
+)
+from tests.support.write_watch import outside, watch_writes
 from tests.test_documents import docx, epub, pdf
-from tests.write_watch import outside, watch_writes
 
 PAGE = (
     b"<?xml version='1.0' encoding='utf-8'?><html><head><meta charset='shift_jis'><title>T</title>"

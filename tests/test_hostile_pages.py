@@ -27,9 +27,10 @@ from gpt_core import (
     build_model,
     label_run,
 )
-from tests.app_driver import ROOT, button, components, open_app
 from tests.conftest import TINY, TINY_TRAINING
-from tests.hostile import FILE_NAMES, HOSTILE, fewer, record_run, sendable
+from tests.support.app_driver import button, components, open_app
+from tests.support.hostile import FILE_NAMES, HOSTILE, fewer, record_run, sendable
+from tests.support.paths import ROOT
 from tests.test_class_pages import CODE, PASSPHRASE, Class
 
 pytestmark = pytest.mark.usefixtures("own_runtime")

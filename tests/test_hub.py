@@ -26,9 +26,9 @@ from gpt_core.hub import (
     how_to_get,
     repository,
 )
-from tests.app_driver import ROOT
-from tests.hub_server import COMMIT, GPT2, Handler, Hub, ask, serve_hub
-from tests.network_watch import watched_environment
+from tests.support.hub_server import COMMIT, GPT2, Handler, Hub, ask, serve_hub
+from tests.support.network_watch import watched_environment
+from tests.support.paths import ROOT
 
 WEIGHTS = os.urandom(1_000_000)  # nothing here looks inside, but where a model is loaded
 CONFIG = json.dumps({"model_type": "gpt2"}).encode()

@@ -5,105 +5,15 @@ from pathlib import Path
 
 import pytest
 
-import gpt_core
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
-CORE = sorted(path.stem for path in (ROOT / "gpt_core").glob("*.py"))
-
-# Which of the core's modules each one may import.
-FOUNDATION = {"config", "records", "tokenizer", "corpus", "dataset", "model", "loss"}
-MAY_IMPORT = {
-    "config": set(),
-    "records": set(),
-    "tokenizer": {"config"},
-    "corpus": {"config", "documents", "whole_file"},
-    "documents": set(),
-    "cards": {"rights", "store", "whole_file"},
-    "library": {"cards", "class_book", "corpus", "machine", "quotas", "rights", "store"}
-    | {"token_cache"},
-    "names": set(),
-    "class_book": {"database", "rows"},
-    "quotas": {"config", "rights", "store"},
-    "owner_thread": set(CORE),
-    "waiting": {"anatomy", "board", "progress", "run", "runner"},
-    "view": {"board", "history", "rights", "rows", "run", "store"},
-    "survey": {"config", "dataset"},
-    "dataset": {"config"},
-    "kernels": set(),
-    "memory": set(),
-    "model": {"config", "kernels"},
-    "loss": {"dataset", "kernels", "model"},
-    "anatomy": {"checkpoints", "config", "model"},
-    "byte_pairs": set(),
-    "toy": set(),
-    "precision": {"config"},
-    "published": set(),
-    "generation": {"config", "model"},
-    "token_cache": set(),
-    "preflight": set(CORE),
-    "training": FOUNDATION | {"generation", "precision", "schedule", "token_cache"},
-    "checkpoints": {"config", "model", "training"},
-    "store": {"class_book", "config", "database", "records", "rows", "run", "runs_dir", "salvage"}
-    | {"whole_file"},
-    "database": {"rows", "salvage", "schema"},
-    "salvage": {"rows", "schema", "whole_file"},
-    "whole_file": set(),
-    "comparing": {"run"},
-    "hub": set(),
-    "model_library": {
-        *("cards", "checkpoints", "class_book", "corpus", "hub", "initial", "model", "pretrained"),
-        *("quotas", "rights", "store"),
-    },
-    "pretrained": {"checkpoints", "config", "hub", "model"},
-    "weights": {"checkpoints", "locks", "pretrained", "rights", "rows", "store"},
-    "metrics": {"rows", "run", "store"},
-    "event_files": {"run", "store"},
-    "notebook": {"config", "corpus", "run", "store"},
-    "exports": {
-        *("config", "event_files", "metrics", "names", "notebook", "recording", "rights", "run"),
-        "store",
-    },
-    "catalogue": {
-        "checkpoints",
-        "class_book",
-        "library",
-        "locks",
-        "machine",
-        "names",
-        "rights",
-        "store",
-    },
-    "schema": set(),
-    "progress": {"history", "rows", "run"},
-    "locks": {"machine", "names", "run", "store"},
-    "run": {"config"},
-    "rows": {"config", "run"},
-    "runs_dir": set(),
-    "schedule": {"config"},
-    "memorisation": {"tokenizer"},
-    "board": {"class_book", "history", "locks", "rows", "run", "store"},
-    "history": {"memorisation", "rows", "store", "tokenizer"},
-    "reading": {"history"},
-    "verdict": {"config", "corpus", "history", "published", "run"},
-    "recording": {"config", "corpus", "locks", "run", "store"},
-    "closeup": {"config", "dataset", "loss", "model", "precision", "records"},
-    "machine": {"salvage"},
-    "requests": set(),
-    "session": FOUNDATION
-    | {"checkpoints", "closeup", "initial", "memorisation", "rows", "run", "store", "training"},
-    "rights": {"class_book", "corpus", "locks", "run", "store"},
-    "queueing": {"rights"},
-    "roll": {"names", "rights", "store"},
-    "new_run": FOUNDATION
-    | {"checkpoints", "initial", "machine", "precision", "quotas", "run", "schedule", "store"}
-    | {"token_cache", "training"},
-    "initial": {"checkpoints", "config", "machine", "model", "store"},
-    "live_run": {"machine", "quotas", "session"},
-    "runner": set(CORE),
-    "shelf": set(CORE),
-    "__init__": set(CORE),
-    "__main__": set(CORE),
-}
+# Each layer imports only from the layers left of it; commas separate equals, which do not import
+# each other.
+CORE_LAYERS = (
+    "validation, records, system < config < presets < store < documents < vocabularies < text "
+    "< analysis < access < model < inspection < training < weights < library, export < runner "
+    "< inference < cli"
+)
 SOURCES = [
     path
     for folder in ("gpt_core", "dashboard", "pages")
@@ -124,45 +34,46 @@ def imports(path: Path) -> list[str]:
     return found
 
 
-def test_the_rules_name_every_module_of_the_core() -> None:
-    assert set(MAY_IMPORT) == set(CORE)
+def modules(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
 
 
-@pytest.mark.parametrize("module", CORE)
-def test_a_core_module_imports_only_what_it_may(module: str) -> None:
-    names = imports(ROOT / "gpt_core" / f"{module}.py")
-    ours = {name.split(".")[1] for name in names if name.startswith("gpt_core.")}
-    assert ours <= MAY_IMPORT[module]
+def layers(line: str) -> dict[str, int]:
+    return {
+        name.strip(): number
+        for number, layer in enumerate(line.split("<"))
+        for name in layer.split(",")
+    }
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "gpt_core").glob("*.py")), ids=lambda path: path.stem
-)
+def offences(root: str, line: str) -> list[str]:
+    """Return the imports below a folder that go to the same layer or one right of it."""
+    rank = layers(line)
+    found = []
+    for path in modules(root):
+        here = path.relative_to(ROOT / root).parts[0].removesuffix(".py")
+        for name in imports(path):
+            parts = name.split(".")
+            there = parts[1] if parts[0] == root and len(parts) > 1 else here
+            if there in rank and here in rank and there != here and rank[there] >= rank[here]:
+                found.append(f"{path.relative_to(ROOT)} imports {name}")
+    return found
+
+
+def test_each_layer_of_the_core_imports_only_from_layers_left_of_it() -> None:
+    assert offences("gpt_core", CORE_LAYERS) == []
+
+
+@pytest.mark.parametrize("path", modules("gpt_core"), ids=lambda path: path.stem)
 def test_the_core_knows_no_streamlit_plotly_or_pandas(path: Path) -> None:
     tops = {name.split(".")[0] for name in imports(path)}
     assert not tops & {"streamlit", "plotly", "pandas", "dashboard", "pages"}
 
 
-def test_the_store_imports_no_torch() -> None:
-    for module in ("store", *MAY_IMPORT["store"]):
-        names = imports(ROOT / "gpt_core" / f"{module}.py")
-        assert not {name for name in names if name.split(".")[0] == "torch"}
-
-
-@pytest.mark.parametrize("name", ["charts", "frames", "walk_charts"])
-def test_charts_and_frames_know_no_streamlit(name: str) -> None:
-    names = imports(ROOT / "dashboard" / f"{name}.py")
-    assert "streamlit" not in {name.split(".")[0] for name in names}
-    ours = {".".join(name.split(".")[:2]) for name in names if name.startswith("dashboard")}
-    assert ours <= {"dashboard.palette", "dashboard.charts"}
-
-
 @pytest.mark.parametrize("path", sorted((ROOT / "pages").glob("*.py")), ids=lambda path: path.stem)
-def test_pages_use_the_dashboard_and_the_cores_public_names(path: Path) -> None:
+def test_pages_leave_models_and_databases_to_the_core(path: Path) -> None:
     names = imports(path)
     assert not {name for name in names if name.split(".")[0] in ("torch", "pages", "sqlite3")}
-    core = {name for name in names if name.startswith("gpt_core.")}
-    assert core <= {f"gpt_core.{name}" for name in gpt_core.__all__}
 
 
 def test_only_a_runs_session_seeds_the_global_random_generator() -> None:

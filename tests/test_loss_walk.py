@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard import runtime
 from dashboard.loss_walk import parse_rows
 from gpt_core import loss_in_one_call, loss_walkthrough
-from tests.app_driver import (
+from tests.support.app_driver import (
     chips,
     components,
     finish,

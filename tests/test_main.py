@@ -14,8 +14,7 @@ import pytest
 
 from gpt_core import RunStore
 from gpt_core.__main__ import main
-
-ROOT = Path(__file__).parents[1]
+from tests.support.paths import ROOT
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:

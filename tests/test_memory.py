@@ -2,13 +2,12 @@ import platform
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 
 from gpt_core.memory import has_main_arena, keep_freed_memory, return_freed_memory, start_thread
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 ON_GLIBC = sys.platform == "linux" and platform.libc_ver()[0] == "glibc"
 
 

@@ -28,7 +28,7 @@ from gpt_core import model_library as library_module
 from gpt_core.checkpoints import save_weights
 from gpt_core.hub import DownloadStopped
 from tests.conftest import TINY
-from tests.hub_server import Hub, ask, serve_hub
+from tests.support.hub_server import Hub, ask, serve_hub
 
 WITH_BIAS = replace(TINY, qkv_bias=True)  # as in every GPT-2
 

@@ -15,7 +15,8 @@ from streamlit.testing.v1 import AppTest
 from dashboard import refusals, runtime
 from gpt_core import INITIAL_STEP, InitialWeights, build_model, export_gpt2, load_text, weights_zip
 from gpt_core.initial import weights_sha256
-from tests.app_driver import (
+from tests.conftest import TINY
+from tests.support.app_driver import (
     POCKET,
     button,
     choose,
@@ -25,8 +26,7 @@ from tests.app_driver import (
     texts,
     wait_for_state,
 )
-from tests.conftest import TINY
-from tests.hub_server import Hub, ask, serve_hub
+from tests.support.hub_server import Hub, ask, serve_hub
 
 pytestmark = pytest.mark.usefixtures("own_runtime")
 

@@ -17,7 +17,8 @@ from gpt_core import evaluate_model, load_text, train
 from gpt_core.board import CHECK_SECONDS
 from gpt_core.locks import acquire_run
 from gpt_core.run import LIVE_STATES, RESUMABLE_STATES
-from tests.app_driver import (
+from tests.conftest import TINY, TINY_TRAINING
+from tests.support.app_driver import (
     ROOT,
     TIMEOUT,
     button,
@@ -29,8 +30,7 @@ from tests.app_driver import (
     texts,
     wait_for_state,
 )
-from tests.conftest import TINY, TINY_TRAINING
-from tests.network_watch import watched_environment
+from tests.support.network_watch import watched_environment
 
 pytestmark = pytest.mark.usefixtures("own_runtime")
 SMALL_MODEL = {"walk_model": "pocket"}  # what the Loss page looks into, so that tests need not wait

@@ -28,8 +28,8 @@ from gpt_core import (
     prepare_data,
     train,
 )
-from tests.app_driver import ROOT
 from tests.conftest import TINY, TINY_TRAINING
+from tests.support.paths import ROOT
 
 IDS = torch.randint(0, 50257, (2, 32), generator=torch.Generator().manual_seed(5))
 SIZES = {"n_positions": 32, "n_embd": 32, "n_layer": 2, "n_head": 4}

@@ -8,7 +8,15 @@ from dashboard import runtime
 from dashboard.config_form import own_probes
 from dashboard.probe_history import probe_frame
 from gpt_core import load_text
-from tests.app_driver import button, chips, components, finish, open_app, start_pocket_run, texts
+from tests.support.app_driver import (
+    button,
+    chips,
+    components,
+    finish,
+    open_app,
+    start_pocket_run,
+    texts,
+)
 
 pytestmark = pytest.mark.usefixtures("own_runtime")
 

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import refusals, runtime
 from gpt_core import keep_recorded_run
-from tests.app_driver import button, open_app, texts
+from tests.support.app_driver import button, open_app, texts
 
 pytestmark = pytest.mark.usefixtures("own_runtime")
 PAGES = ("home", "runs", "train", "loss", "weights", "generate", "data")

@@ -16,9 +16,17 @@ from gpt_core import (
     label_run,
     load_text,
 )
-from tests.app_driver import ROOT, TIMEOUT, button, components, open_app, start_pocket_run, texts
 from tests.conftest import TINY, TINY_TRAINING
-from tests.curves import keep_chapter_run
+from tests.support.app_driver import (
+    ROOT,
+    TIMEOUT,
+    button,
+    components,
+    open_app,
+    start_pocket_run,
+    texts,
+)
+from tests.support.curves import keep_chapter_run
 
 pytestmark = pytest.mark.usefixtures("own_runtime")
 HOSTILE = "<img src=x onerror=alert(1)> **bold** $x$ :red[r]"

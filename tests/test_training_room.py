@@ -20,7 +20,7 @@ from gpt_core import (
 )
 from gpt_core.config import GPTConfig
 from gpt_core.published import BAND, BOOK_RUN
-from tests.app_driver import (
+from tests.support.app_driver import (
     POCKET,
     button,
     components,
@@ -31,7 +31,7 @@ from tests.app_driver import (
     texts,
     wait_for_state,
 )
-from tests.curves import keep_chapter_run
+from tests.support.curves import keep_chapter_run
 
 pytestmark = pytest.mark.usefixtures("own_runtime")
 HOSTILE = "<img src=x onerror=alert(1)> **bold** $x$ <script>1</script>"

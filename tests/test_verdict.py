@@ -8,7 +8,7 @@ from gpt_core import GPT_CONFIG_124M, PRESETS, Run, TrainingConfig
 from gpt_core.corpus import VERDICT_SHA256
 from gpt_core.published import BAND, BOOK_RUN, NOTEBOOK_RUN
 from gpt_core.verdict import is_comparable, judge, likely_causes
-from tests.curves import evaluations
+from tests.support.curves import evaluations
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ from gpt_core import (
     load_weights,
     weights_zip,
 )
-from tests.app_driver import button, finish, open_app, start_pocket_run, texts
 from tests.conftest import TINY, TINY_TRAINING
+from tests.support.app_driver import button, finish, open_app, start_pocket_run, texts
 
 IDS = torch.randint(0, 50257, (1, 20), generator=torch.Generator().manual_seed(5))
 PRESET = Preset("pocket", "Two layers.", TINY, TINY_TRAINING)

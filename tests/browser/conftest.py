@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from tests.network_watch import watched_environment
+from tests.support.network_watch import watched_environment
+from tests.support.paths import ROOT
 
 expect.set_options(timeout=20_000)  # CI runs other tests beside these
 
-ROOT = Path(__file__).parents[2]
 # The headings of the pages, by their names in the navigation and in its order.
 PAGES = {
     "Home": "Watch a GPT learn",

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 from dashboard.palette import RUNS
 from gpt_core import RunStore, keep_recorded_run
 from tests.browser.conftest import Server, open_page, start_server, wait_until_settled
-from tests.curves import keep_chapter_run
+from tests.support.curves import keep_chapter_run
 
 pytestmark = pytest.mark.slow
 

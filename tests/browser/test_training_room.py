@@ -17,7 +17,7 @@ from tests.browser.conftest import (
     unfold,
     wait_until_settled,
 )
-from tests.curves import keep_chapter_run
+from tests.support.curves import keep_chapter_run
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from gpt_core import build_model, export_gpt2
 from tests.browser.conftest import Server, open_page, start_server, wait_until_settled
 from tests.conftest import TINY
-from tests.hub_server import Hub, serve_hub
+from tests.support.hub_server import Hub, serve_hub
 
 pytestmark = pytest.mark.slow
 

@@ -27,8 +27,8 @@ from gpt_core import train as training_loop
 from gpt_core.checkpoints import load_checkpoint, load_weights
 from gpt_core.model import GPTModel
 from tests.faults.victim import PRESET, RUN, TEXT
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 Seen = dict[tuple[str, int], dict[str, Any]]  # rows that were read, by table and ID
 
 LONGEST_LIFE = 9.0  # seconds until a process is killed, at most

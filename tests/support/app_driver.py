@@ -3,7 +3,6 @@
 import json
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from streamlit.testing.v1 import AppTest
@@ -11,8 +10,8 @@ from streamlit.testing.v1 import AppTest
 from dashboard import runtime
 from gpt_core import Preset, load_text
 from tests.conftest import TINY, TINY_TRAINING
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 TIMEOUT = 60
 # Named as the real one, but tiny, so that a test need not wait; it trains until it is stopped.
 POCKET = Preset("pocket", "Two layers.", TINY, replace(TINY_TRAINING, num_epochs=500))

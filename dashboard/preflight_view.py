@@ -23,7 +23,7 @@ from gpt_core import (
     steps_in_run,
     token_cache_in,
 )
-from gpt_core.machine import describe_error
+from gpt_core.system import describe_error
 
 MEASURE_SECONDS = 110  # as long as a measurement is waited for
 

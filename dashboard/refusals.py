@@ -10,7 +10,7 @@ from typing import ParamSpec
 import streamlit as st
 
 from dashboard.people import was_sent_out
-from gpt_core.machine import describe_error
+from gpt_core.system import describe_error
 
 P = ParamSpec("P")
 

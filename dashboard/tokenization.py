@@ -24,7 +24,7 @@ from gpt_core import (
     toy_argmax,
     toy_ids,
 )
-from gpt_core.names import visible
+from gpt_core.system import visible
 
 MOST_CHARACTERS = 10_000  # of a text that is shown token by token
 LONGEST_WORD = 32  # bytes of a word whose merges are shown one by one

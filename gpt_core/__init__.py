@@ -68,7 +68,6 @@ from gpt_core.loss import (
 from gpt_core.memorisation import COPIED_AT_LEAST, Copying, find_copying, measure_copying
 from gpt_core.model import GPTModel, build_model, count_parameters
 from gpt_core.model_library import UPLOADED, Download, KeptModel, ModelLibrary
-from gpt_core.names import brief
 from gpt_core.precision import resolve_auto
 from gpt_core.preflight import Pace, measure_pace
 from gpt_core.pretrained import (
@@ -108,6 +107,7 @@ from gpt_core.session import Snapshot
 from gpt_core.shelf import ModelShelf, Writing
 from gpt_core.store import RunStore
 from gpt_core.survey import ENGLISH_TOKENS_PER_CHARACTER, Layout, Survey, lay_out, survey_tokens
+from gpt_core.system import brief
 from gpt_core.token_cache import TokenCache, token_cache_in
 from gpt_core.tokenizer import (
     END_OF_TEXT,

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 from gpt_core.rights import LOCAL, is_student, refuse
 from gpt_core.store import RunStore
-from gpt_core.whole_file import write_whole
+from gpt_core.system import write_whole
 
 
 @dataclass(frozen=True, kw_only=True)

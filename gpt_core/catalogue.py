@@ -8,10 +8,9 @@ from gpt_core import locks
 from gpt_core.checkpoints import remove
 from gpt_core.class_book import RUN
 from gpt_core.library import TextLibrary
-from gpt_core.machine import describe_error
-from gpt_core.names import visible
 from gpt_core.rights import find_own_run
 from gpt_core.store import RunStore
+from gpt_core.system import describe_error, visible
 
 MOST_IN_NAME, MOST_IN_NOTE = 80, 2000  # characters
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gpt_core.config import is_whole_text, shown
 from gpt_core.documents import document_text
-from gpt_core.whole_file import write_whole
+from gpt_core.system import write_whole
 
 DATA_DIR = Path(__file__).parent.parent / "data"
 

@@ -13,12 +13,12 @@ from typing import NamedTuple
 from gpt_core.config import GPTConfig, Preset, TrainingConfig
 from gpt_core.event_files import write_event_file
 from gpt_core.metrics import metrics_csv, metrics_parquet
-from gpt_core.names import brief
 from gpt_core.notebook import text_file_name, write_notebook
 from gpt_core.recording import write_recording
 from gpt_core.rights import LOCAL, find_open_run
 from gpt_core.run import Run
 from gpt_core.store import RunStore
+from gpt_core.system import brief
 
 
 @dataclass(frozen=True)

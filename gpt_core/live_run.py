@@ -7,9 +7,9 @@ from typing import Any
 
 import filelock
 
-from gpt_core.machine import describe_error
 from gpt_core.quotas import ClassRules
 from gpt_core.session import Session
+from gpt_core.system import describe_error
 
 
 @dataclass

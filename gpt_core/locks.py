@@ -9,10 +9,9 @@ from contextlib import contextmanager
 
 import filelock
 
-from gpt_core.machine import describe_error
-from gpt_core.names import brief
 from gpt_core.run import Run
 from gpt_core.store import RunStore
+from gpt_core.system import brief, describe_error
 
 log = logging.getLogger(__name__)
 

@@ -6,13 +6,13 @@ from gpt_core.checkpoints import disk_space
 from gpt_core.config import Preset, TrainingConfig
 from gpt_core.corpus import Corpus
 from gpt_core.initial import InitialWeights, keep_initial, weights_sha256
-from gpt_core.machine import describe_machine
 from gpt_core.model import GPTModel, parameters_of
 from gpt_core.precision import resolve_auto
 from gpt_core.quotas import ClassRules, refuse_run
 from gpt_core.run import Setup
 from gpt_core.schedule import steps_in_run
 from gpt_core.store import RunStore
+from gpt_core.system import describe_machine
 from gpt_core.token_cache import TokenCache
 from gpt_core.tokenizer import get_tokenizer
 from gpt_core.training import TrainingData, prepare_data

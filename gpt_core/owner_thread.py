@@ -10,14 +10,13 @@ from typing import TypeVar
 import torch
 
 from gpt_core.live_run import LiveRun
-from gpt_core.machine import describe_error
-from gpt_core.memory import return_freed_memory, start_thread
 from gpt_core.queueing import FairQueue, Waiting
 from gpt_core.quotas import ClassRules, refuse_more_training, seconds_left
 from gpt_core.requests import RequestQueue
 from gpt_core.rights import TEACHER, is_student
 from gpt_core.session import Session, Snapshot
 from gpt_core.store import RunStore
+from gpt_core.system import describe_error, return_freed_memory, start_thread
 
 log = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gpt_core.names import visible
 from gpt_core.rights import TEACHER, is_student, refuse_students
 from gpt_core.store import RunStore
+from gpt_core.system import visible
 
 CODE_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is taken for another one
 CODE_LENGTH = 6

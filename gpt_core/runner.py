@@ -20,9 +20,6 @@ from gpt_core.config import Preset, TrainingConfig
 from gpt_core.corpus import Corpus
 from gpt_core.initial import InitialWeights
 from gpt_core.live_run import LiveRun
-from gpt_core.machine import describe_change, describe_machine
-from gpt_core.memory import keep_freed_memory
-from gpt_core.names import brief
 from gpt_core.new_run import prepare_run
 from gpt_core.owner_thread import OwnerThread
 from gpt_core.precision import check_device
@@ -32,6 +29,7 @@ from gpt_core.rights import LOCAL, find_open_run, find_own_run, is_student, refu
 from gpt_core.run import Run
 from gpt_core.session import Session, Snapshot
 from gpt_core.store import RunStore
+from gpt_core.system import brief, describe_change, describe_machine, keep_freed_memory
 from gpt_core.token_cache import token_cache_in
 from gpt_core.tokenizer import get_tokenizer
 from gpt_core.training import TrainingData, prepare_data

@@ -11,9 +11,8 @@ from pathlib import Path
 
 from gpt_core.rows import decoded, run_from_row
 from gpt_core.schema import MIGRATIONS
-from gpt_core.whole_file import write_whole
+from gpt_core.system import DAMAGED, write_whole
 
-DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 COMPANIONS = ("-wal", "-shm")  # what lies beside a SQLite file that is in use
 NOTICE = ".damaged.txt"  # how the files end in which it is told
 

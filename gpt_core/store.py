@@ -28,7 +28,7 @@ from gpt_core.rows import Row, decoded, refuse_odd_rows, run_from_row
 from gpt_core.run import LIVE_STATES, STATES, Run, RunSummary
 from gpt_core.runs_dir import refuse_network_file_system
 from gpt_core.salvage import notices
-from gpt_core.whole_file import write_whole
+from gpt_core.system import write_whole
 
 RECORD_TABLES: dict[type, str] = {
     StepRecord: "steps",

@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from gpt_core.memory import has_main_arena, keep_freed_memory, return_freed_memory, start_thread
+from gpt_core.system import keep_freed_memory, return_freed_memory, start_thread
+from gpt_core.system.malloc import has_main_arena
 from tests.support.paths import ROOT
 
 ON_GLIBC = sys.platform == "linux" and platform.libc_ver()[0] == "glibc"
@@ -44,7 +45,7 @@ def test_the_thread_has_the_arena_that_grows_even_if_others_wait_for_a_user() ->
 PROGRAM = """
 import resource
 import torch
-from gpt_core.memory import keep_freed_memory, start_thread
+from gpt_core.system.malloc import keep_freed_memory, start_thread
 
 def work():
     # 100 MB, freed at once: 24,000 pages of 4 KiB. Each aligned allocation cuts a small tail

@@ -1,0 +1,67 @@
+"""What went wrong on the machine: which kind of error it is, and a sentence for the user."""
+
+import errno
+import sqlite3
+from enum import Enum, auto
+
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+# Libraries say only in their messages that memory or disk are full: torch raises RuntimeError
+# ("DefaultCPUAllocator: can't allocate memory", "CUDA out of memory"), SQLite a general error,
+# safetensors its own.
+MEMORY_FULL_WORDS = ("allocate memory", "enough memory", "out of m")
+DISK_FULL_WORDS = ("No space left", "disk is full")
+
+
+class ErrorKind(Enum):
+    """What an exception means for the user."""
+
+    MEMORY_FULL = auto()
+    DISK_FULL = auto()
+    RECORD_DAMAGED = auto()  # SQLite finds its file damaged
+    RECORD_UNREADABLE = auto()  # SQLite cannot read or write it
+    MACHINE = auto()  # the operating system refuses
+    OTHER = auto()  # the exception's own message says it
+
+
+def error_kind(error: BaseException) -> ErrorKind:
+    """Return which kind of error an exception is."""
+    text = str(error)
+    if isinstance(error, MemoryError) or any(words in text for words in MEMORY_FULL_WORDS):
+        return ErrorKind.MEMORY_FULL
+    no_space = isinstance(error, OSError) and error.errno == errno.ENOSPC
+    if no_space or any(words in text for words in DISK_FULL_WORDS):
+        return ErrorKind.DISK_FULL
+    if isinstance(error, sqlite3.Error):
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the kind
+        return ErrorKind.RECORD_DAMAGED if code in DAMAGED else ErrorKind.RECORD_UNREADABLE
+    if isinstance(error, OSError) and error.strerror:
+        return ErrorKind.MACHINE
+    return ErrorKind.OTHER
+
+
+def describe_error(error: BaseException) -> str:
+    """Return the sentence that a user reads of an exception: what is wrong and what to do."""
+    match error_kind(error):
+        case ErrorKind.MEMORY_FULL:
+            return (
+                "The memory is full: end other programs, or choose a smaller model, batch_size or "
+                "context_length."
+            )
+        case ErrorKind.DISK_FULL:
+            return "The disk is full: make room on it and go on, or choose another runs directory."
+        case ErrorKind.RECORD_DAMAGED:
+            return (
+                "The record of the runs is damaged. End the app and start it again: the damaged "
+                "file is set aside, and what can be read of it is kept."
+            )
+        case ErrorKind.RECORD_UNREADABLE:
+            return (
+                f"The runs directory could not be read or written ({error}): look whether it is "
+                "there."
+            )
+        case ErrorKind.MACHINE:
+            reason = getattr(error, "strerror", "")  # without the path, which is the server's
+            return f"The machine refused it ({reason}): look whether the runs directory is whole."
+        case ErrorKind.OTHER:
+            return str(error) or type(error).__name__

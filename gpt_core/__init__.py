@@ -11,16 +11,7 @@ from gpt_core.byte_pairs import Merge, byte_ids, byte_pair_merges, split_words
 from gpt_core.catalogue import MOST_IN_NAME, MOST_IN_NOTE, delete_run, label_run, share_run
 from gpt_core.checkpoints import disk_space, load_weights
 from gpt_core.comparing import differing_settings
-from gpt_core.config import (
-    GPT2_CONFIGS,
-    GPT_CONFIG_124M,
-    PRESETS,
-    GPTConfig,
-    Preset,
-    TrainingConfig,
-    field_groups,
-    field_help,
-)
+from gpt_core.config import GPTConfig, TrainingConfig, field_groups, field_help
 from gpt_core.corpus import (
     BUNDLED_TEXTS,
     DEFAULT_TEXT,
@@ -70,6 +61,7 @@ from gpt_core.model import GPTModel, build_model, count_parameters
 from gpt_core.model_library import UPLOADED, Download, KeptModel, ModelLibrary
 from gpt_core.precision import resolve_auto
 from gpt_core.preflight import Pace, measure_pace
+from gpt_core.presets import GPT2_CONFIGS, GPT_CONFIG_124M, PRESETS, Preset
 from gpt_core.pretrained import (
     export_gpt2,
     load_book_checkpoint,

@@ -17,7 +17,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from gpt_core.checkpoints import disk_space
-from gpt_core.config import DEVICES, PRECISIONS, PRESETS, Preset, TrainingConfig, field_help
+from gpt_core.config import DEVICES, PRECISIONS, TrainingConfig, field_help
 from gpt_core.corpus import (
     BUNDLED_TEXTS,
     DEFAULT_TEXT,
@@ -34,6 +34,7 @@ from gpt_core.exports import EXPORTS, export_runs, read_settings
 from gpt_core.hub import GPT2_REPOSITORIES, download_gpt2, repository
 from gpt_core.initial import InitialWeights, weights_sha256
 from gpt_core.locks import find_run, mark_interrupted_runs
+from gpt_core.presets import PRESETS, Preset
 from gpt_core.pretrained import load_model
 from gpt_core.progress import PACE_STEPS, Progress, run_progress
 from gpt_core.rows import Row

@@ -1,20 +1,25 @@
-"""The settings of a model and of its training, and the presets.
+"""The settings of a model and of its training.
 
 Each field carries its own explanation (``metadata["help"]``): the pages and the
 command line show that text, so it is written here once. Everything is checked in
 ``__post_init__``; a message names the field, the value and what to do.
 """
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
+
+from gpt_core.validation import (
+    check_choice,
+    check_number,
+    check_text,
+    check_whole,
+    check_yes_or_no,
+    shown,
+)
 
 PRECISIONS = ("float32", "bfloat16", "auto")
 DEVICES = ("cpu", "cuda", "mps", "auto")
 SCHEDULES = ("constant", "cosine")
-LARGEST = 2**31 - 1  # of whole numbers: two of them multiplied still fit into the store
-LONGEST_SHOWN = 80  # characters of a refused value
 
 
 def _setting(default: Any, help: str, group: str = "model") -> Any:
@@ -33,66 +38,6 @@ def field_groups(config_class: type) -> dict[str, list[str]]:
     for f in fields(config_class):
         groups.setdefault(f.metadata["group"], []).append(f.name)
     return groups
-
-
-def shown(value: Any) -> str:
-    """Return a value as a message shows it: on one line, and not too long."""
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):  # thousands of digits, or of lists in lists
-        return "…"
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
-
-
-def check_whole(name: str, value: Any, at_least: int, at_most: int = LARGEST) -> None:
-    """Raise ValueError unless the value is a whole number from ``at_least`` to ``at_most``."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"{name}={shown(value)} is not a whole number: choose {at_least} or more.")
-    if value < at_least:
-        raise ValueError(f"{name}={shown(value)} is too small: choose {at_least} or more.")
-    if value > at_most:
-        raise ValueError(f"{name}={shown(value)} is too large: choose {at_most} or less.")
-
-
-def check_number(name: str, value: Any, allows: Callable[[float], bool], allowed: str) -> None:
-    """Raise ValueError unless the value is a finite number that ``allows`` accepts."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{name}={shown(value)} is not a number: choose one {allowed}.")
-    try:
-        is_fine = math.isfinite(value) and allows(value)
-    except OverflowError:  # 10**400
-        is_fine = False
-    if not is_fine:
-        raise ValueError(f"{name}={shown(value)} is out of range: choose a number {allowed}.")
-
-
-def _check_yes_or_no(name: str, value: Any) -> None:
-    """Raise ValueError unless the value is True or False."""
-    if not isinstance(value, bool):
-        raise ValueError(f"{name}={shown(value)} is neither true nor false: choose one of them.")
-
-
-def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    """Raise ValueError unless the value is one of the choices."""
-    if value not in choices:
-        raise ValueError(f"{name}={shown(value)} is not known: choose {', '.join(choices)}.")
-
-
-def is_whole_text(text: str) -> bool:
-    """Tell whether a text can be written down: half of a surrogate pair is no character."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _check_text(name: str, value: Any) -> None:
-    """Raise ValueError unless the value is some text that can be written down."""
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"{name}={shown(value)} holds no text: give it at least one character.")
-    if not is_whole_text(value):
-        raise ValueError(f"{name} is damaged: half of a surrogate pair stands in it. Remove it.")
 
 
 @dataclass(frozen=True)
@@ -121,7 +66,7 @@ class GPTConfig:
         for name in ("vocab_size", "context_length", "emb_dim", "n_heads", "n_layers"):
             check_whole(name, getattr(self, name), at_least=1)
         check_number("drop_rate", self.drop_rate, lambda x: 0 <= x < 1, "from 0 to below 1")
-        _check_yes_or_no("qkv_bias", self.qkv_bias)
+        check_yes_or_no("qkv_bias", self.qkv_bias)
         if self.emb_dim % self.n_heads:
             below = self.emb_dim - self.emb_dim % self.n_heads
             choices = [str(n) for n in (below, below + self.n_heads) if n > 0]
@@ -237,84 +182,15 @@ class TrainingConfig:
                 "max_grad_norm", self.max_grad_norm, lambda x: 0 < x <= 1e9, "above 0, or none"
             )
         check_number("weight_decay", self.weight_decay, lambda x: 0 <= x <= 1, "from 0 to 1")
-        _check_text("start_context", self.start_context)
-        _check_yes_or_no("end_of_text", self.end_of_text)
+        check_text("start_context", self.start_context)
+        check_yes_or_no("end_of_text", self.end_of_text)
         # JSON gives a list back; frozen, so set around the dataclass.
         probes: Any = self.probes
         if not isinstance(probes, tuple | list):
             raise ValueError(f"probes={shown(probes)} is no list: give a list of rows of text.")
         object.__setattr__(self, "probes", tuple(probes))
         for number, probe in enumerate(self.probes, start=1):
-            _check_text(f"row {number} of probes", probe)
-        _check_choice("schedule", self.schedule, SCHEDULES)
-        _check_choice("precision", self.precision, PRECISIONS)
-        _check_choice("device", self.device, DEVICES)
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A named pair of configurations with the sentence that introduces it."""
-
-    name: str
-    description: str
-    model: GPTConfig
-    training: TrainingConfig
-
-    def changes(self, model: GPTConfig, training: TrainingConfig) -> dict[str, Any]:
-        """Return the fields in which two configurations differ from the preset, as they are."""
-        before = {**vars(self.model), **vars(self.training)}
-        now = {**vars(model), **vars(training)}
-        return {name: value for name, value in now.items() if value != before[name]}
-
-
-GPT_CONFIG_124M = GPTConfig()
-
-# OpenAI's four GPT-2s, named by their parameters with the output head tied to the embedding.
-# Source: Radford et al. (2019), "Language Models are Unsupervised Multitask Learners", table 2;
-# the numbers of parameters as OpenAI corrected them later.
-GPT2_CONFIGS: dict[str, GPTConfig] = {
-    name: GPTConfig(
-        context_length=1024, emb_dim=emb_dim, n_heads=n_heads, n_layers=n_layers, qkv_bias=True
-    )
-    for name, emb_dim, n_layers, n_heads in (
-        ("124M", 768, 12, 12),
-        ("355M", 1024, 24, 16),
-        ("774M", 1280, 36, 20),
-        ("1558M", 1600, 48, 25),
-    )
-}
-
-PRESETS: dict[str, Preset] = {
-    preset.name: preset
-    for preset in (
-        Preset(
-            "pocket",
-            "A GPT small enough to learn a short story in about a minute on a laptop.",
-            GPTConfig(context_length=64, emb_dim=128, n_heads=4, n_layers=3),
-            TrainingConfig(num_epochs=12, learning_rate=2e-3, eval_freq=10, precision="auto"),
-        ),
-        Preset(
-            "evening",
-            "For a book of your own and an evening on a laptop: a third of the chapter's size, "
-            "with warm-up, cosine decay and clipping.",
-            GPTConfig(context_length=128, emb_dim=384, n_heads=6, n_layers=6),
-            TrainingConfig(
-                num_epochs=4,
-                batch_size=8,
-                learning_rate=1e-3,
-                schedule="cosine",
-                warmup_steps=50,
-                min_learning_rate=1e-4,
-                max_grad_norm=1.0,
-                eval_freq=20,
-                precision="auto",
-            ),
-        ),
-        Preset(
-            "book-124m",
-            "The chapter's own run, digit for digit: minutes to a quarter of an hour on a CPU.",
-            GPT_CONFIG_124M,
-            TrainingConfig(),
-        ),
-    )
-}
+            check_text(f"row {number} of probes", probe)
+        check_choice("schedule", self.schedule, SCHEDULES)
+        check_choice("precision", self.precision, PRECISIONS)
+        check_choice("device", self.device, DEVICES)

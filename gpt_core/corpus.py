@@ -10,9 +10,9 @@ from functools import cache, cached_property
 from http.client import HTTPException
 from pathlib import Path
 
-from gpt_core.config import is_whole_text, shown
 from gpt_core.documents import document_text
 from gpt_core.system import write_whole
+from gpt_core.validation import is_whole_text, shown
 
 DATA_DIR = Path(__file__).parent.parent / "data"
 

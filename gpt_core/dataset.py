@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset
 
-from gpt_core.config import PRESETS
+from gpt_core.presets import PRESETS
 
 Batch = tuple[Tensor, Tensor]
 IGNORE_INDEX = -100  # a target that does not count: PyTorch's own default for it

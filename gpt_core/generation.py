@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gpt_core.config import check_number, check_whole
 from gpt_core.model import GPTModel, KeyValueCache
+from gpt_core.validation import check_number, check_whole
 
 SHOWN_CANDIDATES = 12  # of a choice that is looked at
 SMALLEST = 1e-6  # temperature or top_p: still smaller ones are 0 in float32, or make its scores so

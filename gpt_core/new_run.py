@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from gpt_core.checkpoints import disk_space
-from gpt_core.config import Preset, TrainingConfig
+from gpt_core.config import TrainingConfig
 from gpt_core.corpus import Corpus
 from gpt_core.initial import InitialWeights, keep_initial, weights_sha256
 from gpt_core.model import GPTModel, parameters_of
 from gpt_core.precision import resolve_auto
+from gpt_core.presets import Preset
 from gpt_core.quotas import ClassRules, refuse_run
 from gpt_core.run import Setup
 from gpt_core.schedule import steps_in_run

@@ -5,17 +5,11 @@ import logging
 import math
 from dataclasses import asdict, dataclass, fields
 
-from gpt_core.config import (
-    PRESETS,
-    GPTConfig,
-    Preset,
-    TrainingConfig,
-    check_whole,
-    field_help,
-    shown,
-)
+from gpt_core.config import GPTConfig, TrainingConfig, field_help
+from gpt_core.presets import PRESETS, Preset
 from gpt_core.rights import is_student, refuse_students
 from gpt_core.store import RunStore
+from gpt_core.validation import check_whole, shown
 
 WEIGHTS, TEXTS = "weights", "texts"  # controls beside the settings: to begin with, of one's own
 CONTROLS = (*field_help(GPTConfig), *field_help(TrainingConfig), WEIGHTS, TEXTS)

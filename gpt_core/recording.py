@@ -5,11 +5,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from gpt_core.config import GPTConfig, TrainingConfig, check_whole, shown
+from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.corpus import DATA_DIR, load_text
 from gpt_core.locks import RUN_ID
 from gpt_core.run import STATES, Run
 from gpt_core.store import RunStore
+from gpt_core.validation import check_whole, shown
 
 FORMAT = 1
 TABLES = ("transitions", "steps", "evaluations", "samples", "probes", "updates", "labels")

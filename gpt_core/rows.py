@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from gpt_core.config import GPTConfig, TrainingConfig, is_whole_text, shown
+from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.run import Run
+from gpt_core.validation import is_whole_text, shown
 
 Row = dict[str, Any]
 

@@ -16,13 +16,14 @@ import filelock
 import torch
 
 from gpt_core import catalogue, locks
-from gpt_core.config import Preset, TrainingConfig
+from gpt_core.config import TrainingConfig
 from gpt_core.corpus import Corpus
 from gpt_core.initial import InitialWeights
 from gpt_core.live_run import LiveRun
 from gpt_core.new_run import prepare_run
 from gpt_core.owner_thread import OwnerThread
 from gpt_core.precision import check_device
+from gpt_core.presets import Preset
 from gpt_core.quotas import ClassRules, refuse_bytes, refuse_more_training, write_rules
 from gpt_core.requests import done
 from gpt_core.rights import LOCAL, find_open_run, find_own_run, is_student, refuse_students

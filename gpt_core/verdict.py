@@ -2,9 +2,10 @@
 
 from dataclasses import asdict, dataclass
 
-from gpt_core.config import GPT_CONFIG_124M, GPTConfig, TrainingConfig
+from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.corpus import VERDICT_SHA256
 from gpt_core.history import Numbers
+from gpt_core.presets import GPT_CONFIG_124M
 from gpt_core.published import BAND, BOOK_RUN
 from gpt_core.run import Run
 

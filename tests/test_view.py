@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gpt_core import Board, Corpus, RunStore, TrainingRunner, View, load_text, share_run
-from gpt_core.config import Preset
+from gpt_core.presets import Preset
 from tests.conftest import TINY, TINY_TRAINING
 
 PRESET = Preset("tiny", "Two layers.", TINY, TINY_TRAINING)

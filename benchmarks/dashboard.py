@@ -32,7 +32,7 @@ from gpt_core import (
     StepRecord,
     load_text,
 )
-from gpt_core.locks import acquire_run
+from gpt_core.store.run_locks import acquire_run
 from tests.browser.conftest import CHROMIUM_FLAGS, Server, open_page, set_epochs, start_server
 
 COUNTS, ROUNDS, SECONDS = (1, 10, 30), 3, 12.0

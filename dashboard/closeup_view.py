@@ -7,7 +7,7 @@ from dashboard.frames import format_loss
 from dashboard.live_chart import live_chart
 from dashboard.widgets import show_numbers
 from gpt_core import RunHistory
-from gpt_core.rows import Row
+from gpt_core.store import Row
 
 CHANGES = "Change of the weights, relative to their norm"
 

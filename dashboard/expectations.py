@@ -8,7 +8,7 @@ from dashboard.frames import format_loss, format_probability, probability_streng
 from dashboard.people import get_view
 from dashboard.token_chips import Scale, readable, token_chips
 from gpt_core import Run, RunHistory, get_tokenizer, text_to_token_ids
-from gpt_core.rows import Row
+from gpt_core.store import Row
 
 SCALE = Scale("improbable", "certain")
 

@@ -13,7 +13,7 @@ from dashboard.token_chips import readable
 from dashboard.walk_charts import probe_lines
 from dashboard.widgets import run_title
 from gpt_core import Run, get_tokenizer, text_to_token_ids
-from gpt_core.rows import Row
+from gpt_core.store import Row
 
 
 def show(run: Run | None) -> None:

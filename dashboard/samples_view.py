@@ -21,13 +21,12 @@ from gpt_core import (
     Copying,
     Run,
     RunHistory,
-    class_book,
     get_tokenizer,
     share_run,
     text_to_token_ids,
 )
 from gpt_core.rights import is_open
-from gpt_core.rows import Row
+from gpt_core.store import Row, class_store
 
 MOST_SHOWN = 12
 LINE_BREAKS = re.compile(r"\n{3,}")
@@ -65,7 +64,7 @@ def show_samples(run: Run, history: RunHistory) -> None:
 def show_sharing(run: Run) -> None:
     """Let the owner of a private run show it to the class."""
     shared = get_board().shared()
-    is_shared = (class_book.RUN, run.id, run.owner) in shared
+    is_shared = (class_store.RUN, run.id, run.owner) in shared
     if not may_change(run.owner) or (is_open(run, shared) and not is_shared):
         return
     share_toggle(

@@ -91,13 +91,11 @@ from gpt_core.records import (
 )
 from gpt_core.rights import NotAllowed
 from gpt_core.roll import LONGEST_NAME, ClassRoll, Member
-from gpt_core.run import Run, RunSummary
 from gpt_core.runner import TrainingRunner
-from gpt_core.runs_dir import default_runs_dir
 from gpt_core.schedule import learning_rate_at, steps_in_run
 from gpt_core.session import Snapshot
 from gpt_core.shelf import ModelShelf, Writing
-from gpt_core.store import RunStore
+from gpt_core.store import Run, RunStore, RunSummary, default_runs_dir
 from gpt_core.survey import ENGLISH_TOKENS_PER_CHARACTER, Layout, Survey, lay_out, survey_tokens
 from gpt_core.system import brief
 from gpt_core.token_cache import TokenCache, token_cache_in

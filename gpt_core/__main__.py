@@ -33,15 +33,11 @@ from gpt_core.event_files import write_event_file
 from gpt_core.exports import EXPORTS, export_runs, read_settings
 from gpt_core.hub import GPT2_REPOSITORIES, download_gpt2, repository
 from gpt_core.initial import InitialWeights, weights_sha256
-from gpt_core.locks import find_run, mark_interrupted_runs
 from gpt_core.presets import PRESETS, Preset
 from gpt_core.pretrained import load_model
 from gpt_core.progress import PACE_STEPS, Progress, run_progress
-from gpt_core.rows import Row
-from gpt_core.run import Run
 from gpt_core.runner import TrainingRunner
-from gpt_core.runs_dir import default_runs_dir
-from gpt_core.store import RunStore
+from gpt_core.store import Row, Run, RunStore, default_runs_dir, find_run, mark_interrupted_runs
 from gpt_core.tokenizer import get_tokenizer
 from gpt_core.training import with_text_probe
 

@@ -6,12 +6,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
-from gpt_core.class_book import Shared
 from gpt_core.history import TABLES, HistoryReader, Numbers, RunHistory
-from gpt_core.locks import mark_interrupted_runs
-from gpt_core.rows import Row
-from gpt_core.run import Run, RunSummary
-from gpt_core.store import RunStore
+from gpt_core.store import Row, Run, RunStore, RunSummary, Shared, mark_interrupted_runs
 
 T = TypeVar("T")
 

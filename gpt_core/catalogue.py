@@ -4,12 +4,10 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
-from gpt_core import locks
 from gpt_core.checkpoints import remove
-from gpt_core.class_book import RUN
 from gpt_core.library import TextLibrary
 from gpt_core.rights import find_own_run
-from gpt_core.store import RunStore
+from gpt_core.store import RUN, RunStore, run_locks
 from gpt_core.system import describe_error, visible
 
 MOST_IN_NAME, MOST_IN_NOTE = 80, 2000  # characters
@@ -56,7 +54,7 @@ def delete_run(store: RunStore, run_id: str, actor: str = "local") -> None:
         ValueError: there is no such run, it is live, or the disk cannot be written.
     """
     run = find_own_run(store, run_id, actor, "delete")
-    with locks.hold_ended_run(store, run_id, "deleted") as lock:
+    with run_locks.hold_ended_run(store, run_id, "deleted") as lock:
         # The row first: killed in between, it leaves a folder that the next opening sweeps away,
         # never a run without its checkpoints.
         store.remove_run(run_id, actor)
@@ -71,7 +69,7 @@ def delete_run(store: RunStore, run_id: str, actor: str = "local") -> None:
 
 def tidy_up(store: RunStore) -> None:
     """Put right what processes that were killed have left: live runs, half-deleted ones."""
-    locks.mark_interrupted_runs(store)
+    run_locks.mark_interrupted_runs(store)
     for run_id in {row["run_id"] for row in store.deletions()}:
         folder = store.runs_dir / "checkpoints" / run_id
         doomed = folder.with_name(f".{run_id}.removed")

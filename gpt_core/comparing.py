@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from gpt_core.run import Run
+from gpt_core.store import Run
 
 
 def settings_of(run: Run) -> dict[str, Any]:

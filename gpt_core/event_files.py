@@ -5,8 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gpt_core.run import Run
-from gpt_core.store import RunStore
+from gpt_core.store import Run, RunStore
 
 if TYPE_CHECKING:
     from tensorboardX.proto.event_pb2 import Event

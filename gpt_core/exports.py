@@ -17,8 +17,7 @@ from gpt_core.notebook import text_file_name, write_notebook
 from gpt_core.presets import Preset
 from gpt_core.recording import write_recording
 from gpt_core.rights import LOCAL, find_open_run
-from gpt_core.run import Run
-from gpt_core.store import RunStore
+from gpt_core.store import Run, RunStore
 from gpt_core.system import brief
 
 

@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gpt_core.memorisation import Copying, measure_copying
-from gpt_core.rows import Row
-from gpt_core.store import RunStore
+from gpt_core.store import Row, RunStore
 from gpt_core.tokenizer import get_tokenizer
 
 STEP_COLUMNS = (

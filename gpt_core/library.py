@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from gpt_core.cards import Card, Cards, owner_of
-from gpt_core.class_book import TEXT
 from gpt_core.corpus import Corpus
 from gpt_core.quotas import TEXTS, ClassRules, refuse_bytes
 from gpt_core.rights import LOCAL, is_student, refuse
-from gpt_core.store import RunStore
+from gpt_core.store import TEXT, RunStore
 from gpt_core.system import describe_error
 from gpt_core.token_cache import token_cache_in
 

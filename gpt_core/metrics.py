@@ -6,9 +6,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from gpt_core.rows import Row
-from gpt_core.run import Run
-from gpt_core.store import RunStore
+from gpt_core.store import Row, Run, RunStore
 
 COLUMNS = pa.schema(
     [

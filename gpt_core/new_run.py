@@ -10,9 +10,8 @@ from gpt_core.model import GPTModel, parameters_of
 from gpt_core.precision import resolve_auto
 from gpt_core.presets import Preset
 from gpt_core.quotas import ClassRules, refuse_run
-from gpt_core.run import Setup
 from gpt_core.schedule import steps_in_run
-from gpt_core.store import RunStore
+from gpt_core.store import RunStore, Setup
 from gpt_core.system import describe_machine
 from gpt_core.token_cache import TokenCache
 from gpt_core.tokenizer import get_tokenizer

@@ -8,8 +8,7 @@ from typing import Any
 
 from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.corpus import VERDICT_SHA256, Corpus, bundled_text
-from gpt_core.run import Run
-from gpt_core.store import RunStore
+from gpt_core.store import Run, RunStore
 
 MOST_WITHIN = 100_000  # characters of a text that stands in the notebook itself
 MOST_RECORDED = 200  # evaluations that stand there, to be compared with

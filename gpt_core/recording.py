@@ -7,9 +7,7 @@ from typing import Any
 
 from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.corpus import DATA_DIR, load_text
-from gpt_core.locks import RUN_ID
-from gpt_core.run import STATES, Run
-from gpt_core.store import RunStore
+from gpt_core.store import RUN_ID, STATES, Run, RunStore
 from gpt_core.validation import check_whole, shown
 
 FORMAT = 1

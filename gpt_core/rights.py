@@ -9,11 +9,8 @@ import logging
 import sqlite3
 from typing import NoReturn
 
-from gpt_core import class_book, locks
-from gpt_core.class_book import Shared
 from gpt_core.corpus import public_texts
-from gpt_core.run import Run
-from gpt_core.store import RunStore
+from gpt_core.store import Run, RunStore, Shared, class_store, run_locks
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +32,7 @@ def is_open(run: Run, shared: Shared) -> bool:
     They may if its owner shares it, or if it is nobody's secret: it began with random weights, and
     its text is one that comes with the app or that somebody shows to all.
     """
-    of_the_run = (class_book.RUN, run.id), (class_book.TEXT, run.text_sha256)
+    of_the_run = (class_store.RUN, run.id), (class_store.TEXT, run.text_sha256)
     shows_run, shows_text = (any(what == share[:2] for share in shared) for what in of_the_run)
     is_public = shows_text or run.text_sha256 in public_texts()
     return shows_run or (is_public and not run.initial_sha256)
@@ -59,7 +56,7 @@ def find_own_run(store: RunStore, run_id: str, actor: str, doing: str) -> Run:
         NotAllowed: it is somebody else's.
         ValueError: there is no such run.
     """
-    run = locks.find_run(store, run_id)
+    run = run_locks.find_run(store, run_id)
     if is_student(actor) and actor != run.owner:
         refuse(
             *(store, run_id, actor, doing),
@@ -75,7 +72,7 @@ def find_open_run(store: RunStore, run_id: str, actor: str, doing: str) -> Run:
         NotAllowed: it is somebody else's, and private.
         ValueError: there is no such run.
     """
-    run = locks.find_run(store, run_id)
+    run = run_locks.find_run(store, run_id)
     if not may_look_inside(run, actor, store.class_book.shared()):
         refuse(
             *(store, run_id, actor, doing),

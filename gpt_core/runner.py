@@ -15,7 +15,7 @@ from typing import TypeVar
 import filelock
 import torch
 
-from gpt_core import catalogue, locks
+from gpt_core import catalogue
 from gpt_core.config import TrainingConfig
 from gpt_core.corpus import Corpus
 from gpt_core.initial import InitialWeights
@@ -27,9 +27,8 @@ from gpt_core.presets import Preset
 from gpt_core.quotas import ClassRules, refuse_bytes, refuse_more_training, write_rules
 from gpt_core.requests import done
 from gpt_core.rights import LOCAL, find_open_run, find_own_run, is_student, refuse_students
-from gpt_core.run import Run
 from gpt_core.session import Session, Snapshot
-from gpt_core.store import RunStore
+from gpt_core.store import Run, RunStore, run_locks
 from gpt_core.system import brief, describe_change, describe_machine, keep_freed_memory
 from gpt_core.token_cache import token_cache_in
 from gpt_core.tokenizer import get_tokenizer
@@ -117,10 +116,10 @@ class TrainingRunner:
                 if is_equal and entry.state != "paused" and entry.asked != "stopping":
                     return live_id
             self._refuse_beyond_share(actor, new.disk_space)
-            run_id = locks.find_run_id(self._store, run_id, preset.name)
-            with locks.hold_run(self._store, run_id, "started") as lock:
+            run_id = run_locks.find_run_id(self._store, run_id, preset.name)
+            with run_locks.hold_run(self._store, run_id, "started") as lock:
                 new.write_down(self._store, run_id, self._threads)
-                self._enqueue(locks.find_run(self._store, run_id), new.data, lock)
+                self._enqueue(run_locks.find_run(self._store, run_id), new.data, lock)
             return run_id
 
     def pause(self, run_id: str, actor: str = "local") -> "Future[None]":
@@ -244,7 +243,7 @@ class TrainingRunner:
 
     def _reopen(self, run_id: str, actor: str) -> None:
         """Queue a run again that has ended before its last step."""
-        run = locks.find_unfinished_run(self._store, run_id)
+        run = run_locks.find_unfinished_run(self._store, run_id)
         find_own_run(self._store, run_id, actor, "resume")
         check_device(run.training_config.device)
         text, config = self._store.text(run.text_sha256), run.training_config
@@ -254,11 +253,11 @@ class TrainingRunner:
             if self.owns(run_id):
                 return  # somebody else was quicker
             self._refuse_beyond_share(run.owner, 0)
-            with locks.hold_run(self._store, run_id, "resumed") as lock:
-                locks.find_unfinished_run(self._store, run_id)  # another was quicker?
+            with run_locks.hold_run(self._store, run_id, "resumed") as lock:
+                run_locks.find_unfinished_run(self._store, run_id)  # another was quicker?
                 change = describe_change(run.versions, describe_machine(self._threads))
                 self._store.set_state(run_id, "queued", actor, change)
-                self._enqueue(locks.find_run(self._store, run_id), data, lock)
+                self._enqueue(run_locks.find_run(self._store, run_id), data, lock)
 
     def _ask(
         self, doing: str, run_id: str, action: Callable[[], T], actor: str = LOCAL

@@ -27,9 +27,7 @@ from gpt_core.initial import INITIAL
 from gpt_core.memorisation import find_copying
 from gpt_core.model import GPTModel
 from gpt_core.records import EvaluationRecord, Record, SampleRecord, StepRecord
-from gpt_core.rows import Row
-from gpt_core.run import Run
-from gpt_core.store import RECORD_TABLES, RunStore
+from gpt_core.store import RECORD_TABLES, Row, Run, RunStore
 from gpt_core.tokenizer import get_tokenizer
 from gpt_core.training import TrainingData, TrainingState, create_optimizer, train
 

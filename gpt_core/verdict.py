@@ -7,7 +7,7 @@ from gpt_core.corpus import VERDICT_SHA256
 from gpt_core.history import Numbers
 from gpt_core.presets import GPT_CONFIG_124M
 from gpt_core.published import BAND, BOOK_RUN
-from gpt_core.run import Run
+from gpt_core.store import Run
 
 SIZE = ("vocab_size", "emb_dim", "n_heads", "n_layers")
 # What does not change a loss: how long, what is asked and kept beside it.

@@ -5,8 +5,7 @@ from dataclasses import replace
 from gpt_core.board import Board
 from gpt_core.history import Numbers, RunHistory
 from gpt_core.rights import is_student, may_look_inside
-from gpt_core.rows import Row
-from gpt_core.run import Run, RunSummary
+from gpt_core.store import Row, Run, RunSummary
 
 
 class View:

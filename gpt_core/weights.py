@@ -7,12 +7,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gpt_core import locks
 from gpt_core.checkpoints import STATE_FILE, WEIGHTS_FILE, load_weights, remove
 from gpt_core.pretrained import export_gpt2
 from gpt_core.rights import find_open_run, find_own_run
-from gpt_core.rows import Row
-from gpt_core.store import RunStore
+from gpt_core.store import Row, RunStore, run_locks
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ def delete_checkpoint(store: RunStore, checkpoint: Row, actor: str = "local") ->
         ValueError: its run is live and may need it, or the disk cannot be written.
     """
     run = find_own_run(store, checkpoint["run_id"], actor, "delete checkpoints of")
-    with locks.hold_ended_run(store, run.id, "changed"):
+    with run_locks.hold_ended_run(store, run.id, "changed"):
         store.remove_checkpoint(checkpoint["id"])  # before its folder, as ever
         remove(store.runs_dir / checkpoint["folder"])
 

@@ -8,7 +8,7 @@ import pytest
 from gpt_core import EvaluationRecord, RunStore, SampleRecord, StepRecord
 from gpt_core import board as board_module
 from gpt_core.board import Board
-from tests.test_store import add_run
+from tests.store.test_run_store import add_run
 
 
 @pytest.fixture

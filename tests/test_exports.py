@@ -34,7 +34,7 @@ from gpt_core import (
 )
 from gpt_core import notebook as notebook_module
 from gpt_core.__main__ import main
-from gpt_core.run import Run
+from gpt_core.store import Run
 from tests.conftest import TINY, TINY_TRAINING
 from tests.support.paths import ROOT
 

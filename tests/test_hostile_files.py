@@ -34,7 +34,7 @@ from gpt_core import (
 )
 from gpt_core.checkpoints import save_weights
 from gpt_core.corpus import DATA_DIR
-from gpt_core.locks import RUN_ID
+from gpt_core.store import RUN_ID
 from tests.conftest import TINY
 from tests.support.app_driver import POCKET
 from tests.support.hostile import (

@@ -15,8 +15,8 @@ from dashboard import runtime
 from dashboard.lecture import STEPS, section
 from gpt_core import evaluate_model, load_text, train
 from gpt_core.board import CHECK_SECONDS
-from gpt_core.locks import acquire_run
-from gpt_core.run import LIVE_STATES, RESUMABLE_STATES
+from gpt_core.store.run import LIVE_STATES, RESUMABLE_STATES
+from gpt_core.store.run_locks import acquire_run
 from tests.conftest import TINY, TINY_TRAINING
 from tests.support.app_driver import (
     ROOT,

@@ -21,7 +21,7 @@ from gpt_core import (
 from gpt_core.corpus import DATA_DIR
 from gpt_core.memorisation import find_copying
 from gpt_core.training import encode_splits
-from tests.test_store import add_run
+from tests.store.test_run_store import add_run
 
 
 @pytest.fixture

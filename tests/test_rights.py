@@ -16,7 +16,6 @@ from gpt_core import (
     RunStore,
     TextLibrary,
     TrainingRunner,
-    class_book,
     delete_checkpoint,
     delete_run,
     export_runs,
@@ -26,6 +25,7 @@ from gpt_core import (
     weights_zip,
 )
 from gpt_core.rights import find_own_run, is_open, is_student
+from gpt_core.store import class_store
 from tests.conftest import TINY, TINY_TRAINING
 
 PRESET = Preset("tiny", "Two layers.", TINY, replace(TINY_TRAINING, num_epochs=500))
@@ -234,13 +234,13 @@ def test_a_run_is_open_if_its_text_is_and_it_began_at_random(
     private_run: str, store: RunStore
 ) -> None:
     run = find_own_run(store, private_run, "ann", "")
-    shares_the_text = frozenset({(class_book.TEXT, run.text_sha256, "cleo")})
+    shares_the_text = frozenset({(class_store.TEXT, run.text_sha256, "cleo")})
     assert not is_open(run, frozenset())
     assert is_open(run, shares_the_text)
     assert is_open(replace(run, text_sha256=TEXT.sha256), frozenset())
     begun = replace(run, text_sha256=TEXT.sha256, initial_sha256="abc")
     assert not is_open(begun, shares_the_text)
-    assert is_open(begun, frozenset({(class_book.RUN, run.id, "ann")}))
+    assert is_open(begun, frozenset({(class_store.RUN, run.id, "ann")}))
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 
-from gpt_core.rows import decoded, run_from_row
-from gpt_core.schema import MIGRATIONS
+from gpt_core.store.migrations import MIGRATIONS
+from gpt_core.store.rows import decoded, run_from_row
 from gpt_core.system import DAMAGED, write_whole
 
 COMPANIONS = ("-wal", "-shm")  # what lies beside a SQLite file that is in use

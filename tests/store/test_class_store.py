@@ -1,8 +1,8 @@
 """What a class has on record: what is shared, and the rules."""
 
 from gpt_core import RunStore
-from gpt_core.class_book import MODEL, RUN, TEXT
-from tests.test_store import add_run
+from gpt_core.store import MODEL, RUN, TEXT
+from tests.store.test_run_store import add_run
 
 
 def test_what_was_said_last_of_a_share_counts(store: RunStore) -> None:

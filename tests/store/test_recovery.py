@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from gpt_core import EvaluationRecord, RunStore, SampleRecord, StepRecord
-from gpt_core.salvage import is_damaged, notices
-from tests.test_store import add_run
+from gpt_core.store.recovery import is_damaged, notices
+from tests.store.test_run_store import add_run
 
 STEPS = 300
 

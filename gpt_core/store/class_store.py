@@ -7,8 +7,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from gpt_core.database import Database, insert
-from gpt_core.rows import Row
+from gpt_core.store.database import Database, insert
+from gpt_core.store.rows import Row
 
 RUN, TEXT, MODEL = "run", "text", "model"  # what can be shown to the whole class
 

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 import filelock
 
-from gpt_core.run import Run
-from gpt_core.store import RunStore
+from gpt_core.store.run import Run
+from gpt_core.store.run_store import RunStore
 from gpt_core.system import brief, describe_error
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from gpt_core.config import GPTConfig, TrainingConfig
-from gpt_core.run import Run
+from gpt_core.store.run import Run
 from gpt_core.validation import is_whole_text, shown
 
 Row = dict[str, Any]

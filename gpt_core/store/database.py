@@ -10,9 +10,9 @@ from typing import Any
 
 import filelock
 
-from gpt_core.rows import Row, encoded
-from gpt_core.salvage import set_aside_damaged
-from gpt_core.schema import MIGRATIONS
+from gpt_core.store.migrations import MIGRATIONS
+from gpt_core.store.recovery import set_aside_damaged
+from gpt_core.store.rows import Row, encoded
 
 WATCH_SECONDS = 0.25  # how often it is asked whether another process has written
 

@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from gpt_core import EvaluationRecord, RunStore, SampleRecord, StepRecord
-from gpt_core.schema import MIGRATIONS
-from gpt_core.store import SUMMARIES
+from gpt_core.store.migrations import MIGRATIONS
+from gpt_core.store.run_store import SUMMARIES
 from tests.conftest import TINY, TINY_TRAINING
 
 

@@ -13,9 +13,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from gpt_core.class_book import RUN, ClassBook
 from gpt_core.config import GPTConfig, TrainingConfig
-from gpt_core.database import Database, insert
 from gpt_core.records import (
     EvaluationRecord,
     ProbeRecord,
@@ -24,10 +22,12 @@ from gpt_core.records import (
     StepRecord,
     UpdateRecord,
 )
-from gpt_core.rows import Row, decoded, refuse_odd_rows, run_from_row
-from gpt_core.run import LIVE_STATES, STATES, Run, RunSummary
-from gpt_core.runs_dir import refuse_network_file_system
-from gpt_core.salvage import notices
+from gpt_core.store.class_store import RUN, ClassBook
+from gpt_core.store.database import Database, insert
+from gpt_core.store.recovery import notices
+from gpt_core.store.rows import Row, decoded, refuse_odd_rows, run_from_row
+from gpt_core.store.run import LIVE_STATES, STATES, Run, RunSummary
+from gpt_core.store.runs_dir import refuse_network_file_system
 from gpt_core.system import write_whole
 
 RECORD_TABLES: dict[type, str] = {

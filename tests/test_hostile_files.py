@@ -36,6 +36,7 @@ from gpt_core.checkpoints import save_weights
 from gpt_core.corpus import DATA_DIR
 from gpt_core.store import RUN_ID
 from tests.conftest import TINY
+from tests.documents.test_reading import docx, epub, pdf
 from tests.support.app_driver import POCKET
 from tests.support.hostile import (
     FILE_NAMES,
@@ -47,7 +48,6 @@ from tests.support.hostile import (
     texts,
 )
 from tests.support.write_watch import outside, watch_writes
-from tests.test_documents import docx, epub, pdf
 
 PAGE = (
     b"<?xml version='1.0' encoding='utf-8'?><html><head><meta charset='shift_jis'><title>T</title>"

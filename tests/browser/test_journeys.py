@@ -23,7 +23,7 @@ from tests.browser.conftest import (
     start_server,
     wait_until_settled,
 )
-from tests.test_documents import epub
+from tests.documents.test_reading import epub
 
 pytestmark = pytest.mark.slow
 

@@ -1,0 +1,57 @@
+"""An EPUB → its chapters in the order of reading."""
+
+import zipfile
+from io import BytesIO
+from posixpath import dirname, normpath
+from posixpath import join as join_path
+from typing import Any
+from urllib.parse import unquote
+
+from lxml import etree
+
+from gpt_core.documents.archives import refuse_bombs
+from gpt_core.documents.errors import UnreadableError
+from gpt_core.documents.html import read_html
+
+
+def read_epub(data: bytes) -> str:
+    """Return the text of an EPUB: its chapters, each once, in the order of reading.
+
+    Raises:
+        UnreadableError: it is copy-protected, or would unpack to far more than a book.
+    """
+    refuse_bombs(data)
+    with zipfile.ZipFile(BytesIO(data)) as book:
+        names = set(book.namelist())
+        package_name = _elements(book, "META-INF/container.xml", "rootfile")[0].get("full-path", "")
+        files = {
+            item.get("id"): normpath(
+                join_path(dirname(package_name), unquote(item.get("href", "")))
+            )
+            for item in _elements(book, package_name, "item")
+        }
+        references = _elements(book, package_name, "itemref")  # in the order of reading
+        chapters = dict.fromkeys(files[reference.get("idref")] for reference in references)
+        locked: set[str] = set()
+        if "META-INF/encryption.xml" in names:  # it may only name fonts
+            places = _elements(book, "META-INF/encryption.xml", "CipherReference")
+            locked = {unquote(place.get("URI", "")) for place in places}
+        if "META-INF/rights.xml" in names or locked & set(chapters):
+            raise UnreadableError("is copy-protected (DRM): its text cannot be read.")
+        texts = [read_html(book.read(chapter)).strip() for chapter in chapters]  # each once
+    return "\n\n".join(filter(None, texts)) + "\n"
+
+
+def _elements(book: zipfile.ZipFile, path: str, name: str) -> list[Any]:
+    """Return the elements of a name in an XML file of the book, whatever their prefix."""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True)
+    return list(etree.fromstring(book.read(path), parser).iter(f"{{*}}{name}"))
+
+
+def is_epub(data: bytes, suffix: str) -> bool:
+    """Tell whether an archive is an EPUB; a damaged one, by its name."""
+    try:
+        with zipfile.ZipFile(BytesIO(data)) as archive:
+            return "META-INF/container.xml" in archive.namelist()
+    except Exception:  # it is damaged, which is said when it is read
+        return suffix == "epub"

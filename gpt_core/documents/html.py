@@ -1,0 +1,79 @@
+"""A web page → what a reader sees of it."""
+
+import codecs
+import re
+from contextlib import suppress
+
+from lxml import etree
+from lxml import html as lxml_html
+
+from gpt_core.documents.encodings import BYTE_ORDER_MARKS, ENCODINGS, decode_text
+from gpt_core.documents.errors import UnreadableError
+
+# What a web page may say that it is in. Not all that Python knows: "punycode" takes hours.
+WEB_ENCODINGS = {
+    codecs.lookup(name).name
+    for name in (*ENCODINGS, "utf-8", "utf-16", "ascii", "latin-1", "iso8859-2", "iso8859-15")
+}
+LEFT_OUT = {"script", "style", "head", "template", "noscript"}
+BREAKS = {
+    **dict.fromkeys(
+        (
+            *("p", "div", "h1", "h2", "h3", "h4", "h5", "h6", "li", "tr", "blockquote", "pre"),
+            *("section", "article", "header", "footer", "table", "ul", "ol", "dl", "dt", "dd"),
+            *("figure", "hr", "main", "nav", "aside", "address", "caption", "figcaption"),
+        ),
+        "\n\n",
+    ),
+    **dict.fromkeys(("td", "th"), " "),
+    "br": "\n",
+}
+
+
+def html_to_text(html: str) -> str:
+    """Return what a reader sees of a web page: its paragraphs, set apart by empty lines."""
+    html = re.sub(r"^\s*<\?xml[^>]*\?>", "", html)  # it names the encoding of bytes, not of a str
+    parser = lxml_html.HTMLParser(remove_comments=True, remove_pis=True, huge_tree=True)
+    page = lxml_html.document_fromstring(html, parser=parser)
+    if any(entry.level_name == "FATAL" for entry in parser.error_log):  # it has left things out
+        raise UnreadableError(
+            "is nested too deeply, or damaged, and cannot be read whole: open it in a browser and "
+            "save it as plain text."
+        )
+    pieces: list[str] = []
+    walk = etree.iterwalk(page, events=("start", "end"))
+    preformatted = 0  # how many <pre> we are in
+
+    def add(text: str | None) -> None:
+        if text:
+            pieces.append(text if preformatted else re.sub(r"\s+", " ", text))
+
+    for event, element in walk:
+        if event == "start":
+            preformatted += element.tag == "pre"
+            pieces.append(BREAKS.get(element.tag, ""))
+            if element.tag in LEFT_OUT:
+                walk.skip_subtree()
+            else:
+                add(element.text)
+        else:
+            preformatted -= element.tag == "pre"
+            pieces.append(BREAKS.get(element.tag, "") if element.tag != "br" else "")
+            add(element.tail)
+    lines = [line.strip(" \t") for line in "".join(pieces).splitlines()]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
+
+
+def read_html(data: bytes) -> str:
+    """Return the text of a web page, in the encoding that it names or else in the likeliest.
+
+    Raises:
+        UnreadableError: it is no text, or nested too deeply to be read whole.
+    """
+    named = re.search(rb"(?:charset|encoding)\s*=\s*[\"']?([\w-]+)", data[:2048])
+    if named and not data.startswith(tuple(BYTE_ORDER_MARKS)):
+        with suppress(LookupError, UnicodeDecodeError):
+            encoding = codecs.lookup(named[1].decode("ascii")).name
+            if encoding in WEB_ENCODINGS:
+                return html_to_text(data.decode(encoding))
+    return html_to_text(decode_text(data))

@@ -1,0 +1,45 @@
+"""Files as people have them → plain text: encodings, HTML, PDF, Word, EPUB.
+
+Whatever a library makes of a damaged or hostile file comes out as one ValueError that says what
+is wrong with it and what to do. What a file unpacks to is bounded.
+"""
+
+from collections.abc import Callable
+
+from gpt_core.documents.docx import read_docx
+from gpt_core.documents.encodings import decode_text
+from gpt_core.documents.epub import is_epub, read_epub
+from gpt_core.documents.errors import UnreadableError
+from gpt_core.documents.html import read_html
+from gpt_core.documents.pdf import read_pdf
+
+
+def document_text(name: str, data: bytes) -> str:
+    """Return the text of a file: what it is, its first bytes and its name tell.
+
+    Raises:
+        ValueError: it holds no text that can be read; the message says why and what to do.
+    """
+    suffix = name.lower().rpartition(".")[2]
+    read: Callable[[bytes], str]
+    if data.startswith(b"%PDF"):
+        kind, read = "PDF", read_pdf
+    elif data.startswith(b"PK\x03\x04") or suffix in ("docx", "epub"):
+        kind, read = ("EPUB", read_epub) if is_epub(data, suffix) else ("Word file", read_docx)
+    elif data.startswith(b"{\\rtf"):
+        raise ValueError(f"{name!r} is RTF: save it as plain text or docx, and upload that.")
+    elif suffix in ("html", "htm", "xhtml"):
+        kind, read = "web page", read_html
+    else:
+        kind, read = "text", decode_text
+    try:
+        return read(data)
+    except UnreadableError as error:
+        raise ValueError(f"{name!r} {error}") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever these libraries raise on damaged files
+        raise ValueError(
+            f"{name!r} is damaged, or no {kind}: open it in the program it comes from, save it "
+            "again or as plain text, and upload that."
+        ) from error

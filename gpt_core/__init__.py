@@ -7,7 +7,6 @@ Nothing here knows of the dashboard; see ``docs/LOG.md`` for decisions and the R
 
 from gpt_core.anatomy import Anatomy, Part, dissect
 from gpt_core.board import Board
-from gpt_core.byte_pairs import Merge, byte_ids, byte_pair_merges, split_words
 from gpt_core.catalogue import MOST_IN_NAME, MOST_IN_NOTE, delete_run, label_run, share_run
 from gpt_core.checkpoints import disk_space, load_weights
 from gpt_core.comparing import differing_settings
@@ -99,21 +98,6 @@ from gpt_core.store import Run, RunStore, RunSummary, default_runs_dir
 from gpt_core.survey import ENGLISH_TOKENS_PER_CHARACTER, Layout, Survey, lay_out, survey_tokens
 from gpt_core.system import brief
 from gpt_core.token_cache import TokenCache, token_cache_in
-from gpt_core.tokenizer import (
-    END_OF_TEXT,
-    encode_corpus,
-    get_tokenizer,
-    text_to_token_ids,
-    token_ids_to_text,
-)
-from gpt_core.toy import (
-    DECODING_LOGITS,
-    DECODING_VOCABULARY,
-    TOY_PROBAS,
-    TOY_VOCABULARY,
-    toy_argmax,
-    toy_ids,
-)
 from gpt_core.training import (
     PROBE_TOKENS,
     create_optimizer,
@@ -125,6 +109,23 @@ from gpt_core.training import (
 )
 from gpt_core.verdict import Verdict, is_comparable, judge
 from gpt_core.view import View
+from gpt_core.vocabularies import (
+    DECODING_LOGITS,
+    DECODING_VOCABULARY,
+    END_OF_TEXT,
+    TOY_PROBAS,
+    TOY_VOCABULARY,
+    Merge,
+    byte_ids,
+    byte_pair_merges,
+    encode_corpus,
+    get_tokenizer,
+    split_words,
+    text_to_token_ids,
+    token_ids_to_text,
+    toy_argmax,
+    toy_ids,
+)
 from gpt_core.waiting import QueuePlace, expected_queue
 from gpt_core.weights import WEIGHT_FORMS, WeightsForm, delete_checkpoint, weights_zip
 

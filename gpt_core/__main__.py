@@ -38,8 +38,8 @@ from gpt_core.pretrained import load_model
 from gpt_core.progress import PACE_STEPS, Progress, run_progress
 from gpt_core.runner import TrainingRunner
 from gpt_core.store import Row, Run, RunStore, default_runs_dir, find_run, mark_interrupted_runs
-from gpt_core.tokenizer import get_tokenizer
 from gpt_core.training import with_text_probe
+from gpt_core.vocabularies import get_tokenizer
 
 FINISHED, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130  # exit codes
 POLL_SECONDS = 0.2

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from gpt_core.memorisation import Copying, measure_copying
 from gpt_core.store import Row, RunStore
-from gpt_core.tokenizer import get_tokenizer
+from gpt_core.vocabularies import get_tokenizer
 
 STEP_COLUMNS = (
     *("global_step", "epoch", "tokens_seen", "loss", "grad_norm"),

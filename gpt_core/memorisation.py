@@ -8,7 +8,7 @@ import tiktoken
 import torch
 from torch import Tensor
 
-from gpt_core.tokenizer import text_to_token_ids
+from gpt_core.vocabularies import text_to_token_ids
 
 COPIED_AT_LEAST = 5  # tokens: shorter runs are common phrases of any text
 

@@ -14,8 +14,8 @@ from gpt_core.schedule import steps_in_run
 from gpt_core.store import RunStore, Setup
 from gpt_core.system import describe_machine
 from gpt_core.token_cache import TokenCache
-from gpt_core.tokenizer import get_tokenizer
 from gpt_core.training import TrainingData, prepare_data
+from gpt_core.vocabularies import get_tokenizer
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,8 @@ from gpt_core.session import Session, Snapshot
 from gpt_core.store import Run, RunStore, run_locks
 from gpt_core.system import brief, describe_change, describe_machine, keep_freed_memory
 from gpt_core.token_cache import token_cache_in
-from gpt_core.tokenizer import get_tokenizer
 from gpt_core.training import TrainingData, prepare_data
+from gpt_core.vocabularies import get_tokenizer
 
 T = TypeVar("T")
 

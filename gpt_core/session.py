@@ -28,8 +28,8 @@ from gpt_core.memorisation import find_copying
 from gpt_core.model import GPTModel
 from gpt_core.records import EvaluationRecord, Record, SampleRecord, StepRecord
 from gpt_core.store import RECORD_TABLES, Row, Run, RunStore
-from gpt_core.tokenizer import get_tokenizer
 from gpt_core.training import TrainingData, TrainingState, create_optimizer, train
+from gpt_core.vocabularies import get_tokenizer
 
 FLUSH_SECONDS = 0.5  # records wait about this long before they are written together
 CHECKPOINT_SECONDS = 30.0  # a whole checkpoint not more often than this …

@@ -23,7 +23,7 @@ from gpt_core.precision import autocast, resolve_auto
 from gpt_core.records import EvaluationRecord, ProbeRecord, Record, SampleRecord, StepRecord
 from gpt_core.schedule import learning_rate_at, steps_in_run
 from gpt_core.token_cache import TokenCache
-from gpt_core.tokenizer import encode_corpus, text_to_token_ids, token_ids_to_text
+from gpt_core.vocabularies import encode_corpus, text_to_token_ids, token_ids_to_text
 
 PROBE_TOKENS = 8  # of the training text that one probe asks for
 
@@ -265,7 +265,7 @@ def prepare_data(
 
     Args:
         text: what is learnt from.
-        tokenizer: from :func:`gpt_core.tokenizer.get_tokenizer`.
+        tokenizer: from :func:`gpt_core.vocabularies.tokenizer.get_tokenizer`.
         model_config: its context_length is the length of a window.
         config: the share for training, batch size and stride.
         cache: where a long text's token IDs are kept.

@@ -30,7 +30,7 @@ from gpt_core import (
     with_text_probe,
 )
 from gpt_core.quotas import TEXTS, WEIGHTS, refuse_run, seconds_left
-from gpt_core.tokenizer import get_tokenizer
+from gpt_core.vocabularies import get_tokenizer
 from tests.conftest import TINY, TINY_TRAINING
 
 TINY_PRESET = Preset("tiny", "Two layers.", TINY, TINY_TRAINING)

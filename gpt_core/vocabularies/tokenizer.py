@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.dlpack import from_dlpack
 
 END_OF_TEXT = "<|endoftext|>"
-VOCABULARY_FILE = Path(__file__).parent.parent / "data" / "gpt2.tiktoken"
+VOCABULARY_FILE = Path(__file__).parents[2] / "data" / "gpt2.tiktoken"
 PIECE_CHARACTERS = 500_000  # of a long text, encoded at once by one thread
 WORD_END = re.compile(r"[^\W\d_](?= [^\W\d_])")  # a letter before a space and a letter
 VOCABULARY_SHA256 = "306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930"

@@ -7,8 +7,8 @@ import tiktoken
 import torch
 
 from gpt_core import encode_corpus, get_tokenizer, text_to_token_ids, token_ids_to_text
-from gpt_core import tokenizer as tokenizer_module
-from gpt_core.tokenizer import VOCABULARY_FILE, VOCABULARY_SHA256
+from gpt_core.vocabularies import tokenizer as tokenizer_module
+from gpt_core.vocabularies.tokenizer import VOCABULARY_FILE, VOCABULARY_SHA256
 
 
 def test_the_vocabulary_in_the_repository_is_gpt2s() -> None:

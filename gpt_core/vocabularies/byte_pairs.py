@@ -48,7 +48,7 @@ def byte_pair_merges(word: str, tokenizer: tiktoken.Encoding) -> list[Merge]:
 
     Args:
         word: one piece of :func:`split_words`.
-        tokenizer: from :func:`gpt_core.tokenizer.get_tokenizer`.
+        tokenizer: from :func:`gpt_core.vocabularies.tokenizer.get_tokenizer`.
     """
     parts = [bytes([byte]) for byte in word.encode()]
     merges = []

@@ -27,7 +27,7 @@ from gpt_core import (
     load_model,
     readable_name,
 )
-from gpt_core.corpus import LONGEST_NAME
+from gpt_core.text import LONGEST_NAME
 
 LARGEST_UPLOAD_MB = 1024  # an upload passes through the server's memory; a folder takes any size
 FILE_TYPES = ["safetensors", "json", "pth", "pt", "zip"]

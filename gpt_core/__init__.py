@@ -11,33 +11,6 @@ from gpt_core.catalogue import MOST_IN_NAME, MOST_IN_NOTE, delete_run, label_run
 from gpt_core.checkpoints import disk_space, load_weights
 from gpt_core.comparing import differing_settings
 from gpt_core.config import GPTConfig, TrainingConfig, field_groups, field_help
-from gpt_core.corpus import (
-    BUNDLED_TEXTS,
-    DEFAULT_TEXT,
-    VERDICT,
-    VERDICT_TITLE,
-    Corpus,
-    bundled_text,
-    download_the_verdict,
-    gutenberg_body,
-    has_the_verdict,
-    join_texts,
-    keep_the_verdict,
-    load_text,
-    max_upload_bytes,
-    read_text_file,
-    read_upload,
-    readable_name,
-    split_text,
-)
-from gpt_core.dataset import (
-    IGNORE_INDEX,
-    TokenWindows,
-    check_splits,
-    create_dataloader,
-    fitting_context_length,
-    rows_to_batch,
-)
 from gpt_core.exports import EXPORTS, Export, export_runs, read_settings
 from gpt_core.generation import Choice, Decoding, generate, next_token_probas, stream_tokens
 from gpt_core.history import RunHistory
@@ -95,9 +68,39 @@ from gpt_core.schedule import learning_rate_at, steps_in_run
 from gpt_core.session import Snapshot
 from gpt_core.shelf import ModelShelf, Writing
 from gpt_core.store import Run, RunStore, RunSummary, default_runs_dir
-from gpt_core.survey import ENGLISH_TOKENS_PER_CHARACTER, Layout, Survey, lay_out, survey_tokens
 from gpt_core.system import brief
-from gpt_core.token_cache import TokenCache, token_cache_in
+from gpt_core.text import (
+    BUNDLED_TEXTS,
+    DEFAULT_TEXT,
+    ENGLISH_TOKENS_PER_CHARACTER,
+    IGNORE_INDEX,
+    VERDICT,
+    VERDICT_TITLE,
+    Corpus,
+    Layout,
+    Survey,
+    TokenCache,
+    TokenWindows,
+    bundled_text,
+    check_splits,
+    create_dataloader,
+    download_the_verdict,
+    fitting_context_length,
+    gutenberg_body,
+    has_the_verdict,
+    join_texts,
+    keep_the_verdict,
+    lay_out,
+    load_text,
+    max_upload_bytes,
+    read_text_file,
+    read_upload,
+    readable_name,
+    rows_to_batch,
+    split_text,
+    survey_tokens,
+    token_cache_in,
+)
 from gpt_core.training import (
     PROBE_TOKENS,
     create_optimizer,

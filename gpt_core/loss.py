@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gpt_core.dataset import IGNORE_INDEX
 from gpt_core.kernels import linear_cross_entropy
 from gpt_core.model import GPTModel
+from gpt_core.text import IGNORE_INDEX
 
 
 def calc_loss_batch(

@@ -11,7 +11,6 @@ import psutil
 
 from gpt_core.cards import Card, Cards, owner_of
 from gpt_core.checkpoints import BYTES_PER_PARAMETER, remove, save_weights
-from gpt_core.corpus import readable_name
 from gpt_core.hub import download_gpt2
 from gpt_core.initial import weights_sha256
 from gpt_core.model import GPTModel, count_parameters
@@ -19,6 +18,7 @@ from gpt_core.pretrained import load_model
 from gpt_core.quotas import ClassRules, refuse_bytes
 from gpt_core.rights import LOCAL, refuse, refuse_students
 from gpt_core.store import MODEL, RunStore
+from gpt_core.text import readable_name
 
 UPLOADED, PUT_THERE, OPENAI = "uploaded", "from the import folder", "OpenAI's"
 OPENAI_NAME = "GPT-2 {}"

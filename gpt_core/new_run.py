@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from gpt_core.checkpoints import disk_space
 from gpt_core.config import TrainingConfig
-from gpt_core.corpus import Corpus
 from gpt_core.initial import InitialWeights, keep_initial, weights_sha256
 from gpt_core.model import GPTModel, parameters_of
 from gpt_core.precision import resolve_auto
@@ -13,7 +12,7 @@ from gpt_core.quotas import ClassRules, refuse_run
 from gpt_core.schedule import steps_in_run
 from gpt_core.store import RunStore, Setup
 from gpt_core.system import describe_machine
-from gpt_core.token_cache import TokenCache
+from gpt_core.text import Corpus, TokenCache
 from gpt_core.training import TrainingData, prepare_data
 from gpt_core.vocabularies import get_tokenizer
 

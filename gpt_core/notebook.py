@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from gpt_core.config import GPTConfig, TrainingConfig
-from gpt_core.corpus import VERDICT_SHA256, Corpus, bundled_text
 from gpt_core.store import Run, RunStore
+from gpt_core.text import VERDICT_SHA256, Corpus, bundled_text
 
 MOST_WITHIN = 100_000  # characters of a text that stands in the notebook itself
 MOST_RECORDED = 200  # evaluations that stand there, to be compared with

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from gpt_core.config import GPTConfig, TrainingConfig
-from gpt_core.corpus import DATA_DIR, load_text
 from gpt_core.store import RUN_ID, STATES, Run, RunStore
+from gpt_core.system import DATA_DIR
+from gpt_core.text import load_text
 from gpt_core.validation import check_whole, shown
 
 FORMAT = 1

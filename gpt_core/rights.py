@@ -9,8 +9,8 @@ import logging
 import sqlite3
 from typing import NoReturn
 
-from gpt_core.corpus import public_texts
 from gpt_core.store import Run, RunStore, Shared, class_store, run_locks
+from gpt_core.text import public_texts
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,6 @@ import torch
 
 from gpt_core import catalogue
 from gpt_core.config import TrainingConfig
-from gpt_core.corpus import Corpus
 from gpt_core.initial import InitialWeights
 from gpt_core.live_run import LiveRun
 from gpt_core.new_run import prepare_run
@@ -30,7 +29,7 @@ from gpt_core.rights import LOCAL, find_open_run, find_own_run, is_student, refu
 from gpt_core.session import Session, Snapshot
 from gpt_core.store import Run, RunStore, run_locks
 from gpt_core.system import brief, describe_change, describe_machine, keep_freed_memory
-from gpt_core.token_cache import token_cache_in
+from gpt_core.text import Corpus, token_cache_in
 from gpt_core.training import TrainingData, prepare_data
 from gpt_core.vocabularies import get_tokenizer
 

@@ -22,12 +22,12 @@ from gpt_core.checkpoints import (
     sweep,
 )
 from gpt_core.closeup import Closeup
-from gpt_core.dataset import Batch, TokenWindows
 from gpt_core.initial import INITIAL
 from gpt_core.memorisation import find_copying
 from gpt_core.model import GPTModel
 from gpt_core.records import EvaluationRecord, Record, SampleRecord, StepRecord
 from gpt_core.store import RECORD_TABLES, Row, Run, RunStore
+from gpt_core.text import Batch, TokenWindows
 from gpt_core.training import TrainingData, TrainingState, create_optimizer, train
 from gpt_core.vocabularies import get_tokenizer
 

@@ -14,15 +14,13 @@ from torch.optim import AdamW, Optimizer
 from torch.utils.data import DataLoader
 
 from gpt_core.config import GPTConfig, TrainingConfig
-from gpt_core.corpus import split_text
-from gpt_core.dataset import Batch, check_splits, create_dataloader
 from gpt_core.generation import generate
 from gpt_core.loss import calc_loss_batch, calc_loss_loader, loss_walkthrough
 from gpt_core.model import GPTModel
 from gpt_core.precision import autocast, resolve_auto
 from gpt_core.records import EvaluationRecord, ProbeRecord, Record, SampleRecord, StepRecord
 from gpt_core.schedule import learning_rate_at, steps_in_run
-from gpt_core.token_cache import TokenCache
+from gpt_core.text import Batch, TokenCache, check_splits, create_dataloader, split_text
 from gpt_core.vocabularies import encode_corpus, text_to_token_ids, token_ids_to_text
 
 PROBE_TOKENS = 8  # of the training text that one probe asks for

@@ -3,11 +3,11 @@
 from dataclasses import asdict, dataclass
 
 from gpt_core.config import GPTConfig, TrainingConfig
-from gpt_core.corpus import VERDICT_SHA256
 from gpt_core.history import Numbers
 from gpt_core.presets import GPT_CONFIG_124M
 from gpt_core.published import BAND, BOOK_RUN
 from gpt_core.store import Run
+from gpt_core.text import VERDICT_SHA256
 
 SIZE = ("vocab_size", "emb_dim", "n_heads", "n_layers")
 # What does not change a loss: how long, what is asked and kept beside it.

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from gpt_core import GPT_CONFIG_124M, PRESETS, Run, TrainingConfig
-from gpt_core.corpus import VERDICT_SHA256
 from gpt_core.published import BAND, BOOK_RUN, NOTEBOOK_RUN
+from gpt_core.text import VERDICT_SHA256
 from gpt_core.verdict import is_comparable, judge, likely_causes
 from tests.support.curves import evaluations
 

@@ -16,8 +16,10 @@ from tiktoken_ext.openai_public import r50k_pat_str
 from torch import Tensor
 from torch.utils.dlpack import from_dlpack
 
+from gpt_core.system import DATA_DIR
+
 END_OF_TEXT = "<|endoftext|>"
-VOCABULARY_FILE = Path(__file__).parents[2] / "data" / "gpt2.tiktoken"
+VOCABULARY_FILE = DATA_DIR / "gpt2.tiktoken"
 PIECE_CHARACTERS = 500_000  # of a long text, encoded at once by one thread
 WORD_END = re.compile(r"[^\W\d_](?= [^\W\d_])")  # a letter before a space and a letter
 VOCABULARY_SHA256 = "306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930"

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gpt_core.config import GPTConfig, TrainingConfig
-from gpt_core.dataset import TokenWindows
+from gpt_core.text.dataset import TokenWindows
 
 ENGLISH_TOKENS_PER_CHARACTER = 0.25  # of the story that comes with the app, and of The Verdict
 MOST_LISTED = 12

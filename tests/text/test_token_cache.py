@@ -7,7 +7,7 @@ import tiktoken
 import torch
 
 from gpt_core import TokenCache, TrainingConfig, encode_splits, load_text
-from gpt_core import token_cache as token_cache_module
+from gpt_core.text import token_cache as token_cache_module
 
 
 @pytest.fixture(autouse=True)

@@ -9,9 +9,8 @@ import pytest
 import tiktoken
 
 from gpt_core import BUNDLED_TEXTS, DEFAULT_TEXT, GPT_CONFIG_124M, PRESETS, Corpus, prepare_data
-from gpt_core.corpus import (
-    DATA_DIR,
-    MAX_UPLOAD_MB,
+from gpt_core.system import DATA_DIR
+from gpt_core.text import (
     VERDICT_SHA256,
     VERDICT_TITLE,
     download_the_verdict,
@@ -23,6 +22,7 @@ from gpt_core.corpus import (
     read_upload,
     split_text,
 )
+from gpt_core.text.uploads import MAX_UPLOAD_MB
 from tests.support.paths import ROOT
 
 

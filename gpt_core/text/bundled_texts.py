@@ -1,0 +1,51 @@
+"""The texts that come with the app."""
+
+from functools import cache
+from pathlib import Path
+
+from gpt_core.system import DATA_DIR
+from gpt_core.text.corpus import Corpus
+from gpt_core.text.the_verdict import (
+    VERDICT,
+    VERDICT_SHA256,
+    has_the_verdict,
+    read_the_verdict,
+)
+
+DEFAULT_TEXT = "the-lamp-room"
+BUNDLED_TEXTS: dict[str, str] = {
+    DEFAULT_TEXT: "The Lamp Room (a short story)",
+    "counting": "Counting (a tiny pattern)",
+    "days-of-the-week": "Days of the week (a tiny pattern)",
+    "nine-small-boats": "Nine Small Boats (a rhyme)",
+}
+
+
+def bundled_text(sha256: str, data_dir: Path = DATA_DIR) -> str | None:
+    """Return the name of the text with this hash, of those that come with the app and The Verdict.
+
+    None where it is none of them, or The Verdict and not fetched yet.
+    """
+    names = [*BUNDLED_TEXTS, *([VERDICT] if has_the_verdict(data_dir) else [])]
+    return next((name for name in names if load_text(name, data_dir).sha256 == sha256), None)
+
+
+@cache
+def public_texts() -> frozenset[str]:
+    """Return the hashes of the texts that are everybody's: those of the app, and The Verdict."""
+    return frozenset({VERDICT_SHA256, *(load_text(name).sha256 for name in BUNDLED_TEXTS)})
+
+
+def load_text(name: str, data_dir: Path = DATA_DIR) -> Corpus:
+    """Load a bundled text or, once it is there, "The Verdict", by its name.
+
+    Raises:
+        ValueError: no text has this name, or The Verdict has not been fetched yet.
+    """
+    if name not in (*BUNDLED_TEXTS, VERDICT):
+        raise ValueError(
+            f"There is no text named {name!r}: choose {', '.join(BUNDLED_TEXTS)} or {VERDICT}."
+        )
+    if name == VERDICT:
+        return read_the_verdict(data_dir)
+    return Corpus(BUNDLED_TEXTS[name], (data_dir / f"{name}.txt").read_bytes().decode("utf-8"))

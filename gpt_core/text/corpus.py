@@ -1,0 +1,76 @@
+"""A text and its name; texts joined to one, and one text split in two."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from gpt_core.validation import is_whole_text, shown
+
+LONGEST_NAME = 80  # characters
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A text and its name.
+
+    Raises:
+        ValueError: the text is empty, or holds characters that no file can hold.
+    """
+
+    name: str
+    text: str
+
+    def __post_init__(self) -> None:
+        if not is_whole_text(self.name):
+            raise ValueError(
+                f"The name {shown(self.name)} holds half of a surrogate pair: give another one."
+            )
+        if not self.text.strip():
+            raise ValueError(f"{self.name!r} holds no text: choose a file with some writing in it.")
+        if "\0" in self.text:
+            raise ValueError(f"{self.name!r} is not a text: it holds NUL characters.")
+        _ = self.sha256  # refuses half surrogate pairs
+
+    @cached_property
+    def sha256(self) -> str:
+        """Return the SHA-256 of the text's UTF-8 bytes, by which a text is recognised."""
+        try:
+            return hashlib.sha256(self.text.encode("utf-8")).hexdigest()
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"{self.name!r} is damaged at character {error.start:,}: half of a surrogate pair "
+                "stands there. Remove it or save the text again as UTF-8."
+            ) from error
+
+
+def readable_name(name: str) -> str:
+    """Return a file's name as a text's name: on one line, and not too long to show."""
+    printable = "".join(c if c.isprintable() else " " for c in name)
+    words = " ".join(printable.split()) or "A text without a name"
+    if len(words) <= LONGEST_NAME:
+        return words
+    return f"{words[: LONGEST_NAME - 13]}…{words[-12:]}"  # with the ending
+
+
+def join_texts(texts: Sequence[Corpus]) -> Corpus:
+    """Join several texts to one, with the end-of-text token between two documents.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if not texts:
+        raise ValueError("There is no text: choose at least one file.")
+    if len(texts) == 1:
+        return texts[0]
+    name = readable_name(f"{len(texts)} texts: {', '.join(text.name for text in texts)}")
+    return Corpus(name, "<|endoftext|>".join(text.text for text in texts))
+
+
+def split_text(text: str, train_ratio: float) -> tuple[str, str]:
+    """Split a text by characters: the first ``train_ratio`` of it, and the rest.
+
+    Source: the chapter, "Calculating the training and validation set losses".
+    """
+    split_index = int(train_ratio * len(text))
+    return text[:split_index], text[split_index:]

@@ -28,7 +28,8 @@ from gpt_core import (
     prepare_data,
     train,
 )
-from gpt_core.published import BAND, BOOK_RUN
+from gpt_core.analysis import BOOK_RUN
+from gpt_core.analysis.reference_runs import BAND
 from gpt_core.system import keep_freed_memory
 
 PART = {StepRecord: "steps", EvaluationRecord: "evaluations", SampleRecord: "samples"}

@@ -8,7 +8,7 @@ import pandas as pd
 
 from dashboard.charts import Extent
 from gpt_core import PACE_STEPS, PublishedRun, Run, RunHistory
-from gpt_core.history import Numbers
+from gpt_core.analysis import Numbers
 
 
 def numbers_frame(numbers: Numbers, run: Run) -> pd.DataFrame:

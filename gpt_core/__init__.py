@@ -5,15 +5,35 @@
 Nothing here knows of the dashboard; see ``docs/LOG.md`` for decisions and the README for a map.
 """
 
+from gpt_core.analysis import (
+    BOOK_RUN,
+    COPIED_AT_LEAST,
+    LECTURE_RUN,
+    NOTEBOOK_RUN,
+    PACE_STEPS,
+    Board,
+    Copying,
+    CurveReading,
+    Progress,
+    PublishedRun,
+    RunHistory,
+    Verdict,
+    describe_curve,
+    describe_start,
+    differing_settings,
+    find_copying,
+    is_comparable,
+    judge,
+    measure_copying,
+    read_curve,
+    run_progress,
+)
 from gpt_core.anatomy import Anatomy, Part, dissect
-from gpt_core.board import Board
 from gpt_core.catalogue import MOST_IN_NAME, MOST_IN_NOTE, delete_run, label_run, share_run
 from gpt_core.checkpoints import disk_space, load_weights
-from gpt_core.comparing import differing_settings
 from gpt_core.config import GPTConfig, TrainingConfig, field_groups, field_help
 from gpt_core.exports import EXPORTS, Export, export_runs, read_settings
 from gpt_core.generation import Choice, Decoding, generate, next_token_probas, stream_tokens
-from gpt_core.history import RunHistory
 from gpt_core.hub import CONFIG_FILE, WEIGHTS_FILE, how_to_get
 from gpt_core.initial import INITIAL_STEP, InitialWeights, weights_sha256
 from gpt_core.library import KeptText, TextLibrary
@@ -28,7 +48,6 @@ from gpt_core.loss import (
     perplexity,
     target_ranks,
 )
-from gpt_core.memorisation import COPIED_AT_LEAST, Copying, find_copying, measure_copying
 from gpt_core.model import GPTModel, build_model, count_parameters
 from gpt_core.model_library import UPLOADED, Download, KeptModel, ModelLibrary
 from gpt_core.precision import resolve_auto
@@ -40,8 +59,6 @@ from gpt_core.pretrained import (
     load_gpt2,
     load_model,
 )
-from gpt_core.progress import PACE_STEPS, Progress, run_progress
-from gpt_core.published import BOOK_RUN, LECTURE_RUN, NOTEBOOK_RUN, PublishedRun
 from gpt_core.quotas import (
     CONTROLS,
     FIRST_LESSON,
@@ -51,7 +68,6 @@ from gpt_core.quotas import (
     bytes_used,
     read_rules,
 )
-from gpt_core.reading import CurveReading, describe_curve, describe_start, read_curve
 from gpt_core.recording import RECORDED_RUN, keep_recorded_run, keep_recording, write_recording
 from gpt_core.records import (
     EvaluationRecord,
@@ -110,7 +126,6 @@ from gpt_core.training import (
     train,
     with_text_probe,
 )
-from gpt_core.verdict import Verdict, is_comparable, judge
 from gpt_core.view import View
 from gpt_core.vocabularies import (
     DECODING_LOGITS,

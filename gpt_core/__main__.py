@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from gpt_core.analysis import PACE_STEPS, Progress, run_progress
 from gpt_core.checkpoints import disk_space
 from gpt_core.config import DEVICES, PRECISIONS, TrainingConfig, field_help
 from gpt_core.event_files import write_event_file
@@ -24,7 +25,6 @@ from gpt_core.hub import GPT2_REPOSITORIES, download_gpt2, repository
 from gpt_core.initial import InitialWeights, weights_sha256
 from gpt_core.presets import PRESETS, Preset
 from gpt_core.pretrained import load_model
-from gpt_core.progress import PACE_STEPS, Progress, run_progress
 from gpt_core.runner import TrainingRunner
 from gpt_core.store import Row, Run, RunStore, default_runs_dir, find_run, mark_interrupted_runs
 from gpt_core.text import (

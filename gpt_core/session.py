@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import torch
 
+from gpt_core.analysis import find_copying
 from gpt_core.checkpoints import (
     get_random_state,
     load_checkpoint,
@@ -23,7 +24,6 @@ from gpt_core.checkpoints import (
 )
 from gpt_core.closeup import Closeup
 from gpt_core.initial import INITIAL
-from gpt_core.memorisation import find_copying
 from gpt_core.model import GPTModel
 from gpt_core.records import EvaluationRecord, Record, SampleRecord, StepRecord
 from gpt_core.store import RECORD_TABLES, Row, Run, RunStore

@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from gpt_core.board import Board
-from gpt_core.history import Numbers, RunHistory
+from gpt_core.analysis import Board, Numbers, RunHistory
 from gpt_core.rights import is_student, may_look_inside
 from gpt_core.store import Row, Run, RunSummary
 

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
+from gpt_core.analysis import PACE_STEPS, Board, run_progress
 from gpt_core.anatomy import dissect
-from gpt_core.board import Board
-from gpt_core.progress import PACE_STEPS, run_progress
 from gpt_core.runner import TrainingRunner
 from gpt_core.store import Run, RunSummary
 

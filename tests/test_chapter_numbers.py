@@ -29,8 +29,8 @@ from gpt_core import (
     token_ids_to_text,
     train,
 )
+from gpt_core.analysis import BOOK_RUN
 from gpt_core.loss import LossWalkthrough
-from gpt_core.published import BOOK_RUN
 from gpt_core.training import TrainingData
 
 INPUTS = torch.tensor([[16833, 3626, 6100], [40, 1107, 588]])

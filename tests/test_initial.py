@@ -25,10 +25,10 @@ from gpt_core import (
 )
 from gpt_core import initial as initial_module
 from gpt_core.__main__ import main
+from gpt_core.analysis import is_comparable
 from gpt_core.checkpoints import save_weights
 from gpt_core.initial import INITIAL, INITIAL_STEP, weights_sha256
 from gpt_core.kernels import turn_weights
-from gpt_core.verdict import is_comparable
 from tests.conftest import TINY, TINY_TRAINING
 from tests.test_exports import run_notebook
 

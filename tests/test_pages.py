@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard import runtime
 from dashboard.lecture import STEPS, section
 from gpt_core import evaluate_model, load_text, train
-from gpt_core.board import CHECK_SECONDS
+from gpt_core.analysis.cached_store import CHECK_SECONDS
 from gpt_core.store.run import LIVE_STATES, RESUMABLE_STATES
 from gpt_core.store.run_locks import acquire_run
 from tests.conftest import TINY, TINY_TRAINING

@@ -18,7 +18,7 @@ from gpt_core import (
     load_text,
     write_recording,
 )
-from gpt_core.memorisation import find_copying
+from gpt_core.analysis import find_copying
 from gpt_core.system import DATA_DIR
 from gpt_core.training import encode_splits
 from tests.store.test_run_store import add_run

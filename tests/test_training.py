@@ -26,8 +26,8 @@ from gpt_core import (
     train,
     with_text_probe,
 )
+from gpt_core.analysis.reference_runs import BAND
 from gpt_core.precision import check_device
-from gpt_core.published import BAND
 from gpt_core.training import add_up_gradients, clip_gradients
 from tests.conftest import TINY, TINY_TRAINING
 

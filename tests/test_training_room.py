@@ -18,8 +18,9 @@ from gpt_core import (
     field_help,
     load_text,
 )
+from gpt_core.analysis import BOOK_RUN
+from gpt_core.analysis.reference_runs import BAND
 from gpt_core.config import GPTConfig
-from gpt_core.published import BAND, BOOK_RUN
 from tests.support.app_driver import (
     POCKET,
     button,

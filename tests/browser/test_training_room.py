@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from gpt_core import RECORDED_RUN, RunStore
-from gpt_core.published import BAND, BOOK_RUN
+from gpt_core.analysis import BOOK_RUN
+from gpt_core.analysis.reference_runs import BAND
 from tests.browser.conftest import (
     Server,
     open_page,

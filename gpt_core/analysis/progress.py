@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gpt_core.history import Numbers
+from gpt_core.analysis.run_history import Numbers
 from gpt_core.store import Row, Run
 
 PACE_STEPS = 21  # the pace shown is that between the first and the last of so many steps

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from gpt_core.memorisation import Copying, measure_copying
+from gpt_core.analysis.memorization import Copying, measure_copying
 from gpt_core.store import Row, RunStore
 from gpt_core.vocabularies import get_tokenizer
 

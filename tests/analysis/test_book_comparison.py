@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from gpt_core import GPT_CONFIG_124M, PRESETS, Run, TrainingConfig
-from gpt_core.published import BAND, BOOK_RUN, NOTEBOOK_RUN
+from gpt_core.analysis import BOOK_RUN, NOTEBOOK_RUN, is_comparable, judge
+from gpt_core.analysis.book_comparison import likely_causes
+from gpt_core.analysis.reference_runs import BAND
 from gpt_core.text import VERDICT_SHA256
-from gpt_core.verdict import is_comparable, judge, likely_causes
 from tests.support.curves import evaluations
 
 

@@ -1,8 +1,7 @@
 import pytest
 
-from gpt_core.history import EVALUATION_COLUMNS
-from gpt_core.published import BOOK_RUN, LECTURE_RUN
-from gpt_core.reading import describe_curve, describe_start, read_curve
+from gpt_core.analysis import BOOK_RUN, LECTURE_RUN, describe_curve, describe_start, read_curve
+from gpt_core.analysis.run_history import EVALUATION_COLUMNS
 from tests.support.curves import evaluations
 
 BOOK = evaluations(BOOK_RUN.losses)

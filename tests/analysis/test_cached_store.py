@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from gpt_core import EvaluationRecord, RunStore, SampleRecord, StepRecord
-from gpt_core import board as board_module
-from gpt_core.board import Board
+from gpt_core.analysis import Board
+from gpt_core.analysis import cached_store as board_module
 from tests.store.test_run_store import add_run
 
 

@@ -2,10 +2,10 @@
 
 from dataclasses import asdict, dataclass
 
+from gpt_core.analysis.reference_runs import BAND, BOOK_RUN
+from gpt_core.analysis.run_history import Numbers
 from gpt_core.config import GPTConfig, TrainingConfig
-from gpt_core.history import Numbers
 from gpt_core.presets import GPT_CONFIG_124M
-from gpt_core.published import BAND, BOOK_RUN
 from gpt_core.store import Run
 from gpt_core.text import VERDICT_SHA256
 

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from gpt_core.history import Numbers
+from gpt_core.analysis.run_history import Numbers
 
 PARTED = 0.05  # training is below validation by more than this share of it, and stays so
 RISEN = 0.01  # validation is above its lowest by more than this share of it

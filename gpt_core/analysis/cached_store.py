@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
-from gpt_core.history import TABLES, HistoryReader, Numbers, RunHistory
+from gpt_core.analysis.run_history import TABLES, HistoryReader, Numbers, RunHistory
 from gpt_core.store import Row, Run, RunStore, RunSummary, Shared, mark_interrupted_runs
 
 T = TypeVar("T")

@@ -1,4 +1,5 @@
-from gpt_core.published import BAND, BOOK_RUN, LECTURE_RUN, NOTEBOOK_RUN
+from gpt_core.analysis import BOOK_RUN, LECTURE_RUN, NOTEBOOK_RUN
+from gpt_core.analysis.reference_runs import BAND
 
 
 def test_a_sound_run_on_another_device_lies_inside_the_band() -> None:

@@ -17,7 +17,7 @@ from dashboard.people import current_actor
 from dashboard.refusals import attempt, show_refusal
 from dashboard.runtime import class_roll, get_runner, get_store
 from gpt_core import CONTROLS, FIRST_LESSON, PRESETS, ClassRules, bytes_used
-from gpt_core.quotas import MEGABYTE, seconds_left
+from gpt_core.access import MEGABYTE, seconds_left
 
 EVERYTHING, THREE, CHOICE = SHOWN = ("Every setting", "Three knobs", "A choice")
 

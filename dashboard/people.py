@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard.runtime import get_board, get_roll, get_runner
 from gpt_core import PRESETS, Member, View
-from gpt_core.rights import LOCAL, TEACHER, is_student
+from gpt_core.access import LOCAL, TEACHER, is_student
 
 COOKIE = "gpt_lab_member"
 NOBODY = "nobody"  # an actor who may change nothing

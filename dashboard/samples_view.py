@@ -25,7 +25,7 @@ from gpt_core import (
     share_run,
     text_to_token_ids,
 )
-from gpt_core.rights import is_open
+from gpt_core.access import is_open
 from gpt_core.store import Row, class_store
 
 MOST_SHOWN = 12

@@ -26,7 +26,7 @@ from gpt_core import (
     get_tokenizer,
     with_text_probe,
 )
-from gpt_core.rights import is_student
+from gpt_core.access import is_student
 
 STATE_COLORS = {
     "queued": "gray",

@@ -5,6 +5,20 @@
 Nothing here knows of the dashboard; see ``docs/LOG.md`` for decisions and the README for a map.
 """
 
+from gpt_core.access import (
+    CONTROLS,
+    FIRST_LESSON,
+    LONGEST_NAME,
+    TEXTS,
+    WEIGHTS,
+    ClassRoll,
+    ClassRules,
+    Member,
+    NotAllowed,
+    View,
+    bytes_used,
+    read_rules,
+)
 from gpt_core.analysis import (
     BOOK_RUN,
     COPIED_AT_LEAST,
@@ -59,15 +73,6 @@ from gpt_core.pretrained import (
     load_gpt2,
     load_model,
 )
-from gpt_core.quotas import (
-    CONTROLS,
-    FIRST_LESSON,
-    TEXTS,
-    WEIGHTS,
-    ClassRules,
-    bytes_used,
-    read_rules,
-)
 from gpt_core.recording import RECORDED_RUN, keep_recorded_run, keep_recording, write_recording
 from gpt_core.records import (
     EvaluationRecord,
@@ -77,8 +82,6 @@ from gpt_core.records import (
     StepRecord,
     UpdateRecord,
 )
-from gpt_core.rights import NotAllowed
-from gpt_core.roll import LONGEST_NAME, ClassRoll, Member
 from gpt_core.runner import TrainingRunner
 from gpt_core.schedule import learning_rate_at, steps_in_run
 from gpt_core.session import Snapshot
@@ -126,7 +129,6 @@ from gpt_core.training import (
     train,
     with_text_probe,
 )
-from gpt_core.view import View
 from gpt_core.vocabularies import (
     DECODING_LOGITS,
     DECODING_VOCABULARY,

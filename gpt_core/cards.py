@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from gpt_core.rights import LOCAL, is_student, refuse
+from gpt_core.access import LOCAL, is_student, refuse
 from gpt_core.store import RunStore
 from gpt_core.system import write_whole
 

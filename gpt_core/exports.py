@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from gpt_core.access import LOCAL, find_open_run
 from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.event_files import write_event_file
 from gpt_core.metrics import metrics_csv, metrics_parquet
 from gpt_core.notebook import text_file_name, write_notebook
 from gpt_core.presets import Preset
 from gpt_core.recording import write_recording
-from gpt_core.rights import LOCAL, find_open_run
 from gpt_core.store import Run, RunStore
 from gpt_core.system import brief
 

@@ -5,9 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
 
+from gpt_core.access import LOCAL, TEXTS, ClassRules, is_student, refuse, refuse_bytes
 from gpt_core.cards import Card, Cards, owner_of
-from gpt_core.quotas import TEXTS, ClassRules, refuse_bytes
-from gpt_core.rights import LOCAL, is_student, refuse
 from gpt_core.store import TEXT, RunStore
 from gpt_core.system import describe_error
 from gpt_core.text import Corpus, token_cache_in

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import psutil
 
+from gpt_core.access import LOCAL, ClassRules, refuse, refuse_bytes, refuse_students
 from gpt_core.cards import Card, Cards, owner_of
 from gpt_core.checkpoints import BYTES_PER_PARAMETER, remove, save_weights
 from gpt_core.hub import download_gpt2
 from gpt_core.initial import weights_sha256
 from gpt_core.model import GPTModel, count_parameters
 from gpt_core.pretrained import load_model
-from gpt_core.quotas import ClassRules, refuse_bytes
-from gpt_core.rights import LOCAL, refuse, refuse_students
 from gpt_core.store import MODEL, RunStore
 from gpt_core.text import readable_name
 

@@ -9,11 +9,10 @@ from typing import TypeVar
 
 import torch
 
+from gpt_core.access import TEACHER, ClassRules, is_student, refuse_more_training, seconds_left
 from gpt_core.live_run import LiveRun
 from gpt_core.queueing import FairQueue, Waiting
-from gpt_core.quotas import ClassRules, refuse_more_training, seconds_left
 from gpt_core.requests import RequestQueue
-from gpt_core.rights import TEACHER, is_student
 from gpt_core.session import Session, Snapshot
 from gpt_core.store import RunStore
 from gpt_core.system import describe_error, return_freed_memory, start_thread

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from gpt_core.rights import is_student
+from gpt_core.access import is_student
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,17 @@ import filelock
 import torch
 
 from gpt_core import catalogue
+from gpt_core.access import (
+    LOCAL,
+    ClassRules,
+    find_open_run,
+    find_own_run,
+    is_student,
+    refuse_bytes,
+    refuse_more_training,
+    refuse_students,
+    write_rules,
+)
 from gpt_core.config import TrainingConfig
 from gpt_core.initial import InitialWeights
 from gpt_core.live_run import LiveRun
@@ -23,9 +34,7 @@ from gpt_core.new_run import prepare_run
 from gpt_core.owner_thread import OwnerThread
 from gpt_core.precision import check_device
 from gpt_core.presets import Preset
-from gpt_core.quotas import ClassRules, refuse_bytes, refuse_more_training, write_rules
 from gpt_core.requests import done
-from gpt_core.rights import LOCAL, find_open_run, find_own_run, is_student, refuse_students
 from gpt_core.session import Session, Snapshot
 from gpt_core.store import Run, RunStore, run_locks
 from gpt_core.system import brief, describe_change, describe_machine, keep_freed_memory

@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from gpt_core.access import LOCAL, find_open_run
 from gpt_core.checkpoints import BYTES_PER_PARAMETER, load_weights
 from gpt_core.config import GPTConfig
 from gpt_core.generation import GREEDY, Choice, Decoding, look_at_choice, stream_tokens
 from gpt_core.kernels import turn_weights
 from gpt_core.model import GPTModel, build_model, count_parameters
 from gpt_core.model_library import ModelLibrary
-from gpt_core.rights import LOCAL, find_open_run
 from gpt_core.runner import TrainingRunner
 from gpt_core.session import Snapshot
 from gpt_core.store import RunStore

@@ -39,11 +39,10 @@ from gpt_core import (
     token_ids_to_text,
     with_text_probe,
 )
+from gpt_core.access import ClassRoll, read_rules
 from gpt_core.exports import settings_json
 from gpt_core.generation import next_token_probas
-from gpt_core.quotas import read_rules
 from gpt_core.recording import write_recording
-from gpt_core.roll import ClassRoll
 from tests.conftest import TINY, TINY_TRAINING
 from tests.support.hostile import changed, fewer, record_run, refused_in_words, texts, values
 

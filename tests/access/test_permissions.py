@@ -24,7 +24,7 @@ from gpt_core import (
     share_run,
     weights_zip,
 )
-from gpt_core.rights import find_own_run, is_open, is_student
+from gpt_core.access import find_own_run, is_open, is_student
 from gpt_core.store import class_store
 from tests.conftest import TINY, TINY_TRAINING
 

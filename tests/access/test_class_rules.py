@@ -29,7 +29,7 @@ from gpt_core import (
     read_rules,
     with_text_probe,
 )
-from gpt_core.quotas import TEXTS, WEIGHTS, refuse_run, seconds_left
+from gpt_core.access import TEXTS, WEIGHTS, refuse_run, seconds_left
 from gpt_core.vocabularies import get_tokenizer
 from tests.conftest import TINY, TINY_TRAINING
 

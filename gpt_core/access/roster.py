@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gpt_core.rights import TEACHER, is_student, refuse_students
+from gpt_core.access.permissions import TEACHER, is_student, refuse_students
 from gpt_core.store import RunStore
 from gpt_core.system import visible
 

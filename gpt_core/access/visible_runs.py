@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from gpt_core.access.permissions import is_student, may_look_inside
 from gpt_core.analysis import Board, Numbers, RunHistory
-from gpt_core.rights import is_student, may_look_inside
 from gpt_core.store import Row, Run, RunSummary
 
 

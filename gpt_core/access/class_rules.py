@@ -5,9 +5,9 @@ import logging
 import math
 from dataclasses import asdict, dataclass, fields
 
+from gpt_core.access.permissions import is_student, refuse_students
 from gpt_core.config import GPTConfig, TrainingConfig, field_help
 from gpt_core.presets import PRESETS, Preset
-from gpt_core.rights import is_student, refuse_students
 from gpt_core.store import RunStore
 from gpt_core.validation import check_whole, shown
 

@@ -14,7 +14,7 @@ import torch
 
 from benchmarks.pairs import measure_pairs, print_result
 from gpt_core import GPT_CONFIG_124M, build_model, generate, get_tokenizer, text_to_token_ids
-from gpt_core.kernels import turn_weights
+from gpt_core.model import turn_weights
 
 NEW_TOKENS, PAIRS = 200, 3
 

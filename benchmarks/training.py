@@ -22,7 +22,8 @@ import torch
 
 from benchmarks.pairs import print_result
 from gpt_core import GPT_CONFIG_124M, GPTModel, TrainingConfig, calc_loss_batch, create_optimizer
-from gpt_core.precision import autocast, measure_products
+from gpt_core.model import autocast
+from gpt_core.model.precision import measure_products
 from gpt_core.system import keep_freed_memory
 from gpt_core.training import check_finite
 

@@ -47,24 +47,30 @@ from gpt_core.catalogue import MOST_IN_NAME, MOST_IN_NOTE, delete_run, label_run
 from gpt_core.checkpoints import disk_space, load_weights
 from gpt_core.config import GPTConfig, TrainingConfig, field_groups, field_help
 from gpt_core.exports import EXPORTS, Export, export_runs, read_settings
-from gpt_core.generation import Choice, Decoding, generate, next_token_probas, stream_tokens
 from gpt_core.hub import CONFIG_FILE, WEIGHTS_FILE, how_to_get
 from gpt_core.initial import INITIAL_STEP, InitialWeights, weights_sha256
 from gpt_core.library import KeptText, TextLibrary
-from gpt_core.loss import (
+from gpt_core.model import (
+    Choice,
+    Decoding,
+    GPTModel,
     LossWalkthrough,
     binary_cross_entropy,
+    build_model,
     calc_loss_batch,
     calc_loss_loader,
     categorical_cross_entropy,
+    count_parameters,
+    generate,
     loss_in_one_call,
     loss_walkthrough,
+    next_token_probas,
     perplexity,
+    resolve_auto,
+    stream_tokens,
     target_ranks,
 )
-from gpt_core.model import GPTModel, build_model, count_parameters
 from gpt_core.model_library import UPLOADED, Download, KeptModel, ModelLibrary
-from gpt_core.precision import resolve_auto
 from gpt_core.preflight import Pace, measure_pace
 from gpt_core.presets import GPT2_CONFIGS, GPT_CONFIG_124M, PRESETS, Preset
 from gpt_core.pretrained import (

@@ -8,9 +8,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from gpt_core.config import TrainingConfig
-from gpt_core.loss import calc_loss_batch
-from gpt_core.model import GPTModel
-from gpt_core.precision import autocast
+from gpt_core.model import GPTModel, autocast, calc_loss_batch
 from gpt_core.records import UpdateRecord
 from gpt_core.text import Batch
 

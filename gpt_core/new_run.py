@@ -6,8 +6,7 @@ from gpt_core.access import ClassRules, refuse_run
 from gpt_core.checkpoints import disk_space
 from gpt_core.config import TrainingConfig
 from gpt_core.initial import InitialWeights, keep_initial, weights_sha256
-from gpt_core.model import GPTModel, parameters_of
-from gpt_core.precision import resolve_auto
+from gpt_core.model import GPTModel, parameters_of, resolve_auto
 from gpt_core.presets import Preset
 from gpt_core.schedule import steps_in_run
 from gpt_core.store import RunStore, Setup

@@ -10,10 +10,7 @@ import torch
 
 from gpt_core.checkpoints import get_random_state, set_random_state
 from gpt_core.config import GPTConfig, TrainingConfig
-from gpt_core.generation import generate
-from gpt_core.loss import calc_loss_batch
-from gpt_core.model import build_model
-from gpt_core.precision import autocast, resolve_auto
+from gpt_core.model import autocast, build_model, calc_loss_batch, generate, resolve_auto
 from gpt_core.runner import TrainingRunner
 from gpt_core.training import TrainingData, add_up_gradients, create_optimizer
 

@@ -30,9 +30,9 @@ from gpt_core.access import (
 from gpt_core.config import TrainingConfig
 from gpt_core.initial import InitialWeights
 from gpt_core.live_run import LiveRun
+from gpt_core.model import check_device
 from gpt_core.new_run import prepare_run
 from gpt_core.owner_thread import OwnerThread
-from gpt_core.precision import check_device
 from gpt_core.presets import Preset
 from gpt_core.requests import done
 from gpt_core.session import Session, Snapshot

@@ -18,9 +18,17 @@ from torch import Tensor
 from gpt_core.access import LOCAL, find_open_run
 from gpt_core.checkpoints import BYTES_PER_PARAMETER, load_weights
 from gpt_core.config import GPTConfig
-from gpt_core.generation import GREEDY, Choice, Decoding, look_at_choice, stream_tokens
-from gpt_core.kernels import turn_weights
-from gpt_core.model import GPTModel, build_model, count_parameters
+from gpt_core.model import (
+    GREEDY,
+    Choice,
+    Decoding,
+    GPTModel,
+    build_model,
+    count_parameters,
+    look_at_choice,
+    stream_tokens,
+    turn_weights,
+)
 from gpt_core.model_library import ModelLibrary
 from gpt_core.runner import TrainingRunner
 from gpt_core.session import Snapshot
@@ -135,7 +143,7 @@ class ModelShelf:
     ) -> Writing:
         """Continue token IDs (1, T) in the worker thread; texts are written one after another.
 
-        Arguments are those of :func:`gpt_core.generation.stream_tokens`; ``seed`` gives this
+        Arguments are those of :func:`gpt_core.model.generation.stream_tokens`; ``seed`` gives this
         text a random generator of its own. A function that gives the model is called by the
         worker, which may wait for it where the caller must not.
         """

@@ -14,10 +14,15 @@ from torch.optim import AdamW, Optimizer
 from torch.utils.data import DataLoader
 
 from gpt_core.config import GPTConfig, TrainingConfig
-from gpt_core.generation import generate
-from gpt_core.loss import calc_loss_batch, calc_loss_loader, loss_walkthrough
-from gpt_core.model import GPTModel
-from gpt_core.precision import autocast, resolve_auto
+from gpt_core.model import (
+    GPTModel,
+    autocast,
+    calc_loss_batch,
+    calc_loss_loader,
+    generate,
+    loss_walkthrough,
+    resolve_auto,
+)
 from gpt_core.records import EvaluationRecord, ProbeRecord, Record, SampleRecord, StepRecord
 from gpt_core.schedule import learning_rate_at, steps_in_run
 from gpt_core.text import Batch, TokenCache, check_splits, create_dataloader, split_text

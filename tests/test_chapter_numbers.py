@@ -30,7 +30,7 @@ from gpt_core import (
     train,
 )
 from gpt_core.analysis import BOOK_RUN
-from gpt_core.loss import LossWalkthrough
+from gpt_core.model import LossWalkthrough
 from gpt_core.training import TrainingData
 
 INPUTS = torch.tensor([[16833, 3626, 6100], [40, 1107, 588]])

@@ -41,7 +41,7 @@ from gpt_core import (
 )
 from gpt_core.access import ClassRoll, read_rules
 from gpt_core.exports import settings_json
-from gpt_core.generation import next_token_probas
+from gpt_core.model import next_token_probas
 from gpt_core.recording import write_recording
 from tests.conftest import TINY, TINY_TRAINING
 from tests.support.hostile import changed, fewer, record_run, refused_in_words, texts, values

@@ -28,7 +28,7 @@ from gpt_core.__main__ import main
 from gpt_core.analysis import is_comparable
 from gpt_core.checkpoints import save_weights
 from gpt_core.initial import INITIAL, INITIAL_STEP, weights_sha256
-from gpt_core.kernels import turn_weights
+from gpt_core.model import turn_weights
 from tests.conftest import TINY, TINY_TRAINING
 from tests.test_exports import run_notebook
 

@@ -27,7 +27,7 @@ from gpt_core import (
     with_text_probe,
 )
 from gpt_core.analysis.reference_runs import BAND
-from gpt_core.precision import check_device
+from gpt_core.model import check_device
 from gpt_core.training import add_up_gradients, clip_gradients
 from tests.conftest import TINY, TINY_TRAINING
 

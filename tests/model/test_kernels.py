@@ -5,14 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gpt_core.kernels import (
-    Dropout,
-    Linear,
-    causal_attention,
-    dropout,
-    linear_cross_entropy,
-    turn_weights,
-)
+from gpt_core.model import turn_weights
+from gpt_core.model.kernels import Dropout, Linear, causal_attention, dropout, linear_cross_entropy
 
 
 @pytest.fixture

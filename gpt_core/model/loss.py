@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gpt_core.kernels import linear_cross_entropy
-from gpt_core.model import GPTModel
+from gpt_core.model.gpt import GPTModel
+from gpt_core.model.kernels import linear_cross_entropy
 from gpt_core.text import IGNORE_INDEX
 
 

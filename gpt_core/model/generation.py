@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gpt_core.model import GPTModel, KeyValueCache
+from gpt_core.model.gpt import GPTModel, KeyValueCache
 from gpt_core.validation import check_number, check_whole
 
 SHOWN_CANDIDATES = 12  # of a choice that is looked at

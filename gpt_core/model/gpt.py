@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gpt_core.config import GPTConfig
-from gpt_core.kernels import Dropout, Linear, causal_attention
+from gpt_core.model.kernels import Dropout, Linear, causal_attention
 
 
 class LayerNorm(nn.Module):

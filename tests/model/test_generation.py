@@ -12,9 +12,9 @@ from gpt_core import (
     next_token_probas,
     stream_tokens,
 )
-from gpt_core.generation import SHOWN_CANDIDATES, look_at_choice
-from gpt_core.kernels import turn_weights
-from gpt_core.model import KeyValueCache
+from gpt_core.model import look_at_choice, turn_weights
+from gpt_core.model.generation import SHOWN_CANDIDATES
+from gpt_core.model.gpt import KeyValueCache
 from tests.conftest import TINY
 
 PROMPT = torch.tensor([[6109, 3626]])

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from gpt_core import PRESETS, TrainingConfig
-from gpt_core import precision as precision_module
-from gpt_core.precision import measure_products, resolve_auto
+from gpt_core.model import precision as precision_module
+from gpt_core.model import resolve_auto
+from gpt_core.model.precision import measure_products
 
 AUTO = TrainingConfig(precision="auto")
 

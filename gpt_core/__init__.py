@@ -42,13 +42,13 @@ from gpt_core.analysis import (
     read_curve,
     run_progress,
 )
-from gpt_core.anatomy import Anatomy, Part, dissect
 from gpt_core.catalogue import MOST_IN_NAME, MOST_IN_NOTE, delete_run, label_run, share_run
 from gpt_core.checkpoints import disk_space, load_weights
 from gpt_core.config import GPTConfig, TrainingConfig, field_groups, field_help
 from gpt_core.exports import EXPORTS, Export, export_runs, read_settings
 from gpt_core.hub import CONFIG_FILE, WEIGHTS_FILE, how_to_get
 from gpt_core.initial import INITIAL_STEP, InitialWeights, weights_sha256
+from gpt_core.inspection import Anatomy, Part, dissect
 from gpt_core.library import KeptText, TextLibrary
 from gpt_core.model import (
     Choice,

@@ -22,8 +22,8 @@ from gpt_core.checkpoints import (
     set_random_state,
     sweep,
 )
-from gpt_core.closeup import Closeup
 from gpt_core.initial import INITIAL
+from gpt_core.inspection import Closeup
 from gpt_core.model import GPTModel
 from gpt_core.records import EvaluationRecord, Record, SampleRecord, StepRecord
 from gpt_core.store import RECORD_TABLES, Row, Run, RunStore

@@ -15,7 +15,8 @@ from gpt_core import (
     create_optimizer,
     load_text,
 )
-from gpt_core.closeup import Closeup, norms_by_part
+from gpt_core.inspection import Closeup
+from gpt_core.inspection.update import norms_by_part
 from gpt_core.training import add_up_gradients
 from tests.conftest import TINY
 from tests.test_runner import LONG, wait_for_steps

@@ -25,7 +25,7 @@ from gpt_core import GPT_CONFIG_124M, GPTModel, TrainingConfig, calc_loss_batch,
 from gpt_core.model import autocast
 from gpt_core.model.precision import measure_products
 from gpt_core.system import keep_freed_memory
-from gpt_core.training import check_finite
+from gpt_core.training.gradients import check_finite
 
 WARM_UP, STEPS = 2, 4
 TOKENS = 2 * 256

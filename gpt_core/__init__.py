@@ -89,7 +89,6 @@ from gpt_core.records import (
     UpdateRecord,
 )
 from gpt_core.runner import TrainingRunner
-from gpt_core.schedule import learning_rate_at, steps_in_run
 from gpt_core.session import Snapshot
 from gpt_core.shelf import ModelShelf, Writing
 from gpt_core.store import Run, RunStore, RunSummary, default_runs_dir
@@ -131,7 +130,9 @@ from gpt_core.training import (
     create_optimizer,
     encode_splits,
     evaluate_model,
+    learning_rate_at,
     prepare_data,
+    steps_in_run,
     train,
     with_text_probe,
 )

@@ -8,11 +8,10 @@ from gpt_core.config import TrainingConfig
 from gpt_core.initial import InitialWeights, keep_initial, weights_sha256
 from gpt_core.model import GPTModel, parameters_of, resolve_auto
 from gpt_core.presets import Preset
-from gpt_core.schedule import steps_in_run
 from gpt_core.store import RunStore, Setup
 from gpt_core.system import describe_machine
 from gpt_core.text import Corpus, TokenCache
-from gpt_core.training import TrainingData, prepare_data
+from gpt_core.training import TrainingData, prepare_data, steps_in_run
 from gpt_core.vocabularies import get_tokenizer
 
 

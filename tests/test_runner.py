@@ -41,10 +41,10 @@ from gpt_core import (
 )
 from gpt_core import requests as requests_module
 from gpt_core import session as session_module
-from gpt_core import training as training_module
 from gpt_core.model import calc_loss_batch
 from gpt_core.store import mark_interrupted_runs
 from gpt_core.system import describe_error
+from gpt_core.training import loop as training_module
 from tests.conftest import TINY, TINY_TRAINING
 
 PRESET = Preset("tiny", "Two layers.", TINY, TINY_TRAINING)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from gpt_core import TrainingConfig
-from gpt_core.schedule import learning_rate_at, steps_in_run
+from gpt_core.training import learning_rate_at, steps_in_run
 
 
 def rates(total: int, **settings) -> list[float]:

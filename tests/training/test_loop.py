@@ -28,7 +28,8 @@ from gpt_core import (
 )
 from gpt_core.analysis.reference_runs import BAND
 from gpt_core.model import check_device
-from gpt_core.training import add_up_gradients, clip_gradients
+from gpt_core.training import add_up_gradients
+from gpt_core.training.gradients import clip_gradients
 from tests.conftest import TINY, TINY_TRAINING
 
 

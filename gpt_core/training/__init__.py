@@ -1,0 +1,24 @@
+"""The training loop in one file, and the parts that it is put together of."""
+
+from gpt_core.training.data import TrainingData, encode_splits, prepare_data
+from gpt_core.training.evaluation import evaluate_model
+from gpt_core.training.gradients import add_up_gradients
+from gpt_core.training.loop import TrainingState, train
+from gpt_core.training.lr_schedule import learning_rate_at, steps_in_run
+from gpt_core.training.optimizer import create_optimizer
+from gpt_core.training.probes import PROBE_TOKENS, with_text_probe
+
+__all__ = [
+    "PROBE_TOKENS",
+    "TrainingData",
+    "TrainingState",
+    "add_up_gradients",
+    "create_optimizer",
+    "encode_splits",
+    "evaluate_model",
+    "learning_rate_at",
+    "prepare_data",
+    "steps_in_run",
+    "train",
+    "with_text_probe",
+]

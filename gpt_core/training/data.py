@@ -1,0 +1,110 @@
+"""A text → its two splits as token IDs → the chapter's two loaders."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import tiktoken
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from gpt_core.config import GPTConfig, TrainingConfig
+from gpt_core.text import Batch, TokenCache, check_splits, create_dataloader, split_text
+from gpt_core.vocabularies import encode_corpus, text_to_token_ids
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The two splits of a text as token IDs, checked to be long enough, and their loaders."""
+
+    train_tokens: int
+    val_tokens: int
+    train_loader: DataLoader[Batch]
+    val_loader: DataLoader[Batch]
+
+
+def prepare_data(
+    text: str,
+    tokenizer: tiktoken.Encoding,
+    model_config: GPTConfig,
+    config: TrainingConfig,
+    cache: TokenCache | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> TrainingData:
+    """Split a text, encode both parts and make the chapter's two loaders.
+
+    The training loader shuffles and drops a last batch that is not full; the validation
+    loader does neither. Both draw from torch's global generator when they are iterated.
+
+    Args:
+        text: what is learnt from.
+        tokenizer: from :func:`gpt_core.vocabularies.tokenizer.get_tokenizer`.
+        model_config: its context_length is the length of a window.
+        config: the share for training, batch size and stride.
+        cache: where a long text's token IDs are kept.
+        on_progress: called with the share of the text that is encoded, from 0 to 1.
+
+    Raises:
+        ValueError: the text is too short for a training batch and a validation window, or a
+            probe is too short or too long.
+    """
+    train_ids, val_ids = encode_splits(text, tokenizer, config, cache, on_progress)
+    check_splits(
+        len(train_ids),
+        len(val_ids),
+        model_config.context_length,
+        config.batch_size,
+        config.train_ratio,
+        config.stride,
+    )
+    if model_config.vocab_size < tokenizer.n_vocab:
+        raise ValueError(
+            f"vocab_size={model_config.vocab_size} is too small: the tokenizer's IDs go up to "
+            f"{tokenizer.n_vocab - 1}. Choose {tokenizer.n_vocab} or more."
+        )
+    for probe in config.probes:
+        length = text_to_token_ids(probe, tokenizer).shape[1]
+        if not 2 <= length <= model_config.context_length + 1:
+            raise ValueError(
+                f"The probe {probe!r} has {length} tokens: give it 2 to "
+                f"{model_config.context_length + 1}, so that there is a next token to predict."
+            )
+    sizes = (config.batch_size, model_config.context_length, config.stride)
+    return TrainingData(
+        len(train_ids),
+        len(val_ids),
+        create_dataloader(train_ids, *sizes, shuffle=True, drop_last=True),
+        create_dataloader(val_ids, *sizes, shuffle=False, drop_last=False),
+    )
+
+
+def encode_splits(
+    text: str,
+    tokenizer: tiktoken.Encoding,
+    config: TrainingConfig,
+    cache: TokenCache | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Split a text by characters and encode each part: (train_tokens,) and (val_tokens,), int32.
+
+    Arguments are those of :func:`prepare_data`.
+    """
+    splits: list[Tensor] = []
+    done = 0
+    for part in split_text(text, config.train_ratio):
+
+        def report(share: float, before: int = done, size: int = len(part)) -> None:
+            if on_progress:
+                on_progress((before + share * size) / len(text))
+
+        def encode(part: str = part, report: Callable[[float], None] = report) -> Tensor:
+            return encode_corpus(part, tokenizer, config.end_of_text, report)
+
+        name = f"{done}-{done + len(part)}{'' if config.end_of_text else '-plain'}"
+        splits.append(cache.get(_sha256(text), name, encode) if cache else encode())  # (N,)
+        done += len(part)
+    return splits[0], splits[1]
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", errors="surrogatepass")).hexdigest()

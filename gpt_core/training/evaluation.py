@@ -1,0 +1,54 @@
+"""What a run looks at between its updates: both losses, and a sample."""
+
+import math
+
+import tiktoken
+import torch
+from torch.utils.data import DataLoader
+
+from gpt_core.config import TrainingConfig
+from gpt_core.model import (
+    GPTModel,
+    autocast,
+    calc_loss_loader,
+    generate,
+)
+from gpt_core.text import Batch
+from gpt_core.vocabularies import text_to_token_ids, token_ids_to_text
+
+
+def evaluate_model(
+    model: GPTModel,
+    train_loader: DataLoader[Batch],
+    val_loader: DataLoader[Batch],
+    device: torch.device | str,
+    eval_iter: int,
+) -> tuple[float, float]:
+    """Return the mean loss on up to ``eval_iter`` batches of each split, dropout off.
+
+    Raises:
+        FloatingPointError: one of the two is not finite.
+
+    Source: the chapter, "Training an LLM", ``evaluate_model``.
+    """
+    model.eval()
+    with torch.no_grad():
+        train_loss = calc_loss_loader(train_loader, model, device, eval_iter)
+        val_loss = calc_loss_loader(val_loader, model, device, eval_iter)
+    model.train()
+    if not (math.isfinite(train_loss) and math.isfinite(val_loss)):
+        raise FloatingPointError(
+            f"The evaluation's losses are {train_loss:.4g} and {val_loss:.4g}: the last updates "
+            "were too large. Choose a smaller learning rate."
+        )
+    return train_loss, val_loss
+
+
+def generate_sample(model: GPTModel, tokenizer: tiktoken.Encoding, config: TrainingConfig) -> str:
+    """Return ``start_context`` and the greedy continuation of ``sample_tokens`` tokens."""
+    model.eval()
+    start_ids = text_to_token_ids(config.start_context, tokenizer).to(config.device)  # (1, T)
+    with autocast(config):
+        token_ids = generate(model, start_ids, config.sample_tokens)  # (1, T + sample_tokens)
+    model.train()
+    return token_ids_to_text(token_ids, tokenizer)

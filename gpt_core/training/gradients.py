@@ -1,0 +1,51 @@
+"""The gradients of one update: accumulated, checked, clipped."""
+
+import torch
+from torch import Tensor
+
+from gpt_core.config import TrainingConfig
+from gpt_core.model import (
+    GPTModel,
+    autocast,
+    calc_loss_batch,
+)
+from gpt_core.text import Batch
+
+
+def add_up_gradients(batches: list[Batch], model: GPTModel, config: TrainingConfig) -> Tensor:
+    """Add up the gradients of the batches' mean loss; return that loss, a scalar.
+
+    Several small batches, one after another, give the gradients of a single large one.
+    """
+    mean_loss = torch.zeros((), device=config.device)
+    for input_batch, target_batch in batches:  # (B, T), (B, T)
+        with autocast(config):
+            loss = calc_loss_batch(input_batch, target_batch, model, config.device)
+        (loss / len(batches)).backward()
+        mean_loss += loss.detach() / len(batches)
+    return mean_loss
+
+
+def clip_gradients(model: GPTModel, max_grad_norm: float, grad_norm: float) -> None:
+    """Scale the gradients down so that their norm, now ``grad_norm``, is ``max_grad_norm`` at most.
+
+    Source: Pascanu et al. (2013), "On the difficulty of training recurrent neural networks".
+    """
+    norm = torch.tensor(grad_norm)
+    torch.nn.utils.clip_grads_with_norm_(model.parameters(), max_grad_norm, norm)
+
+
+def check_finite(loss: Tensor, model: GPTModel, learning_rate: float, global_step: int) -> float:
+    """Return the norm of all gradients taken together.
+
+    Raises:
+        FloatingPointError: the loss or that norm is not finite.
+    """
+    norm = torch.nn.utils.get_total_norm(p.grad for p in model.parameters() if p.grad is not None)
+    if not (torch.isfinite(loss) and torch.isfinite(norm)):
+        raise FloatingPointError(
+            f"Step {global_step}: the loss is {loss.item():.4g} and the gradient norm "
+            f"{norm.item():.4g}, at learning_rate={learning_rate:g}. The update was not "
+            "made. Choose a smaller learning rate, or precision float32."
+        )
+    return norm.item()

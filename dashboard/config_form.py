@@ -22,7 +22,7 @@ from gpt_core import (
     token_ids_to_text,
 )
 from gpt_core.config import DEVICES, PRECISIONS, SCHEDULES
-from gpt_core.initial import FREE
+from gpt_core.weights import FREE
 
 RANDOM_WEIGHTS = Beginning()
 FEW = 6  # so many settings stand in sight

@@ -43,11 +43,8 @@ from gpt_core.analysis import (
     run_progress,
 )
 from gpt_core.catalogue import MOST_IN_NAME, MOST_IN_NOTE, delete_run, label_run, share_run
-from gpt_core.checkpoints import disk_space, load_weights
 from gpt_core.config import GPTConfig, TrainingConfig, field_groups, field_help
 from gpt_core.exports import EXPORTS, Export, export_runs, read_settings
-from gpt_core.hub import CONFIG_FILE, WEIGHTS_FILE, how_to_get
-from gpt_core.initial import INITIAL_STEP, InitialWeights, weights_sha256
 from gpt_core.inspection import Anatomy, Part, dissect
 from gpt_core.library import KeptText, TextLibrary
 from gpt_core.model import (
@@ -73,12 +70,6 @@ from gpt_core.model import (
 from gpt_core.model_library import UPLOADED, Download, KeptModel, ModelLibrary
 from gpt_core.preflight import Pace, measure_pace
 from gpt_core.presets import GPT2_CONFIGS, GPT_CONFIG_124M, PRESETS, Preset
-from gpt_core.pretrained import (
-    export_gpt2,
-    load_book_checkpoint,
-    load_gpt2,
-    load_model,
-)
 from gpt_core.recording import RECORDED_RUN, keep_recorded_run, keep_recording, write_recording
 from gpt_core.records import (
     EvaluationRecord,
@@ -154,7 +145,21 @@ from gpt_core.vocabularies import (
     toy_ids,
 )
 from gpt_core.waiting import QueuePlace, expected_queue
-from gpt_core.weights import WEIGHT_FORMS, WeightsForm, delete_checkpoint, weights_zip
+from gpt_core.weights import (
+    CONFIG_FILE,
+    INITIAL_STEP,
+    WEIGHTS_FILE,
+    InitialWeights,
+    disk_space,
+    export_gpt2,
+    how_to_get,
+    load_book_checkpoint,
+    load_gpt2,
+    load_model,
+    load_weights,
+    weights_sha256,
+)
+from gpt_core.weights_ import WEIGHT_FORMS, WeightsForm, delete_checkpoint, weights_zip
 
 __all__ = [
     "BOOK_RUN",

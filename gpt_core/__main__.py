@@ -17,14 +17,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from gpt_core.analysis import PACE_STEPS, Progress, run_progress
-from gpt_core.checkpoints import disk_space
 from gpt_core.config import DEVICES, PRECISIONS, TrainingConfig, field_help
 from gpt_core.event_files import write_event_file
 from gpt_core.exports import EXPORTS, export_runs, read_settings
-from gpt_core.hub import GPT2_REPOSITORIES, download_gpt2, repository
-from gpt_core.initial import InitialWeights, weights_sha256
 from gpt_core.presets import PRESETS, Preset
-from gpt_core.pretrained import load_model
 from gpt_core.runner import TrainingRunner
 from gpt_core.store import Row, Run, RunStore, default_runs_dir, find_run, mark_interrupted_runs
 from gpt_core.text import (
@@ -40,6 +36,15 @@ from gpt_core.text import (
 )
 from gpt_core.training import with_text_probe
 from gpt_core.vocabularies import get_tokenizer
+from gpt_core.weights import (
+    GPT2_REPOSITORIES,
+    InitialWeights,
+    disk_space,
+    download_gpt2,
+    load_model,
+    repository,
+    weights_sha256,
+)
 
 FINISHED, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130  # exit codes
 POLL_SECONDS = 0.2

@@ -5,10 +5,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from gpt_core.access import find_own_run
-from gpt_core.checkpoints import remove
 from gpt_core.library import TextLibrary
 from gpt_core.store import RUN, RunStore, run_locks
 from gpt_core.system import describe_error, visible
+from gpt_core.weights import remove
 
 MOST_IN_NAME, MOST_IN_NOTE = 80, 2000  # characters
 

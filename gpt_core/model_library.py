@@ -11,13 +11,10 @@ import psutil
 
 from gpt_core.access import LOCAL, ClassRules, refuse, refuse_bytes, refuse_students
 from gpt_core.cards import Card, Cards, owner_of
-from gpt_core.checkpoints import BYTES_PER_PARAMETER, remove, save_weights
-from gpt_core.hub import download_gpt2
-from gpt_core.initial import weights_sha256
-from gpt_core.model import GPTModel, count_parameters
-from gpt_core.pretrained import load_model
+from gpt_core.model import BYTES_PER_PARAMETER, GPTModel, count_parameters
 from gpt_core.store import MODEL, RunStore
 from gpt_core.text import readable_name
+from gpt_core.weights import download_gpt2, load_model, remove, save_weights, weights_sha256
 
 UPLOADED, PUT_THERE, OPENAI = "uploaded", "from the import folder", "OpenAI's"
 OPENAI_NAME = "GPT-2 {}"

@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 
 from gpt_core.access import ClassRules, refuse_run
-from gpt_core.checkpoints import disk_space
 from gpt_core.config import TrainingConfig
-from gpt_core.initial import InitialWeights, keep_initial, weights_sha256
 from gpt_core.model import GPTModel, parameters_of, resolve_auto
 from gpt_core.presets import Preset
 from gpt_core.store import RunStore, Setup
@@ -13,6 +11,7 @@ from gpt_core.system import describe_machine
 from gpt_core.text import Corpus, TokenCache
 from gpt_core.training import TrainingData, prepare_data, steps_in_run
 from gpt_core.vocabularies import get_tokenizer
+from gpt_core.weights import InitialWeights, disk_space, keep_initial, weights_sha256
 
 
 @dataclass(frozen=True)

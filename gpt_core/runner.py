@@ -28,7 +28,6 @@ from gpt_core.access import (
     write_rules,
 )
 from gpt_core.config import TrainingConfig
-from gpt_core.initial import InitialWeights
 from gpt_core.live_run import LiveRun
 from gpt_core.model import check_device
 from gpt_core.new_run import prepare_run
@@ -41,6 +40,7 @@ from gpt_core.system import brief, describe_change, describe_machine, keep_freed
 from gpt_core.text import Corpus, token_cache_in
 from gpt_core.training import TrainingData, prepare_data
 from gpt_core.vocabularies import get_tokenizer
+from gpt_core.weights import InitialWeights
 
 T = TypeVar("T")
 

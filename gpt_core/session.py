@@ -12,7 +12,15 @@ import psutil
 import torch
 
 from gpt_core.analysis import find_copying
-from gpt_core.checkpoints import (
+from gpt_core.inspection import Closeup
+from gpt_core.model import GPTModel
+from gpt_core.records import EvaluationRecord, Record, SampleRecord, StepRecord
+from gpt_core.store import RECORD_TABLES, Row, Run, RunStore
+from gpt_core.text import Batch, TokenWindows
+from gpt_core.training import TrainingData, TrainingState, create_optimizer, train
+from gpt_core.vocabularies import get_tokenizer
+from gpt_core.weights import (
+    INITIAL,
     get_random_state,
     load_checkpoint,
     load_weights,
@@ -22,14 +30,6 @@ from gpt_core.checkpoints import (
     set_random_state,
     sweep,
 )
-from gpt_core.initial import INITIAL
-from gpt_core.inspection import Closeup
-from gpt_core.model import GPTModel
-from gpt_core.records import EvaluationRecord, Record, SampleRecord, StepRecord
-from gpt_core.store import RECORD_TABLES, Row, Run, RunStore
-from gpt_core.text import Batch, TokenWindows
-from gpt_core.training import TrainingData, TrainingState, create_optimizer, train
-from gpt_core.vocabularies import get_tokenizer
 
 FLUSH_SECONDS = 0.5  # records wait about this long before they are written together
 CHECKPOINT_SECONDS = 30.0  # a whole checkpoint not more often than this …

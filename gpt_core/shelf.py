@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from gpt_core.access import LOCAL, find_open_run
-from gpt_core.checkpoints import BYTES_PER_PARAMETER, load_weights
 from gpt_core.config import GPTConfig
 from gpt_core.model import (
+    BYTES_PER_PARAMETER,
     GREEDY,
     Choice,
     Decoding,
@@ -34,6 +34,7 @@ from gpt_core.runner import TrainingRunner
 from gpt_core.session import Snapshot
 from gpt_core.store import RunStore
 from gpt_core.system import describe_error
+from gpt_core.weights import load_weights
 
 BUDGET_BYTES = 3 * 2**30  # four models of the chapter's size
 

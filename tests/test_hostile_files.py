@@ -32,9 +32,9 @@ from gpt_core import (
     read_upload,
     readable_name,
 )
-from gpt_core.checkpoints import save_weights
 from gpt_core.store import RUN_ID
 from gpt_core.system import DATA_DIR
+from gpt_core.weights import save_weights
 from tests.conftest import TINY
 from tests.documents.test_reading import docx, epub, pdf
 from tests.support.app_driver import POCKET

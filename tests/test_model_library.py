@@ -25,8 +25,8 @@ from gpt_core import (
     load_model,
 )
 from gpt_core import model_library as library_module
-from gpt_core.checkpoints import save_weights
-from gpt_core.hub import DownloadStopped
+from gpt_core.weights import save_weights
+from gpt_core.weights.hub import DownloadStopped
 from tests.conftest import TINY
 from tests.support.hub_server import Hub, ask, serve_hub
 

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import refusals, runtime
 from gpt_core import INITIAL_STEP, InitialWeights, build_model, export_gpt2, load_text, weights_zip
-from gpt_core.initial import weights_sha256
+from gpt_core.weights import weights_sha256
 from tests.conftest import TINY
 from tests.support.app_driver import (
     POCKET,

@@ -6,9 +6,14 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from gpt_core.checkpoints import BYTES_PER_PARAMETER, WHOLE_BYTES_PER_PARAMETER
 from gpt_core.config import GPTConfig
-from gpt_core.model import count_parameters, outline, parameters_of
+from gpt_core.model import (
+    BYTES_PER_PARAMETER,
+    WHOLE_BYTES_PER_PARAMETER,
+    count_parameters,
+    outline,
+    parameters_of,
+)
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,7 @@ from gpt_core.model.gpt import (
     MultiHeadAttention,
     TransformerBlock,
     build_model,
-    count_parameters,
     outline,
-    parameters_of,
 )
 from gpt_core.model.kernels import turn_weights
 from gpt_core.model.loss import (
@@ -33,9 +31,17 @@ from gpt_core.model.loss import (
     target_ranks,
 )
 from gpt_core.model.precision import autocast, check_device, resolve_auto
+from gpt_core.model.size import (
+    BYTES_PER_PARAMETER,
+    WHOLE_BYTES_PER_PARAMETER,
+    count_parameters,
+    parameters_of,
+)
 
 __all__ = [
+    "BYTES_PER_PARAMETER",
     "GREEDY",
+    "WHOLE_BYTES_PER_PARAMETER",
     "Choice",
     "Decoding",
     "FeedForward",

@@ -8,8 +8,6 @@ Shapes: B rows in a batch, T tokens in a row, emb_dim numbers per token.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import lru_cache
 from itertools import zip_longest
 
 import torch
@@ -194,18 +192,3 @@ def build_model(config: GPTConfig, seed: int) -> GPTModel:
             nn.init.ones_(module.scale)
             nn.init.zeros_(module.shift)
     return model.eval()
-
-
-def count_parameters(model: nn.Module) -> int:
-    """Return how many numbers the model learns."""
-    return sum(parameter.numel() for parameter in model.parameters())
-
-
-@lru_cache(maxsize=256)  # a form asks at each redraw
-def parameters_of(config: GPTConfig) -> int:
-    """Return how many numbers a model of this configuration learns.
-
-    Blocks are alike: one is made, and counted as often as there are.
-    """
-    model = outline(replace(config, n_layers=1))
-    return count_parameters(model) + (config.n_layers - 1) * count_parameters(model.trf_blocks)

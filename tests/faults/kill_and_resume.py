@@ -24,8 +24,8 @@ import torch
 
 from gpt_core import RunStore, StepRecord, create_optimizer, get_tokenizer, load_text, prepare_data
 from gpt_core import train as training_loop
-from gpt_core.checkpoints import load_checkpoint, load_weights
 from gpt_core.model import GPTModel
+from gpt_core.weights import load_checkpoint, load_weights
 from tests.faults.victim import PRESET, RUN, TEXT
 from tests.support.paths import ROOT
 

@@ -11,7 +11,7 @@ import huggingface_hub
 import pytest
 from huggingface_hub import constants
 
-from gpt_core.hub import GPT2_REPOSITORIES
+from gpt_core.weights import GPT2_REPOSITORIES
 
 GPT2 = GPT2_REPOSITORIES["124M"]
 COMMIT = "607a30d783dfa663caf39e06633721c8d4cfcd7e"

@@ -19,13 +19,8 @@ from huggingface_hub import constants
 from huggingface_hub.utils import _detect_agent
 
 from gpt_core import GPTConfig, build_model, export_gpt2, load_gpt2
-from gpt_core.hub import (
-    DownloadStopped,
-    download_gpt2,
-    downloaded_gpt2,
-    how_to_get,
-    repository,
-)
+from gpt_core.weights import download_gpt2, how_to_get, repository
+from gpt_core.weights.hub import DownloadStopped, downloaded_gpt2
 from tests.support.hub_server import COMMIT, GPT2, Handler, Hub, ask, serve_hub
 from tests.support.network_watch import watched_environment
 from tests.support.paths import ROOT
@@ -175,7 +170,7 @@ def test_a_killed_process_leaves_what_the_next_one_goes_on_from(
     # The child waits in its report when half has come; what it reached is watched too.
     program = (
         "import time\n"
-        "from gpt_core.hub import download_gpt2\n"
+        "from gpt_core.weights.hub import download_gpt2\n"
         "def report(done, total):\n"
         "    if done > total / 2: print(done, flush=True); time.sleep(60)\n"
         "download_gpt2('124M', report)\n"

@@ -23,12 +23,11 @@ from gpt_core import (
     load_weights,
     weights_zip,
 )
-from gpt_core import initial as initial_module
 from gpt_core.__main__ import main
 from gpt_core.analysis import is_comparable
-from gpt_core.checkpoints import save_weights
-from gpt_core.initial import INITIAL, INITIAL_STEP, weights_sha256
 from gpt_core.model import turn_weights
+from gpt_core.weights import INITIAL, INITIAL_STEP, save_weights, weights_sha256
+from gpt_core.weights import initial_weights as initial_module
 from tests.conftest import TINY, TINY_TRAINING
 from tests.test_exports import run_notebook
 

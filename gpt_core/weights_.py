@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gpt_core.access import find_open_run, find_own_run
-from gpt_core.checkpoints import STATE_FILE, WEIGHTS_FILE, load_weights, remove
-from gpt_core.pretrained import export_gpt2
 from gpt_core.store import Row, RunStore, run_locks
+from gpt_core.weights import STATE_FILE, WEIGHTS_FILE, export_gpt2, load_weights, remove
 
 
 @dataclass(frozen=True)

@@ -19,15 +19,15 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from gpt_core.config import GPTConfig
-from gpt_core.model import GPTModel, outline, parameters_of
+from gpt_core.model import (
+    BYTES_PER_PARAMETER,
+    WHOLE_BYTES_PER_PARAMETER,
+    GPTModel,
+    outline,
+    parameters_of,
+)
 from gpt_core.training import TrainingState
-
-WEIGHTS_FILE = "model.safetensors"
-OPTIMIZER_FILE = "optimizer.safetensors"
-STATE_FILE = "state.json"
-
-BYTES_PER_PARAMETER = 4  # float32
-WHOLE_BYTES_PER_PARAMETER = 12  # the weight and AdamW's two moments
+from gpt_core.weights.file_names import OPTIMIZER_FILE, STATE_FILE, WEIGHTS_FILE
 
 
 def save_weights(folder: Path, model: GPTModel) -> int:

@@ -15,7 +15,9 @@ from gpt_core import (
     prepare_data,
     train,
 )
-from gpt_core.checkpoints import (
+from gpt_core.model import count_parameters
+from gpt_core.training import TrainingState
+from gpt_core.weights import (
     disk_space,
     load_checkpoint,
     load_weights,
@@ -23,8 +25,6 @@ from gpt_core.checkpoints import (
     save_checkpoint,
     save_weights,
 )
-from gpt_core.model import count_parameters
-from gpt_core.training import TrainingState
 from tests.conftest import TINY, TINY_TRAINING
 
 CONFIG = replace(TINY_TRAINING, num_epochs=3)

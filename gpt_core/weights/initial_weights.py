@@ -3,11 +3,11 @@
 import hashlib
 from dataclasses import asdict, dataclass, replace
 
-from gpt_core.checkpoints import save_weights
 from gpt_core.config import GPTConfig
 from gpt_core.model import GPTModel, outline
 from gpt_core.store import RunStore
 from gpt_core.system import describe_error
+from gpt_core.weights.checkpoints import save_weights
 
 INITIAL = "initial"  # of a run's checkpoint that holds them
 INITIAL_STEP = -1  # of that checkpoint: the book's counter before the first update

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import filelock
 
-WEIGHTS_FILE, CONFIG_FILE = "model.safetensors", "config.json"
+from gpt_core.weights.file_names import CONFIG_FILE, WEIGHTS_FILE
+
 GPT2_REPOSITORIES: dict[str, str] = {
     "124M": "openai-community/gpt2",
     "355M": "openai-community/gpt2-medium",

@@ -1,0 +1,27 @@
+"""How many parameters a model has, and the memory that each takes."""
+
+from dataclasses import replace
+from functools import lru_cache
+
+from torch import nn
+
+from gpt_core.config import GPTConfig
+from gpt_core.model.gpt import outline
+
+BYTES_PER_PARAMETER = 4  # float32
+WHOLE_BYTES_PER_PARAMETER = 12  # the weight and AdamW's two moments
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Return how many numbers the model learns."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+@lru_cache(maxsize=256)  # a form asks at each redraw
+def parameters_of(config: GPTConfig) -> int:
+    """Return how many numbers a model of this configuration learns.
+
+    Blocks are alike: one is made, and counted as often as there are.
+    """
+    model = outline(replace(config, n_layers=1))
+    return count_parameters(model) + (config.n_layers - 1) * count_parameters(model.trf_blocks)

@@ -1,0 +1,55 @@
+"""Weights on the disk: checkpoints, one file per foreign format, and the hub."""
+
+from gpt_core.weights.book_format import load_book_checkpoint
+from gpt_core.weights.checkpoints import (
+    disk_space,
+    get_random_state,
+    load_checkpoint,
+    load_weights,
+    remove,
+    save_checkpoint,
+    save_weights,
+    set_random_state,
+    sweep,
+)
+from gpt_core.weights.file_names import CONFIG_FILE, STATE_FILE, WEIGHTS_FILE
+from gpt_core.weights.gpt2_format import export_gpt2, load_gpt2
+from gpt_core.weights.hub import GPT2_REPOSITORIES, download_gpt2, how_to_get, repository
+from gpt_core.weights.initial_weights import (
+    FREE,
+    INITIAL,
+    INITIAL_STEP,
+    InitialWeights,
+    keep_initial,
+    weights_sha256,
+)
+from gpt_core.weights.loading import load_model
+
+__all__ = [
+    "CONFIG_FILE",
+    "FREE",
+    "GPT2_REPOSITORIES",
+    "INITIAL",
+    "INITIAL_STEP",
+    "STATE_FILE",
+    "WEIGHTS_FILE",
+    "InitialWeights",
+    "disk_space",
+    "download_gpt2",
+    "export_gpt2",
+    "get_random_state",
+    "how_to_get",
+    "keep_initial",
+    "load_book_checkpoint",
+    "load_checkpoint",
+    "load_gpt2",
+    "load_model",
+    "load_weights",
+    "remove",
+    "repository",
+    "save_checkpoint",
+    "save_weights",
+    "set_random_state",
+    "sweep",
+    "weights_sha256",
+]

@@ -1,0 +1,43 @@
+"""The folders that this project writes."""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from gpt_core.config import GPTConfig
+from gpt_core.model import GPTModel
+from gpt_core.weights.assembly import (
+    VOCAB_SIZE,
+    assemble,
+    count_layers,
+    other_vocabulary,
+    short_reason,
+)
+from gpt_core.weights.file_names import STATE_FILE, WEIGHTS_FILE
+
+
+def load_own_format(folder: Path) -> GPTModel:
+    """Load what :func:`gpt_core.weights.checkpoints.save_weights` wrote, trusting nothing in it."""
+    try:
+        config = GPTConfig(**json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))["model"])
+        with safe_open(folder / WEIGHTS_FILE, "pt") as weights:
+            names = set(weights.keys())
+            if config.vocab_size != VOCAB_SIZE:
+                raise ValueError(other_vocabulary(config.vocab_size))
+            if config.n_layers != count_layers(names, r"trf_blocks\.(\d+)\."):
+                raise ValueError(f"n_layers={config.n_layers} is not what {WEIGHTS_FILE} holds")
+
+            def read(name: str, expected: tuple[int, ...]) -> Tensor:
+                if name not in names:
+                    raise ValueError(f"{name} is missing")
+                shape = tuple(weights.get_slice(name).get_shape())
+                if shape != expected:
+                    raise ValueError(f"{name} is of shape {shape}, and should be of {expected}")
+                return weights.get_tensor(name).to(torch.float32)
+
+            return assemble(config, read)
+    except Exception as error:  # whatever a file that nobody here wrote may bring about
+        raise ValueError(f"{WEIGHTS_FILE} cannot be loaded: {short_reason(error)}.") from error

@@ -42,11 +42,22 @@ from gpt_core.analysis import (
     read_curve,
     run_progress,
 )
-from gpt_core.catalogue import MOST_IN_NAME, MOST_IN_NOTE, delete_run, label_run, share_run
 from gpt_core.config import GPTConfig, TrainingConfig, field_groups, field_help
 from gpt_core.exports import EXPORTS, Export, export_runs, read_settings
 from gpt_core.inspection import Anatomy, Part, dissect
-from gpt_core.library import KeptText, TextLibrary
+from gpt_core.library import (
+    MOST_IN_NAME,
+    MOST_IN_NOTE,
+    UPLOADED,
+    Download,
+    KeptModel,
+    KeptText,
+    ModelLibrary,
+    TextLibrary,
+    delete_run,
+    label_run,
+    share_run,
+)
 from gpt_core.model import (
     Choice,
     Decoding,
@@ -67,7 +78,6 @@ from gpt_core.model import (
     stream_tokens,
     target_ranks,
 )
-from gpt_core.model_library import UPLOADED, Download, KeptModel, ModelLibrary
 from gpt_core.preflight import Pace, measure_pace
 from gpt_core.presets import GPT2_CONFIGS, GPT_CONFIG_124M, PRESETS, Preset
 from gpt_core.recording import RECORDED_RUN, keep_recorded_run, keep_recording, write_recording

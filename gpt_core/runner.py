@@ -15,7 +15,6 @@ from typing import TypeVar
 import filelock
 import torch
 
-from gpt_core import catalogue
 from gpt_core.access import (
     LOCAL,
     ClassRules,
@@ -28,6 +27,7 @@ from gpt_core.access import (
     write_rules,
 )
 from gpt_core.config import TrainingConfig
+from gpt_core.library import runs
 from gpt_core.live_run import LiveRun
 from gpt_core.model import check_device
 from gpt_core.new_run import prepare_run
@@ -81,7 +81,7 @@ class TrainingRunner:
             raise ValueError(f"threads={threads}, active_runs={active_runs}: choose 1 or more.")
         self._timer = timer
         self._cache = token_cache_in(store.runs_dir)
-        catalogue.tidy_up(store)
+        runs.tidy_up(store)
         keep_freed_memory()
         self._owner = OwnerThread(store, active_runs, self._threads, timer, rules or ClassRules())
         atexit.register(self.close)

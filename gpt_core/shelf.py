@@ -17,6 +17,7 @@ from torch import Tensor
 
 from gpt_core.access import LOCAL, find_open_run
 from gpt_core.config import GPTConfig
+from gpt_core.library import ModelLibrary
 from gpt_core.model import (
     BYTES_PER_PARAMETER,
     GREEDY,
@@ -29,7 +30,6 @@ from gpt_core.model import (
     stream_tokens,
     turn_weights,
 )
-from gpt_core.model_library import ModelLibrary
 from gpt_core.runner import TrainingRunner
 from gpt_core.session import Snapshot
 from gpt_core.store import RunStore

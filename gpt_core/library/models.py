@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from gpt_core.access import LOCAL, ClassRules, refuse, refuse_bytes, refuse_students
-from gpt_core.cards import Card, Cards, owner_of
+from gpt_core.library.entries import Card, Cards, owner_of
 from gpt_core.model import BYTES_PER_PARAMETER, GPTModel, count_parameters
 from gpt_core.store import MODEL, RunStore
 from gpt_core.text import readable_name

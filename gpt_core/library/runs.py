@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from gpt_core.access import find_own_run
-from gpt_core.library import TextLibrary
+from gpt_core.library.texts import TextLibrary
 from gpt_core.store import RUN, RunStore, run_locks
 from gpt_core.system import describe_error, visible
 from gpt_core.weights import remove

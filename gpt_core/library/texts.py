@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from gpt_core.access import LOCAL, TEXTS, ClassRules, is_student, refuse, refuse_bytes
-from gpt_core.cards import Card, Cards, owner_of
+from gpt_core.library.entries import Card, Cards, owner_of
 from gpt_core.store import TEXT, RunStore
 from gpt_core.system import describe_error
 from gpt_core.text import Corpus, token_cache_in

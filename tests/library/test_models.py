@@ -24,7 +24,7 @@ from gpt_core import (
     export_gpt2,
     load_model,
 )
-from gpt_core import model_library as library_module
+from gpt_core.library import models as library_module
 from gpt_core.weights import save_weights
 from gpt_core.weights.hub import DownloadStopped
 from tests.conftest import TINY

@@ -43,7 +43,20 @@ from gpt_core.analysis import (
     run_progress,
 )
 from gpt_core.config import GPTConfig, TrainingConfig, field_groups, field_help
-from gpt_core.exports import EXPORTS, Export, export_runs, read_settings
+from gpt_core.export import (
+    EXPORTS,
+    RECORDED_RUN,
+    WEIGHT_FORMS,
+    Export,
+    WeightsForm,
+    delete_checkpoint,
+    export_runs,
+    keep_recorded_run,
+    keep_recording,
+    read_settings,
+    weights_zip,
+    write_recording,
+)
 from gpt_core.inspection import Anatomy, Part, dissect
 from gpt_core.library import (
     MOST_IN_NAME,
@@ -80,7 +93,6 @@ from gpt_core.model import (
 )
 from gpt_core.preflight import Pace, measure_pace
 from gpt_core.presets import GPT2_CONFIGS, GPT_CONFIG_124M, PRESETS, Preset
-from gpt_core.recording import RECORDED_RUN, keep_recorded_run, keep_recording, write_recording
 from gpt_core.records import (
     EvaluationRecord,
     ProbeRecord,
@@ -169,7 +181,6 @@ from gpt_core.weights import (
     load_weights,
     weights_sha256,
 )
-from gpt_core.weights_ import WEIGHT_FORMS, WeightsForm, delete_checkpoint, weights_zip
 
 __all__ = [
     "BOOK_RUN",

@@ -18,8 +18,7 @@ from tqdm import tqdm
 
 from gpt_core.analysis import PACE_STEPS, Progress, run_progress
 from gpt_core.config import DEVICES, PRECISIONS, TrainingConfig, field_help
-from gpt_core.event_files import write_event_file
-from gpt_core.exports import EXPORTS, export_runs, read_settings
+from gpt_core.export import EXPORTS, export_runs, read_settings, write_event_file
 from gpt_core.presets import PRESETS, Preset
 from gpt_core.runner import TrainingRunner
 from gpt_core.store import Row, Run, RunStore, default_runs_dir, find_run, mark_interrupted_runs

@@ -40,9 +40,9 @@ from gpt_core import (
     with_text_probe,
 )
 from gpt_core.access import ClassRoll, read_rules
-from gpt_core.exports import settings_json
+from gpt_core.export import write_recording
+from gpt_core.export.settings import settings_json
 from gpt_core.model import next_token_probas
-from gpt_core.recording import write_recording
 from tests.conftest import TINY, TINY_TRAINING
 from tests.support.hostile import changed, fewer, record_run, refused_in_words, texts, values
 

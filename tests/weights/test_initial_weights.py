@@ -29,7 +29,7 @@ from gpt_core.model import turn_weights
 from gpt_core.weights import INITIAL, INITIAL_STEP, save_weights, weights_sha256
 from gpt_core.weights import initial_weights as initial_module
 from tests.conftest import TINY, TINY_TRAINING
-from tests.test_exports import run_notebook
+from tests.export.test_formats import run_notebook
 
 PRESET = Preset("tiny", "Two layers.", TINY, TINY_TRAINING)
 ONE_EPOCH = replace(TINY_TRAINING, num_epochs=1)

@@ -32,8 +32,8 @@ from gpt_core import (
     load_text,
     read_settings,
 )
-from gpt_core import notebook as notebook_module
 from gpt_core.__main__ import main
+from gpt_core.export import notebook as notebook_module
 from gpt_core.store import Run
 from tests.conftest import TINY, TINY_TRAINING
 from tests.support.paths import ROOT

@@ -1,22 +1,18 @@
 """The forms in which a run leaves: what people's other tools open."""
 
 import io
-import json
 import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from gpt_core.access import LOCAL, find_open_run
-from gpt_core.config import GPTConfig, TrainingConfig
-from gpt_core.event_files import write_event_file
-from gpt_core.metrics import metrics_csv, metrics_parquet
-from gpt_core.notebook import text_file_name, write_notebook
-from gpt_core.presets import Preset
-from gpt_core.recording import write_recording
+from gpt_core.export.metrics import metrics_csv, metrics_parquet
+from gpt_core.export.notebook import text_file_name, write_notebook
+from gpt_core.export.run_json import write_recording
+from gpt_core.export.settings import settings_json
+from gpt_core.export.tensorboard import write_event_file
 from gpt_core.store import Run, RunStore
 from gpt_core.system import brief
 
@@ -30,63 +26,6 @@ class Export:
     file_name: Callable[[Run], str]
     write: Callable[[RunStore, Run], bytes]
     is_curves: bool = False  # nothing but them: also of a run that is private
-
-
-class Settings(NamedTuple):
-    """What :func:`read_settings` read: model and training, and what they were used on."""
-
-    preset: Preset
-    text_sha256: str
-    initial_sha256: str  # of the weights to begin with; "" for random ones
-
-
-def settings_json(store: RunStore, run: Run) -> bytes:
-    """Return a run's configuration as JSON: ``python -m gpt_core train --settings`` reads it."""
-    facts = {
-        "run": run.id,
-        "name": run.name,
-        "note": run.note,
-        "started": datetime.fromtimestamp(run.created_at, UTC).isoformat(timespec="seconds"),
-        "preset": run.preset,
-        "model": asdict(run.model_config),
-        "training": asdict(run.training_config),
-        "text": {
-            "name": run.text_name,
-            "sha256": run.text_sha256,
-            "train_tokens": run.train_tokens,
-            "val_tokens": run.val_tokens,
-        },
-        "initial_weights": {"name": run.initial_name, "sha256": run.initial_sha256}
-        if run.initial_sha256
-        else None,
-        "ran_on": run.versions,
-    }
-    return json.dumps(facts, indent=1, ensure_ascii=False).encode()
-
-
-def read_settings(data: bytes) -> Settings:
-    """Return what :func:`settings_json` wrote of a run's model, training, text and first weights.
-
-    Raises:
-        ValueError: it is none, or a setting in it is unknown or out of range.
-    """
-    try:
-        facts = json.loads(data)
-    except (ValueError, RecursionError) as error:  # lists in lists in lists
-        raise ValueError("These are no settings of a run: it is not JSON.") from error
-    text = facts.get("text") if isinstance(facts, dict) else None
-    if not isinstance(text, dict) or not all(
-        isinstance(facts.get(part), dict) for part in ("model", "training")
-    ):
-        raise ValueError("These are no settings of a run: model, training and text belong there.")
-    for part, config in (("model", GPTConfig), ("training", TrainingConfig)):
-        if unknown := sorted(set(facts[part]) - {field.name for field in fields(config)}):
-            raise ValueError(f"{part} has no setting {unknown[0]!r}: take it out.")
-    model, training = GPTConfig(**facts["model"]), TrainingConfig(**facts["training"])
-    preset = Preset(str(facts.get("preset") or "custom"), "", model, training)
-    initial = facts.get("initial_weights")
-    initial_sha256 = str(initial.get("sha256", "")) if isinstance(initial, dict) else ""
-    return Settings(preset, str(text.get("sha256")), initial_sha256)
 
 
 def event_files_zip(store: RunStore, runs: Sequence[Run]) -> bytes:

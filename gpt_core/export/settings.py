@@ -1,0 +1,67 @@
+"""A run's whole configuration as JSON, out and in."""
+
+import json
+from dataclasses import asdict, fields
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from gpt_core.config import GPTConfig, TrainingConfig
+from gpt_core.presets import Preset
+from gpt_core.store import Run, RunStore
+
+
+class Settings(NamedTuple):
+    """What :func:`read_settings` read: model and training, and what they were used on."""
+
+    preset: Preset
+    text_sha256: str
+    initial_sha256: str  # of the weights to begin with; "" for random ones
+
+
+def settings_json(store: RunStore, run: Run) -> bytes:
+    """Return a run's configuration as JSON: ``python -m gpt_core train --settings`` reads it."""
+    facts = {
+        "run": run.id,
+        "name": run.name,
+        "note": run.note,
+        "started": datetime.fromtimestamp(run.created_at, UTC).isoformat(timespec="seconds"),
+        "preset": run.preset,
+        "model": asdict(run.model_config),
+        "training": asdict(run.training_config),
+        "text": {
+            "name": run.text_name,
+            "sha256": run.text_sha256,
+            "train_tokens": run.train_tokens,
+            "val_tokens": run.val_tokens,
+        },
+        "initial_weights": {"name": run.initial_name, "sha256": run.initial_sha256}
+        if run.initial_sha256
+        else None,
+        "ran_on": run.versions,
+    }
+    return json.dumps(facts, indent=1, ensure_ascii=False).encode()
+
+
+def read_settings(data: bytes) -> Settings:
+    """Return what :func:`settings_json` wrote of a run's model, training, text and first weights.
+
+    Raises:
+        ValueError: it is none, or a setting in it is unknown or out of range.
+    """
+    try:
+        facts = json.loads(data)
+    except (ValueError, RecursionError) as error:  # lists in lists in lists
+        raise ValueError("These are no settings of a run: it is not JSON.") from error
+    text = facts.get("text") if isinstance(facts, dict) else None
+    if not isinstance(text, dict) or not all(
+        isinstance(facts.get(part), dict) for part in ("model", "training")
+    ):
+        raise ValueError("These are no settings of a run: model, training and text belong there.")
+    for part, config in (("model", GPTConfig), ("training", TrainingConfig)):
+        if unknown := sorted(set(facts[part]) - {field.name for field in fields(config)}):
+            raise ValueError(f"{part} has no setting {unknown[0]!r}: take it out.")
+    model, training = GPTConfig(**facts["model"]), TrainingConfig(**facts["training"])
+    preset = Preset(str(facts.get("preset") or "custom"), "", model, training)
+    initial = facts.get("initial_weights")
+    initial_sha256 = str(initial.get("sha256", "")) if isinstance(initial, dict) else ""
+    return Settings(preset, str(text.get("sha256")), initial_sha256)

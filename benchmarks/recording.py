@@ -27,7 +27,7 @@ from gpt_core import (
     prepare_data,
     train,
 )
-from gpt_core.session import Session
+from gpt_core.runner.session import Session
 
 STEPS, WARM_UP, PAIRS = 60, 5, 7
 PRESET = PRESETS["pocket"]

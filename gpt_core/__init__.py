@@ -91,7 +91,6 @@ from gpt_core.model import (
     stream_tokens,
     target_ranks,
 )
-from gpt_core.preflight import Pace, measure_pace
 from gpt_core.presets import GPT2_CONFIGS, GPT_CONFIG_124M, PRESETS, Preset
 from gpt_core.records import (
     EvaluationRecord,
@@ -101,8 +100,7 @@ from gpt_core.records import (
     StepRecord,
     UpdateRecord,
 )
-from gpt_core.runner import TrainingRunner
-from gpt_core.session import Snapshot
+from gpt_core.runner import Pace, QueuePlace, Snapshot, TrainingRunner, expected_queue, measure_pace
 from gpt_core.shelf import ModelShelf, Writing
 from gpt_core.store import Run, RunStore, RunSummary, default_runs_dir
 from gpt_core.system import brief
@@ -166,7 +164,6 @@ from gpt_core.vocabularies import (
     toy_argmax,
     toy_ids,
 )
-from gpt_core.waiting import QueuePlace, expected_queue
 from gpt_core.weights import (
     CONFIG_FILE,
     INITIAL_STEP,

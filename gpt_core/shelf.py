@@ -30,8 +30,7 @@ from gpt_core.model import (
     stream_tokens,
     turn_weights,
 )
-from gpt_core.runner import TrainingRunner
-from gpt_core.session import Snapshot
+from gpt_core.runner import Snapshot, TrainingRunner
 from gpt_core.store import RunStore
 from gpt_core.system import describe_error
 from gpt_core.weights import load_weights

@@ -18,7 +18,7 @@ from gpt_core import (
 from gpt_core import shelf as shelf_module
 from gpt_core.model import GPTModel, count_parameters
 from tests.conftest import TINY
-from tests.test_runner import LONG, wait_for_steps
+from tests.runner.test_training_runner import LONG, wait_for_steps
 
 PROMPT = torch.tensor([[6109, 3626]])
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gpt_core import Preset, RunStore, TrainingRunner, load_text
-from gpt_core import session as session_module
+from gpt_core.runner import session as session_module
 from tests.conftest import TINY, TINY_TRAINING
 
 RUN = "victim"

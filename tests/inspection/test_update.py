@@ -19,7 +19,7 @@ from gpt_core.inspection import Closeup
 from gpt_core.inspection.update import norms_by_part
 from gpt_core.training import add_up_gradients
 from tests.conftest import TINY
-from tests.test_runner import LONG, wait_for_steps
+from tests.runner.test_training_runner import LONG, wait_for_steps
 
 CONFIG = TrainingConfig(learning_rate=0.01)
 

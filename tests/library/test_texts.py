@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from gpt_core import Corpus, NotAllowed, RunStore, TextLibrary, TrainingRunner, load_text
-from tests.test_runner import LONG, wait_for_steps
+from tests.runner.test_training_runner import LONG, wait_for_steps
 
 BOOK = Corpus('<b>"A book"</b>.epub', "Once upon a time, größer als Häuser. " * 20)
 

@@ -10,7 +10,7 @@ import torch
 
 from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.model import autocast, build_model, calc_loss_batch, generate, resolve_auto
-from gpt_core.runner import TrainingRunner
+from gpt_core.runner.training_runner import TrainingRunner
 from gpt_core.training import TrainingData, add_up_gradients, create_optimizer
 from gpt_core.weights import get_random_state, set_random_state
 

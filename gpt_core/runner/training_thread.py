@@ -10,10 +10,10 @@ from typing import TypeVar
 import torch
 
 from gpt_core.access import TEACHER, ClassRules, is_student, refuse_more_training, seconds_left
-from gpt_core.live_run import LiveRun
-from gpt_core.queueing import FairQueue, Waiting
-from gpt_core.requests import RequestQueue
-from gpt_core.session import Session, Snapshot
+from gpt_core.runner.fair_queue import FairQueue, Waiting
+from gpt_core.runner.live_run import LiveRun
+from gpt_core.runner.request_queue import RequestQueue
+from gpt_core.runner.session import Session, Snapshot
 from gpt_core.store import RunStore
 from gpt_core.system import describe_error, return_freed_memory, start_thread
 
@@ -35,7 +35,7 @@ def prepare_optimizers() -> None:
 class OwnerThread:
     """Trains the live runs by turns, and between two steps does what it is asked for.
 
-    :class:`gpt_core.runner.TrainingRunner` is how others speak to it.
+    :class:`gpt_core.runner.training_runner.TrainingRunner` is how others speak to it.
 
     Args:
         store: where everything is written down.

@@ -28,13 +28,13 @@ from gpt_core.access import (
 )
 from gpt_core.config import TrainingConfig
 from gpt_core.library import runs
-from gpt_core.live_run import LiveRun
 from gpt_core.model import check_device
-from gpt_core.new_run import prepare_run
-from gpt_core.owner_thread import OwnerThread
 from gpt_core.presets import Preset
-from gpt_core.requests import done
-from gpt_core.session import Session, Snapshot
+from gpt_core.runner.live_run import LiveRun
+from gpt_core.runner.new_run import prepare_run
+from gpt_core.runner.request_queue import done
+from gpt_core.runner.session import Session, Snapshot
+from gpt_core.runner.training_thread import OwnerThread
 from gpt_core.store import Run, RunStore, run_locks
 from gpt_core.system import brief, describe_change, describe_machine, keep_freed_memory
 from gpt_core.text import Corpus, token_cache_in

@@ -8,7 +8,7 @@ from typing import Any
 import filelock
 
 from gpt_core.access import ClassRules
-from gpt_core.session import Session
+from gpt_core.runner.session import Session
 from gpt_core.system import describe_error
 
 

@@ -94,7 +94,7 @@ def prepare_run(
 ) -> NewRun:
     """Check and prepare a run: encode its text, fit its weights, choose what is "auto".
 
-    Arguments are those of :meth:`gpt_core.runner.TrainingRunner.start`.
+    Arguments are those of :meth:`gpt_core.runner.training_runner.TrainingRunner.start`.
 
     Raises:
         ValueError: the text is too short, the device is not there, or the weights are of another

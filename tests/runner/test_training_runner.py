@@ -35,13 +35,13 @@ from gpt_core import (
     create_optimizer,
     generate,
     load_text,
-    owner_thread,
     prepare_data,
     train,
 )
-from gpt_core import requests as requests_module
-from gpt_core import session as session_module
 from gpt_core.model import calc_loss_batch
+from gpt_core.runner import request_queue as requests_module
+from gpt_core.runner import session as session_module
+from gpt_core.runner import training_thread
 from gpt_core.store import mark_interrupted_runs
 from gpt_core.system import describe_error
 from gpt_core.training import loop as training_module
@@ -199,7 +199,7 @@ def test_runs_wait_in_a_queue_and_go_one_after_the_other(
 def test_two_active_runs_advance_by_turns_and_neither_disturbs_the_other(
     store: RunStore, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(owner_thread, "TURN_SECONDS", 0.05)
+    monkeypatch.setattr(training_thread, "TURN_SECONDS", 0.05)
     other = Preset("tiny", "Another seed.", TINY, replace(TINY_TRAINING, seed=9))
     runner = TrainingRunner(store, active_runs=2)
     together = [runner.start(preset, corpus) for preset in (PRESET, other)]
@@ -509,7 +509,7 @@ def models_in_memory() -> int:
 def test_a_run_that_stands_still_keeps_no_model_in_memory(
     runner: TrainingRunner, store: RunStore, corpus: Corpus
 ) -> None:
-    owner_thread.prepare_optimizers()  # what is there by then is not counted
+    training_thread.prepare_optimizers()  # what is there by then is not counted
     others = models_in_memory()
     run_id = runner.start(LONG, corpus)
     wait_for_steps(store, run_id, 3)

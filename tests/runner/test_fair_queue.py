@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from gpt_core.queueing import FairQueue, Waiting, next_run
+from gpt_core.runner.fair_queue import FairQueue, Waiting, next_run
 
 ANN_1, ANN_2, ANN_3 = (Waiting(f"ann-{i}", "ann") for i in (1, 2, 3))
 BEN_1, BEN_2 = (Waiting(f"ben-{i}", "ben") for i in (1, 2))

@@ -13,7 +13,7 @@ from gpt_core import (
     prepare_data,
 )
 from tests.conftest import TINY, TINY_TRAINING
-from tests.test_runner import LONG, wait_for_steps
+from tests.runner.test_training_runner import LONG, wait_for_steps
 
 
 def test_a_runs_time_is_its_steps_evaluations_and_samples() -> None:

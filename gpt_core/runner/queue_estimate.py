@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from gpt_core.analysis import PACE_STEPS, Board, run_progress
 from gpt_core.inspection import dissect
-from gpt_core.runner import TrainingRunner
+from gpt_core.runner.training_runner import TrainingRunner
 from gpt_core.store import Run, RunSummary
 
 

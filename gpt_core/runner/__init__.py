@@ -1,0 +1,8 @@
+"""The training thread, what is asked of it, and whose turn it is."""
+
+from gpt_core.runner.queue_estimate import QueuePlace, expected_queue
+from gpt_core.runner.session import Snapshot
+from gpt_core.runner.step_timing import Pace, measure_pace
+from gpt_core.runner.training_runner import TrainingRunner
+
+__all__ = ["Pace", "QueuePlace", "Snapshot", "TrainingRunner", "expected_queue", "measure_pace"]

@@ -57,6 +57,7 @@ from gpt_core.export import (
     weights_zip,
     write_recording,
 )
+from gpt_core.inference import ModelShelf, Writing
 from gpt_core.inspection import Anatomy, Part, dissect
 from gpt_core.library import (
     MOST_IN_NAME,
@@ -101,7 +102,6 @@ from gpt_core.records import (
     UpdateRecord,
 )
 from gpt_core.runner import Pace, QueuePlace, Snapshot, TrainingRunner, expected_queue, measure_pace
-from gpt_core.shelf import ModelShelf, Writing
 from gpt_core.store import Run, RunStore, RunSummary, default_runs_dir
 from gpt_core.system import brief
 from gpt_core.text import (

@@ -32,7 +32,7 @@ from gpt_core import (
     load_text,
     read_settings,
 )
-from gpt_core.__main__ import main
+from gpt_core.cli import main
 from gpt_core.export import notebook as notebook_module
 from gpt_core.store import Run
 from tests.conftest import TINY, TINY_TRAINING

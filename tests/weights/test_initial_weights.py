@@ -23,8 +23,8 @@ from gpt_core import (
     load_weights,
     weights_zip,
 )
-from gpt_core.__main__ import main
 from gpt_core.analysis import is_comparable
+from gpt_core.cli import main
 from gpt_core.model import turn_weights
 from gpt_core.weights import INITIAL, INITIAL_STEP, save_weights, weights_sha256
 from gpt_core.weights import initial_weights as initial_module

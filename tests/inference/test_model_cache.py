@@ -15,7 +15,7 @@ from gpt_core import (
     generate,
     load_text,
 )
-from gpt_core import shelf as shelf_module
+from gpt_core.inference import model_cache as shelf_module
 from gpt_core.model import GPTModel, count_parameters
 from tests.conftest import TINY
 from tests.runner.test_training_runner import LONG, wait_for_steps

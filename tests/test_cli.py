@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from gpt_core import RunStore
-from gpt_core.__main__ import main
+from gpt_core.cli import main
 from tests.support.paths import ROOT
 
 

@@ -37,7 +37,10 @@ from websockets.typing import Subprotocol
 
 from benchmarks.pairs import print_result
 from dashboard.charts import AXES
-from gpt_core import PRESETS, RunStore, TrainingRunner, load_text
+from gpt_core.presets import PRESETS
+from gpt_core.runner import TrainingRunner
+from gpt_core.store import RunStore
+from gpt_core.text import load_text
 from tests.browser.conftest import Server, start_server
 
 CODE, PASSPHRASE = "abc234", "the teacher's"

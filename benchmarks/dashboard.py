@@ -24,15 +24,11 @@ import psutil
 from playwright.sync_api import sync_playwright
 
 from benchmarks.pairs import print_result
-from gpt_core import (
-    PRESETS,
-    EvaluationRecord,
-    RunStore,
-    SampleRecord,
-    StepRecord,
-    load_text,
-)
+from gpt_core.presets import PRESETS
+from gpt_core.records import EvaluationRecord, SampleRecord, StepRecord
+from gpt_core.store import RunStore
 from gpt_core.store.run_locks import acquire_run
+from gpt_core.text import load_text
 from tests.browser.conftest import CHROMIUM_FLAGS, Server, open_page, set_epochs, start_server
 
 COUNTS, ROUNDS, SECONDS = (1, 10, 30), 3, 12.0

@@ -18,15 +18,10 @@ import sys
 import time
 
 from benchmarks.pairs import print_result
-from gpt_core import (
-    DEFAULT_TEXT,
-    PRESETS,
-    create_dataloader,
-    encode_corpus,
-    get_tokenizer,
-    load_text,
-    prepare_data,
-)
+from gpt_core.presets import PRESETS
+from gpt_core.text import DEFAULT_TEXT, create_dataloader, load_text
+from gpt_core.training import prepare_data
+from gpt_core.vocabularies import encode_corpus, get_tokenizer
 
 ROUNDS, CHARACTERS = 3, 10_000_000
 LARGE, LARGEST = 20_000_000, 100_000_000

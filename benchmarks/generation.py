@@ -13,8 +13,9 @@ from dataclasses import asdict
 import torch
 
 from benchmarks.pairs import measure_pairs, print_result
-from gpt_core import GPT_CONFIG_124M, build_model, generate, get_tokenizer, text_to_token_ids
-from gpt_core.model import turn_weights
+from gpt_core.model import build_model, generate, turn_weights
+from gpt_core.presets import GPT_CONFIG_124M
+from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
 
 NEW_TOKENS, PAIRS = 200, 3
 

@@ -16,18 +16,14 @@ from pathlib import Path
 import torch
 
 from benchmarks.pairs import measure_pairs, print_result
-from gpt_core import (
-    PRESETS,
-    GPTModel,
-    Record,
-    RunStore,
-    create_optimizer,
-    get_tokenizer,
-    load_text,
-    prepare_data,
-    train,
-)
+from gpt_core.model import GPTModel
+from gpt_core.presets import PRESETS
+from gpt_core.records import Record
 from gpt_core.runner.session import Session
+from gpt_core.store import RunStore
+from gpt_core.text import load_text
+from gpt_core.training import create_optimizer, prepare_data, train
+from gpt_core.vocabularies import get_tokenizer
 
 STEPS, WARM_UP, PAIRS = 60, 5, 7
 PRESET = PRESETS["pocket"]

@@ -20,7 +20,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from benchmarks.pairs import print_result
 from benchmarks.walk import ROWS, train_the_chapters_model
-from gpt_core import RECORDED_RUN, RunStore, keep_recorded_run
+from gpt_core.export import RECORDED_RUN, keep_recorded_run
+from gpt_core.store import RunStore
 from tests.browser.conftest import (
     CHROMIUM_FLAGS,
     PAGES,

@@ -16,7 +16,9 @@ import psutil
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from benchmarks.pairs import measure_pairs, print_result
-from gpt_core import PRESETS, EvaluationRecord, RunStore, StepRecord
+from gpt_core.presets import PRESETS
+from gpt_core.records import EvaluationRecord, StepRecord
+from gpt_core.store import RunStore
 from tests.browser.conftest import CHROMIUM_FLAGS, Server, start_server
 
 FEW, MANY, POINTS = 3, 500, 2000

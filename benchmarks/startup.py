@@ -22,7 +22,7 @@ from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from benchmarks.pairs import print_result
-from gpt_core import RunStore
+from gpt_core.store import RunStore
 from tests.browser.conftest import CHROMIUM_FLAGS, open_page, start_server
 
 ROUNDS = 2

@@ -15,7 +15,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from benchmarks.pairs import print_result
-from gpt_core import RunStore
+from gpt_core.store import RunStore
 from tests.browser.conftest import CHROMIUM_FLAGS, open_page, start_server
 
 PAIRS, SECONDS, CLICKS = 3, 12.0, 4

@@ -21,10 +21,12 @@ from contextlib import nullcontext
 import torch
 
 from benchmarks.pairs import print_result
-from gpt_core import GPT_CONFIG_124M, GPTModel, TrainingConfig, calc_loss_batch, create_optimizer
-from gpt_core.model import autocast
+from gpt_core.config import TrainingConfig
+from gpt_core.model import GPTModel, autocast, calc_loss_batch
 from gpt_core.model.precision import measure_products
+from gpt_core.presets import GPT_CONFIG_124M
 from gpt_core.system import keep_freed_memory
+from gpt_core.training import create_optimizer
 from gpt_core.training.gradients import check_finite
 
 WARM_UP, STEPS = 2, 4

@@ -17,14 +17,10 @@ from pathlib import Path
 from playwright.sync_api import Page, expect, sync_playwright
 
 from benchmarks.pairs import measure_pairs, print_result
-from gpt_core import (
-    GPT_CONFIG_124M,
-    build_model,
-    get_tokenizer,
-    loss_walkthrough,
-    rows_to_batch,
-    text_to_token_ids,
-)
+from gpt_core.model import build_model, loss_walkthrough
+from gpt_core.presets import GPT_CONFIG_124M
+from gpt_core.text import rows_to_batch
+from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
 from tests.browser.conftest import CHROMIUM_FLAGS, open_page, start_server, unfold
 
 EDITS = 8

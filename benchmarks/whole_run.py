@@ -15,22 +15,15 @@ from dataclasses import replace
 import torch
 
 from benchmarks.pairs import print_result
-from gpt_core import (
-    PRESETS,
-    VERDICT,
-    EvaluationRecord,
-    GPTModel,
-    SampleRecord,
-    StepRecord,
-    create_optimizer,
-    get_tokenizer,
-    load_text,
-    prepare_data,
-    train,
-)
 from gpt_core.analysis import BOOK_RUN
 from gpt_core.analysis.reference_runs import BAND
+from gpt_core.model import GPTModel
+from gpt_core.presets import PRESETS
+from gpt_core.records import EvaluationRecord, SampleRecord, StepRecord
 from gpt_core.system import keep_freed_memory
+from gpt_core.text import VERDICT, load_text
+from gpt_core.training import create_optimizer, prepare_data, train
+from gpt_core.vocabularies import get_tokenizer
 
 PART = {StepRecord: "steps", EvaluationRecord: "evaluations", SampleRecord: "samples"}
 

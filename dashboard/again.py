@@ -11,16 +11,12 @@ from dashboard.people import get_view
 from dashboard.refusals import toast
 from dashboard.runtime import get_store
 from dashboard.text_choice import get_library
-from gpt_core import (
-    INITIAL_STEP,
-    PRESETS,
-    Corpus,
-    Preset,
-    Run,
-    bundled_text,
-    get_tokenizer,
-    with_text_probe,
-)
+from gpt_core.presets import PRESETS, Preset
+from gpt_core.store import Run
+from gpt_core.text import Corpus, bundled_text
+from gpt_core.training import with_text_probe
+from gpt_core.vocabularies import get_tokenizer
+from gpt_core.weights import INITIAL_STEP
 
 
 def fill_form(run: Run) -> bool:

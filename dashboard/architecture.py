@@ -8,17 +8,10 @@ import streamlit as st
 from dashboard import state, widgets
 from dashboard.frames import format_bytes
 from dashboard.refusals import show_refusal
-from gpt_core import (
-    GPT2_CONFIGS,
-    GPT_CONFIG_124M,
-    PRESETS,
-    Anatomy,
-    GPTConfig,
-    GPTModel,
-    dissect,
-    field_help,
-)
-from gpt_core.model import FeedForward, LayerNorm, MultiHeadAttention, TransformerBlock
+from gpt_core.config import GPTConfig, field_help
+from gpt_core.inspection import Anatomy, dissect
+from gpt_core.model import FeedForward, GPTModel, LayerNorm, MultiHeadAttention, TransformerBlock
+from gpt_core.presets import GPT2_CONFIGS, GPT_CONFIG_124M, PRESETS
 
 BATCH_SIZE = 2  # rows in the batch whose shapes are shown, as in the chapter
 MOST_TOKENS = 256  # of such a row

@@ -16,8 +16,8 @@ from dashboard.network import class_urls
 from dashboard.people import current_actor
 from dashboard.refusals import attempt, show_refusal
 from dashboard.runtime import class_roll, get_runner, get_store
-from gpt_core import CONTROLS, FIRST_LESSON, PRESETS, ClassRules, bytes_used
-from gpt_core.access import MEGABYTE, seconds_left
+from gpt_core.access import CONTROLS, FIRST_LESSON, MEGABYTE, ClassRules, bytes_used, seconds_left
+from gpt_core.presets import PRESETS
 
 EVERYTHING, THREE, CHOICE = SHOWN = ("Every setting", "Three knobs", "A choice")
 

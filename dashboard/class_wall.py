@@ -16,7 +16,9 @@ from dashboard.refusals import attempt, fragment
 from dashboard.runtime import class_roll, get_board, get_runner
 from dashboard.samples_view import last_sample
 from dashboard.timeline import timeline
-from gpt_core import Member, QueuePlace, RunSummary, expected_queue
+from gpt_core.access import Member
+from gpt_core.runner import QueuePlace, expected_queue
+from gpt_core.store import RunSummary
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from streamlit import config
 from dashboard.network import class_port, class_urls, own_addresses
 from dashboard.people import COOKIE
 from dashboard.runtime import CLASS_MODE, class_roll, close_runtime
-from gpt_core import LONGEST_NAME
+from gpt_core.access import LONGEST_NAME
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 (on purpose: that is what class mode is for)
 JOIN = "/join"

@@ -6,7 +6,7 @@ from dashboard.charts import part_bars
 from dashboard.frames import format_loss
 from dashboard.live_chart import live_chart
 from dashboard.widgets import show_numbers
-from gpt_core import RunHistory
+from gpt_core.analysis import RunHistory
 from gpt_core.store import Row
 
 CHANGES = "Change of the weights, relative to their norm"

@@ -17,7 +17,8 @@ from dashboard.live_chart import live_chart
 from dashboard.palette import RUNS
 from dashboard.people import get_view
 from dashboard.refusals import fragment
-from gpt_core import Run, RunSummary, differing_settings
+from gpt_core.analysis import differing_settings
+from gpt_core.store import Run, RunSummary
 
 LINES = {
     "Validation": ("val_loss",),

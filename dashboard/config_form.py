@@ -12,16 +12,17 @@ from dashboard.initial_choice import SHORTEST_CONTEXT, Beginning
 from dashboard.loss_walk import MOST_TASKS, parse_rows
 from dashboard.people import hidden_controls
 from dashboard.refusals import show_refusal
-from gpt_core import (
+from gpt_core.config import (
+    DEVICES,
+    PRECISIONS,
+    SCHEDULES,
     GPTConfig,
-    Preset,
     TrainingConfig,
     field_groups,
     field_help,
-    get_tokenizer,
-    token_ids_to_text,
 )
-from gpt_core.config import DEVICES, PRECISIONS, SCHEDULES
+from gpt_core.presets import Preset
+from gpt_core.vocabularies import get_tokenizer, token_ids_to_text
 from gpt_core.weights import FREE
 
 RANDOM_WEIGHTS = Beginning()

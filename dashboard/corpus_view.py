@@ -10,26 +10,22 @@ from dashboard.people import allowed_presets
 from dashboard.refusals import show_refusal
 from dashboard.runtime import get_store
 from dashboard.token_chips import token_chips
-from gpt_core import (
-    END_OF_TEXT,
+from gpt_core.config import TrainingConfig
+from gpt_core.presets import PRESETS, Preset
+from gpt_core.text import (
     ENGLISH_TOKENS_PER_CHARACTER,
-    PRESETS,
     Corpus,
     Layout,
-    Preset,
     Survey,
-    TrainingConfig,
     create_dataloader,
-    encode_splits,
     fitting_context_length,
-    get_tokenizer,
     lay_out,
     split_text,
-    steps_in_run,
     survey_tokens,
     token_cache_in,
-    token_ids_to_text,
 )
+from gpt_core.training import encode_splits, steps_in_run
+from gpt_core.vocabularies import END_OF_TEXT, get_tokenizer, token_ids_to_text
 
 LONG_TEXT = 3_000_000  # characters that take a while to encode
 DRAWN_WINDOWS = 6

@@ -6,7 +6,7 @@ from torch.nn.functional import one_hot
 
 from dashboard import state, walk_charts, widgets
 from dashboard.live_chart import live_chart
-from gpt_core import binary_cross_entropy, categorical_cross_entropy
+from gpt_core.model import binary_cross_entropy, categorical_cross_entropy
 
 ANSWERS = ("yes", "no")
 MOST_CLASSES = 7

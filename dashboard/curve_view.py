@@ -10,12 +10,11 @@ from dashboard.charts import AXES, Axes, Panel, describe_losses, loss_chart, sma
 from dashboard.frames import extent_of, numbers_frame, published_frame, tokens_per_second
 from dashboard.live_chart import live_chart
 from dashboard.widgets import run_title
-from gpt_core import (
+from gpt_core.analysis import (
     BOOK_RUN,
     LECTURE_RUN,
     NOTEBOOK_RUN,
     PublishedRun,
-    Run,
     RunHistory,
     describe_curve,
     describe_start,
@@ -23,6 +22,7 @@ from gpt_core import (
     judge,
     read_curve,
 )
+from gpt_core.store import Run
 
 PUBLISHED = {run.name: run for run in (BOOK_RUN, LECTURE_RUN, NOTEBOOK_RUN)}
 AXIS_NAMES = {

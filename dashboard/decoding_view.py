@@ -6,12 +6,8 @@ import torch
 from dashboard import state, widgets
 from dashboard.decoding_charts import settings_bars
 from dashboard.live_chart import live_chart
-from gpt_core import (
-    DECODING_LOGITS,
-    DECODING_VOCABULARY,
-    Decoding,
-    next_token_probas,
-)
+from gpt_core.model import Decoding, next_token_probas
+from gpt_core.vocabularies import DECODING_LOGITS, DECODING_VOCABULARY
 
 EXAMPLES = {
     "Temperature 1": Decoding(1.0),

@@ -7,8 +7,9 @@ import streamlit as st
 from dashboard.frames import format_loss, format_probability, probability_strength
 from dashboard.people import get_view
 from dashboard.token_chips import Scale, readable, token_chips
-from gpt_core import Run, RunHistory, get_tokenizer, text_to_token_ids
-from gpt_core.store import Row
+from gpt_core.analysis import RunHistory
+from gpt_core.store import Row, Run
+from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
 
 SCALE = Scale("improbable", "certain")
 

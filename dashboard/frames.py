@@ -7,8 +7,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from dashboard.charts import Extent
-from gpt_core import PACE_STEPS, PublishedRun, Run, RunHistory
-from gpt_core.analysis import Numbers
+from gpt_core.analysis import PACE_STEPS, Numbers, PublishedRun, RunHistory
+from gpt_core.store import Run
 
 
 def numbers_frame(numbers: Numbers, run: Run) -> pd.DataFrame:

@@ -11,7 +11,8 @@ from dashboard.people import current_actor, get_view
 from dashboard.refusals import show_refusal
 from dashboard.runtime import get_models, get_shelf, get_store
 from dashboard.widgets import run_title
-from gpt_core import INITIAL_STEP, InitialWeights, Preset
+from gpt_core.presets import Preset
+from gpt_core.weights import INITIAL_STEP, InitialWeights
 
 SHORTEST_CONTEXT = 3  # the chapter's two rows, which each run is asked about, take as many
 RANDOM = ""

@@ -10,18 +10,15 @@ from dashboard import state
 from dashboard.frames import count
 from dashboard.refusals import show_refusal
 from dashboard.token_chips import Row, readable
-from gpt_core import (
-    IGNORE_INDEX,
+from gpt_core.model import (
     GPTModel,
     LossWalkthrough,
-    get_tokenizer,
     loss_in_one_call,
     loss_walkthrough,
-    rows_to_batch,
     target_ranks,
-    text_to_token_ids,
-    token_ids_to_text,
 )
+from gpt_core.text import IGNORE_INDEX, rows_to_batch
+from gpt_core.vocabularies import get_tokenizer, text_to_token_ids, token_ids_to_text
 
 DEFAULT_ROWS = "every effort moves you\nI really like chocolate"
 MOST_ROWS = 8

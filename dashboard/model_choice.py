@@ -11,7 +11,10 @@ from dashboard.people import current_actor, get_view
 from dashboard.refusals import show_refusal
 from dashboard.runtime import get_models, get_runner, get_shelf, get_store
 from dashboard.widgets import run_title
-from gpt_core import INITIAL_STEP, PRESETS, GPTModel, Run
+from gpt_core.model import GPTModel
+from gpt_core.presets import PRESETS
+from gpt_core.store import Run
+from gpt_core.weights import INITIAL_STEP
 
 UNTRAINED_SEED = 123
 KEPT = "model:"  # stands before the key of a model of the library

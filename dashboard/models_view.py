@@ -16,18 +16,10 @@ from dashboard.people import current_actor, is_restricted, may_change, owner_nam
 from dashboard.refusals import attempt, fragment, show_refusal
 from dashboard.runtime import get_models, get_runner
 from dashboard.widgets import share_toggle
-from gpt_core import (
-    CONFIG_FILE,
-    GPT2_CONFIGS,
-    UPLOADED,
-    WEIGHTS_FILE,
-    Download,
-    KeptModel,
-    how_to_get,
-    load_model,
-    readable_name,
-)
-from gpt_core.text import LONGEST_NAME
+from gpt_core.library import UPLOADED, Download, KeptModel
+from gpt_core.presets import GPT2_CONFIGS
+from gpt_core.text import LONGEST_NAME, readable_name
+from gpt_core.weights import CONFIG_FILE, WEIGHTS_FILE, how_to_get, load_model
 
 LARGEST_UPLOAD_MB = 1024  # an upload passes through the server's memory; a folder takes any size
 FILE_TYPES = ["safetensors", "json", "pth", "pt", "zip"]

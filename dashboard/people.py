@@ -3,8 +3,8 @@
 import streamlit as st
 
 from dashboard.runtime import get_board, get_roll, get_runner
-from gpt_core import PRESETS, Member, View
-from gpt_core.access import LOCAL, TEACHER, is_student
+from gpt_core.access import LOCAL, TEACHER, Member, View, is_student
+from gpt_core.presets import PRESETS
 
 COOKIE = "gpt_lab_member"
 NOBODY = "nobody"  # an actor who may change nothing

@@ -10,20 +10,14 @@ from dashboard.frames import count, format_bytes, format_duration
 from dashboard.people import is_restricted
 from dashboard.refusals import show_refusal
 from dashboard.runtime import get_runner, get_store
-from gpt_core import (
-    Corpus,
-    Preset,
-    TokenCache,
-    disk_space,
-    dissect,
-    get_tokenizer,
-    lay_out,
-    measure_pace,
-    prepare_data,
-    steps_in_run,
-    token_cache_in,
-)
+from gpt_core.inspection import dissect
+from gpt_core.presets import Preset
+from gpt_core.runner import measure_pace
 from gpt_core.system import describe_error
+from gpt_core.text import Corpus, TokenCache, lay_out, token_cache_in
+from gpt_core.training import prepare_data, steps_in_run
+from gpt_core.vocabularies import get_tokenizer
+from gpt_core.weights import disk_space
 
 MEASURE_SECONDS = 110  # as long as a measurement is waited for
 

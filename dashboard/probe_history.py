@@ -12,8 +12,8 @@ from dashboard.refusals import fragment
 from dashboard.token_chips import readable
 from dashboard.walk_charts import probe_lines
 from dashboard.widgets import run_title
-from gpt_core import Run, get_tokenizer, text_to_token_ids
-from gpt_core.store import Row
+from gpt_core.store import Row, Run
+from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
 
 
 def show(run: Run | None) -> None:

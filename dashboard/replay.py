@@ -10,7 +10,8 @@ import time
 import streamlit as st
 
 from dashboard import state
-from gpt_core import Run, RunHistory
+from gpt_core.analysis import RunHistory
+from gpt_core.store import Run
 
 SPEED = 10
 

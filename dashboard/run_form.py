@@ -8,7 +8,8 @@ from dashboard.people import allowed_presets, hidden_controls
 from dashboard.runtime import get_board
 from dashboard.text_choice import choose_corpus
 from dashboard.widgets import start_run
-from gpt_core import PRESETS, WEIGHTS, Preset
+from gpt_core.access import WEIGHTS
+from gpt_core.presets import PRESETS, Preset
 
 
 def show_form(label: str) -> None:

@@ -5,7 +5,8 @@ import streamlit as st
 from dashboard import replay, state, widgets
 from dashboard.frames import format_duration, format_loss, last_losses
 from dashboard.runtime import get_runner
-from gpt_core import PACE_STEPS, Run, RunHistory, run_progress
+from gpt_core.analysis import PACE_STEPS, RunHistory, run_progress
+from gpt_core.store import Run
 
 
 def show_heading(run: Run, is_replayed: bool) -> None:

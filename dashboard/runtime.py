@@ -25,16 +25,12 @@ if PagesManager.uses_pages_directory:
     st.rerun()
 
 # After that, as this takes two seconds, in which another first visitor may come.
-from gpt_core import (
-    Board,
-    ClassRoll,
-    ModelLibrary,
-    ModelShelf,
-    RunStore,
-    TrainingRunner,
-    default_runs_dir,
-    read_rules,
-)
+from gpt_core.access import ClassRoll, read_rules
+from gpt_core.analysis import Board
+from gpt_core.inference import ModelShelf
+from gpt_core.library import ModelLibrary
+from gpt_core.runner import TrainingRunner
+from gpt_core.store import RunStore, default_runs_dir
 
 gc.enable()
 gc.freeze()  # modules are no garbage: to go through theirs would halt all threads for 0.2 s

@@ -10,17 +10,13 @@ from dashboard.refusals import fragment, show_refusal, toast
 from dashboard.runtime import get_runner, get_shelf, get_store
 from dashboard.samples_view import describe_copying, marked
 from dashboard.timeline import Entry, timeline
-from gpt_core import (
-    Copying,
-    GPTModel,
-    Run,
-    Writing,
-    encode_splits,
-    find_copying,
-    get_tokenizer,
-    text_to_token_ids,
-    token_cache_in,
-)
+from gpt_core.analysis import Copying, find_copying
+from gpt_core.inference import Writing
+from gpt_core.model import GPTModel
+from gpt_core.store import Run
+from gpt_core.text import token_cache_in
+from gpt_core.training import encode_splits
+from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
 
 
 @dataclass

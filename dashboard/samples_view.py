@@ -16,17 +16,11 @@ from dashboard.people import current_actor, may_change
 from dashboard.runtime import get_board, get_store
 from dashboard.timeline import Entry, Piece, timeline
 from dashboard.widgets import share_toggle
-from gpt_core import (
-    COPIED_AT_LEAST,
-    Copying,
-    Run,
-    RunHistory,
-    get_tokenizer,
-    share_run,
-    text_to_token_ids,
-)
 from gpt_core.access import is_open
-from gpt_core.store import Row, class_store
+from gpt_core.analysis import COPIED_AT_LEAST, Copying, RunHistory
+from gpt_core.library import share_run
+from gpt_core.store import Row, Run, class_store
+from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
 
 MOST_SHOWN = 12
 LINE_BREAKS = re.compile(r"\n{3,}")

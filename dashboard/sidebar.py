@@ -7,7 +7,8 @@ from dashboard.frames import format_duration, format_loss, last_losses
 from dashboard.people import get_view, is_restricted, may_change, note_presence
 from dashboard.refusals import fragment
 from dashboard.runtime import get_board, tick_seconds
-from gpt_core import PACE_STEPS, Run, run_progress
+from gpt_core.analysis import PACE_STEPS, run_progress
+from gpt_core.store import Run
 
 TRAIN_PAGE = "pages/train.py"
 

@@ -6,7 +6,8 @@ import streamlit as st
 
 from dashboard.people import get_view, is_restricted, may_change
 from dashboard.runtime import get_runner, get_store
-from gpt_core import RECORDED_RUN, Run, keep_recorded_run
+from gpt_core.export import RECORDED_RUN, keep_recorded_run
+from gpt_core.store import Run
 
 RUN = "run"  # query parameter: the ID of the run that is shown
 REPLAY = "replay"  # query parameter: when its replay began, in seconds since 1970

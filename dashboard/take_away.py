@@ -7,7 +7,8 @@ import streamlit as st
 from dashboard import state
 from dashboard.people import current_actor
 from dashboard.runtime import get_store
-from gpt_core import EXPORTS, Run, export_runs
+from gpt_core.export import EXPORTS, export_runs
+from gpt_core.store import Run
 
 
 def show_exports(runs: Sequence[Run]) -> None:

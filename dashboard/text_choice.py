@@ -11,13 +11,12 @@ from dashboard.frames import format_bytes
 from dashboard.people import current_actor, is_restricted, owner_name
 from dashboard.refusals import attempt, show_refusal
 from dashboard.runtime import get_roll, get_runner, get_store
-from gpt_core import (
+from gpt_core.library import KeptText, TextLibrary
+from gpt_core.text import (
     BUNDLED_TEXTS,
     VERDICT,
     VERDICT_TITLE,
     Corpus,
-    KeptText,
-    TextLibrary,
     download_the_verdict,
     gutenberg_body,
     has_the_verdict,

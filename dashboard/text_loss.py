@@ -10,17 +10,11 @@ from dashboard.refusals import show_refusal
 from dashboard.runtime import get_store
 from dashboard.text_choice import choose_corpus
 from dashboard.widgets import show_code
-from gpt_core import (
-    Corpus,
-    TrainingConfig,
-    calc_loss_loader,
-    create_dataloader,
-    encode_splits,
-    fitting_context_length,
-    get_tokenizer,
-    perplexity,
-    token_cache_in,
-)
+from gpt_core.config import TrainingConfig
+from gpt_core.model import calc_loss_loader, perplexity
+from gpt_core.text import Corpus, create_dataloader, fitting_context_length, token_cache_in
+from gpt_core.training import encode_splits
+from gpt_core.vocabularies import get_tokenizer
 
 LONGEST_WINDOW = 256  # the chapter's
 MOST_BATCHES = 10  # of each part; The Verdict has nine and one

@@ -10,11 +10,12 @@ from dashboard import palette, state, widgets
 from dashboard.frames import count
 from dashboard.refusals import show_refusal
 from dashboard.token_chips import Row, Scale, readable, token_chips
-from gpt_core import (
+from gpt_core.system import visible
+from gpt_core.text import TokenWindows
+from gpt_core.vocabularies import (
     END_OF_TEXT,
     TOY_PROBAS,
     TOY_VOCABULARY,
-    TokenWindows,
     byte_ids,
     byte_pair_merges,
     get_tokenizer,
@@ -24,7 +25,6 @@ from gpt_core import (
     toy_argmax,
     toy_ids,
 )
-from gpt_core.system import visible
 
 MOST_CHARACTERS = 10_000  # of a text that is shown token by token
 LONGEST_WORD = 32  # bytes of a word whose merges are shown one by one

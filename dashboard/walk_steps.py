@@ -12,14 +12,9 @@ from dashboard.frames import format_exactly, probability_strength
 from dashboard.live_chart import live_chart
 from dashboard.loss_walk import Position, Walk, spell
 from dashboard.token_chips import Row, Scale, token_chips
-from gpt_core import (
-    IGNORE_INDEX,
-    get_tokenizer,
-    loss_in_one_call,
-    loss_walkthrough,
-    perplexity,
-    rows_to_batch,
-)
+from gpt_core.model import loss_in_one_call, loss_walkthrough, perplexity
+from gpt_core.text import IGNORE_INDEX, rows_to_batch
+from gpt_core.vocabularies import get_tokenizer
 
 TOP = 10  # candidates shown for a position
 MOST_COLUMNS = 12  # of the slice of the logits

@@ -8,7 +8,7 @@ from dashboard import state, walk_steps, widgets
 from dashboard.frames import format_exactly
 from dashboard.loss_walk import Position, Walk, enter_rows, spell, take_walk
 from dashboard.refusals import show_refusal
-from gpt_core import GPTModel, loss_walkthrough
+from gpt_core.model import GPTModel, loss_walkthrough
 
 
 def show_walk(fetch: Callable[[], GPTModel | None] | None) -> None:

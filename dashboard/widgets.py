@@ -16,17 +16,14 @@ from dashboard.frames import format_duration
 from dashboard.people import current_actor, is_restricted, may_change, owner_name
 from dashboard.refusals import attempt, fragment, show_refusal
 from dashboard.runtime import get_board, get_roll, get_runner, get_store
-from gpt_core import (
-    PRESETS,
-    Corpus,
-    InitialWeights,
-    Preset,
-    Run,
-    expected_queue,
-    get_tokenizer,
-    with_text_probe,
-)
 from gpt_core.access import is_student
+from gpt_core.presets import PRESETS, Preset
+from gpt_core.runner import expected_queue
+from gpt_core.store import Run
+from gpt_core.text import Corpus
+from gpt_core.training import with_text_probe
+from gpt_core.vocabularies import get_tokenizer
+from gpt_core.weights import InitialWeights
 
 STATE_COLORS = {
     "queued": "gray",

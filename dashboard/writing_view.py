@@ -18,7 +18,9 @@ from dashboard.runtime import get_shelf
 from dashboard.samples_view import on_few_lines
 from dashboard.timeline import Entry, Piece, timeline
 from dashboard.token_chips import Scale, readable, token_chips
-from gpt_core import Choice, Decoding, GPTModel, Writing, get_tokenizer, text_to_token_ids
+from gpt_core.inference import Writing
+from gpt_core.model import Choice, Decoding, GPTModel
+from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
 
 MOST_SETTINGS = 3
 MOST_TOKENS = 500

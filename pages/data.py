@@ -6,7 +6,8 @@ from dashboard import corpus_view, text_choice
 from dashboard.people import hidden_controls
 from dashboard.refusals import show_refusal
 from dashboard.widgets import page_title, show_code
-from gpt_core import TEXTS, check_splits, create_dataloader, split_text
+from gpt_core.access import TEXTS
+from gpt_core.text import check_splits, create_dataloader, split_text
 
 page_title(
     "Data",

@@ -5,7 +5,8 @@ import streamlit as st
 from dashboard import decoding_view, state, writing_view
 from dashboard.model_choice import choose_model
 from dashboard.widgets import page_title, show_code
-from gpt_core import PRESETS, generate, stream_tokens
+from gpt_core.model import generate, stream_tokens
+from gpt_core.presets import PRESETS
 
 page_title(
     "Generate",

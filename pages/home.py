@@ -11,7 +11,9 @@ from dashboard.people import allowed_presets, get_view
 from dashboard.refusals import show_refusal
 from dashboard.runtime import get_store
 from dashboard.widgets import page_title, run_title, start_run, state_badge
-from gpt_core import DEFAULT_TEXT, PRESETS, keep_recorded_run, load_text
+from gpt_core.export import keep_recorded_run
+from gpt_core.presets import PRESETS
+from gpt_core.text import DEFAULT_TEXT, load_text
 
 TRAIN_PAGE = "pages/train.py"
 

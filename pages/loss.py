@@ -7,7 +7,7 @@ from dashboard.frames import count
 from dashboard.model_choice import choose_model, chosen_run
 from dashboard.refusals import fragment
 from dashboard.widgets import page_title
-from gpt_core import count_parameters
+from gpt_core.model import count_parameters
 
 page_title(
     "Loss",

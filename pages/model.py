@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import architecture
 from dashboard.widgets import page_title
-from gpt_core import dissect
+from gpt_core.inspection import dissect
 
 page_title(
     "Model",

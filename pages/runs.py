@@ -11,16 +11,10 @@ from dashboard.refusals import attempt, fragment
 from dashboard.run_list import run_list
 from dashboard.runtime import get_store
 from dashboard.take_away import show_exports
-from gpt_core import (
-    MOST_IN_NAME,
-    MOST_IN_NOTE,
-    RECORDED_RUN,
-    Run,
-    RunSummary,
-    brief,
-    delete_run,
-    label_run,
-)
+from gpt_core.export import RECORDED_RUN
+from gpt_core.library import MOST_IN_NAME, MOST_IN_NOTE, delete_run, label_run
+from gpt_core.store import Run, RunSummary
+from gpt_core.system import brief
 
 TRAIN_PAGE = "pages/train.py"
 

@@ -4,12 +4,8 @@ import streamlit as st
 
 from dashboard import tokenization
 from dashboard.widgets import page_title, show_code
-from gpt_core import (
-    TokenWindows,
-    byte_pair_merges,
-    text_to_token_ids,
-    token_ids_to_text,
-)
+from gpt_core.text import TokenWindows
+from gpt_core.vocabularies import byte_pair_merges, text_to_token_ids, token_ids_to_text
 
 page_title(
     "Tokens",

@@ -10,15 +10,11 @@ from dashboard.refusals import fragment
 from dashboard.run_form import show_form
 from dashboard.runtime import get_board, tick_seconds
 from dashboard.samples_view import show_samples
-from gpt_core import (
-    Run,
-    RunHistory,
-    brief,
-    calc_loss_loader,
-    evaluate_model,
-    learning_rate_at,
-    train,
-)
+from gpt_core.analysis import RunHistory
+from gpt_core.model import calc_loss_loader
+from gpt_core.store import Run
+from gpt_core.system import brief
+from gpt_core.training import evaluate_model, learning_rate_at, train
 
 MOST_OTHERS = 3  # live runs that are named beside the one that is shown
 

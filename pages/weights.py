@@ -12,16 +12,14 @@ from dashboard.people import current_actor, get_view, may_change
 from dashboard.refusals import attempt, fragment
 from dashboard.runtime import get_store, tick_seconds
 from dashboard.widgets import page_title, show_code, state_badge
-from gpt_core import (
+from gpt_core.export import WEIGHT_FORMS, delete_checkpoint, weights_zip
+from gpt_core.store import Run
+from gpt_core.weights import (
     INITIAL_STEP,
-    WEIGHT_FORMS,
-    Run,
-    delete_checkpoint,
     export_gpt2,
     load_book_checkpoint,
     load_gpt2,
     load_weights,
-    weights_zip,
 )
 
 LIVE_SECONDS = 3  # between two drawings of what a live run keeps: it saves some and drops others

@@ -11,16 +11,11 @@ from hypothesis import HealthCheck, settings
 from streamlit.runtime.pages_manager import PagesManager
 
 from dashboard import runtime
-from gpt_core import (
-    GPTConfig,
-    Run,
-    RunStore,
-    TrainingConfig,
-    TrainingRunner,
-    get_tokenizer,
-    has_the_verdict,
-    load_text,
-)
+from gpt_core.config import GPTConfig, TrainingConfig
+from gpt_core.runner import TrainingRunner
+from gpt_core.store import Run, RunStore
+from gpt_core.text import has_the_verdict, load_text
+from gpt_core.vocabularies import get_tokenizer
 
 # A tiny GPT that trains in a second; everything else about it is the real thing.
 TINY = GPTConfig(context_length=32, emb_dim=16, n_heads=2, n_layers=2)

@@ -7,22 +7,13 @@ import tiktoken
 import torch
 from llms_from_scratch import ch02, ch04, ch05
 
-from gpt_core import (
-    GPT_CONFIG_124M,
-    EvaluationRecord,
-    GPTConfig,
-    GPTModel,
-    StepRecord,
-    TrainingConfig,
-    build_model,
-    create_optimizer,
-    generate,
-    load_text,
-    prepare_data,
-    split_text,
-    text_to_token_ids,
-    train,
-)
+from gpt_core.config import GPTConfig, TrainingConfig
+from gpt_core.model import GPTModel, build_model, generate
+from gpt_core.presets import GPT_CONFIG_124M
+from gpt_core.records import EvaluationRecord, StepRecord
+from gpt_core.text import load_text, split_text
+from gpt_core.training import create_optimizer, prepare_data, train
+from gpt_core.vocabularies import text_to_token_ids
 
 SMALL = GPTConfig(context_length=64, emb_dim=64, n_heads=4, n_layers=2)
 STEPS = 20

@@ -3,7 +3,9 @@
 import pytest
 
 from dashboard.architecture import drawing
-from gpt_core import GPT_CONFIG_124M, GPTConfig, dissect, field_help
+from gpt_core.config import GPTConfig, field_help
+from gpt_core.inspection import dissect
+from gpt_core.presets import GPT_CONFIG_124M
 from tests.support.app_driver import html, metric, open_app, texts
 
 pytestmark = pytest.mark.usefixtures("own_runtime")

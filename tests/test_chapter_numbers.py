@@ -11,27 +11,22 @@ import tiktoken
 import torch
 import torch.nn.functional as F
 
-from gpt_core import (
-    GPT_CONFIG_124M,
-    PRESETS,
-    EvaluationRecord,
+from gpt_core.analysis import BOOK_RUN
+from gpt_core.model import (
     GPTModel,
+    LossWalkthrough,
     build_model,
     calc_loss_loader,
     count_parameters,
-    create_optimizer,
     generate,
     loss_walkthrough,
     perplexity,
-    prepare_data,
-    split_text,
-    text_to_token_ids,
-    token_ids_to_text,
-    train,
 )
-from gpt_core.analysis import BOOK_RUN
-from gpt_core.model import LossWalkthrough
-from gpt_core.training import TrainingData
+from gpt_core.presets import GPT_CONFIG_124M, PRESETS
+from gpt_core.records import EvaluationRecord
+from gpt_core.text import split_text
+from gpt_core.training import TrainingData, create_optimizer, prepare_data, train
+from gpt_core.vocabularies import text_to_token_ids, token_ids_to_text
 
 INPUTS = torch.tensor([[16833, 3626, 6100], [40, 1107, 588]])
 TARGETS = torch.tensor([[3626, 6100, 345], [1107, 588, 11311]])

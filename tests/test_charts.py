@@ -20,7 +20,8 @@ from dashboard.charts import (
 )
 from dashboard.frames import published_frame
 from dashboard.palette import TRAINING, VALIDATION
-from gpt_core import LECTURE_RUN, Run
+from gpt_core.analysis import LECTURE_RUN
+from gpt_core.store import Run
 
 EVALUATIONS = pd.DataFrame(
     {

@@ -8,7 +8,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import people, runtime
-from gpt_core import FIRST_LESSON, PRESETS, ClassRules, Corpus, TextLibrary, load_text
+from gpt_core.access import FIRST_LESSON, ClassRules
+from gpt_core.library import TextLibrary
+from gpt_core.presets import PRESETS
+from gpt_core.text import Corpus, load_text
 from tests.support.app_driver import (
     POCKET,
     button,

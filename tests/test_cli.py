@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from gpt_core import RunStore
 from gpt_core.cli import main
+from gpt_core.store import RunStore
 from tests.support.paths import ROOT
 
 

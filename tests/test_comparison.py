@@ -13,7 +13,8 @@ from dashboard.comparison_chart import LEAST, Curve, comparison_chart, describe_
 from dashboard.comparison_view import distinct_names
 from dashboard.palette import RUNS, TRAINING, VALIDATION
 from dashboard.run_list import row_of
-from gpt_core import PRESETS, Run, RunSummary
+from gpt_core.presets import PRESETS
+from gpt_core.store import Run, RunSummary
 
 BOTH = ("train_loss", "val_loss")
 

@@ -3,7 +3,8 @@ import re
 
 import pytest
 
-from gpt_core import GPT_CONFIG_124M, PRESETS, GPTConfig, TrainingConfig, field_help
+from gpt_core.config import GPTConfig, TrainingConfig, field_help
+from gpt_core.presets import GPT_CONFIG_124M, PRESETS
 
 
 def test_the_defaults_are_the_chapters() -> None:

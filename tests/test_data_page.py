@@ -5,7 +5,8 @@ import pytest
 from dashboard import runtime
 from dashboard.corpus_view import windows_drawing
 from dashboard.text_choice import get_library
-from gpt_core import Corpus, TextLibrary, load_text
+from gpt_core.library import TextLibrary
+from gpt_core.text import Corpus, load_text
 from tests.support.app_driver import button, chips, choose, finish, html, metric, open_app, texts
 
 pytestmark = pytest.mark.usefixtures("own_runtime")

@@ -12,7 +12,7 @@ from dashboard.frames import (
     probability_strength,
     tokens_per_second,
 )
-from gpt_core import Run
+from gpt_core.store import Run
 from tests.conftest import TINY_TRAINING
 from tests.support.curves import evaluations
 

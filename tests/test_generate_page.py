@@ -8,7 +8,9 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import state
 from dashboard.decoding_view import EXAMPLES, describe_decoding
-from gpt_core import PRESETS, Decoding, build_model, generate, get_tokenizer, text_to_token_ids
+from gpt_core.model import Decoding, build_model, generate
+from gpt_core.presets import PRESETS
+from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
 from tests.support.app_driver import button, components, open_app, texts
 
 pytestmark = pytest.mark.usefixtures("own_runtime")

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import glossary, runtime
 from dashboard.lecture import STEPS
-from gpt_core import keep_recorded_run
+from gpt_core.export import keep_recorded_run
 from tests.support.app_driver import open_app
 
 SHOWN = ("body", "label", "help", "value", "text")  # fields of an element that people read

@@ -18,31 +18,17 @@ from dashboard.config_form import own_probes
 from dashboard.loss_walk import parse_rows
 from dashboard.text_choice import describe
 from dashboard.tokenization import parse_ids
-from gpt_core import (
-    ClassRules,
-    Corpus,
-    Decoding,
-    GPTConfig,
-    Run,
-    RunStore,
-    TextLibrary,
-    TrainingConfig,
-    delete_run,
-    find_copying,
-    get_tokenizer,
-    join_texts,
-    keep_recording,
-    label_run,
-    read_settings,
-    readable_name,
-    text_to_token_ids,
-    token_ids_to_text,
-    with_text_probe,
-)
-from gpt_core.access import ClassRoll, read_rules
-from gpt_core.export import write_recording
+from gpt_core.access import ClassRoll, ClassRules, read_rules
+from gpt_core.analysis import find_copying
+from gpt_core.config import GPTConfig, TrainingConfig
+from gpt_core.export import keep_recording, read_settings, write_recording
 from gpt_core.export.settings import settings_json
-from gpt_core.model import next_token_probas
+from gpt_core.library import TextLibrary, delete_run, label_run
+from gpt_core.model import Decoding, next_token_probas
+from gpt_core.store import Run, RunStore
+from gpt_core.text import Corpus, join_texts, readable_name
+from gpt_core.training import with_text_probe
+from gpt_core.vocabularies import get_tokenizer, text_to_token_ids, token_ids_to_text
 from tests.conftest import TINY, TINY_TRAINING
 from tests.support.hostile import changed, fewer, record_run, refused_in_words, texts, values
 

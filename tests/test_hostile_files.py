@@ -20,21 +20,13 @@ from hypothesis import strategies as st
 
 from dashboard import runtime
 from dashboard.models_view import _keep
-from gpt_core import (
-    Corpus,
-    Run,
-    build_model,
-    delete_run,
-    export_gpt2,
-    export_runs,
-    label_run,
-    load_text,
-    read_upload,
-    readable_name,
-)
-from gpt_core.store import RUN_ID
+from gpt_core.export import export_runs
+from gpt_core.library import delete_run, label_run
+from gpt_core.model import build_model
+from gpt_core.store import RUN_ID, Run
 from gpt_core.system import DATA_DIR
-from gpt_core.weights import save_weights
+from gpt_core.text import Corpus, load_text, read_upload, readable_name
+from gpt_core.weights import export_gpt2, save_weights
 from tests.conftest import TINY
 from tests.documents.test_reading import docx, epub, pdf
 from tests.support.app_driver import POCKET

@@ -18,15 +18,12 @@ from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from dashboard import runtime, state
-from gpt_core import (
-    Corpus,
-    InitialWeights,
-    Preset,
-    Run,
-    TextLibrary,
-    build_model,
-    label_run,
-)
+from gpt_core.library import TextLibrary, label_run
+from gpt_core.model import build_model
+from gpt_core.presets import Preset
+from gpt_core.store import Run
+from gpt_core.text import Corpus
+from gpt_core.weights import InitialWeights
 from tests.conftest import TINY, TINY_TRAINING
 from tests.support.app_driver import button, components, open_app
 from tests.support.hostile import FILE_NAMES, HOSTILE, fewer, record_run, sendable

@@ -1,10 +1,13 @@
 """DESIGN.md's import rules, read off the source: who may import whom."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import gpt_core
 from tests.support.paths import ROOT
 
 # Each layer imports only from the layers left of it; commas separate equals, which do not import
@@ -94,3 +97,18 @@ def test_files_keep_to_one_job() -> None:
         lines = len(path.read_text().splitlines())
         limit = 50 if path.name == "app.py" else 150 if path.parent.name == "pages" else 400
         assert lines <= limit, f"{path} has {lines} lines"
+
+
+def test_what_the_core_offers_is_there_and_in_order() -> None:
+    assert sorted(gpt_core.__all__) == gpt_core.__all__ == dir(gpt_core)
+    assert 35 <= len(gpt_core.__all__) <= 60
+    for name in gpt_core.__all__:
+        assert getattr(gpt_core, name) is not None
+    with pytest.raises(AttributeError, match="look into its packages"):
+        gpt_core.no_such_name  # noqa: B018 (asked for, not used)
+
+
+@pytest.mark.parametrize("module", ["documents", "store", "config", "system"])
+def test_who_trains_nothing_loads_no_torch(module: str) -> None:
+    program = f"import gpt_core.{module}, sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0

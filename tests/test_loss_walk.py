@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import runtime
 from dashboard.loss_walk import parse_rows
-from gpt_core import loss_in_one_call, loss_walkthrough
+from gpt_core.model import loss_in_one_call, loss_walkthrough
 from tests.support.app_driver import (
     chips,
     components,
@@ -73,7 +73,7 @@ def test_a_model_that_nobody_keeps_any_more_is_chosen_anew() -> None:
         import streamlit as st
 
         from dashboard.walk_view import show_walk
-        from gpt_core import build_model
+        from gpt_core.model import build_model
         from tests.conftest import TINY
 
         if "before" in st.session_state:

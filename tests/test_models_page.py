@@ -13,8 +13,10 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from dashboard import refusals, runtime
-from gpt_core import INITIAL_STEP, InitialWeights, build_model, export_gpt2, load_text, weights_zip
-from gpt_core.weights import weights_sha256
+from gpt_core.export import weights_zip
+from gpt_core.model import build_model
+from gpt_core.text import load_text
+from gpt_core.weights import INITIAL_STEP, InitialWeights, export_gpt2, weights_sha256
 from tests.conftest import TINY
 from tests.support.app_driver import (
     POCKET,

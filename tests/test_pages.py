@@ -13,10 +13,11 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import runtime
 from dashboard.lecture import STEPS, section
-from gpt_core import evaluate_model, load_text, train
 from gpt_core.analysis.cached_store import CHECK_SECONDS
 from gpt_core.store.run import LIVE_STATES, RESUMABLE_STATES
 from gpt_core.store.run_locks import acquire_run
+from gpt_core.text import load_text
+from gpt_core.training import evaluate_model, train
 from tests.conftest import TINY, TINY_TRAINING
 from tests.support.app_driver import (
     ROOT,

@@ -7,7 +7,7 @@ import pytest
 from dashboard import runtime
 from dashboard.config_form import own_probes
 from dashboard.probe_history import probe_frame
-from gpt_core import load_text
+from gpt_core.text import load_text
 from tests.support.app_driver import (
     button,
     chips,

@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import refusals, runtime
-from gpt_core import keep_recorded_run
+from gpt_core.export import keep_recorded_run
 from tests.support.app_driver import button, open_app, texts
 
 pytestmark = pytest.mark.usefixtures("own_runtime")

@@ -6,16 +6,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import runtime, state
-from gpt_core import (
-    EXPORTS,
-    PRESETS,
-    RECORDED_RUN,
-    Corpus,
-    TextLibrary,
-    keep_recorded_run,
-    label_run,
-    load_text,
-)
+from gpt_core.export import EXPORTS, RECORDED_RUN, keep_recorded_run
+from gpt_core.library import TextLibrary, label_run
+from gpt_core.presets import PRESETS
+from gpt_core.text import Corpus, load_text
 from tests.conftest import TINY, TINY_TRAINING
 from tests.support.app_driver import (
     ROOT,

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from dashboard.token_chips import Scale, chips_data, readable
-from gpt_core import get_tokenizer
+from gpt_core.vocabularies import get_tokenizer
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from dashboard.tokenization import MOST_CHARACTERS, MOST_CHIPS, parse_ids
-from gpt_core import byte_pair_merges
+from gpt_core.vocabularies import byte_pair_merges
 from tests.support.app_driver import chips, html, metric, open_app, texts
 
 pytestmark = pytest.mark.usefixtures("own_runtime")

@@ -8,19 +8,13 @@ import pytest
 from dashboard import runtime
 from dashboard.replay import SPEED
 from dashboard.samples_view import marked
-from gpt_core import (
-    PRESETS,
-    RECORDED_RUN,
-    Copying,
-    SampleRecord,
-    StepRecord,
-    TrainingConfig,
-    field_help,
-    load_text,
-)
-from gpt_core.analysis import BOOK_RUN
+from gpt_core.analysis import BOOK_RUN, Copying
 from gpt_core.analysis.reference_runs import BAND
-from gpt_core.config import GPTConfig
+from gpt_core.config import GPTConfig, TrainingConfig, field_help
+from gpt_core.export import RECORDED_RUN
+from gpt_core.presets import PRESETS
+from gpt_core.records import SampleRecord, StepRecord
+from gpt_core.text import load_text
 from tests.support.app_driver import (
     POCKET,
     button,

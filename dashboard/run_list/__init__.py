@@ -16,7 +16,7 @@ from dashboard.frames import format_duration
 from dashboard.palette import RUNS
 from dashboard.people import owner_name
 from dashboard.widgets import STATE_COLORS, changes_from_preset
-from gpt_core import RunSummary
+from gpt_core.store import RunSummary
 
 HERE = Path(__file__).parent
 

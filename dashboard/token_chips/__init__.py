@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import palette
-from gpt_core import get_tokenizer
+from gpt_core.vocabularies import get_tokenizer
 
 HERE = Path(__file__).parent
 

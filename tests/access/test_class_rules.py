@@ -7,30 +7,28 @@ from pathlib import Path
 
 import pytest
 
-from gpt_core import (
+from gpt_core.access import (
     CONTROLS,
     FIRST_LESSON,
-    PRESETS,
+    TEXTS,
+    WEIGHTS,
     ClassRules,
-    Corpus,
-    GPTModel,
-    InitialWeights,
-    ModelLibrary,
     NotAllowed,
-    Preset,
-    RunStore,
-    TextLibrary,
-    TrainingConfig,
-    TrainingRunner,
-    build_model,
     bytes_used,
-    delete_run,
-    load_text,
     read_rules,
-    with_text_probe,
+    refuse_run,
+    seconds_left,
 )
-from gpt_core.access import TEXTS, WEIGHTS, refuse_run, seconds_left
+from gpt_core.config import TrainingConfig
+from gpt_core.library import ModelLibrary, TextLibrary, delete_run
+from gpt_core.model import GPTModel, build_model
+from gpt_core.presets import PRESETS, Preset
+from gpt_core.runner import TrainingRunner
+from gpt_core.store import RunStore
+from gpt_core.text import Corpus, load_text
+from gpt_core.training import with_text_probe
 from gpt_core.vocabularies import get_tokenizer
+from gpt_core.weights import InitialWeights
 from tests.conftest import TINY, TINY_TRAINING
 
 TINY_PRESET = Preset("tiny", "Two layers.", TINY, TINY_TRAINING)

@@ -7,25 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from gpt_core import (
-    ClassRules,
-    Corpus,
-    ModelShelf,
-    NotAllowed,
-    Preset,
-    RunStore,
-    TextLibrary,
-    TrainingRunner,
-    delete_checkpoint,
-    delete_run,
-    export_runs,
-    label_run,
-    load_text,
-    share_run,
-    weights_zip,
-)
-from gpt_core.access import find_own_run, is_open, is_student
-from gpt_core.store import class_store
+from gpt_core.access import ClassRules, NotAllowed, find_own_run, is_open, is_student
+from gpt_core.export import delete_checkpoint, export_runs, weights_zip
+from gpt_core.inference import ModelShelf
+from gpt_core.library import TextLibrary, delete_run, label_run, share_run
+from gpt_core.presets import Preset
+from gpt_core.runner import TrainingRunner
+from gpt_core.store import RunStore, class_store
+from gpt_core.text import Corpus, load_text
 from tests.conftest import TINY, TINY_TRAINING
 
 PRESET = Preset("tiny", "Two layers.", TINY, replace(TINY_TRAINING, num_epochs=500))

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from gpt_core import NotAllowed, RunStore
-from gpt_core.access import ClassRoll
+from gpt_core.access import ClassRoll, NotAllowed
 from gpt_core.access.roster import CODE_LETTERS, WITHIN_SECONDS, WRONG_TRIES_OF_ALL, new_code
+from gpt_core.store import RunStore
 
 CODE, PASSPHRASE, HERE = "abc234", "a-long-passphrase", "192.168.1.5"
 

@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from gpt_core import Board, Corpus, RunStore, TrainingRunner, View, load_text, share_run
+from gpt_core.access import View
+from gpt_core.analysis import Board
+from gpt_core.library import share_run
 from gpt_core.presets import Preset
+from gpt_core.runner import TrainingRunner
+from gpt_core.store import RunStore
+from gpt_core.text import Corpus, load_text
 from tests.conftest import TINY, TINY_TRAINING
 
 PRESET = Preset("tiny", "Two layers.", TINY, TINY_TRAINING)

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from gpt_core import GPT_CONFIG_124M, PRESETS, Run, TrainingConfig
 from gpt_core.analysis import BOOK_RUN, NOTEBOOK_RUN, is_comparable, judge
 from gpt_core.analysis.book_comparison import likely_causes
 from gpt_core.analysis.reference_runs import BAND
+from gpt_core.config import TrainingConfig
+from gpt_core.presets import GPT_CONFIG_124M, PRESETS
+from gpt_core.store import Run
 from gpt_core.text import VERDICT_SHA256
 from tests.support.curves import evaluations
 

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gpt_core import EvaluationRecord, RunStore, SampleRecord, StepRecord
 from gpt_core.analysis import Board
 from gpt_core.analysis import cached_store as board_module
+from gpt_core.records import EvaluationRecord, SampleRecord, StepRecord
+from gpt_core.store import RunStore
 from tests.store.test_run_store import add_run
 
 

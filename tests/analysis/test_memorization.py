@@ -2,9 +2,9 @@ import pytest
 import tiktoken
 import torch
 
-from gpt_core import text_to_token_ids
 from gpt_core.analysis import find_copying, measure_copying
 from gpt_core.analysis.memorization import copied_runs
+from gpt_core.vocabularies import text_to_token_ids
 
 STORY = "The lamp was lit at six. Nobody came up the stairs that evening, and the wind fell."
 

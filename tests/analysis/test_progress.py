@@ -1,6 +1,7 @@
 import pytest
 
-from gpt_core import Run, run_progress
+from gpt_core.analysis import run_progress
+from gpt_core.store import Run
 
 
 def step(global_step: int, seconds: float) -> dict:

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from gpt_core import Run, differing_settings
+from gpt_core.analysis import differing_settings
+from gpt_core.store import Run
 
 
 def test_equal_runs_differ_in_nothing(run: Run) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from gpt_core import RECORDED_RUN
+from gpt_core.export import RECORDED_RUN
 from tests.browser.conftest import CHROMIUM_FLAGS, ROOT, open_page, start_server
 
 FOLDER = ROOT / "docs" / "screenshots"

@@ -8,7 +8,9 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from gpt_core import RECORDED_RUN, RunStore, keep_recorded_run, label_run
+from gpt_core.export import RECORDED_RUN, keep_recorded_run
+from gpt_core.library import label_run
+from gpt_core.store import RunStore
 from tests.browser.conftest import (
     PAGES,
     Server,

@@ -12,7 +12,7 @@ from contextlib import closing
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from gpt_core import RunStore
+from gpt_core.store import RunStore
 from tests.browser.conftest import (
     Server,
     assert_no_error_box,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from gpt_core import load_text
+from gpt_core.text import load_text
 from tests.browser.conftest import (
     PAGES,
     Server,

@@ -14,7 +14,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from dashboard.palette import RUNS
-from gpt_core import RunStore, keep_recorded_run
+from gpt_core.export import keep_recorded_run
+from gpt_core.store import RunStore
 from tests.browser.conftest import Server, open_page, start_server, wait_until_settled
 from tests.support.curves import keep_chapter_run
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from gpt_core import RECORDED_RUN, RunStore
 from gpt_core.analysis import BOOK_RUN
 from gpt_core.analysis.reference_runs import BAND
+from gpt_core.export import RECORDED_RUN
+from gpt_core.store import RunStore
 from tests.browser.conftest import (
     Server,
     open_page,

@@ -9,7 +9,8 @@ import pytest
 import torch
 from playwright.sync_api import Page, expect
 
-from gpt_core import build_model, export_gpt2
+from gpt_core.model import build_model
+from gpt_core.weights import export_gpt2
 from tests.browser.conftest import Server, open_page, start_server, wait_until_settled
 from tests.conftest import TINY
 from tests.support.hub_server import Hub, serve_hub

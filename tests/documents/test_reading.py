@@ -12,7 +12,7 @@ import pytest
 from docx import Document
 from pypdf import PdfWriter
 
-from gpt_core import read_upload
+from gpt_core.text import read_upload
 
 FRENCH = "L'été où j'étais à la forêt, déjà très âgé, naïf et français : « garçon, le cœur ! » " * 3
 GERMAN = "Über den Wolken muß die Freiheit wohl grenzenlos sein, größer als Bäume und Häuser. " * 3

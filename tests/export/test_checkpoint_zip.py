@@ -12,17 +12,12 @@ from streamlit.testing.v1 import AppTest
 from transformers import GPT2LMHeadModel
 
 from dashboard import runtime
-from gpt_core import (
-    WEIGHT_FORMS,
-    Preset,
-    RunStore,
-    TrainingRunner,
-    delete_checkpoint,
-    load_gpt2,
-    load_text,
-    load_weights,
-    weights_zip,
-)
+from gpt_core.export import WEIGHT_FORMS, delete_checkpoint, weights_zip
+from gpt_core.presets import Preset
+from gpt_core.runner import TrainingRunner
+from gpt_core.store import RunStore
+from gpt_core.text import load_text
+from gpt_core.weights import load_gpt2, load_weights
 from tests.conftest import TINY, TINY_TRAINING
 from tests.support.app_driver import button, finish, open_app, start_pocket_run, texts
 

@@ -16,25 +16,15 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
 from tensorboard.plugins.hparams import plugin_data_pb2
 
-from gpt_core import (
-    EXPORTS,
-    PRESETS,
-    Corpus,
-    GPTConfig,
-    Preset,
-    RunStore,
-    TextLibrary,
-    TrainingConfig,
-    TrainingRunner,
-    export_runs,
-    keep_recording,
-    label_run,
-    load_text,
-    read_settings,
-)
 from gpt_core.cli import main
+from gpt_core.config import GPTConfig, TrainingConfig
+from gpt_core.export import EXPORTS, export_runs, keep_recording, read_settings
 from gpt_core.export import notebook as notebook_module
-from gpt_core.store import Run
+from gpt_core.library import TextLibrary, label_run
+from gpt_core.presets import PRESETS, Preset
+from gpt_core.runner import TrainingRunner
+from gpt_core.store import Run, RunStore
+from gpt_core.text import Corpus, load_text
 from tests.conftest import TINY, TINY_TRAINING
 from tests.support.paths import ROOT
 

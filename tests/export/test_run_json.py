@@ -6,21 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from gpt_core import (
-    GPT_CONFIG_124M,
-    RECORDED_RUN,
-    RunStore,
-    SampleRecord,
-    StepRecord,
-    get_tokenizer,
-    keep_recorded_run,
-    keep_recording,
-    load_text,
-    write_recording,
-)
 from gpt_core.analysis import find_copying
+from gpt_core.export import RECORDED_RUN, keep_recorded_run, keep_recording, write_recording
+from gpt_core.presets import GPT_CONFIG_124M
+from gpt_core.records import SampleRecord, StepRecord
+from gpt_core.store import RunStore
 from gpt_core.system import DATA_DIR
+from gpt_core.text import load_text
 from gpt_core.training import encode_splits
+from gpt_core.vocabularies import get_tokenizer
 from tests.store.test_run_store import add_run
 
 

@@ -22,9 +22,13 @@ from typing import Any
 
 import torch
 
-from gpt_core import RunStore, StepRecord, create_optimizer, get_tokenizer, load_text, prepare_data
-from gpt_core import train as training_loop
 from gpt_core.model import GPTModel
+from gpt_core.records import StepRecord
+from gpt_core.store import RunStore
+from gpt_core.text import load_text
+from gpt_core.training import create_optimizer, prepare_data
+from gpt_core.training import train as training_loop
+from gpt_core.vocabularies import get_tokenizer
 from gpt_core.weights import load_checkpoint, load_weights
 from tests.faults.victim import PRESET, RUN, TEXT
 from tests.support.paths import ROOT

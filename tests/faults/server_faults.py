@@ -24,7 +24,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from gpt_core import RunStore
+from gpt_core.store import RunStore
 from tests.browser.conftest import (
     CHROMIUM_FLAGS,
     Server,

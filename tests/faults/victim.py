@@ -4,8 +4,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from gpt_core import Preset, RunStore, TrainingRunner, load_text
+from gpt_core.presets import Preset
+from gpt_core.runner import TrainingRunner
 from gpt_core.runner import session as session_module
+from gpt_core.store import RunStore
+from gpt_core.text import load_text
 from tests.conftest import TINY, TINY_TRAINING
 
 RUN = "victim"

@@ -5,18 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from gpt_core import (
-    Decoding,
-    GPTConfig,
-    ModelShelf,
-    RunStore,
-    TrainingRunner,
-    build_model,
-    generate,
-    load_text,
-)
+from gpt_core.config import GPTConfig
+from gpt_core.inference import ModelShelf
 from gpt_core.inference import model_cache as shelf_module
-from gpt_core.model import GPTModel, count_parameters
+from gpt_core.model import Decoding, GPTModel, build_model, count_parameters, generate
+from gpt_core.runner import TrainingRunner
+from gpt_core.store import RunStore
+from gpt_core.text import load_text
 from tests.conftest import TINY
 from tests.runner.test_training_runner import LONG, wait_for_steps
 

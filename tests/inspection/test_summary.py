@@ -3,15 +3,11 @@ import math
 import pytest
 import torch
 
-from gpt_core import (
-    GPT2_CONFIGS,
-    GPT_CONFIG_124M,
-    GPTConfig,
-    GPTModel,
-    count_parameters,
-    disk_space,
-    dissect,
-)
+from gpt_core.config import GPTConfig
+from gpt_core.inspection import dissect
+from gpt_core.model import GPTModel, count_parameters
+from gpt_core.presets import GPT2_CONFIGS, GPT_CONFIG_124M
+from gpt_core.weights import disk_space
 from tests.conftest import TINY
 
 

@@ -6,18 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from gpt_core import (
-    RunStore,
-    TrainingConfig,
-    TrainingRunner,
-    build_model,
-    calc_loss_batch,
-    create_optimizer,
-    load_text,
-)
+from gpt_core.config import TrainingConfig
 from gpt_core.inspection import Closeup
 from gpt_core.inspection.update import norms_by_part
-from gpt_core.training import add_up_gradients
+from gpt_core.model import build_model, calc_loss_batch
+from gpt_core.runner import TrainingRunner
+from gpt_core.store import RunStore
+from gpt_core.text import load_text
+from gpt_core.training import add_up_gradients, create_optimizer
 from tests.conftest import TINY
 from tests.runner.test_training_runner import LONG, wait_for_steps
 

@@ -13,19 +13,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from gpt_core import (
-    GPTModel,
-    InitialWeights,
-    ModelLibrary,
-    ModelShelf,
-    NotAllowed,
-    RunStore,
-    build_model,
-    export_gpt2,
-    load_model,
-)
+from gpt_core.access import NotAllowed
+from gpt_core.inference import ModelShelf
+from gpt_core.library import ModelLibrary
 from gpt_core.library import models as library_module
-from gpt_core.weights import save_weights
+from gpt_core.model import GPTModel, build_model
+from gpt_core.store import RunStore
+from gpt_core.weights import InitialWeights, export_gpt2, load_model, save_weights
 from gpt_core.weights.hub import DownloadStopped
 from tests.conftest import TINY
 from tests.support.hub_server import Hub, ask, serve_hub

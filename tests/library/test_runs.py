@@ -4,17 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from gpt_core import (
-    Board,
-    Corpus,
-    Preset,
-    RunStore,
-    TextLibrary,
-    TrainingRunner,
-    delete_run,
-    keep_recorded_run,
-    label_run,
-)
+from gpt_core.analysis import Board
+from gpt_core.export import keep_recorded_run
+from gpt_core.library import TextLibrary, delete_run, label_run
+from gpt_core.presets import Preset
+from gpt_core.runner import TrainingRunner
+from gpt_core.store import RunStore
+from gpt_core.text import Corpus
 from tests.conftest import TINY, TINY_TRAINING
 from tests.support.curves import keep_chapter_run
 

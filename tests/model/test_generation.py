@@ -2,19 +2,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from gpt_core import (
-    DECODING_LOGITS,
-    DECODING_VOCABULARY,
+from gpt_core.model import (
     Decoding,
     GPTModel,
     build_model,
     generate,
+    look_at_choice,
     next_token_probas,
     stream_tokens,
+    turn_weights,
 )
-from gpt_core.model import look_at_choice, turn_weights
 from gpt_core.model.generation import SHOWN_CANDIDATES
 from gpt_core.model.gpt import KeyValueCache
+from gpt_core.vocabularies import DECODING_LOGITS, DECODING_VOCABULARY
 from tests.conftest import TINY
 
 PROMPT = torch.tensor([[6109, 3626]])

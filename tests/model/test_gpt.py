@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from gpt_core import GPTConfig, GPTModel, build_model
+from gpt_core.config import GPTConfig
+from gpt_core.model import GPTModel, build_model
 from tests.conftest import TINY
 
 

@@ -4,20 +4,18 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gpt_core import (
-    IGNORE_INDEX,
+from gpt_core.model import (
     binary_cross_entropy,
     build_model,
     calc_loss_batch,
     calc_loss_loader,
     categorical_cross_entropy,
-    create_dataloader,
     loss_in_one_call,
     loss_walkthrough,
     perplexity,
-    rows_to_batch,
     target_ranks,
 )
+from gpt_core.text import IGNORE_INDEX, create_dataloader, rows_to_batch
 from tests.conftest import TINY
 
 

@@ -3,10 +3,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from gpt_core import PRESETS, TrainingConfig
+from gpt_core.config import TrainingConfig
 from gpt_core.model import precision as precision_module
 from gpt_core.model import resolve_auto
 from gpt_core.model.precision import measure_products
+from gpt_core.presets import PRESETS
 
 AUTO = TrainingConfig(precision="auto")
 

@@ -5,7 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from gpt_core import Board, Preset, RunStore, StepRecord, TrainingRunner, expected_queue, load_text
+from gpt_core.analysis import Board
+from gpt_core.presets import Preset
+from gpt_core.records import StepRecord
+from gpt_core.runner import TrainingRunner, expected_queue
+from gpt_core.store import RunStore
+from gpt_core.text import load_text
 from tests.conftest import TINY, TINY_TRAINING
 
 PRESET = Preset("tiny", "Two layers.", TINY, TINY_TRAINING)

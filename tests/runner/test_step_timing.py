@@ -2,16 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from gpt_core import (
-    Pace,
-    RunStore,
-    TrainingConfig,
-    TrainingRunner,
-    get_tokenizer,
-    load_text,
-    measure_pace,
-    prepare_data,
-)
+from gpt_core.config import TrainingConfig
+from gpt_core.runner import Pace, TrainingRunner, measure_pace
+from gpt_core.store import RunStore
+from gpt_core.text import load_text
+from gpt_core.training import prepare_data
+from gpt_core.vocabularies import get_tokenizer
 from tests.conftest import TINY, TINY_TRAINING
 from tests.runner.test_training_runner import LONG, wait_for_steps
 

@@ -21,29 +21,17 @@ import pytest
 import tiktoken
 import torch
 
-from gpt_core import (
-    Board,
-    Corpus,
-    EvaluationRecord,
-    GPTModel,
-    Preset,
-    Record,
-    RunStore,
-    SampleRecord,
-    StepRecord,
-    TrainingRunner,
-    create_optimizer,
-    generate,
-    load_text,
-    prepare_data,
-    train,
-)
-from gpt_core.model import calc_loss_batch
+from gpt_core.analysis import Board
+from gpt_core.model import GPTModel, calc_loss_batch, generate
+from gpt_core.presets import Preset
+from gpt_core.records import EvaluationRecord, Record, SampleRecord, StepRecord
+from gpt_core.runner import TrainingRunner, training_thread
 from gpt_core.runner import request_queue as requests_module
 from gpt_core.runner import session as session_module
-from gpt_core.runner import training_thread
-from gpt_core.store import mark_interrupted_runs
+from gpt_core.store import RunStore, mark_interrupted_runs
 from gpt_core.system import describe_error
+from gpt_core.text import Corpus, load_text
+from gpt_core.training import create_optimizer, prepare_data, train
 from gpt_core.training import loop as training_module
 from tests.conftest import TINY, TINY_TRAINING
 

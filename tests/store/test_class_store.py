@@ -1,7 +1,6 @@
 """What a class has on record: what is shared, and the rules."""
 
-from gpt_core import RunStore
-from gpt_core.store import MODEL, RUN, TEXT
+from gpt_core.store import MODEL, RUN, TEXT, RunStore
 from tests.store.test_run_store import add_run
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gpt_core import EvaluationRecord, RunStore, SampleRecord, StepRecord
+from gpt_core.records import EvaluationRecord, SampleRecord, StepRecord
+from gpt_core.store import RunStore
 from gpt_core.store.recovery import is_damaged, notices
 from tests.store.test_run_store import add_run
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from gpt_core import EvaluationRecord, RunStore, SampleRecord, StepRecord
+from gpt_core.records import EvaluationRecord, SampleRecord, StepRecord
+from gpt_core.store import RunStore
 from gpt_core.store.migrations import MIGRATIONS
 from gpt_core.store.run_store import SUMMARIES
 from tests.conftest import TINY, TINY_TRAINING

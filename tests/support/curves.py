@@ -5,9 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from gpt_core import GPT_CONFIG_124M, EvaluationRecord, RunStore, TrainingConfig
 from gpt_core.analysis import Numbers
 from gpt_core.analysis.run_history import EVALUATION_COLUMNS
+from gpt_core.config import TrainingConfig
+from gpt_core.presets import GPT_CONFIG_124M
+from gpt_core.records import EvaluationRecord
+from gpt_core.store import RunStore
 from gpt_core.text import VERDICT_SHA256
 
 STEPS_PER_EPOCH = 9  # of the chapter's run

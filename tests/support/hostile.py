@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from gpt_core import Run, RunStore
 from gpt_core.records import EvaluationRecord, ProbeRecord, SampleRecord, StepRecord
+from gpt_core.store import Run, RunStore
 
 HOSTILE = (
     "<script>window.hacked=1</script><img src=x onerror='window.hacked=1'> **b** $x$ "

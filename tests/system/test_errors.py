@@ -2,8 +2,6 @@
 
 import errno
 import sqlite3
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -53,13 +51,3 @@ def test_the_sentence_names_no_path_of_the_server() -> None:
 def test_an_exception_without_a_message_has_its_kind_for_one() -> None:
     assert describe_error(ValueError("choose another")) == "choose another"
     assert describe_error(KeyError()) == "KeyError"
-
-
-def test_words_for_errors_need_no_torch() -> None:
-    program = (
-        "import sys, gpt_core.system.errors; assert 'torch' not in sys.modules, 'torch is loaded'"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    if "torch is loaded" in done.stderr:
-        pytest.xfail("until gpt_core imports lazily")
-    assert done.returncode == 0

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 import tiktoken
 
-from gpt_core import BUNDLED_TEXTS, DEFAULT_TEXT, GPT_CONFIG_124M, PRESETS, Corpus, prepare_data
+from gpt_core.presets import GPT_CONFIG_124M, PRESETS
 from gpt_core.system import DATA_DIR
 from gpt_core.text import (
+    BUNDLED_TEXTS,
+    DEFAULT_TEXT,
     VERDICT_SHA256,
     VERDICT_TITLE,
+    Corpus,
     download_the_verdict,
     gutenberg_body,
     has_the_verdict,
@@ -23,6 +26,7 @@ from gpt_core.text import (
     split_text,
 )
 from gpt_core.text.uploads import MAX_UPLOAD_MB
+from gpt_core.training import prepare_data
 from tests.support.paths import ROOT
 
 

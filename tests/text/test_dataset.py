@@ -5,7 +5,7 @@ import sys
 import pytest
 import torch
 
-from gpt_core import TokenWindows, check_splits, create_dataloader, rows_to_batch
+from gpt_core.text import TokenWindows, check_splits, create_dataloader, rows_to_batch
 from tests.support.paths import ROOT
 
 

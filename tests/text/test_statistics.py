@@ -1,16 +1,10 @@
 import pytest
 import tiktoken
 
-from gpt_core import (
-    GPT_CONFIG_124M,
-    GPTConfig,
-    TrainingConfig,
-    create_dataloader,
-    encode_corpus,
-    lay_out,
-    load_text,
-    survey_tokens,
-)
+from gpt_core.config import GPTConfig, TrainingConfig
+from gpt_core.presets import GPT_CONFIG_124M
+from gpt_core.text import create_dataloader, lay_out, load_text, survey_tokens
+from gpt_core.vocabularies import encode_corpus
 
 
 def test_the_tokens_of_a_text_are_counted(tokenizer: tiktoken.Encoding) -> None:

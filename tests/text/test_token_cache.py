@@ -6,8 +6,10 @@ import pytest
 import tiktoken
 import torch
 
-from gpt_core import TokenCache, TrainingConfig, encode_splits, load_text
+from gpt_core.config import TrainingConfig
+from gpt_core.text import TokenCache, load_text
 from gpt_core.text import token_cache as token_cache_module
+from gpt_core.training import encode_splits
 
 
 @pytest.fixture(autouse=True)

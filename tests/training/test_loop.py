@@ -5,31 +5,22 @@ import pytest
 import tiktoken
 import torch
 
-from gpt_core import (
-    DEFAULT_TEXT,
-    EvaluationRecord,
-    GPTConfig,
-    GPTModel,
-    ProbeRecord,
-    Record,
-    SampleRecord,
-    StepRecord,
-    TrainingConfig,
-    build_model,
+from gpt_core.analysis.reference_runs import BAND
+from gpt_core.config import GPTConfig, TrainingConfig
+from gpt_core.model import GPTModel, build_model, check_device, generate
+from gpt_core.records import EvaluationRecord, ProbeRecord, Record, SampleRecord, StepRecord
+from gpt_core.text import DEFAULT_TEXT, load_text
+from gpt_core.training import (
+    add_up_gradients,
     create_optimizer,
     evaluate_model,
-    generate,
     learning_rate_at,
-    load_text,
     prepare_data,
-    text_to_token_ids,
     train,
     with_text_probe,
 )
-from gpt_core.analysis.reference_runs import BAND
-from gpt_core.model import check_device
-from gpt_core.training import add_up_gradients
 from gpt_core.training.gradients import clip_gradients
+from gpt_core.vocabularies import text_to_token_ids
 from tests.conftest import TINY, TINY_TRAINING
 
 

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from gpt_core import TrainingConfig
+from gpt_core.config import TrainingConfig
 from gpt_core.training import learning_rate_at, steps_in_run
 
 

@@ -1,7 +1,8 @@
 import pytest
 import tiktoken
 
-from gpt_core import byte_ids, byte_pair_merges, load_text, split_words
+from gpt_core.text import load_text
+from gpt_core.vocabularies import byte_ids, byte_pair_merges, split_words
 
 
 def spelled(token_ids: tuple[int, ...], tokenizer: tiktoken.Encoding) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 import tiktoken
 import torch
 
-from gpt_core import encode_corpus, get_tokenizer, text_to_token_ids, token_ids_to_text
+from gpt_core.vocabularies import encode_corpus, get_tokenizer, text_to_token_ids, token_ids_to_text
 from gpt_core.vocabularies import tokenizer as tokenizer_module
 from gpt_core.vocabularies.tokenizer import VOCABULARY_FILE, VOCABULARY_SHA256
 

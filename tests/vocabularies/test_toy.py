@@ -1,6 +1,6 @@
 import pytest
 
-from gpt_core import TOY_PROBAS, TOY_VOCABULARY, toy_argmax, toy_ids
+from gpt_core.vocabularies import TOY_PROBAS, TOY_VOCABULARY, toy_argmax, toy_ids
 
 
 def test_the_seven_words_have_the_lectures_ids() -> None:

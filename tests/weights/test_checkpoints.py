@@ -6,17 +6,10 @@ import pytest
 import tiktoken
 import torch
 
-from gpt_core import (
-    GPTModel,
-    StepRecord,
-    build_model,
-    create_optimizer,
-    load_text,
-    prepare_data,
-    train,
-)
-from gpt_core.model import count_parameters
-from gpt_core.training import TrainingState
+from gpt_core.model import GPTModel, build_model, count_parameters
+from gpt_core.records import StepRecord
+from gpt_core.text import load_text
+from gpt_core.training import TrainingState, create_optimizer, prepare_data, train
 from gpt_core.weights import (
     disk_space,
     load_checkpoint,

@@ -18,8 +18,9 @@ import torch
 from huggingface_hub import constants
 from huggingface_hub.utils import _detect_agent
 
-from gpt_core import GPTConfig, build_model, export_gpt2, load_gpt2
-from gpt_core.weights import download_gpt2, how_to_get, repository
+from gpt_core.config import GPTConfig
+from gpt_core.model import build_model
+from gpt_core.weights import download_gpt2, export_gpt2, how_to_get, load_gpt2, repository
 from gpt_core.weights.hub import DownloadStopped, downloaded_gpt2
 from tests.support.hub_server import COMMIT, GPT2, Handler, Hub, ask, serve_hub
 from tests.support.network_watch import watched_environment

@@ -8,25 +8,23 @@ from pathlib import Path
 import pytest
 import torch
 
-from gpt_core import (
-    InitialWeights,
-    Preset,
-    Run,
-    RunStore,
-    TrainingRunner,
-    build_model,
-    differing_settings,
-    export_gpt2,
-    export_runs,
-    keep_recording,
-    load_text,
-    load_weights,
-    weights_zip,
-)
-from gpt_core.analysis import is_comparable
+from gpt_core.analysis import differing_settings, is_comparable
 from gpt_core.cli import main
-from gpt_core.model import turn_weights
-from gpt_core.weights import INITIAL, INITIAL_STEP, save_weights, weights_sha256
+from gpt_core.export import export_runs, keep_recording, weights_zip
+from gpt_core.model import build_model, turn_weights
+from gpt_core.presets import Preset
+from gpt_core.runner import TrainingRunner
+from gpt_core.store import Run, RunStore
+from gpt_core.text import load_text
+from gpt_core.weights import (
+    INITIAL,
+    INITIAL_STEP,
+    InitialWeights,
+    export_gpt2,
+    load_weights,
+    save_weights,
+    weights_sha256,
+)
 from gpt_core.weights import initial_weights as initial_module
 from tests.conftest import TINY, TINY_TRAINING
 from tests.export.test_formats import run_notebook

@@ -15,19 +15,11 @@ from llms_from_scratch.ch04 import GPTModel as BookModel
 from safetensors.torch import load_file, save_file
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from gpt_core import (
-    GPTModel,
-    build_model,
-    create_optimizer,
-    export_gpt2,
-    generate,
-    get_tokenizer,
-    load_book_checkpoint,
-    load_gpt2,
-    load_text,
-    prepare_data,
-    train,
-)
+from gpt_core.model import GPTModel, build_model, generate
+from gpt_core.text import load_text
+from gpt_core.training import create_optimizer, prepare_data, train
+from gpt_core.vocabularies import get_tokenizer
+from gpt_core.weights import export_gpt2, load_book_checkpoint, load_gpt2
 from tests.conftest import TINY, TINY_TRAINING
 from tests.support.paths import ROOT
 

@@ -4,13 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.lecture import section
-from dashboard.mends import mend_markup
-from dashboard.people import require_member
-from dashboard.refusals import TROUBLE, in_words, show_refusal
-from dashboard.runtime import get_runner, is_class
-from dashboard.sidebar import show_current_run
-from dashboard.widgets import apply_look, show_notices
+from dashboard.app import TROUBLE, get_runner, in_words, is_class, require_member, show_refusal
+from dashboard.components.accessibility import improve_markup
+from dashboard.ui import apply_look, section, show_current_run, show_notices
 
 ICON = Path(__file__).parent / "dashboard" / "icon.svg"
 # In the order of the lecture's steps; what belongs to none of them comes below Home.
@@ -37,7 +33,7 @@ else:
     with st.sidebar, in_words():
         # Where a test imports this file anew, without a server, the page is an empty one.
         show_current_run(getattr(page, "title", ""))
-        mend_markup()
+        improve_markup()
     with in_words():
         show_notices()
         page.run()

@@ -24,7 +24,7 @@ from tests.browser.conftest import CHROMIUM_FLAGS, Server, start_server
 FEW, MANY, POINTS = 3, 500, 2000
 VISITS = 5
 CHOSEN = (3, 20, 100, 500, 500)  # runs laid over each other, one after the other
-ROWS = ".run-list tbody tr"
+ROWS = ".run-table tbody tr"
 LINES = ".live-chart.js-plotly-plot .scatterlayer .js-line"
 TYPED = "learning_rate 0.00125"
 
@@ -69,11 +69,11 @@ def search(page: Page) -> list[float]:
     """Type letter by letter; return the milliseconds until each has changed the page's layout."""
     return page.evaluate(
         """typed => [...typed].map((_, i) => {
-            const box = document.querySelector(".run-list .search");
+            const box = document.querySelector(".run-table .search");
             const began = performance.now();
             box.value = typed.slice(0, i + 1);
             box.dispatchEvent(new Event("input"));
-            document.querySelector(".run-list").getBoundingClientRect();
+            document.querySelector(".run-table").getBoundingClientRect();
             return performance.now() - began;
         })""",
         TYPED,

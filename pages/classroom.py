@@ -2,11 +2,9 @@
 
 import streamlit as st
 
-from dashboard import class_rules, class_wall
-from dashboard.people import is_restricted
-from dashboard.refusals import fragment
-from dashboard.runtime import class_roll, tick_seconds
-from dashboard.widgets import page_title
+from dashboard.app import class_roll, fragment, is_restricted, tick_seconds
+from dashboard.classroom import rules, wall
+from dashboard.ui import page_title
 
 page_title(
     "Classroom",
@@ -17,19 +15,19 @@ every = tick_seconds(at_least=2)
 
 if is_teacher:
     with st.expander("How to join", expanded=not class_roll().seen()):
-        class_rules.show_how_to_join()
+        rules.show_how_to_join()
 st.header("The class's curves")
-fragment(class_wall.show_curves)(every)
+fragment(wall.show_curves)(every)
 if is_teacher:
     st.header("Who is where")
-    fragment(class_wall.show_who, run_every=every)()
-    class_rules.show_members()
+    fragment(wall.show_who, run_every=every)()
+    rules.show_members()
 st.header("The queue")
-fragment(class_wall.show_queue, run_every=every)()
+fragment(wall.show_queue, run_every=every)()
 if not is_teacher:
-    class_rules.show_share()
+    rules.show_share()
 st.header("What they write")
-fragment(class_wall.show_samples, run_every=2 * every)()
+fragment(wall.show_samples, run_every=2 * every)()
 if is_teacher:
     st.header("What students may do")
-    class_rules.show_rules()
+    rules.show_rules()

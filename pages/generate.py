@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from dashboard import decoding_view, state, writing_view
-from dashboard.model_choice import choose_model
-from dashboard.widgets import page_title, show_code
+from dashboard.app import session_keys
+from dashboard.forms import choose_model
+from dashboard.generate import decoding, writing
+from dashboard.ui import page_title, show_code
 from gpt_core.model import generate, stream_tokens
 from gpt_core.presets import PRESETS
 
@@ -20,17 +21,17 @@ def let_write() -> None:
     st.header("Let a model write")
     with st.container(border=True):
         chosen = choose_model()
-        if st.session_state.get(state.WALK_MODEL) in PRESETS:
+        if st.session_state.get(session_keys.WALK_MODEL) in PRESETS:
             st.caption("It has learnt nothing yet: its weights are random. Runs stand in the list.")
         if chosen is not None:
-            writing_view.ask(chosen)
-    writing_view.show()
+            writing.ask(chosen)
+    writing.show()
     show_code(generate, stream_tokens)
 
 
-if state.RUN in st.query_params:  # somebody came to let this one write
+if session_keys.RUN in st.query_params:  # somebody came to let this one write
     let_write()
-    decoding_view.show_nine_words()
+    decoding.show_nine_words()
 else:
-    decoding_view.show_nine_words()
+    decoding.show_nine_words()
     let_write()

@@ -2,8 +2,7 @@
 
 import streamlit as st
 
-from dashboard.glossary import GROUPS, as_html
-from dashboard.widgets import page_title
+from dashboard.ui import GROUPS, as_html, page_title
 
 page_title(
     "Glossary",

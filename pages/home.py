@@ -4,20 +4,17 @@ import time
 
 import streamlit as st
 
-from dashboard import replay, state
-from dashboard.lecture import STEPS
-from dashboard.live_chart import preload
-from dashboard.people import allowed_presets, get_view
-from dashboard.refusals import show_refusal
-from dashboard.runtime import get_store
-from dashboard.widgets import page_title, run_title, start_run, state_badge
+from dashboard.app import allowed_presets, get_store, get_view, session_keys, show_refusal
+from dashboard.components.live_chart import preload
+from dashboard.train import replay
+from dashboard.ui import STEPS, page_title, run_title, start_run, state_badge
 from gpt_core.export import keep_recorded_run
 from gpt_core.presets import PRESETS
 from gpt_core.text import DEFAULT_TEXT, load_text
 
 TRAIN_PAGE = "pages/train.py"
 
-if state.RUN in st.query_params:  # a link to a run, whatever page it was made for
+if session_keys.RUN in st.query_params:  # a link to a run, whatever page it was made for
     st.switch_page(TRAIN_PAGE, query_params=st.query_params.to_dict())
 
 page_title(
@@ -30,11 +27,11 @@ page_title(
 live = get_view().own_live_runs()
 if live:
     if st.button("Watch the run that is training", type="primary"):
-        st.switch_page(TRAIN_PAGE, query_params={state.RUN: live[0].id})
+        st.switch_page(TRAIN_PAGE, query_params={session_keys.RUN: live[0].id})
 elif st.button("Train a small GPT now", type="primary"):
     run_id = start_run(PRESETS[allowed_presets()[0]], load_text(DEFAULT_TEXT))
     if run_id:
-        st.switch_page(TRAIN_PAGE, query_params={state.RUN: run_id})
+        st.switch_page(TRAIN_PAGE, query_params={session_keys.RUN: run_id})
 st.caption("About a minute on a laptop. The text is a short story that comes with the app.")
 if st.button(f"Watch a recorded run, {replay.SPEED} × as fast"):
     try:
@@ -43,7 +40,9 @@ if st.button(f"Watch a recorded run, {replay.SPEED} × as fast"):
         show_refusal(error)
     else:
         now = f"{time.time():.1f}"
-        st.switch_page(TRAIN_PAGE, query_params={state.RUN: recorded, state.REPLAY: now})
+        st.switch_page(
+            TRAIN_PAGE, query_params={session_keys.RUN: recorded, session_keys.REPLAY: now}
+        )
 st.caption(
     "The chapter's model, 162 million parameters, on the same story: seven minutes of two CPU "
     "cores in forty seconds. Nothing has to be computed."
@@ -54,7 +53,7 @@ if latest:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.text(f"Latest run: {run_title(latest)}")
         state_badge(latest)
-        st.page_link(TRAIN_PAGE, label="Open", query_params={state.RUN: latest.id})
+        st.page_link(TRAIN_PAGE, label="Open", query_params={session_keys.RUN: latest.id})
 
 st.header("The seven steps")
 st.markdown(

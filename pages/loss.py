@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from dashboard import cross_entropies, probe_history, text_loss, walk_view
-from dashboard.frames import count
-from dashboard.model_choice import choose_model, chosen_run
-from dashboard.refusals import fragment
-from dashboard.widgets import page_title
+from dashboard.app import fragment
+from dashboard.charts import count
+from dashboard.forms import choose_model, chosen_run
+from dashboard.loss import cross_entropies, probe_history, text_loss, walk_section
+from dashboard.ui import page_title
 from gpt_core.model import count_parameters
 
 page_title(
@@ -25,7 +25,7 @@ if chosen:
             "dropout off."
         )
         st.page_link("pages/model.py", label="Its parts")
-fragment(walk_view.show_walk)(chosen.fetch if chosen else None)
+fragment(walk_section.show_walk)(chosen.fetch if chosen else None)
 
 st.header("Two classes, many classes: one cross-entropy")
 cross_entropies.show()

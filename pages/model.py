@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from dashboard import architecture
-from dashboard.widgets import page_title
+from dashboard.model import architecture
+from dashboard.ui import page_title
 from gpt_core.inspection import dissect
 
 page_title(

@@ -2,15 +2,24 @@
 
 import streamlit as st
 
-from dashboard import state, widgets
-from dashboard.again import fill_form
-from dashboard.comparison_view import show_side_by_side
-from dashboard.frames import count, format_bytes
-from dashboard.people import current_actor, get_view, may_change, owner_name
-from dashboard.refusals import attempt, fragment
-from dashboard.run_list import run_list
-from dashboard.runtime import get_store
-from dashboard.take_away import show_exports
+from dashboard.app import (
+    attempt,
+    bring_recorded_run,
+    choose_runs,
+    chosen_runs,
+    current_actor,
+    fragment,
+    get_store,
+    get_view,
+    may_change,
+    owner_name,
+    session_keys,
+)
+from dashboard.charts import count, format_bytes
+from dashboard.components.run_table import run_table
+from dashboard.runs import show_exports, show_side_by_side
+from dashboard.train import fill_form
+from dashboard.ui import describe_run, page_title, state_badge
 from gpt_core.export import RECORDED_RUN
 from gpt_core.library import MOST_IN_NAME, MOST_IN_NOTE, delete_run, label_run
 from gpt_core.store import Run, RunSummary
@@ -22,14 +31,14 @@ TRAIN_PAGE = "pages/train.py"
 def show_list(drawn: list[tuple[str, ...]]) -> None:
     """Show all runs; when others are chosen, or one of these has changed, redraw the whole page."""
     summaries = get_view().summaries()
-    revision = st.session_state.get(state.CHOSEN_REVISION, 0)
-    chosen, opened = run_list(summaries, state.chosen_runs(), revision, key=state.RUN_LIST)
+    revision = st.session_state.get(session_keys.CHOSEN_REVISION, 0)
+    chosen, opened = run_table(summaries, chosen_runs(), revision, key=session_keys.RUN_TABLE)
     if opened:
-        st.switch_page(TRAIN_PAGE, query_params={state.RUN: opened})
+        st.switch_page(TRAIN_PAGE, query_params={session_keys.RUN: opened})
     by_id = {summary.run.id: summary.run for summary in summaries}
     if outline([by_id[run_id] for run_id in chosen]) != drawn or not summaries:
-        state.choose_runs(chosen)
-        st.session_state[state.CHOSEN] = chosen
+        choose_runs(chosen)
+        st.session_state[session_keys.CHOSEN] = chosen
         st.rerun()
 
 
@@ -47,11 +56,11 @@ def show_actions(summaries: list[RunSummary]) -> None:
         if len(runs) == 1:
             (run,) = runs
             st.text(run.name or run.id)
-            widgets.state_badge(run)
+            state_badge(run)
             if st.button("Open"):
-                st.switch_page(TRAIN_PAGE, query_params={state.RUN: run.id})
+                st.switch_page(TRAIN_PAGE, query_params={session_keys.RUN: run.id})
             if not run.is_veiled and st.button("Run again with changes") and fill_form(run):
-                st.switch_page(TRAIN_PAGE, query_params={state.RUN: run.id})
+                st.switch_page(TRAIN_PAGE, query_params={session_keys.RUN: run.id})
             if may_change(run.owner):
                 with st.popover("Name and note"):
                     show_label(run)
@@ -60,7 +69,7 @@ def show_actions(summaries: list[RunSummary]) -> None:
                 show_deletion(runs)
     if len(runs) == 1:
         whose = owner_name(run.owner)
-        st.text(widgets.describe_run(run) + (f" · {whose}" if whose else ""))
+        st.text(describe_run(run) + (f" · {whose}" if whose else ""))
         if run.note:
             st.text(run.note)
 
@@ -69,7 +78,7 @@ def show_label(run: Run) -> None:
     """Let the user name a run and note something about it."""
     # Other fields as soon as somebody else has written something: theirs is not to be undone.
     written = hash((run.name, run.note))
-    keys = [f"{part}-{run.id}-{written}" for part in (state.NAME, state.NOTE)]
+    keys = [f"{part}-{run.id}-{written}" for part in (session_keys.NAME, session_keys.NOTE)]
     with st.form(f"label {run.id}", border=False):
         st.text_input("Name", run.name, max_chars=MOST_IN_NAME, key=keys[0])
         st.text_area("Note", run.note, max_chars=MOST_IN_NOTE, key=keys[1])
@@ -98,24 +107,26 @@ def show_deletion(runs: list[Run]) -> None:
 
 
 def _delete(run_ids: list[str]) -> None:
-    left = [run_id for run_id in state.chosen_runs() if run_id not in run_ids]
+    left = [run_id for run_id in chosen_runs() if run_id not in run_ids]
     for run_id in run_ids:
         if not attempt(delete_run, get_store(), run_id, current_actor()):
             left.append(run_id)
-    state.choose_runs(left)
+    choose_runs(left)
 
 
-widgets.page_title(
+page_title(
     "Runs",
     "Everything that was trained here. Choose one to look at it and take it with you, or several, "
     "side by side.",
 )
-wanted = state.chosen_runs()
+wanted = chosen_runs()
 if RECORDED_RUN in wanted and get_view().run(RECORDED_RUN) is None:
-    state.bring_recorded_run()
-if wanted != st.session_state.get(state.CHOSEN):  # the address was changed, not the table
-    st.session_state[state.CHOSEN] = wanted
-    st.session_state[state.CHOSEN_REVISION] = st.session_state.get(state.CHOSEN_REVISION, 0) + 1
+    bring_recorded_run()
+if wanted != st.session_state.get(session_keys.CHOSEN):  # the address was changed, not the table
+    st.session_state[session_keys.CHOSEN] = wanted
+    st.session_state[session_keys.CHOSEN_REVISION] = (
+        st.session_state.get(session_keys.CHOSEN_REVISION, 0) + 1
+    )
 by_id = {summary.run.id: summary for summary in get_view().summaries()}
 chosen = [by_id[run_id] for run_id in wanted if run_id in by_id]
 if unknown := [brief(run_id) for run_id in wanted if run_id not in by_id]:
@@ -128,7 +139,7 @@ if not by_id:
 every = 2 if get_view().live_runs() else 5
 fragment(show_list, run_every=every)(outline([summary.run for summary in chosen]))
 if chosen:
-    with st.container(key=state.CHOSEN_PART):  # the table leads to it
+    with st.container(key=session_keys.CHOSEN_PART):  # the table leads to it
         show_actions(chosen)
         show_side_by_side([summary.run for summary in chosen])
         show_exports([summary.run for summary in chosen])

@@ -2,8 +2,15 @@
 
 import streamlit as st
 
-from dashboard import tokenization
-from dashboard.widgets import page_title, show_code
+from dashboard.tokens import (
+    enter_text,
+    show_ids_to_text,
+    show_merges,
+    show_tokens,
+    show_toy,
+    show_window,
+)
+from dashboard.ui import page_title, show_code
 from gpt_core.text import TokenWindows
 from gpt_core.vocabularies import byte_pair_merges, text_to_token_ids, token_ids_to_text
 
@@ -14,19 +21,19 @@ page_title(
 )
 
 st.header("Seven words")
-tokenization.show_toy()
+show_toy()
 
 st.header("Your text in GPT-2's tokens")
-text, token_ids, allow_special = tokenization.enter_text()
-tokenization.show_tokens(text, token_ids)
+text, token_ids, allow_special = enter_text()
+show_tokens(text, token_ids)
 show_code(text_to_token_ids)
 
 st.header("How it arrived there: the merges of a word")
-tokenization.show_merges(text, allow_special)
+show_merges(text, allow_special)
 show_code(byte_pair_merges)
 
 st.header("Inputs and targets")
-tokenization.show_window(token_ids)
+show_window(token_ids)
 show_code(TokenWindows)
 
 st.header("From IDs back to text")
@@ -34,5 +41,5 @@ st.markdown(
     "The fourteen numbers that stand here first are the chapter's: its prompt, and what the "
     "untrained model went on with."
 )
-tokenization.show_ids_to_text()
+show_ids_to_text()
 show_code(token_ids_to_text)

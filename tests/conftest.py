@@ -10,7 +10,7 @@ import tiktoken
 from hypothesis import HealthCheck, settings
 from streamlit.runtime.pages_manager import PagesManager
 
-from dashboard import runtime
+from dashboard.app import runtime
 from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.runner import TrainingRunner
 from gpt_core.store import Run, RunStore

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dashboard.architecture import drawing
+from dashboard.model.architecture import drawing
 from gpt_core.config import GPTConfig, field_help
 from gpt_core.inspection import dissect
 from gpt_core.presets import GPT_CONFIG_124M

@@ -10,16 +10,16 @@ import pytest
 
 from dashboard.charts import (
     Axes,
-    Extent,
     Panel,
     describe_losses,
-    kept_points,
     loss_chart,
+    published_frame,
     small_charts,
     to_json,
 )
-from dashboard.frames import published_frame
-from dashboard.palette import TRAINING, VALIDATION
+from dashboard.charts.axes import Extent
+from dashboard.charts.figure import kept_points
+from dashboard.charts.palette import TRAINING, VALIDATION
 from gpt_core.analysis import LECTURE_RUN
 from gpt_core.store import Run
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import people, runtime
+from dashboard.app import runtime, visitor
 from gpt_core.access import FIRST_LESSON, ClassRules
 from gpt_core.library import TextLibrary
 from gpt_core.presets import PRESETS
@@ -48,7 +48,7 @@ class Class:
         return member.id
 
     def visit(self, name: str, page: str | None = None, **query: str) -> AppTest:
-        self._monkeypatch.setattr(people, "_token", lambda: self.tokens.get(name))
+        self._monkeypatch.setattr(visitor, "_token", lambda: self.tokens.get(name))
         return open_app(page, **query)
 
     def start(self, name: str, text: Corpus | None = None, run_id: str = "a-run") -> str:
@@ -81,7 +81,9 @@ def test_every_page_comes_up_for_student_and_teacher(lesson: Class, page: str) -
         app = lesson.visit(name, page, run="a-run")
         assert not app.exception
         if name == "Ben":
-            shown = texts(app) + str(components(app, "run_list")) + str(components(app, "timeline"))
+            shown = (
+                texts(app) + str(components(app, "run_table")) + str(components(app, "sample_list"))
+            )
             assert "heron" not in shown
             assert "diary" not in shown
 
@@ -90,7 +92,7 @@ def test_a_student_sees_of_anothers_private_run_the_curve_alone(lesson: Class) -
     run_id = lesson.train("Ann", SECRET)
     app = lesson.visit("Ben", "train", run=run_id)
     assert components(app, "live_chart")
-    assert not components(app, "timeline")
+    assert not components(app, "sample_list")
     assert "its curves are for all" in texts(app)
     assert not {"Pause", "Resume", "Stop", "Write"} & set(labels(app))
     runs = lesson.visit("Ben", "runs", run=run_id)
@@ -106,16 +108,16 @@ def test_its_owner_shows_the_class_what_a_run_writes_and_takes_it_back(lesson: C
     toggle = next(t for t in app.toggle if t.label == "Show the class what it writes")
     assert not toggle.value
     toggle.set_value(True).run()
-    assert components(lesson.visit("Ben", "train", run=run_id), "timeline")
+    assert components(lesson.visit("Ben", "train", run=run_id), "sample_list")
     app = lesson.visit("Teacher", "train", run=run_id)
     next(t for t in app.toggle if t.label == "Show the class what it writes").set_value(False).run()
-    assert not components(lesson.visit("Ben", "train", run=run_id), "timeline")
+    assert not components(lesson.visit("Ben", "train", run=run_id), "sample_list")
 
 
 def test_a_run_on_a_text_of_the_app_has_nothing_to_share(lesson: Class) -> None:
     run_id = lesson.train("Ann")
     assert not lesson.visit("Ann", "train", run=run_id).toggle
-    assert components(lesson.visit("Ben", "train", run=run_id), "timeline")
+    assert components(lesson.visit("Ben", "train", run=run_id), "sample_list")
 
 
 def test_a_text_is_its_owners_until_they_share_it(lesson: Class) -> None:
@@ -173,7 +175,7 @@ def test_the_teacher_sees_who_is_where_and_students_do_not(lesson: Class) -> Non
     assert (row["Student"], row["Page"], row["State"]) == ("Ann", "Tokens", "finished")
     assert len(components(app, "live_chart")) == 1
     assert any(
-        entry["heading"] == "Ann" for d in components(app, "timeline") for entry in d["entries"]
+        entry["heading"] == "Ann" for d in components(app, "sample_list") for entry in d["entries"]
     )
     app = lesson.visit("Ben", "classroom")
     assert not app.dataframe

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dashboard.closeup_view import describe_largest
+from dashboard.train.update import describe_largest
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from dashboard.charts import Axes
-from dashboard.comparison_chart import LEAST, Curve, comparison_chart, describe_comparison
-from dashboard.comparison_view import distinct_names
-from dashboard.palette import RUNS, TRAINING, VALIDATION
-from dashboard.run_list import row_of
+from dashboard.charts import RUNS, Axes, Curve, comparison_chart, describe_comparison
+from dashboard.charts.comparison import LEAST
+from dashboard.charts.palette import TRAINING, VALIDATION
+from dashboard.components.run_table import row_of
+from dashboard.runs.comparison import distinct_names
 from gpt_core.presets import PRESETS
 from gpt_core.store import Run, RunSummary
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from dashboard import runtime
-from dashboard.corpus_view import windows_drawing
-from dashboard.text_choice import get_library
+from dashboard.app import runtime
+from dashboard.data.windows import windows_drawing
+from dashboard.forms import get_library
 from gpt_core.library import TextLibrary
 from gpt_core.text import Corpus, load_text
 from tests.support.app_driver import button, chips, choose, finish, html, metric, open_app, texts

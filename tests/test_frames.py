@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dashboard.frames import (
+from dashboard.charts import (
     extent_of,
     format_duration,
     format_loss,

@@ -6,8 +6,8 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from dashboard import state
-from dashboard.decoding_view import EXAMPLES, describe_decoding
+from dashboard.app import session_keys
+from dashboard.generate.decoding import EXAMPLES, describe_decoding
 from gpt_core.model import Decoding, build_model, generate
 from gpt_core.presets import PRESETS
 from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
@@ -18,7 +18,11 @@ PROMPT = "every effort moves you"
 
 
 def open_generate(**settings: object) -> AppTest:
-    begins = {"walk_model": "pocket", state.WRITE_PROMPT: PROMPT, state.WRITE_TOKENS: 6}
+    begins = {
+        "walk_model": "pocket",
+        session_keys.WRITE_PROMPT: PROMPT,
+        session_keys.WRITE_TOKENS: 6,
+    }
     app = open_app("generate", state=begins | settings)
     return app.run()  # a kept value is one run late after a page switch
 
@@ -39,7 +43,7 @@ def wait(app: AppTest) -> AppTest:
 
 
 def shown_texts(app: AppTest) -> list[str]:
-    entries = [line["entries"][0] for line in components(app, "timeline")]
+    entries = [line["entries"][0] for line in components(app, "sample_list")]
     return ["".join(piece for piece, _ in entry["pieces"]) for entry in entries]
 
 
@@ -58,15 +62,15 @@ def test_two_settings_write_from_the_same_prompt_what_generate_writes() -> None:
     generator = torch.Generator().manual_seed(123)
     expected = [generate(model, ids, 6), generate(model, ids, 6, 1.0, generator=generator)]
     assert shown_texts(app) == [get_tokenizer().decode(ids[0].tolist()) for ids in expected]
-    notes = [line["entries"][0]["heading"] for line in components(app, "timeline")]
+    notes = [line["entries"][0]["heading"] for line in components(app, "sample_list")]
     assert notes == ["Greedy", "Temperature 1"]
 
 
 def test_a_touched_token_shows_its_candidates_and_another_one_is_a_branch() -> None:
-    app = write(open_generate(**{state.WRITE_SETTINGS: 1}))
+    app = write(open_generate(**{session_keys.WRITE_SETTINGS: 1}))
     chips = components(app, "token_chips")[0]
     assert len(chips["ids"]) == 6
-    key = f"{state.WRITE_CHIPS}-0"
+    key = f"{session_keys.WRITE_CHIPS}-0"
     app.session_state[key] = {"selected": 2}
     app.run()
     figure = components(app, "live_chart")[1]["figure"]
@@ -88,7 +92,7 @@ def test_a_touched_token_shows_its_candidates_and_another_one_is_a_branch() -> N
 
 
 def test_an_empty_prompt_is_refused_in_a_sentence() -> None:
-    app = open_generate(**{state.WRITE_PROMPT: ""})
+    app = open_generate(**{session_keys.WRITE_PROMPT: ""})
     button(app, "Write").click().run()
     assert "The prompt is empty" in app.toast[0].value
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import glossary, runtime
-from dashboard.lecture import STEPS
+from dashboard.app import runtime
+from dashboard.ui import STEPS, glossary
 from gpt_core.export import keep_recorded_run
 from tests.support.app_driver import open_app
 

@@ -14,10 +14,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.config_form import own_probes
-from dashboard.loss_walk import parse_rows
-from dashboard.text_choice import describe
-from dashboard.tokenization import parse_ids
+from dashboard.forms import own_probes
+from dashboard.forms.rows import parse_rows
+from dashboard.forms.text import describe
+from dashboard.tokens.text_and_ids import parse_ids
 from gpt_core.access import ClassRoll, ClassRules, read_rules
 from gpt_core.analysis import find_copying
 from gpt_core.config import GPTConfig, TrainingConfig

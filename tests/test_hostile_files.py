@@ -18,8 +18,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard import runtime
-from dashboard.models_view import _keep
+from dashboard.app import runtime
+from dashboard.weights.models import _keep
 from gpt_core.export import export_runs
 from gpt_core.library import delete_run, label_run
 from gpt_core.model import build_model

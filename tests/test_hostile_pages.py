@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard import runtime, state
+from dashboard.app import runtime, session_keys
 from gpt_core.library import TextLibrary, label_run
 from gpt_core.model import build_model
 from gpt_core.presets import Preset
@@ -93,8 +93,12 @@ def check_markup(app: AppTest) -> None:
 def app(page: str, own_runtime: None, run: Run) -> AppTest:
     """A page over a store with one run, the same for all examples of a test."""
     record_run(runtime.get_store(), run)
-    address = {state.RUN: run.id} if page in ("runs", "train") else {}
-    return open_app(page, state={**SMALL, state.START: True, state.OTHER_SETTINGS: True}, **address)
+    address = {session_keys.RUN: run.id} if page in ("runs", "train") else {}
+    return open_app(
+        page,
+        state={**SMALL, session_keys.START: True, session_keys.OTHER_SETTINGS: True},
+        **address,
+    )
 
 
 # Addresses
@@ -118,11 +122,11 @@ def test_any_address_is_a_page(app: AppTest, run: Run, data: Any) -> None:
     moments = st.sampled_from(("nan", "inf", "-1e999", "0", "1e308", f"{time.time()}")) | sendable
     query: dict[str, Any] = {}
     if data.draw(st.booleans()):
-        query[state.RUN] = data.draw(run_ids | st.lists(run_ids, min_size=2, max_size=4))
+        query[session_keys.RUN] = data.draw(run_ids | st.lists(run_ids, min_size=2, max_size=4))
     if data.draw(st.booleans()):
-        query[state.REPLAY] = data.draw(moments)
+        query[session_keys.REPLAY] = data.draw(moments)
     if data.draw(st.integers(0, 3)) == 0:
-        query[state.PROJECTOR] = data.draw(sendable)
+        query[session_keys.PROJECTOR] = data.draw(sendable)
     visit(app, **query)
 
 
@@ -185,13 +189,13 @@ def plant() -> str:
 
 
 FIELDS = {
-    state.TOKENS_TEXT: HOSTILE,
-    state.IDS_TEXT: HOSTILE,
-    state.WALK_ROWS: "**b** $x$\n<img src=x",
-    state.WRITE_PROMPT: HOSTILE,
-    state.OWN_PROBES: "<script\n:red[r]",
-    state.PASTED: HOSTILE,
-    state.START: True,
+    session_keys.TOKENS_TEXT: HOSTILE,
+    session_keys.IDS_TEXT: HOSTILE,
+    session_keys.WALK_ROWS: "**b** $x$\n<img src=x",
+    session_keys.WRITE_PROMPT: HOSTILE,
+    session_keys.OWN_PROBES: "<script\n:red[r]",
+    session_keys.PASTED: HOSTILE,
+    session_keys.START: True,
     "measures": True,
 }
 
@@ -205,7 +209,7 @@ def test_what_a_user_writes_is_never_markup_on_any_page() -> None:
     run_id = plant()
     others = [other.id for other in runtime.get_store().runs() if other.id != run_id]
     for model in (run_id, f"model:{runtime.get_models().models()[0].key}"):
-        session = {**FIELDS, state.WALK_MODEL: model, state.WRITE_TOKENS: 2}
+        session = {**FIELDS, session_keys.WALK_MODEL: model, session_keys.WRITE_TOKENS: 2}
         for page in PAGES:
             app = open_app(page, state=session, run=run_id)
             check_markup(app)
@@ -222,7 +226,7 @@ def test_what_a_user_writes_is_never_markup_on_any_page() -> None:
                 visit(app, run=[run_id, *others, HOSTILE])
                 check_markup(app)
                 visit(app, run=run_id)
-                app.button_group(key=state.EXPORT).set_value("text").run()
+                app.button_group(key=session_keys.EXPORT).set_value("text").run()
                 check_markup(app)
                 button(app, "Run again with changes").click().run()
             check_markup(app)

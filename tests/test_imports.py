@@ -17,6 +17,10 @@ CORE_LAYERS = (
     "< analysis < access < model < inspection < training < weights < library, export < runner "
     "< inference < cli"
 )
+DASHBOARD_LAYERS = (
+    "charts < app < components < ui < forms "
+    "< tokens, model, loss, data, train, generate, weights, runs, classroom"
+)
 SOURCES = [
     path
     for folder in ("gpt_core", "dashboard", "pages")
@@ -65,6 +69,35 @@ def offences(root: str, line: str) -> list[str]:
 
 def test_each_layer_of_the_core_imports_only_from_layers_left_of_it() -> None:
     assert offences("gpt_core", CORE_LAYERS) == []
+
+
+def test_each_layer_of_the_dashboard_imports_only_from_layers_left_of_it() -> None:
+    assert offences("dashboard", DASHBOARD_LAYERS) == []
+
+
+@pytest.mark.parametrize(
+    ("root", "line"), [("gpt_core", CORE_LAYERS), ("dashboard", DASHBOARD_LAYERS)]
+)
+def test_the_line_names_every_room(root: str, line: str) -> None:
+    rooms = {path.relative_to(ROOT / root).parts[0].removesuffix(".py") for path in modules(root)}
+    assert rooms - {"__init__", "__main__"} == set(layers(line))
+
+
+@pytest.mark.parametrize("path", modules("dashboard/charts"), ids=lambda path: path.stem)
+def test_charts_know_no_streamlit(path: Path) -> None:
+    assert "streamlit" not in {name.split(".")[0] for name in imports(path)}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=str)
+def test_a_package_is_used_through_what_it_offers(path: Path) -> None:
+    """Other packages import a package's names from the package, not from its files."""
+    here = path.relative_to(ROOT).parts
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            parts = tuple(node.module.split("."))
+            depth = 3 if parts[:2] == ("dashboard", "components") else 2
+            is_inside = parts[0] in ("gpt_core", "dashboard") and len(parts) > depth
+            assert not is_inside or parts[:2] == here[:2], f"{path} imports from {node.module}"
 
 
 @pytest.mark.parametrize("path", modules("gpt_core"), ids=lambda path: path.stem)

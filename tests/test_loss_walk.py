@@ -7,8 +7,8 @@ import re
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import runtime
-from dashboard.loss_walk import parse_rows
+from dashboard.app import runtime
+from dashboard.forms.rows import parse_rows
 from gpt_core.model import loss_in_one_call, loss_walkthrough
 from tests.support.app_driver import (
     chips,
@@ -72,7 +72,7 @@ def test_a_model_that_nobody_keeps_any_more_is_chosen_anew() -> None:
     def page() -> None:
         import streamlit as st
 
-        from dashboard.walk_view import show_walk
+        from dashboard.loss.walk_section import show_walk
         from gpt_core.model import build_model
         from tests.conftest import TINY
 
@@ -91,7 +91,7 @@ def test_a_model_that_nobody_keeps_any_more_is_chosen_anew() -> None:
 
 def test_a_model_that_was_taken_back_answers_no_edit() -> None:
     def page() -> None:
-        from dashboard.walk_view import show_walk
+        from dashboard.loss.walk_section import show_walk
 
         def fetch() -> None:
             raise ValueError("This model is somebody else's, who does not share it.")

@@ -12,7 +12,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from dashboard import refusals, runtime
+from dashboard.app import runtime, toast
 from gpt_core.export import weights_zip
 from gpt_core.model import build_model
 from gpt_core.text import load_text
@@ -85,7 +85,7 @@ def test_two_files_that_belong_together_and_a_zip_of_this_page_are_taken(tmp_pat
 
 class Evil:
     def __reduce__(self) -> tuple[object, tuple[str]]:
-        return (refusals.toast, ("never",))
+        return (toast, ("never",))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import psutil
 import pytest
 
-from dashboard.network import DEFAULT_PORT, PORT, class_port, own_addresses
+from dashboard.classroom.network import DEFAULT_PORT, PORT, class_port, own_addresses
 
 
 @pytest.mark.parametrize(("text", "port"), [("8601", 8601), ("0", 0), ("65535", 65535)])

@@ -11,8 +11,8 @@ import filelock
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import runtime
-from dashboard.lecture import STEPS, section
+from dashboard.app import runtime
+from dashboard.ui import STEPS, section
 from gpt_core.analysis.cached_store import CHECK_SECONDS
 from gpt_core.store.run import LIVE_STATES, RESUMABLE_STATES
 from gpt_core.store.run_locks import acquire_run

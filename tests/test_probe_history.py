@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from dashboard import runtime
-from dashboard.config_form import own_probes
-from dashboard.probe_history import probe_frame
+from dashboard.app import runtime
+from dashboard.forms import own_probes
+from dashboard.loss.probe_history import probe_frame
 from gpt_core.text import load_text
 from tests.support.app_driver import (
     button,

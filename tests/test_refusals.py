@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import refusals, runtime
+from dashboard.app import fragments, in_words, runtime
 from gpt_core.export import keep_recorded_run
 from tests.support.app_driver import button, open_app, texts
 
@@ -48,15 +48,15 @@ def test_what_goes_wrong_in_a_callback_is_said_above_the_page() -> None:
 
         import streamlit as st
 
-        from dashboard import refusals
+        from dashboard.app import attempt, in_words
 
         def fail(error: Exception) -> None:
             raise error
 
         full = OSError(errno.ENOSPC, "No space left on device", "/secret/place")
-        st.button("full", on_click=lambda: refusals.attempt(fail, full))
-        st.button("refused", on_click=lambda: refusals.attempt(fail, ValueError("<b>no</b>")))
-        with refusals.in_words():
+        st.button("full", on_click=lambda: attempt(fail, full))
+        st.button("refused", on_click=lambda: attempt(fail, ValueError("<b>no</b>")))
+        with in_words():
             fail(PermissionError(errno.EACCES, "Permission denied", "/secret/place"))
 
     app = AppTest.from_function(script, default_timeout=60).run()
@@ -69,7 +69,7 @@ def test_what_goes_wrong_in_a_callback_is_said_above_the_page() -> None:
 
 
 def test_a_mistake_of_ours_is_not_hidden() -> None:
-    with pytest.raises(KeyError), refusals.in_words():
+    with pytest.raises(KeyError), in_words():
         raise KeyError("a bug")
 
 
@@ -79,13 +79,13 @@ def test_for_who_was_sent_out_a_part_of_a_page_redraws_the_whole_page(
     def page() -> None:
         import streamlit as st
 
-        from dashboard.refusals import fragment
+        from dashboard.app import fragment
 
         st.session_state["runs"] = st.session_state.get("runs", 0) + 1
         fragment(lambda: st.text("a part"))()
 
     answers = iter((True, False))
-    monkeypatch.setattr(refusals, "was_sent_out", lambda: next(answers))
+    monkeypatch.setattr(fragments, "was_sent_out", lambda: next(answers))
     app = AppTest.from_function(page).run()
     assert not app.exception
     assert app.session_state["runs"] == 2

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import runtime, state
+from dashboard.app import runtime, session_keys
 from gpt_core.export import EXPORTS, RECORDED_RUN, keep_recorded_run
 from gpt_core.library import TextLibrary, label_run
 from gpt_core.presets import PRESETS
@@ -38,20 +38,20 @@ def open_runs(*run_ids: str) -> AppTest:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=TIMEOUT).run()
     app.switch_page("pages/runs.py")
     if run_ids:
-        app.query_params[state.RUN] = list(run_ids)
+        app.query_params[session_keys.RUN] = list(run_ids)
     app.run()
     assert not app.exception
     return app
 
 
 def rows(app: AppTest) -> list[dict]:
-    return components(app, "run_list")[0]["rows"]
+    return components(app, "run_table")[0]["rows"]
 
 
 def test_an_empty_store_says_where_a_run_starts() -> None:
     app = open_runs()
     assert "Nothing was trained yet." in texts(app)
-    assert not components(app, "run_list")
+    assert not components(app, "run_table")
 
 
 def test_all_runs_are_listed_the_newest_first_and_nothing_is_chosen() -> None:
@@ -65,10 +65,10 @@ def test_all_runs_are_listed_the_newest_first_and_nothing_is_chosen() -> None:
 def test_the_address_of_a_run_opens_it_and_of_several_lays_them_side_by_side() -> None:
     keep_runs(first=4e-4, second=1e-3, third=2e-3)
     one = open_runs("second")
-    assert components(one, "run_list")[0]["chosen"] == ["second"]
+    assert components(one, "run_table")[0]["chosen"] == ["second"]
     assert [b.label for b in one.main.button][:2] == ["Open", "Run again with changes"]
     app = open_runs("third", "first")
-    assert components(app, "run_list")[0]["chosen"] == ["third", "first"]
+    assert components(app, "run_table")[0]["chosen"] == ["third", "first"]
     assert app.header[0].value == "2 runs side by side"
     figure = components(app, "live_chart")[0]["figure"]
     assert [trace["name"] for trace in figure["data"]] == ["third", "first"]
@@ -95,42 +95,44 @@ def test_runs_that_were_set_up_alike_are_said_to_be() -> None:
 def test_a_choice_in_the_table_goes_into_the_address() -> None:
     keep_runs(first=4e-4, second=1e-3)
     app = open_runs()
-    revision = components(app, "run_list")[0]["revision"]
-    app.session_state[state.RUN_LIST] = {"answer": {"revision": revision, "chosen": ["first"]}}
+    revision = components(app, "run_table")[0]["revision"]
+    app.session_state[session_keys.RUN_TABLE] = {
+        "answer": {"revision": revision, "chosen": ["first"]}
+    }
     app.run()
-    assert app.query_params[state.RUN] == "first"
+    assert app.query_params[session_keys.RUN] == "first"
     assert "Take it with you" in [heading.value for heading in app.header]
 
 
 def test_an_address_that_was_changed_since_holds_against_an_older_choice() -> None:
     keep_runs(first=4e-4, second=1e-3)
     app = open_runs("first")
-    revision = components(app, "run_list")[0]["revision"]
+    revision = components(app, "run_table")[0]["revision"]
     answer = {"answer": {"revision": revision, "chosen": ["first", "second"]}}
-    app.session_state[state.RUN_LIST] = answer
-    app.query_params[state.RUN] = ["second"]
+    app.session_state[session_keys.RUN_TABLE] = answer
+    app.query_params[session_keys.RUN] = ["second"]
     app.run()
-    assert components(app, "run_list")[0]["chosen"] == ["second"]
-    assert components(app, "run_list")[0]["revision"] > revision
+    assert components(app, "run_table")[0]["chosen"] == ["second"]
+    assert components(app, "run_table")[0]["revision"] > revision
 
 
 def test_a_run_that_is_not_there_is_said_not_to_be() -> None:
     keep_runs(first=4e-4)
     app = open_runs("nobody", "first")
     assert "There is no run nobody" in texts(app)
-    assert components(app, "run_list")[0]["chosen"] == ["first"]
+    assert components(app, "run_table")[0]["chosen"] == ["first"]
 
 
 def test_the_recorded_runs_address_works_where_nobody_has_opened_it_yet() -> None:
     app = open_runs(RECORDED_RUN)
-    assert components(app, "run_list")[0]["chosen"] == [RECORDED_RUN]
+    assert components(app, "run_table")[0]["chosen"] == [RECORDED_RUN]
 
 
 def test_a_link_to_a_run_opens_it_whatever_page_it_names() -> None:
     keep_runs(first=4e-4, second=1e-3)
     app = open_app(run="first")
     assert app.title[0].value == "Train"
-    assert app.query_params[state.RUN] == "first"
+    assert app.query_params[session_keys.RUN] == "first"
 
 
 def test_a_run_is_named_and_the_name_stands_wherever_the_run_does() -> None:
@@ -158,7 +160,7 @@ def test_deleting_is_confirmed_and_leaves_the_others() -> None:
     button(app, "Delete for good").click().run()
     assert [run.id for run in runtime.get_store().runs()] == ["second"]
     assert [row["id"] for row in rows(app)] == ["second"]
-    assert state.RUN not in app.query_params
+    assert session_keys.RUN not in app.query_params
     assert "There is no run" not in texts(app)
 
 
@@ -173,7 +175,7 @@ def test_every_form_is_offered_with_what_reads_it() -> None:
     keep_runs(first=4e-4)
     app = open_runs("first")
     for form, export in EXPORTS.items():
-        app.button_group(key=state.EXPORT).set_value(form).run()
+        app.button_group(key=session_keys.EXPORT).set_value(form).run()
         assert export.opens_in in texts(app)
         assert not app.exception
 
@@ -182,7 +184,7 @@ def test_a_text_that_is_lost_is_said_to_be_instead_of_a_failing_download() -> No
     keep_runs(first=4e-4)  # its text was never kept
     app = open_runs("first")
     assert [b.label for b in app.get("download_button")] == ["Download first.csv"]
-    app.button_group(key=state.EXPORT).set_value("text").run()
+    app.button_group(key=session_keys.EXPORT).set_value("text").run()
     assert not app.get("download_button")
     assert "first: The text that the run was trained on is missing" in texts(app)
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from dashboard.token_chips import Scale, chips_data, readable
+from dashboard.components.token_chips import Scale, chips_data, readable
 from gpt_core.vocabularies import get_tokenizer
 
 

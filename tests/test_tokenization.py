@@ -2,7 +2,7 @@
 
 import pytest
 
-from dashboard.tokenization import MOST_CHARACTERS, MOST_CHIPS, parse_ids
+from dashboard.tokens.text_and_ids import MOST_CHARACTERS, MOST_CHIPS, parse_ids
 from gpt_core.vocabularies import byte_pair_merges
 from tests.support.app_driver import chips, html, metric, open_app, texts
 

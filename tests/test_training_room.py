@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from dashboard import runtime
-from dashboard.replay import SPEED
-from dashboard.samples_view import marked
+from dashboard.app import runtime
+from dashboard.components.sample_list.entries import marked
+from dashboard.train.replay import SPEED
 from gpt_core.analysis import BOOK_RUN, Copying
 from gpt_core.analysis.reference_runs import BAND
 from gpt_core.config import GPTConfig, TrainingConfig, field_help
@@ -290,7 +290,7 @@ def test_a_made_up_replay_in_the_address_shows_the_whole_run(began: str) -> None
 
 def test_the_recorded_run_shows_what_was_learnt_by_heart() -> None:
     app = open_app("train", run=RECORDED_RUN)
-    (line,) = components(app, "timeline")
+    (line,) = components(app, "sample_list")
     assert line["entries"][0]["heading"] == "Epoch 10"
     assert "76% copied, the longest run 14 tokens" in line["entries"][0]["note"]
     copied = [words for words, kind in line["entries"][0]["pieces"] if kind == "copied"]
@@ -310,7 +310,7 @@ def test_a_live_model_goes_on_from_any_prompt() -> None:
     button(app, "Write").click().run()
     deadline = time.monotonic() + 30
     while True:
-        lines = [c for c in components(app, "timeline") if c["label"] == "A text"]
+        lines = [c for c in components(app, "sample_list") if c["label"] == "A text"]
         if lines and lines[0]["entries"][0]["note"] != "writing…":
             break
         assert time.monotonic() < deadline
@@ -378,11 +378,11 @@ def test_of_a_long_run_the_newest_samples_are_shown_until_all_are_wanted() -> No
     samples = [SampleRecord(i, i + 1, i, "Every", f"Every {HOSTILE}", ()) for i in range(40)]
     store.add_records(run_id, [(sample, i) for i, sample in enumerate(samples)])
     app = open_app("train", run=run_id)
-    (line,) = components(app, "timeline")
+    (line,) = components(app, "sample_list")
     assert [e["heading"] for e in line["entries"]][:2] == ["Epoch 40", "Epoch 39"]
     assert len(line["entries"]) == 12
     next(t for t in app.toggle if "All 40 samples" in t.label).set_value(True).run()
-    assert len(components(app, "timeline")[0]["entries"]) == 40
+    assert len(components(app, "sample_list")[0]["entries"]) == 40
     assert not app.exception
 
 
@@ -402,7 +402,7 @@ def test_the_projector_shows_only_what_matters_and_is_left_again() -> None:
     app = open_app("train", run=RECORDED_RUN, projector="1")
     assert not app.title
     assert "Is mine right?" not in texts(app)
-    assert len(components(app, "timeline")[0]["entries"]) == 1
+    assert len(components(app, "sample_list")[0]["entries"]) == 1
     assert components(app, "live_chart")[0]["figure"]["layout"]["font"]["size"] > 15
     button(app, "Leave the projector").click().run()
     assert [title.value for title in app.title] == ["Train"]

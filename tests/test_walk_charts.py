@@ -3,14 +3,14 @@ import math
 import pandas as pd
 import pytest
 
-from dashboard.charts import plain
-from dashboard.walk_charts import (
+from dashboard.charts import probe_lines
+from dashboard.charts.figure import plain
+from dashboard.charts.loss_walk import (
     binary_curves,
     candidates_bars,
     log_bars,
     logits_heatmap,
     loss_scale,
-    probe_lines,
 )
 
 

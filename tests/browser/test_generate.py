@@ -33,13 +33,13 @@ def test_texts_come_token_by_token_stop_and_are_branched(
     page.get_by_role("spinbutton", name="Tokens").press("Tab")
     wait_until_settled(page)
     page.get_by_role("button", name="Write", exact=True).click()
-    notes = page.locator(".timeline .note")
+    notes = page.locator(".sample-list .note")
     expect(notes.first).to_have_text(re.compile(r"^\d+ of 500 tokens$"), timeout=30_000)
     early = notes.first.inner_text()
     expect(notes.first).not_to_have_text(early)  # they go on coming
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.get_by_role("button", name="Write", exact=True)).to_be_enabled(timeout=30_000)
-    expect(page.locator(".timeline .prompt").first).to_have_text(HOSTILE)
+    expect(page.locator(".sample-list .prompt").first).to_have_text(HOSTILE)
     assert page.evaluate("window.hacked") is None
 
     chips = page.locator(".token-chips").first.locator(".chip")

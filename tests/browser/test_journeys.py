@@ -77,14 +77,14 @@ def test_from_the_first_visit_to_a_trained_model_that_writes(
         go_to(page, name)
         assert_no_error_box(page)
     go_to(page, "Train")
-    expect(page.locator(".timeline .heading", has_text="Epoch 1").first).to_be_visible(
+    expect(page.locator(".sample-list .heading", has_text="Epoch 1").first).to_be_visible(
         timeout=60_000
     )
     expect(main.get_by_text("finished", exact=True)).to_be_visible(timeout=WHOLE_RUN_MS)
-    expect(page.locator(".timeline .heading", has_text="Epoch 12").first).to_be_visible()
+    expect(page.locator(".sample-list .heading", has_text="Epoch 12").first).to_be_visible()
     wait_until_settled(page)
     main_button(page, "Write").click()
-    text = page.locator('.timeline[aria-label="A text"] li')
+    text = page.locator('.sample-list[aria-label="A text"] li')
     expect(text).to_contain_text("Every effort moves you", timeout=60_000)
     expect(text.locator(".note")).to_contain_text("copied", timeout=60_000)
 
@@ -153,7 +153,7 @@ def write(page: Page) -> None:
     expect(button).to_be_enabled(timeout=60_000)
     wait_until_settled(page)
     button.click()
-    notes = page.locator(".timeline .note")
+    notes = page.locator(".sample-list .note")
     expect(notes).to_have_text(["40 tokens", "40 tokens"], timeout=60_000)
     wait_until_settled(page)
 

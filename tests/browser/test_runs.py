@@ -13,7 +13,7 @@ from lxml import etree
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from dashboard.palette import RUNS
+from dashboard.charts import RUNS
 from gpt_core.export import keep_recorded_run
 from gpt_core.store import RunStore
 from tests.browser.conftest import Server, open_page, start_server, wait_until_settled
@@ -22,7 +22,7 @@ from tests.support.curves import keep_chapter_run
 pytestmark = pytest.mark.slow
 
 HOSTILE = "<img src=x onerror='window.hacked=1'> **bold** $x$"
-ROWS = ".run-list tbody tr"
+ROWS = ".run-table tbody tr"
 FIRST_CHART = 30_000  # milliseconds: plotly comes into the browser with it
 LINES = ".live-chart.js-plotly-plot .scatterlayer .js-line"
 
@@ -77,7 +77,7 @@ def test_three_runs_are_found_as_one_types_chosen_and_compared(
     expect(page.locator(ROWS)).to_have_count(3)
     search.press_sequentially(" learning_rate 0.001")  # all words count
     assert shown(page) == ["fast"]
-    expect(page.locator(".run-list .count")).to_have_text("1 of 4 runs")
+    expect(page.locator(".run-table .count")).to_have_text("1 of 4 runs")
     search.fill("verdict")
     page.get_by_role("button", name="Lowest validation").click()  # the highest first
     assert shown(page) == ["slow", "chapter", "fast"]

@@ -179,16 +179,16 @@ def test_the_recorded_run_on_a_fresh_machine_replayed_reloaded_and_projected(
     page.reload()  # the moment goes on
     expect(page.locator(CURVE).nth(4)).to_be_visible(timeout=60_000)
     assert float(number(page, "Training loss")) < early
-    expect(page.locator(".timeline li").nth(1)).to_be_visible(timeout=60_000)
+    expect(page.locator(".sample-list li").nth(1)).to_be_visible(timeout=60_000)
 
     page.get_by_role("button", name="Projector").click()
     expect(page.get_by_test_id("stSidebar")).to_be_hidden()
-    expect(page.locator(".timeline li")).to_have_count(1)
+    expect(page.locator(".sample-list li")).to_have_count(1)
     page.get_by_role("button", name="Leave the projector").click()
     expect(page.get_by_test_id("stSidebar")).to_be_visible()
     page.get_by_role("button", name="End the replay").click()
     expect(page.get_by_text("90 of 90 steps")).to_be_visible(timeout=30_000)
-    expect(page.locator(".timeline mark").first).to_be_visible(timeout=30_000)
+    expect(page.locator(".sample-list mark").first).to_be_visible(timeout=30_000)
     assert server.end() == 0
     assert "Traceback" not in server.log.read_text()
 
@@ -204,11 +204,11 @@ def test_a_prompt_of_ones_own_is_written_on_as_text(
     box.press("Tab")
     wait_until_settled(page)
     page.get_by_role("button", name="Write").click()
-    entry = page.locator('.timeline[aria-label="A text"] li')
+    entry = page.locator('.sample-list[aria-label="A text"] li')
     expect(entry).to_contain_text(prompt, timeout=30_000)
     expect(entry.locator(".note")).to_contain_text("copied", timeout=60_000)
     assert page.title() != "hacked"
-    assert page.locator(".timeline img").count() == 0
+    assert page.locator(".sample-list img").count() == 0
     time.sleep(1)
     main_button(page, "Stop").click()
     expect(page.get_by_test_id("stMain").get_by_text("stopped", exact=True)).to_be_visible(

@@ -57,7 +57,7 @@ def test_openais_weights_come_from_the_hub_write_and_train_on(
     expect(write).to_be_visible(timeout=60_000)
     wait_until_settled(page)
     write.click()
-    expect(page.locator(".timeline .note").first).to_have_text("40 tokens", timeout=60_000)
+    expect(page.locator(".sample-list .note").first).to_have_text("40 tokens", timeout=60_000)
     expect(page.get_by_text("GPT-2 124M, OpenAI's").first).to_be_visible()
 
     open_page(page, f"{server.url}/weights")

@@ -11,7 +11,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 from transformers import GPT2LMHeadModel
 
-from dashboard import runtime
+from dashboard.app import runtime
 from gpt_core.export import WEIGHT_FORMS, delete_checkpoint, weights_zip
 from gpt_core.presets import Preset
 from gpt_core.runner import TrainingRunner

@@ -7,7 +7,7 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
-from dashboard import runtime
+from dashboard.app import runtime
 from gpt_core.presets import Preset
 from gpt_core.text import load_text
 from tests.conftest import TINY, TINY_TRAINING

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard.token_chips import Scale, token_chips
+from dashboard.components.token_chips import Scale, token_chips
 from gpt_core.vocabularies import get_tokenizer
 
 TEXT = "<img src=x onerror=\"document.title='hacked'\"> **bold** — every effort moves you नमस्ते\n"

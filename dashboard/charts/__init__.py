@@ -1,0 +1,61 @@
+"""Data → plotly figures: pure functions, no streamlit."""
+
+from dashboard.charts.axes import AXES, Axes
+from dashboard.charts.comparison import Curve, comparison_chart, describe_comparison
+from dashboard.charts.decoding import choice_bars, settings_bars
+from dashboard.charts.figure import to_json
+from dashboard.charts.formatting import (
+    count,
+    format_bytes,
+    format_duration,
+    format_exactly,
+    format_loss,
+    format_probability,
+    probability_strength,
+)
+from dashboard.charts.frames import (
+    extent_of,
+    last_losses,
+    numbers_frame,
+    published_frame,
+    tokens_per_second,
+)
+from dashboard.charts.loss_chart import describe_losses, loss_chart
+from dashboard.charts.loss_walk import probe_lines
+from dashboard.charts.palette import PREDICTED, RUNS
+from dashboard.charts.run_words import STATE_COLORS, changes_from_preset, describe_wait
+from dashboard.charts.small_charts import Panel, part_bars, small_charts
+
+__all__ = [
+    "AXES",
+    "PREDICTED",
+    "RUNS",
+    "STATE_COLORS",
+    "Axes",
+    "Curve",
+    "Panel",
+    "changes_from_preset",
+    "choice_bars",
+    "comparison_chart",
+    "count",
+    "describe_comparison",
+    "describe_losses",
+    "describe_wait",
+    "extent_of",
+    "format_bytes",
+    "format_duration",
+    "format_exactly",
+    "format_loss",
+    "format_probability",
+    "last_losses",
+    "loss_chart",
+    "numbers_frame",
+    "part_bars",
+    "probability_strength",
+    "probe_lines",
+    "published_frame",
+    "settings_bars",
+    "small_charts",
+    "to_json",
+    "tokens_per_second",
+]

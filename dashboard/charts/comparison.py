@@ -1,0 +1,123 @@
+"""The losses of several runs in one chart: a pure function, no streamlit."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import cycle
+
+import numpy as np
+import pandas as pd
+
+from dashboard.charts.axes import AXES, Axes, log_scale
+from dashboard.charts.figure import MOST_POINTS, Chart, kept_points, plain
+from dashboard.charts.palette import RUNS, TRAINING, VALIDATION
+
+MARKS = ("circle", "square", "diamond", "triangle-up", "x", "star")
+MOST_IN_ALL = 6 * MOST_POINTS  # points of all lines together …
+LEAST = 40  # … unless there are so many lines that each would have fewer than these
+LOSSES = {
+    "train_loss": ("training", TRAINING, "solid"),
+    "val_loss": ("validation", VALIDATION, "dash"),
+}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A run's evaluations, with the columns of :data:`AXES` and both losses, and its name."""
+
+    name: str
+    evaluations: pd.DataFrame
+
+
+def comparison_chart(
+    curves: Sequence[Curve], losses: Sequence[str], axes: Axes, revision: str
+) -> Chart:
+    """Draw the losses of several runs: a colour for each, dashes for validation beside training.
+
+    A single run's lines have the colours that they have everywhere.
+
+    Args:
+        curves: the runs, in the order of their colours.
+        losses: "train_loss", "val_loss" or both.
+        axes: what they are drawn against, as loss or perplexity, on a linear or logarithmic scale.
+        revision: zoom is kept as long as this stays the same.
+    """
+    lines: list[Chart] = []
+    most = max(LEAST, MOST_IN_ALL // max(1, len(curves) * len(losses)))
+    height = np.exp if axes.perplexity else np.asarray
+    shown = ".1f" if axes.perplexity else ".3f"
+    for i, (curve, color) in enumerate(zip(curves, cycle(RUNS), strict=False)):
+        name = plain(curve.name)
+        if curve.evaluations.empty:  # else it would be missing without a word
+            line = {"color": color if len(curves) > 1 else LOSSES[losses[0]][1]}
+            name = f"{name} (not evaluated yet)"
+            lines.append({"x": [None], "y": [None], "name": name, "line": line})
+            continue
+        for loss in losses:
+            split, own_color, dash = LOSSES[loss]
+            y = curve.evaluations[loss].to_numpy(np.float32)
+            drawn = curve.evaluations.iloc[kept_points(y, most)]
+            lines.append(
+                {
+                    "x": drawn[axes.x].to_numpy(np.float32),
+                    "y": height(drawn[loss].to_numpy(np.float32)),
+                    "customdata": drawn[["global_step"]].to_numpy(np.float32),
+                    "name": _title(name, split, len(curves), len(losses)),
+                    "legendgroup": str(i) if len(curves) > 1 else "",
+                    # Where the colours come again, only the marks tell the runs apart.
+                    "mode": "lines+markers" if len(drawn) <= 80 or i >= len(RUNS) else "lines",
+                    "line": {
+                        "color": color if len(curves) > 1 else own_color,
+                        "width": 2,
+                        "dash": dash if len(losses) > 1 else "solid",
+                    },
+                    "marker": {
+                        "size": 6 if i < len(RUNS) else 8,
+                        "symbol": MARKS[i // len(RUNS) % len(MARKS)],
+                        "maxdisplayed": 80 if i < len(RUNS) else 15,
+                    },
+                    "hovertemplate": f"%{{y:{shown}}} at step %{{customdata[0]:,}}",
+                }
+            )
+    what = "Perplexity" if axes.perplexity else "Loss"
+    if len(losses) == 1:
+        what = f"{LOSSES[losses[0]][0].capitalize()} {what.lower()}"
+    layout = {
+        "height": 460,
+        "showlegend": True,
+        "margin": {"l": 55, "r": 15, "t": 20, "b": 50},
+        "hovermode": "closest",
+        "hoverlabel": {"namelength": 60},
+        "uirevision": revision,
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        "xaxis": {"title": {"text": AXES[axes.x]}, "rangemode": "tozero"},
+        "yaxis": {
+            "title": {"text": what},
+            "rangemode": "tozero",
+            "zeroline": False,
+            **log_scale(axes),
+        },
+    }
+    return {"data": [{"type": "scatter", **line} for line in lines], "layout": layout}
+
+
+def _title(name: str, split: str, curves: int, losses: int) -> str:
+    """Return what a line is called in the legend: what tells it from the others."""
+    if curves == 1 and losses > 1:
+        return split.capitalize()
+    return f"{name}: {split}" if losses > 1 else name
+
+
+def describe_comparison(curves: Sequence[Curve], losses: Sequence[str]) -> str:
+    """Say what the chart shows, for those who cannot see it: each run's last losses."""
+    parts = []
+    for curve in curves:
+        if curve.evaluations.empty:
+            parts.append(f"{curve.name}: no evaluation yet")
+            continue
+        last = curve.evaluations.iloc[-1]
+        numbers = " and ".join(
+            f"{LOSSES[loss][0]} {last[loss]:.3f}" for loss in losses if math.isfinite(last[loss])
+        )
+        parts.append(f"{curve.name}: {numbers} at step {last['global_step']:,.0f}")
+    return "Losses of the chosen runs. " + "; ".join(parts) + "."

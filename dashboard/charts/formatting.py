@@ -1,0 +1,46 @@
+"""Numbers → the words and digits that pages show."""
+
+import math
+
+
+def format_loss(loss: float | None) -> str:
+    """Return a loss as it is shown everywhere: three decimals, or a dash before the first."""
+    return "–" if loss is None else f"{loss:.3f}"
+
+
+def format_probability(probability: float) -> str:
+    """Return a probability short enough for a chip: ``0.312``, ``7.5e-05``."""
+    return f"{probability:.3f}" if probability >= 0.001 else f"{probability:.1e}"
+
+
+def format_exactly(probability: float) -> str:
+    """Return a probability as the chapter prints it: ``7.454e-05``."""
+    return f"{probability:.3e}"
+
+
+def format_bytes(number: float) -> str:
+    """Return a size for people: ``650 MB``, ``1.9 GB``."""
+    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return f"{number:.0f} B"
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number of things: ``1 merge``, ``1,200 tokens``."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def probability_strength(probability: float) -> float:
+    """Return how strongly a probability is coloured, 0 to 1: 0.00001 and less not at all."""
+    return min(1.0, max(0.0, 1 + math.log10(max(probability, 1e-12)) / 5))
+
+
+def format_duration(seconds: float) -> str:
+    """Return a duration for people: ``12 s``, ``3 min 05 s``, ``2 h 10 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -1,0 +1,202 @@
+"""Training and validation loss in one chart: a pure function, no streamlit."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dashboard.charts.axes import AXES, Axes, Extent, log_scale
+from dashboard.charts.figure import Chart, kept_points
+from dashboard.charts.palette import MEASURED, TRAINING, VALIDATION
+
+PUBLISHED_MARKERS = ("cross-thin-open", "x-thin-open", "asterisk-open")
+
+
+def loss_chart(
+    evaluations: pd.DataFrame,
+    extent: Extent,
+    run_id: str,
+    steps: pd.DataFrame | None = None,
+    axes: Axes = Axes(),  # noqa: B008 (frozen)
+    vocab_size: int | None = None,
+    published: Mapping[str, pd.DataFrame] | None = None,
+    size: float = 1.0,
+) -> Chart:
+    """Draw training and validation loss; against epochs or steps, tokens seen along the top.
+
+    Args:
+        evaluations: a row each, with the columns of :data:`AXES` and both losses.
+        extent: how far the whole run goes.
+        run_id: whose curve it is; zoom is kept as long as this and the axes stay.
+        steps: a row for each step with its batch's own loss, drawn faintly behind.
+        axes: what it is drawn against, as loss or perplexity, on a linear or logarithmic scale.
+        vocab_size: marks the loss of a guess that finds all tokens equally likely.
+        published: losses that others have published, by name, laid under the curve.
+        size: of type and lines, for a projector.
+
+    Source: the chapter's figure of the two losses, with its second axis.
+    """
+    height = np.exp if axes.perplexity else np.asarray
+    when = "(step %{customdata[0]:,}, %{customdata[1]:,} tokens)"
+    shown = ".1f" if axes.perplexity else ".3f"
+    width = 2.5 * size
+    lines = []
+    for column, name, color, dash in (
+        ("train_loss", "Training", TRAINING, "solid"),
+        ("val_loss", "Validation", VALIDATION, "dash"),
+    ):
+        drawn = evaluations.iloc[kept_points(evaluations[column].to_numpy())]
+        lines.append(
+            {
+                "x": drawn[axes.x].to_numpy(np.float32),
+                "y": height(drawn[column].to_numpy(np.float32)),
+                "customdata": drawn[["global_step", "tokens_seen"]].to_numpy(np.float32),
+                "name": name,
+                "mode": "lines+markers" if len(drawn) <= 80 else "lines",
+                "line": {"color": color, "width": width, "dash": dash},
+                "marker": {"size": 5 * size},
+                "hovertemplate": f"%{{y:{shown}}} {when}",
+                "zorder": 2,
+            }
+        )
+    if steps is not None and len(steps):
+        drawn = steps.iloc[kept_points(steps["loss"].to_numpy())]
+        lines.append(
+            {
+                "x": drawn[axes.x].to_numpy(np.float32),
+                "y": height(drawn["loss"].to_numpy(np.float32)),
+                "name": "Each batch",
+                "mode": "lines",
+                "line": {"color": TRAINING, "width": size},
+                "opacity": 0.35,
+                "hovertemplate": f"%{{y:{shown}}}",
+                "zorder": 0,
+            }
+        )
+    for (name, frame), symbol in zip((published or {}).items(), PUBLISHED_MARKERS, strict=False):
+        for column, split, color in (
+            ("train_loss", "training", TRAINING),
+            ("val_loss", "validation", VALIDATION),
+        ):
+            edge = {"color": color, "width": 1.5}
+            lines.append(
+                {
+                    "x": frame[axes.x].to_numpy(np.float32),
+                    "y": height(frame[column].to_numpy(np.float32)),
+                    "name": f"{name}: {split}",
+                    "mode": "markers+lines",
+                    "line": {"color": color, "width": 1, "dash": "dot"},
+                    "marker": {"symbol": symbol, "size": 8 * size, "line": edge},
+                    "hovertemplate": f"%{{y:{shown}}}",
+                    "zorder": 1,
+                }
+            )
+    if len(evaluations):
+        lowest = int(evaluations["val_loss"].to_numpy().argmin())
+        lines.append(_best(evaluations.iloc[[lowest]], axes, height, size))
+    layout = _layout(extent, axes, run_id, size)
+    if vocab_size:
+        layout |= _mark_uniform(vocab_size, axes, size)
+    if "xaxis2" in layout:
+        upper = {"x": [0], "y": [None], "xaxis": "x2", "showlegend": False, "hoverinfo": "skip"}
+        lines.append(upper)
+    return {"data": [{"type": "scatter", **line} for line in lines], "layout": layout}
+
+
+def _best(best: pd.DataFrame, axes: Axes, height: Callable[..., Any], size: float) -> Chart:
+    """Mark the lowest validation loss."""
+    return {
+        "x": best[axes.x].to_numpy(np.float32),
+        "y": height(best["val_loss"].to_numpy(np.float32)),
+        "name": "Lowest validation",
+        "mode": "markers",
+        "marker": {
+            "symbol": "star",
+            "size": 14 * size,
+            "color": VALIDATION,
+            "line": {"color": "white", "width": 1},
+        },
+        "hovertemplate": f"lowest, at step {best['global_step'].iloc[0]:,.0f}",
+        "zorder": 3,
+    }
+
+
+def _mark_uniform(vocab_size: int, axes: Axes, size: float) -> Chart:
+    """Mark the loss of a guess among all tokens, as from a model that knows nothing."""
+    y = vocab_size if axes.perplexity else math.log(vocab_size)
+    number = "" if axes.perplexity else f"{y:.3f}"
+    across = {"xref": "x domain", "yref": "y"}
+    return {
+        "shapes": [
+            {
+                **across,
+                "type": "line",
+                **{"x0": 0, "x1": 1, "y0": y, "y1": y},
+                "line": {"color": MEASURED, "width": 1, "dash": "dot"},
+            }
+        ],
+        "annotations": [
+            {
+                **across,
+                "text": f"a guess among {vocab_size:,}: {number}",
+                "font": {"size": 12 * size, "color": MEASURED},
+                "x": 0,
+                "y": math.log10(y) if axes.log else y,  # a place, unlike a line, is in exponents
+                "xanchor": "left",
+                "yanchor": "bottom",
+                "showarrow": False,
+            }
+        ],
+    }
+
+
+def _layout(extent: Extent, axes: Axes, run_id: str, size: float) -> Chart:
+    """Return the axes and all that stands around the lines."""
+    end = extent.on(axes.x)
+    layout: Chart = {
+        "height": round(420 * (1 + (size - 1) / 2)),
+        "font": {"size": 12 * size},
+        "margin": {"l": 55 * size, "r": 15, "t": 60 * size, "b": 80 * size},
+        "hovermode": "x unified",
+        "uirevision": f"{run_id} {axes}",
+        "legend": {"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"},
+        "xaxis": {"title": {"text": AXES[axes.x]}, "rangemode": "tozero", "hoverformat": ".2f"},
+        "yaxis": {
+            "title": {"text": "Perplexity" if axes.perplexity else "Loss"},
+            "rangemode": "tozero",
+            "zeroline": False,
+            **log_scale(axes),
+        },
+    }
+    if end is not None:
+        layout["xaxis"]["range"] = [0, max(end, 1) * 1.01]
+    if axes.x not in ("epochs", "global_step"):
+        return layout
+    # The upper axis is the lower one, labelled in tokens: both zoom together.
+    ticks = [extent.num_epochs * i / 4 for i in range(5)]
+    on_steps = extent.total_steps / extent.num_epochs  # a step's label is one less than its count
+    places = ticks if axes.x == "epochs" else [max(0.0, t * on_steps - 1) for t in ticks]
+    layout["xaxis2"] = {
+        "title": {"text": "Tokens seen", "standoff": 6},
+        "overlaying": "x",
+        "side": "top",
+        "matches": "x",
+        "tickvals": places,
+        "ticktext": [f"{epochs * extent.tokens_per_epoch:,.0f}" for epochs in ticks],
+        "showgrid": False,
+        "zeroline": False,
+    }
+    return layout
+
+
+def describe_losses(evaluations: pd.DataFrame) -> str:
+    """Say in a sentence what the chart of the losses shows, for those who cannot see it."""
+    if evaluations.empty:
+        return "Training and validation loss: no evaluation yet."
+    last = evaluations.iloc[-1]
+    return (
+        f"Training and validation loss, {len(evaluations)} evaluations. The last, "
+        f"after {last['epochs']:.2f} epochs: {last['train_loss']:.3f} and {last['val_loss']:.3f}."
+    )

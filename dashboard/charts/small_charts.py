@@ -1,0 +1,78 @@
+"""Small charts beside each other, and bars by the parts of a model."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from dashboard.charts.figure import kept_points
+from dashboard.charts.palette import MEASURED
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One small chart: its title and its line."""
+
+    title: str
+    x: npt.NDArray[np.float64]
+    y: npt.NDArray[np.float64]
+    color: str = MEASURED
+    format: str = "~g"  # of its numbers, in d3's language
+
+
+def small_charts(panels: Sequence[Panel], x_title: str, run_id: str, columns: int = 2) -> go.Figure:
+    """Draw small charts beside and below each other, with one x-axis in common."""
+    rows = -(-len(panels) // columns)
+    figure = make_subplots(
+        rows, columns, subplot_titles=[p.title for p in panels], vertical_spacing=0.3 / rows
+    )
+    for i, panel in enumerate(panels):
+        kept = kept_points(panel.y)
+        place = {"row": i // columns + 1, "col": i % columns + 1}
+        figure.add_scatter(
+            x=panel.x[kept].astype(np.float32),
+            y=panel.y[kept].astype(np.float32),
+            mode="lines" if len(kept) > 60 else "lines+markers",
+            line={"color": panel.color, "width": 2},
+            marker={"size": 4},
+            name=panel.title,
+            hovertemplate=f"%{{y:{panel.format}}}",
+            **place,
+        )
+        figure.update_yaxes(rangemode="tozero", tickformat=panel.format, **place)
+        if place["row"] == rows:
+            figure.update_xaxes(title=x_title, **place)
+    figure.update_layout(
+        template="none",
+        height=60 + 190 * rows,
+        margin={"l": 50, "r": 15, "t": 35, "b": 45},
+        showlegend=False,
+        uirevision=f"{run_id} {x_title}",
+    )
+    figure.update_annotations(font_size=13)
+    figure.update_xaxes(matches="x", zeroline=False)
+    return figure
+
+
+def part_bars(values: Mapping[str, float], title: str) -> go.Figure:
+    """Draw one number for each part of a model as horizontal bars, in the model's order."""
+    figure = go.Figure()
+    figure.add_bar(
+        x=list(values.values()),
+        y=list(values),
+        orientation="h",
+        marker={"color": MEASURED},
+        hovertemplate="%{y}: %{x:.4~g}<extra></extra>",
+    )
+    figure.update_layout(
+        template="none",
+        height=70 + 22 * len(values),
+        margin={"l": 110, "r": 15, "t": 35, "b": 35},
+        title={"text": title, "font": {"size": 13}, "x": 0.5},
+        xaxis={"tickformat": "~g", "rangemode": "tozero"},
+        yaxis={"autorange": "reversed"},
+    )
+    return figure

@@ -1,0 +1,166 @@
+"""What a class needs around the app: a door, a cookie for who came through it, and the network.
+
+This app's own address stays on this machine. Class mode listens at a second one, for the network:
+nobody gets a page there, nor a websocket, without the cookie of a member.
+"""
+
+import asyncio
+import html
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+from functools import partial
+from pathlib import Path
+from string import Template
+from urllib.parse import parse_qs, quote, urlencode
+
+import streamlit as st
+import uvicorn
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+from streamlit import config
+
+from dashboard.app import CLASS_MODE, COOKIE, class_roll, close_runtime
+from dashboard.classroom.network import class_port, class_urls, own_addresses
+from gpt_core.access import LONGEST_NAME
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104 (on purpose: that is what class mode is for)
+JOIN = "/join"
+HERE = Path(__file__).parent
+DOOR, ICON = HERE / "door.html", HERE / "icon.svg"
+OPEN_PATHS = (JOIN, "/_stcore/health")
+LARGEST_FORM = 4096  # bytes
+COOKIE_SECONDS = 30 * 24 * 3600
+NO_MEMBER = 4401  # a websocket's code, as HTTP's 401
+
+os.environ[CLASS_MODE] = "1"  # read where the process's roll is made
+
+
+class OnlyMembers:
+    """ASGI middleware: whoever is no member comes to the door, and nowhere else."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or answer it."""
+        if scope["type"] not in ("http", "websocket") or scope["path"] in OPEN_PATHS:
+            await self._app(scope, receive, send)
+            return
+        token = HTTPConnection(scope).cookies.get(COOKIE)
+        if await run_in_threadpool(class_roll().who, token) is not None:
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await receive()  # its connect, which is answered
+            await send({"type": "websocket.close", "code": NO_MEMBER})
+        else:
+            await _to_the_door(scope)(scope, receive, send)
+
+
+def _to_the_door(scope: Scope) -> Response:
+    """Return what somebody gets who is no member: the door, if they wanted to see a page."""
+    wants_page = "text/html" in HTTPConnection(scope).headers.get("accept", "")
+    if scope["method"] not in ("GET", "HEAD") or not wants_page:
+        return PlainTextResponse("Join the class first.", 401)
+    query = scope["query_string"].decode("latin-1")
+    path = scope["path"] + (f"?{query}" if query else "")
+    return RedirectResponse(f"{JOIN}?{urlencode({'next': path})}", 303)
+
+
+async def show_door(request: Request) -> Response:
+    """Show the form by which one joins."""
+    code = request.query_params.get("code", "")  # of a QR code
+    return HTMLResponse(_door(request.query_params.get("next", "/"), code=code))
+
+
+async def join(request: Request) -> Response:
+    """Take somebody in, or say why not."""
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > LARGEST_FORM:
+            return PlainTextResponse("The form is too large.", 413)
+    fields = {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
+    address = request.client.host if request.client else ""
+    roll, wanted = class_roll(), _local_path(fields.get("next", "/"))
+    if "passphrase" in fields:
+        enter = partial(roll.sign_in_teacher, fields["passphrase"], address)
+    else:
+        enter = partial(roll.join, fields.get("name", ""), fields.get("code", ""), address)
+    try:
+        token = await run_in_threadpool(enter)
+    except ValueError as error:
+        return HTMLResponse(_door(wanted, str(error), fields.get("name", "")), 403)
+    response = RedirectResponse(wanted, 303)
+    # Lax: a link to a run in somebody's mail opens it.
+    response.set_cookie(
+        COOKIE, token, max_age=COOKIE_SECONDS, httponly=True, samesite="lax", path="/"
+    )
+    return response
+
+
+ROUTES = [Route(JOIN, show_door), Route(JOIN, join, methods=["POST"])]
+MIDDLEWARE = [Middleware(OnlyMembers)]
+
+
+def _local_path(path: str) -> str:
+    """Return a path of this app; whatever leads elsewhere becomes its beginning."""
+    is_ours = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    return path if is_ours else "/"
+
+
+def _door(wanted: str, refusal: str = "", name: str = "", code: str = "") -> str:
+    """Return the page at the door; what somebody wrote is text in it, never markup."""
+    refused = f'<p role="alert">{html.escape(refusal)}</p>' if refusal else ""
+    return Template(DOOR.read_text(encoding="utf-8")).substitute(
+        icon=quote(ICON.read_text(encoding="utf-8")),  # in the page: nothing else is open
+        refusal=refused,
+        wanted=html.escape(_local_path(wanted)),
+        name=html.escape(name),
+        code=html.escape(code),
+        longest_name=LONGEST_NAME,
+    )
+
+
+class _Listener(uvicorn.Server):
+    """A second listener of the same app: signals are the first one's."""
+
+    def capture_signals(self) -> nullcontext[None]:  # type: ignore[override]
+        """Leave the signals to the server that was started first."""
+        return nullcontext()
+
+
+@asynccontextmanager
+async def open_to_the_network(app: st.App) -> AsyncIterator[None]:
+    """Listen to the network for as long as the app runs, and say what is opened."""
+    port = class_port()
+    name = socket.gethostname().lower()
+    config.set_option(
+        "server.allowedHosts", ["127.0.0.1", "localhost", name, f"{name}.local", *own_addresses()]
+    )
+    listener = _Listener(
+        uvicorn.Config(
+            app, host=EVERYWHERE, port=port, lifespan="off", access_log=False, log_level="warning"
+        )
+    )
+    serving = asyncio.create_task(listener.serve())
+    roll = await run_in_threadpool(class_roll)
+    where = " or ".join(class_urls())
+    print(
+        f"\nClass mode: open to everybody in your network at {where or f'port {port}'}\n"
+        f"Join code for students: {roll.join_code}\n"
+        f"The teacher's passphrase: {roll.passphrase}\n",
+        flush=True,
+    )
+    try:
+        yield
+    finally:
+        listener.should_exit = True
+        await serving
+        # uvicorn ends the process by its signal: what trains must be saved before.
+        await run_in_threadpool(close_runtime)

@@ -1,0 +1,181 @@
+"""How one joins a class, what its students may do, and who is sent out of it: the teacher's."""
+
+import html
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlencode
+
+import segno
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dashboard.app import (
+    attempt,
+    class_roll,
+    current_actor,
+    get_runner,
+    get_store,
+    session_keys,
+    show_refusal,
+)
+from dashboard.charts import format_bytes, format_duration
+from dashboard.classroom.network import class_urls
+from gpt_core.access import CONTROLS, FIRST_LESSON, MEGABYTE, ClassRules, bytes_used, seconds_left
+from gpt_core.presets import PRESETS
+
+EVERYTHING, THREE, CHOICE = SHOWN = ("Every setting", "Three knobs", "A choice")
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What the form calls a limit of ClassRules, says about it, and counts it in."""
+
+    label: str
+    helped: str
+    unit: int = 1
+
+
+LIMITS = {
+    "most_runs": Limit("Runs at once", "Of each student: waiting, training or paused."),
+    "most_minutes": Limit("Minutes of training", "Of each student, all their runs together."),
+    "most_megabytes": Limit("Megabytes of disk", "Of each student: checkpoints, texts and models."),
+    "most_steps": Limit("Steps of a run", "Of each single run."),
+    "most_parameters": Limit(
+        "Million parameters", "Of each single run's model: the chapter's has 162 million.", 10**6
+    ),
+}
+QR_PIXELS = 220
+
+
+def show_how_to_join() -> None:
+    """Show the address and the code, large enough for the last row, and a QR code of both."""
+    roll, urls = class_roll(), class_urls()
+    if not urls:
+        st.text("This machine is in no network: connect it, then start the class again.")
+        return
+    words, picture = st.columns([3, 1], vertical_alignment="center")
+    with words:
+        st.html(
+            f'<p class="gpt-join">Open <strong>{urls[0]}</strong><br>'
+            f"Code <strong>{html.escape(roll.join_code)}</strong></p>"
+        )
+        if urls[1:]:
+            st.caption("If that is another network's: " + ", ".join(urls[1:]))
+    with picture:
+        link = f"{urls[0]}/join?{urlencode({'code': roll.join_code})}"
+        drawing = segno.make(link, micro=False).svg_inline(scale=6, border=3, light="white")
+        st.image(drawing, width=QR_PIXELS, alt=f"QR code of {link}")
+
+
+def show_rules() -> None:
+    """Let the teacher set what holds for each student."""
+    rules = get_runner().rules
+    how = _how_much(rules)
+    chosen = st.segmented_control(
+        "Settings that students see",
+        SHOWN,
+        default=how,
+        required=True,
+        help=f"The others stay as in the preset. Three knobs: {', '.join(FIRST_LESSON)}.",
+        key=_key("how", rules),
+    )
+    if chosen not in (how, CHOICE) and _set(
+        _with_shown(rules, FIRST_LESSON if chosen == THREE else CONTROLS)
+    ):
+        st.rerun()
+    with st.form("rules", border=False):
+        shown = [name for name in CONTROLS if name not in rules.hidden]
+        if chosen == CHOICE:
+            shown = st.multiselect("These are seen", CONTROLS, shown, key=_key("shown", rules))
+        presets = st.multiselect(
+            "Presets that students may use",
+            list(PRESETS),
+            rules.allowed_presets(),
+            key=_key("presets", rules),
+        )
+        limits: dict[str, Any] = {}
+        for column, (name, limit) in zip(_columns(), LIMITS.items(), strict=False):
+            before = getattr(rules, name)
+            entered = column.number_input(
+                limit.label,
+                1,
+                value=None if before is None else max(1, before // limit.unit),
+                step=1,
+                placeholder="no limit",
+                help=limit.helped,
+                key=_key(name, rules),
+            )
+            limits[name] = None if entered is None else entered * limit.unit
+        if st.form_submit_button("Let these rules hold", type="primary"):
+            allowed = () if len(presets) in (0, len(PRESETS)) else tuple(presets)
+            try:
+                wanted = _with_shown(replace(rules, **limits, presets=allowed), shown)
+            except ValueError as error:  # a limit beyond all measure
+                show_refusal(error)
+            else:
+                if _set(wanted):
+                    st.rerun()
+
+
+def _how_much(rules: ClassRules) -> str:
+    """Return how much of the settings students see, in words."""
+    if not rules.hidden:
+        return EVERYTHING
+    return THREE if set(rules.hidden) == {*CONTROLS} - {*FIRST_LESSON} else CHOICE
+
+
+def show_share() -> None:
+    """Tell a student how much of the machine is left for them, where it is limited."""
+    rules, actor, store = get_runner().rules, current_actor(), get_store()
+    left = []
+    if rules.most_minutes is not None:
+        seconds = max(0.0, seconds_left(store, rules, actor))
+        left.append(f"{format_duration(seconds)} of {rules.most_minutes} minutes of training")
+    if rules.most_megabytes is not None:
+        free = max(0, rules.most_megabytes * MEGABYTE - bytes_used(store, actor))
+        left.append(f"{format_bytes(free)} of {rules.most_megabytes:,} MB of disk")
+    if left:
+        st.caption(f"Left for you: {' and '.join(left)}.")
+
+
+def show_members() -> None:
+    """Let the teacher send somebody out of the class."""
+    names = {member.id: member.name for member in class_roll().members()}
+    if not names:
+        return
+    with st.popover("Send somebody out"):
+        who = st.selectbox(
+            "Who",
+            list(names),
+            format_func=lambda member: names[member],
+            index=None,
+            key=session_keys.SENT_OUT,
+        )
+        st.caption("Their browser must join again. Their runs stay, and can be stopped above.")
+        st.button("Send out", disabled=who is None, on_click=_send_out, args=(who,))
+
+
+def _columns() -> Iterator[DeltaGenerator]:
+    for _ in range(2):
+        yield from st.columns(3, gap="medium")
+
+
+def _key(name: str, rules: ClassRules) -> str:
+    """Return a widget's key: other rules, set here or in another tab, show at once."""
+    return f"{session_keys.RULE}-{name}-{hash(rules)}"
+
+
+def _with_shown(rules: ClassRules, shown: Sequence[str]) -> ClassRules:
+    return replace(rules, hidden=tuple(name for name in CONTROLS if name not in shown))
+
+
+def _set(rules: ClassRules) -> bool:
+    done = attempt(get_runner().set_rules, rules, current_actor())
+    if done:
+        st.toast("These rules hold now.")
+    return done
+
+
+def _send_out(member_id: str) -> None:
+    attempt(class_roll().revoke, member_id, current_actor())

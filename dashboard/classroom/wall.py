@@ -1,0 +1,184 @@
+"""The class on one wall: everybody's curve, who is where, the queue, and what the models write."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.app import (
+    attempt,
+    class_roll,
+    current_actor,
+    fragment,
+    get_board,
+    get_runner,
+    get_view,
+    is_restricted,
+    session_keys,
+)
+from dashboard.charts import (
+    Axes,
+    Curve,
+    comparison_chart,
+    describe_comparison,
+    describe_wait,
+    format_loss,
+    numbers_frame,
+    to_json,
+)
+from dashboard.components.live_chart import live_chart
+from dashboard.components.sample_list import last_sample, sample_list
+from dashboard.ui import AXIS_NAMES, describe_run, run_buttons, run_title, state_badge
+from gpt_core.access import Member
+from gpt_core.runner import QueuePlace, expected_queue
+from gpt_core.store import RunSummary
+
+
+@dataclass(frozen=True)
+class Place:
+    """A student, and the run that stands for them: the one that is live, or else their latest."""
+
+    member: Member
+    run: RunSummary | None
+
+
+def places() -> list[Place]:
+    """Return the students who have been here since the class began, by name."""
+    seen = tuple(sorted(class_roll().seen(), key=lambda member: member.name.casefold()))
+
+    def find() -> list[Place]:
+        runs: dict[str, RunSummary] = {}
+        for summary in get_view().summaries():  # the newest first
+            before = runs.setdefault(summary.run.owner, summary)
+            if summary.run.is_live and (not before.run.is_live or summary.run.state == "running"):
+                runs[summary.run.owner] = summary
+        return [Place(member, runs.get(member.id)) for member in seen]
+
+    # Each fragment of the page asks.
+    return get_board().once(("places", current_actor(), seen), find)
+
+
+def show_curves(every: int) -> None:
+    """Draw a curve for each student who has trained something, against what one chooses below."""
+    place = st.container()
+    x = st.segmented_control(
+        "Against",
+        list(AXIS_NAMES),
+        format_func=lambda name: AXIS_NAMES[name],
+        default="epochs",
+        required=True,
+        key=session_keys.WALL_AXIS,
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    with place:
+        fragment(_draw_curves, run_every=every)(Axes(x or "epochs"))
+
+
+def _draw_curves(axes: Axes) -> None:
+    shown = [(p.member.name, p.run.run) for p in places() if p.run is not None]
+    if not shown:
+        st.text("No student has started a run yet: their curves come here, one for each.")
+        return
+
+    def draw() -> tuple[str, str]:
+        board = get_board()
+        curves = [Curve(name, numbers_frame(board.evaluations(run.id), run)) for name, run in shown]
+        revision = " ".join([*(run.id for _, run in shown), str(axes)])
+        figure = comparison_chart(curves, ["val_loss"], axes, revision)
+        return to_json(figure), describe_comparison(curves, ["val_loss"])
+
+    key = ("wall", axes, tuple((name, run.id) for name, run in shown))
+    figure, description = get_board().once(key, draw)  # made once for all who look
+    live_chart(figure, description, key="wall", save_as="class", title="The class")
+
+
+def show_who() -> None:
+    """Show where each student is, and how far their run has come."""
+    rows = []
+    for place in places():
+        seen, summary = class_roll().presence(place.member.id), place.run
+        row = {"Student": place.member.name, "Page": seen.page if seen else "away"}
+        if summary is not None:
+            run = summary.run
+            row |= {
+                "State": run.state,
+                "Steps": f"{summary.steps_done:,} of {run.total_steps:,}",
+                "Validation loss": format_loss(summary.val_loss),
+                "Run": run.name or describe_run(run),
+            }
+        rows.append(row)
+    if not rows:
+        st.text("Nobody has joined yet.")
+        return
+    st.dataframe(pd.DataFrame(rows).fillna("–"), hide_index=True, alt="Who is where")
+
+
+def show_queue() -> None:
+    """Show which runs wait and when they begin; the teacher may change that."""
+    runner = get_runner()
+    running = [run for run in get_view().live_runs() if run.state == "running"]
+    queue = expected_queue(get_board(), runner)
+    if not is_restricted():
+        st.button(
+            "Let the queue go on" if runner.is_held else "Hold the queue",
+            on_click=_hold,
+            args=(not runner.is_held,),
+            help="While it is held no student's run begins. What trains goes on.",
+        )
+    elif runner.is_held:
+        st.text("Your teacher holds the queue: what trains goes on, nothing new begins.")
+    for run in running:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            state_badge(run)
+            st.text(run_title(run))
+            run_buttons(run, "queue")
+    if not queue:
+        st.text("No run waits.")
+    for place, waiting in enumerate(queue):
+        _show_waiting(place, waiting, len(queue))
+
+
+def _show_waiting(place: int, waiting: QueuePlace, count: int) -> None:
+    run = waiting.run
+    with st.container(horizontal=True, vertical_alignment="center"):
+        wait = describe_wait(waiting.starts_in) if not get_runner().is_held else ""
+        seen = get_view().run(run.id) or run
+        mine = " (yours)" if run.owner == current_actor() else ""
+        st.text(f"{place + 1}. {run_title(seen)}{mine}{wait}")
+        if not is_restricted():
+            for label, to, useless in (
+                ("Next", 0, place == 0),
+                ("Up", place - 1, place == 0),
+                ("Down", place + 1, place == count - 1),
+            ):
+                st.button(
+                    label,
+                    key=f"{label} {run.id}",
+                    type="tertiary",
+                    disabled=useless,
+                    on_click=_move,
+                    args=(run.id, to),
+                )
+        run_buttons(run, "queue")
+
+
+def _hold(held: bool) -> None:
+    attempt(get_runner().hold, held, current_actor())
+
+
+def _move(run_id: str, place: int) -> None:
+    attempt(get_runner().move, run_id, place, current_actor())
+
+
+def show_samples() -> None:
+    """Show the latest text that each student's model wrote, as far as it is for all."""
+    entries = []
+    for place in places():
+        if place.run is not None and not place.run.run.is_veiled:
+            entry = last_sample(get_view().history(place.run.run.id), place.member.name)
+            entries += [entry] if entry else []
+    if not entries:
+        st.text("After each epoch a run writes a sample: the latest of each stands here.")
+        return
+    sample_list(entries, "The latest sample of each student", key="wall-samples")

@@ -1,0 +1,1 @@
+"""Our own components, each a folder with its JavaScript and CSS."""

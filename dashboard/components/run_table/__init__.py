@@ -1,0 +1,86 @@
+"""All runs in a table that one can search, sort and choose from.
+
+Its own, not ``st.dataframe``: there a choice is a row's number, which names another run as soon as
+one is added or the table is filtered; here it is the run's ID. And it is a table for screen readers
+and phones.
+"""
+
+from collections.abc import Sequence
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from dashboard.app import owner_name
+from dashboard.charts import RUNS, STATE_COLORS, changes_from_preset, format_duration
+from gpt_core.store import RunSummary
+
+HERE = Path(__file__).parent
+
+_component = st.components.v2.component(
+    "run_table",
+    html='<div class="run-table"></div>',
+    css=(HERE / "run_table.css").read_text(),
+    js=(HERE / "run_table.js").read_text(),
+    isolate_styles=False,
+)
+
+
+def run_table(
+    summaries: Sequence[RunSummary],
+    chosen: Sequence[str],
+    revision: int,
+    key: str,
+) -> tuple[list[str], str | None]:
+    """Show the runs; return the IDs of those that are chosen, and of one that is to be opened.
+
+    Args:
+        summaries: a row each, the newest first.
+        chosen: the IDs of the runs that are chosen when the table comes up.
+        revision: counts how often ``chosen`` was changed by others than the table; it then holds.
+        key: identifies the table on its page.
+    """
+    known = {summary.run.id for summary in summaries}
+    answer = st.session_state.get(key, {}).get("answer")
+    # An answer from before the last revision is out of date.
+    if isinstance(answer, dict) and answer.get("revision") == revision:
+        chosen = answer.get("chosen", [])
+    chosen = [run_id for run_id in chosen if run_id in known]
+    data = {
+        "rows": [row_of(summary) for summary in summaries],
+        "chosen": chosen,
+        "colors": dict(zip(chosen, cycle(RUNS))),
+        "revision": revision,
+    }
+    result = _component(data=data, key=key, on_answer_change=_nothing, on_opened_change=_nothing)
+    return chosen, result.opened if result.opened in known else None
+
+
+def row_of(summary: RunSummary) -> dict[str, Any]:
+    """Return what the table shows of a run, and what it is searched and sorted by."""
+    run = summary.run
+    return {
+        "id": run.id,
+        "name": run.name,
+        "note": run.note,
+        "owner": owner_name(run.owner),
+        "text": run.text_name,
+        "preset": run.preset,
+        "changes": ", ".join(changes_from_preset(run)),
+        "state": run.state,
+        "color": STATE_COLORS[run.state],
+        "train": summary.train_loss,
+        "val": summary.val_loss,
+        "lowest": summary.lowest_val_loss,
+        "lowest_step": summary.lowest_val_step,
+        "steps": summary.steps_done,
+        "total": run.total_steps,
+        "seconds": summary.seconds,
+        "time": format_duration(summary.seconds),
+        "created": run.created_at,
+    }
+
+
+def _nothing() -> None:
+    """Do nothing: the callback is what makes Streamlit keep what the table answered."""

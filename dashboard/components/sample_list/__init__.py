@@ -1,0 +1,61 @@
+"""What a model wrote, time after time: a line of samples, with the words it copied marked."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard.charts import palette
+from dashboard.components.sample_list.entries import (
+    Entry,
+    Piece,
+    describe_copying,
+    last_sample,
+    marked,
+    on_few_lines,
+    sample_entries,
+)
+
+__all__ = [
+    "Entry",
+    "Piece",
+    "describe_copying",
+    "last_sample",
+    "marked",
+    "on_few_lines",
+    "sample_entries",
+    "sample_list",
+]
+
+HERE = Path(__file__).parent
+
+_component = st.components.v2.component(
+    "sample_list",
+    html='<ol class="sample-list"></ol>',
+    css=(HERE / "sample_list.css").read_text(),
+    js=(HERE / "sample_list.js").read_text(),
+    isolate_styles=False,
+)
+
+
+def sample_list(entries: Sequence[Entry], label: str, key: str) -> None:
+    """Show texts one below the other. They are text, whatever stands in them.
+
+    Args:
+        entries: the first stands on top.
+        label: what a screen reader calls the list.
+        key: identifies it on its page.
+    """
+    data = {
+        "label": label,
+        "color": palette.COPIED,
+        "entries": [
+            {
+                "heading": entry.heading,
+                "note": entry.note,
+                "pieces": [[piece.text, piece.kind] for piece in entry.pieces],
+            }
+            for entry in entries
+        ],
+    }
+    _component(data=data, key=key)

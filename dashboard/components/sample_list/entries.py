@@ -1,0 +1,93 @@
+"""Samples → entries of the list, with what is copied in pieces of their own."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from dashboard.charts import count, format_loss
+from gpt_core.analysis import Copying, RunHistory
+from gpt_core.store import Row
+from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
+
+LINE_BREAKS = re.compile(r"\n{3,}")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a text: ``kind`` is "prompt", "copied" or "", what is the model's own."""
+
+    text: str
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One text on the line."""
+
+    heading: str  # when it was written
+    note: str  # what is measured of it
+    pieces: Sequence[Piece]
+
+
+def sample_entries(samples: list[Row], history: RunHistory) -> list[Entry]:
+    """Return the samples, the newest first, each with the last losses before it."""
+    evaluated = history.evaluations["global_step"]
+    entries = []
+    for sample in reversed(samples):
+        before = int(np.searchsorted(evaluated, sample["global_step"], "right")) - 1
+        entries.append(_entry(sample, history.evaluations[before] if before >= 0 else None))
+    return entries
+
+
+def last_sample(history: RunHistory, heading: str) -> Entry | None:
+    """Return a run's newest sample, if it has one, under a heading of the caller's."""
+    if not history.samples:
+        return None
+    [entry] = history.once(
+        ("entries", 1), lambda: sample_entries(history.samples[-1:], history), "samples"
+    )
+    return replace(entry, heading=heading, note=f"{entry.heading}, {entry.note}")
+
+
+def _entry(sample: Row, losses: Any) -> Entry:
+    note = f"step {sample['global_step']:,}"
+    if losses is not None:
+        train_loss, val_loss = format_loss(losses["train_loss"]), format_loss(losses["val_loss"])
+        note += f" · training {train_loss}, validation {val_loss}"
+    copying: Copying | None = sample["copying"]
+    if copying is not None:
+        note += f" · {describe_copying(copying)}"
+    pieces = marked(sample["text"], copying)
+    return Entry(f"Epoch {sample['epoch']}", note, pieces)
+
+
+def describe_copying(copying: Copying) -> str:
+    """Say how much is copied, and how long the longest run of it is."""
+    if not copying.runs:
+        return "nothing copied"
+    return f"{copying.share:.0%} copied, the longest run {count(copying.longest, 'token')}"
+
+
+def marked(text: str, copying: Copying | None) -> list[Piece]:
+    """Return a text in pieces: its prompt, what is copied, and the rest."""
+    if copying is None:
+        return [Piece(on_few_lines(text))]
+    ids = text_to_token_ids(text, get_tokenizer())[0].tolist()
+    pieces = []
+    # Two runs that touch or overlap are two: together they stand nowhere.
+    for (run, is_prompt), group in groupby(
+        range(len(ids)), key=lambda i: (copying.run_of[i], i < copying.prompt_tokens)
+    ):
+        kind = "prompt" if is_prompt else "" if run is None else "copied"
+        words = get_tokenizer().decode([ids[i] for i in group])
+        pieces.append(Piece(on_few_lines(words), kind))
+    return pieces
+
+
+def on_few_lines(text: str) -> str:
+    """Say how often a model that repeats itself breaks the line, instead of doing it."""
+    return LINE_BREAKS.sub(lambda breaks: f" ↵ × {len(breaks[0])} ", text)

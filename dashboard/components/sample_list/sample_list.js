@@ -1,0 +1,25 @@
+// Texts one below the other. Everything is set as textContent: a text is never markup.
+
+function element(tag, className, text) {
+  const node = document.createElement(tag);
+  node.className = className;
+  node.textContent = text;
+  return node;
+}
+
+export default function ({ data, parentElement }) {
+  const list = parentElement.querySelector(".sample-list");
+  list.setAttribute("aria-label", data.label);
+  list.style.setProperty("--copied", data.color);
+  list.replaceChildren(
+    ...data.entries.map((entry) => {
+      const item = element("li", "", "");
+      const text = element("p", "text", "");
+      text.append(
+        ...entry.pieces.map(([words, kind]) => element(kind === "copied" ? "mark" : "span", kind, words)),
+      );
+      item.append(element("span", "heading", entry.heading), element("span", "note", entry.note), text);
+      return item;
+    }),
+  );
+}

@@ -1,0 +1,54 @@
+"""What training on a text takes, and what would make it long enough."""
+
+import streamlit as st
+
+from dashboard.app import session_keys, show_refusal
+from dashboard.forms import SHORTEST_CONTEXT, preflight, settings
+from dashboard.ui import show_numbers, start_run
+from gpt_core.presets import Preset
+from gpt_core.text import (
+    Corpus,
+    fitting_context_length,
+)
+
+
+def show_preflight(corpus: Corpus, preset: Preset, train_tokens: int) -> None:
+    """Show what a run on this text takes: steps, tokens, memory, disk and, measured, time."""
+    show_numbers(preflight.facts(preset, train_tokens))
+    try:
+        preflight.refuse_too_large(preset)
+    except ValueError as error:
+        show_refusal(error)
+        return
+    preflight.show_expected_time(corpus, preset)
+    st.caption("It takes a few steps with these settings; what trains meanwhile waits for them.")
+    if st.button("Train on this text", type="primary"):
+        run_id = start_run(preset, corpus)
+        if run_id:
+            st.switch_page("pages/train.py", query_params={session_keys.RUN: run_id})
+
+
+def offer_mends(preset: Preset, train_tokens: int, val_tokens: int) -> None:
+    """Offer, one click each, what would make both splits long enough."""
+    training = preset.training
+    fits = fitting_context_length(train_tokens, val_tokens, training.batch_size, training.stride)
+    if fits >= SHORTEST_CONTEXT:
+        st.button(
+            f"Use context_length = {min(fits, 1024)}",
+            on_click=_set,
+            args=(settings.key_of(preset, "context_length"), min(fits, 1024)),
+        )
+    total, needed = train_tokens + val_tokens, preset.model.context_length + 1
+    ratio = int(100 * (1 - 1.1 * needed / total)) / 100 if total else 0.0
+    stride = training.stride or preset.model.context_length
+    train_needed = (training.batch_size - 1) * stride + needed
+    if 0.5 <= ratio < training.train_ratio and 0.95 * ratio * total >= train_needed:
+        st.button(
+            f"Use {ratio:.0%} for training",
+            on_click=_set,
+            args=(settings.key_of(preset, "train_ratio"), ratio),
+        )
+
+
+def _set(key: str, value: float) -> None:
+    st.session_state[key] = value

@@ -1,0 +1,43 @@
+"""How a text is cut up, and its token IDs."""
+
+import streamlit as st
+from torch import Tensor
+
+from dashboard.app import allowed_presets, get_store, session_keys
+from dashboard.forms import settings
+from gpt_core.config import TrainingConfig
+from gpt_core.presets import PRESETS, Preset
+from gpt_core.text import (
+    Corpus,
+    token_cache_in,
+)
+from gpt_core.training import encode_splits
+from gpt_core.vocabularies import END_OF_TEXT, get_tokenizer
+
+LONG_TEXT = 3_000_000  # characters that take a while to encode
+CUTTING = ("train_ratio", "context_length", "batch_size", "stride")  # settings
+
+
+def choose_settings(corpus: Corpus) -> Preset | None:
+    """Let the user set how the text is cut up; return the preset with these settings."""
+    name = st.selectbox(
+        "Model and training", allowed_presets(), key=session_keys.PRESET, persist_state="session"
+    )
+    has_boundaries = END_OF_TEXT in corpus.text
+    in_front = (*CUTTING, "end_of_text") if has_boundaries else CUTTING
+    return settings.choose_settings(PRESETS[name], in_front=in_front)
+
+
+def encode(corpus: Corpus, config: TrainingConfig) -> tuple[Tensor, Tensor]:
+    """Return the token IDs of both splits, with a progress bar where that takes a while."""
+    cache = token_cache_in(get_store().runs_dir)
+    if len(corpus.text) < LONG_TEXT:
+        return encode_splits(corpus.text, get_tokenizer(), config, cache)
+    bar = st.progress(0.0, text="Encoding the text…")
+
+    def report(share: float) -> None:
+        bar.progress(share, text=f"Encoding the text: {share:.0%}")
+
+    splits = encode_splits(corpus.text, get_tokenizer(), config, cache, report)
+    bar.empty()
+    return splits

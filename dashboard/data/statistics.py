@@ -1,0 +1,73 @@
+"""A text's tokens counted, and where it is split."""
+
+import streamlit as st
+from torch import Tensor, cat
+
+from dashboard.components.token_chips import token_chips
+from dashboard.ui import show_numbers
+from gpt_core.presets import Preset
+from gpt_core.text import (
+    ENGLISH_TOKENS_PER_CHARACTER,
+    Corpus,
+    Survey,
+    split_text,
+    survey_tokens,
+)
+from gpt_core.vocabularies import get_tokenizer
+
+
+def show_survey(survey: Survey) -> None:
+    """Show how many tokens a text is, which, and what its script costs."""
+    tokenizer = get_tokenizer()
+    show_numbers(
+        {
+            "Characters": f"{survey.characters:,}",
+            "Tokens": f"{survey.tokens:,}",
+            "Different tokens": f"{survey.distinct:,}",
+            "Of the vocabulary": f"{100 * survey.distinct / tokenizer.n_vocab:.1f}%",
+            "Tokens per character": f"{survey.tokens_per_character:.2f}",
+        }
+    )
+    times = survey.tokens_per_character / ENGLISH_TOKENS_PER_CHARACTER
+    if times > 1.3:
+        st.text(
+            f"{times:.1f} times as many tokens per character as English prose "
+            f"({ENGLISH_TOKENS_PER_CHARACTER}): the vocabulary was made from English, and takes "
+            "other scripts, digits and rare words apart, down to their bytes. A window of the same "
+            "length holds less of this text."
+        )
+    else:
+        st.caption(
+            f"English prose takes about {ENGLISH_TOKENS_PER_CHARACTER} tokens per character."
+        )
+    st.subheader("Its most frequent tokens")
+    token_chips(
+        [token_id for token_id, _ in survey.most_frequent],
+        label="The most frequent tokens",
+        key="frequent",
+        second_line=[f"{times:,}×" for _, times in survey.most_frequent],
+    )
+    st.subheader("Its longest tokens")
+    token_chips(list(survey.longest), label="The longest tokens", key="longest")
+
+
+def show_split(corpus: Corpus, preset: Preset, train_tokens: int, val_tokens: int) -> None:
+    """Show where the text is cut in two, with the words around the cut."""
+    train, val = split_text(corpus.text, preset.training.train_ratio)
+    st.dataframe(
+        [
+            {"part": "training", "characters": len(train), "tokens": train_tokens},
+            {"part": "validation", "characters": len(val), "tokens": val_tokens},
+        ],
+        hide_index=True,
+    )
+    st.text(f"The cut: “…{' '.join(train[-120:].split())}” | “{' '.join(val[:120].split())}…”")
+    st.caption(
+        "By characters, as in the chapter: the model learns from what stands before the cut, and "
+        "its validation loss is measured on what stands after it, which it never sees."
+    )
+
+
+def survey_of(corpus: Corpus, train_ids: Tensor, val_ids: Tensor) -> Survey:
+    """Count the tokens of a text as training sees it: both parts."""
+    return survey_tokens(corpus.text, cat((train_ids, val_ids)), get_tokenizer())

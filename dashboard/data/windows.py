@@ -1,0 +1,88 @@
+"""How windows lie on the tokens, and the first batch of them."""
+
+import streamlit as st
+from torch import Tensor
+
+from dashboard.charts import count
+from gpt_core.presets import Preset
+from gpt_core.text import (
+    Layout,
+    create_dataloader,
+    lay_out,
+)
+from gpt_core.training import steps_in_run
+from gpt_core.vocabularies import get_tokenizer, token_ids_to_text
+
+DRAWN_WINDOWS = 6
+
+
+def show_windows(preset: Preset, train: Layout, val: Layout) -> None:
+    """Show how windows lie on the tokens, and how many batches, steps and epochs that makes."""
+    length = preset.model.context_length
+    stride = preset.training.stride or length
+    st.html(windows_drawing(length, stride, train.windows))
+    overlap = max(0, length - stride)
+    between = f"{count(overlap, 'token')} of each are in the next, too" if overlap else (
+        "none overlap" if stride == length else f"{count(stride - length, 'token')} between two"
+    )  # fmt: skip
+    st.caption(f"A window of {length:,} tokens begins every {stride:,}: {between}.")
+    rows = [
+        {
+            "part": name,
+            "tokens": layout.tokens,
+            "windows": layout.windows,
+            "batches": layout.batches,
+            "windows left out": layout.left_over_windows,
+            "tokens left over": layout.left_over_tokens,
+        }
+        for name, layout in (("training", train), ("validation", val))
+    ]
+    st.dataframe(rows, hide_index=True)
+    epochs, together = preset.training.num_epochs, preset.training.accumulation_steps
+    each = "each is" if together == 1 else f"{together} together are"
+    size = count(preset.training.batch_size, "window")
+    st.markdown(
+        f"A **batch** is {size} of {length:,} tokens; {each} "
+        f"one **step**, an update of all weights. Once through, {train.batches:,} of them, is "
+        f"an **epoch**. {epochs} epochs are "
+        f"**{steps_in_run(train.batches, preset.training):,} steps**, in which the "
+        f"model sees {epochs * train.batches * preset.training.batch_size * length:,} tokens. "
+        "The training loader shuffles the windows anew in each epoch and leaves out a last batch "
+        "that is not full; the validation loader does neither."
+    )
+
+
+def windows_drawing(length: int, stride: int, windows: int) -> str:
+    """Return the first windows over the tokens as HTML: bars, each a stride further on."""
+    drawn = min(windows, DRAWN_WINDOWS)
+    whole = max((drawn - 1) * stride + length + 1, 1)
+    bars = "".join(
+        f'<span style="margin-left: {100 * i * stride / whole:.2f}%; '
+        f'width: {100 * length / whole:.2f}%">{i * stride:,} – {i * stride + length - 1:,}</span>'
+        for i in range(drawn)
+    )
+    return (
+        f'<div class="gpt-windows" role="img" aria-label="The first {drawn} windows, each '
+        f'{length} tokens long, one every {stride}">{bars}</div>'
+    )
+
+
+def show_batch(preset: Preset, train_ids: Tensor) -> None:
+    """Show the text's first batch as the two tensors and as text."""
+    settings = (preset.training.batch_size, preset.model.context_length, preset.training.stride)
+    loader = create_dataloader(train_ids, *settings, shuffle=False, drop_last=False)
+    inputs, targets = next(iter(loader))  # (B, T), (B, T)
+    st.code(
+        f"inputs  {tuple(inputs.shape)}\n{inputs}\n\ntargets {tuple(targets.shape)}\n{targets}",
+        height=320,
+    )
+    text = token_ids_to_text(inputs[0], get_tokenizer())
+    st.text(f"Its first row reads: “{text[:400]}{'…' * (len(text) > 400)}”")
+
+
+def layouts(preset: Preset, train_tokens: int, val_tokens: int) -> tuple[Layout, Layout]:
+    """Return how both splits are laid out in windows and batches."""
+    return (
+        lay_out(train_tokens, preset.model, preset.training, drop_last=True),
+        lay_out(val_tokens, preset.model, preset.training, drop_last=False),
+    )

@@ -1,0 +1,155 @@
+"""Which model is looked into: untrained, brought in, the run that trains, or a checkpoint."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import streamlit as st
+
+from dashboard.app import (
+    current_actor,
+    current_run,
+    get_models,
+    get_runner,
+    get_shelf,
+    get_store,
+    get_view,
+    session_keys,
+    show_refusal,
+)
+from dashboard.ui import run_title
+from gpt_core.model import GPTModel
+from gpt_core.presets import PRESETS
+from gpt_core.store import Run
+from gpt_core.weights import INITIAL_STEP
+
+UNTRAINED_SEED = 123
+KEPT = "model:"  # stands before the key of a model of the library
+GONE = "What was chosen is not here any more"
+NOW = -2  # stands among a run's steps for the model as it is now (-1 is before the first update)
+
+
+@dataclass(frozen=True)
+class ChosenModel:
+    """A model in eval mode, what it is in words, and how to take it from the shelf again.
+
+    Taking it asks anew whether one may look into it; None says that it is not there any more.
+    """
+
+    model: GPTModel
+    name: str
+    fetch: Callable[[], GPTModel | None]
+
+
+def choose_model() -> ChosenModel | None:
+    """Let the user choose a model, and build or load it; None after saying why there is none."""
+    runs = {run.id: run for run in get_view().runs() if not run.is_veiled}
+    kept = kept_titles()
+    options = [*sorted(PRESETS), *kept, *runs]  # the chapter's model first
+    before = st.session_state.get(session_keys.WALK_MODEL)
+    if before is not None and before not in options:
+        options.append(before)  # no other one may take its place unseen
+    wanted = st.query_params.get(session_keys.RUN)
+    if wanted != st.session_state.get(session_keys.WALK_LINK):  # somebody came by another link
+        st.session_state[session_keys.WALK_LINK] = wanted
+        if wanted in runs:
+            st.session_state[session_keys.WALK_MODEL] = wanted
+    choice = st.selectbox(
+        "Model",
+        options,
+        format_func=lambda option: (
+            f"Untrained {option}, seed {UNTRAINED_SEED}"
+            if option in PRESETS
+            else kept.get(option)
+            or (f"{run_title(runs[option])} · {option}" if option in runs else GONE)
+        ),
+        key=session_keys.WALK_MODEL,
+        persist_state="session",
+    )
+    try:
+        if choice in PRESETS:
+            fetch = partial(get_shelf().untrained, PRESETS[choice].model, UNTRAINED_SEED)
+            with st.spinner("Building the model…"):
+                return ChosenModel(fetch(), f"Untrained {choice}, seed {UNTRAINED_SEED}", fetch)
+        if choice in kept:
+            key = choice.removeprefix(KEPT)
+            fetch = partial(get_shelf().kept, get_models(), key, current_actor())
+            with st.spinner("Loading the model…"):
+                return ChosenModel(fetch(), kept[choice], fetch)
+        if choice not in runs:
+            raise ValueError("The model that was chosen is not here any more: choose another one.")
+        return _choose_moment(runs[choice])
+    except TimeoutError:
+        st.text("The run has not come to the end of a step within a minute. Try again.")
+    except ValueError as error:
+        show_refusal(error)
+    return None
+
+
+def kept_titles() -> dict[str, str]:
+    """Return the models of the library as options, each with its title: no two are alike."""
+    titles: dict[str, str] = {}
+    for card in get_models().models(current_actor()):
+        title = f"{card.name}, {card.source}"
+        # Streamlit knows a choice by its words: equal ones would be one.
+        titles[KEPT + card.key] = f"{title} {card.key}" if title in titles.values() else title
+    return titles
+
+
+def _choose_moment(run: Run) -> ChosenModel | None:
+    """Let the user choose when in a run: as it is now, or at one of its checkpoints."""
+    view = get_view()
+    steps = sorted({int(row["global_step"]) for row in view.checkpoints(run.id)}, reverse=True)
+    best = view.best_checkpoint(run.id)
+    if get_runner().owns(run.id):
+        steps.insert(0, NOW)
+    if not steps:
+        st.text("This run has kept no weights yet. Choose another, or wait for its first epoch.")
+        return None
+
+    def describe(step: int) -> str:
+        if step == NOW:
+            return "a copy of it while it trains"
+        return "before its first update" if step == INITIAL_STEP else f"at step {step:,}"
+
+    key = f"{session_keys.WALK_STEP}-{run.id}"
+    before = st.session_state.get(key)
+    step = st.selectbox("When", steps, format_func=describe, key=key)
+    if before is not None and before != step:
+        st.text(f"There is nothing of “{describe(before)}” any more: another moment is shown.")
+    if step == NOW:
+        return _snapshot(run)
+    if best is not None and step == best["global_step"]:
+        st.caption("Of its checkpoints, the one with the lowest validation loss.")
+    fetch = partial(get_shelf().checkpoint, get_store(), run.id, step, current_actor())
+    with st.spinner("Loading the checkpoint…"):
+        return ChosenModel(fetch(), f"{run_title(run)}, {describe(step)}", fetch)
+
+
+def _snapshot(run: Run) -> ChosenModel:
+    """Return a copy of a live run's model: the one taken before, until a new one is asked for."""
+    key = f"{session_keys.SNAPSHOT}-{run.id}"
+    if st.button("Look again", help="Takes a new copy of the model, between two of its steps."):
+        st.session_state.pop(key, None)
+    step = st.session_state.get(key, NOW)
+    model = get_shelf().recall(run.id, step)
+    if model is None:
+        with st.spinner("Waiting for the end of a step…"):
+            snapshot = get_shelf().snapshot(get_runner(), run.id, current_actor())
+        step, model = snapshot.global_step, snapshot.model
+        st.session_state[key] = step
+    name = f"{run_title(run)}, a copy at step {step:,}"
+    return ChosenModel(model, name, partial(_recall, run.id, step))
+
+
+def _recall(run_id: str, step: int) -> GPTModel | None:
+    """Return a copy that was taken before; None if it is gone, or somebody else's by now."""
+    run = get_view().run(run_id)
+    return None if run is None or run.is_veiled else get_shelf().recall(run_id, step)
+
+
+def chosen_run() -> Run | None:
+    """Return the run whose model is chosen or, where none is, the current run."""
+    choice = st.session_state.get(session_keys.WALK_MODEL)
+    run = get_view().run(choice) if choice and choice not in PRESETS else None
+    return run or current_run()

@@ -1,0 +1,257 @@
+"""Every field of a configuration as a widget, with its help, grouped by what it is about."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dashboard.app import hidden_controls, session_keys, show_refusal
+from dashboard.forms.rows import MOST_TASKS, parse_rows
+from dashboard.forms.weights import SHORTEST_CONTEXT, Beginning
+from gpt_core.config import (
+    DEVICES,
+    PRECISIONS,
+    SCHEDULES,
+    GPTConfig,
+    TrainingConfig,
+    field_groups,
+    field_help,
+)
+from gpt_core.presets import Preset
+from gpt_core.vocabularies import get_tokenizer, token_ids_to_text
+from gpt_core.weights import FREE
+
+RANDOM_WEIGHTS = Beginning()
+FEW = 6  # so many settings stand in sight
+MOST_OWN_PROBES = 4
+CHOICES = {"precision": PRECISIONS, "device": DEVICES, "schedule": SCHEDULES}
+PRECISION_NOTES = {
+    "auto": "Measured when it starts: bfloat16 where this machine is faster in it, else float32.",
+    "float32": "Exact. On a PC's CPU the chapter's run gives the book's losses digit for digit.",
+    "bfloat16": "Products are rounded: faster where the CPU can, and near the book's losses only.",
+}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a number field takes, and how far one press of its buttons goes."""
+
+    lowest: float
+    highest: float
+    step: float
+
+
+LIMITS = {
+    "vocab_size": Limits(50257, 50257, 1),  # the tokenizer's
+    "context_length": Limits(SHORTEST_CONTEXT, 1024, 1),
+    "emb_dim": Limits(1, 4096, 1),
+    "n_heads": Limits(1, 64, 1),
+    "n_layers": Limits(1, 64, 1),
+    "drop_rate": Limits(0.0, 0.95, 0.05),
+    "batch_size": Limits(1, 64, 1),
+    "stride": Limits(1, 1024, 1),
+    "num_epochs": Limits(1, 100_000, 1),
+    "learning_rate": Limits(1e-7, 1.0, 1e-4),
+    "warmup_steps": Limits(0, 1_000_000, 1),
+    "min_learning_rate": Limits(0.0, 1.0, 1e-5),
+    "weight_decay": Limits(0.0, 1.0, 0.01),
+    "max_grad_norm": Limits(1e-3, 1000.0, 0.1),
+    "accumulation_steps": Limits(1, 1024, 1),
+    "eval_freq": Limits(1, 100_000, 1),
+    "eval_iter": Limits(1, 10_000, 1),
+    "sample_tokens": Limits(1, 500, 1),
+    "keep_epochs": Limits(0, 1000, 1),
+    "seed": Limits(0, 2**53 - 1, 1),
+}
+TITLES = {
+    "model": "Model",
+    "data": "Data",
+    "optimizer": "Optimizer",
+    "evaluation": "Evaluation",
+    "machine": "Machine",
+}
+
+
+def setting_of(preset: Preset, name: str, beginning: Beginning = RANDOM_WEIGHTS) -> Any:
+    """Return what a field is set to, whether its widget is shown at the moment or not."""
+    default = getattr(_config_of(preset, name), name)
+    if _is_fixed(preset, name, beginning):
+        return default
+    return st.session_state.get(key_of(preset, name, beginning), default)
+
+
+def show_setting(preset: Preset, name: str, beginning: Beginning = RANDOM_WEIGHTS) -> None:
+    """Show the widget of one field; its value holds on every page, for as long as the visit.
+
+    Where a run begins with weights, the fields that they fix can only be read.
+    """
+    config = _config_of(preset, name)
+    default, label, helped = getattr(config, name), name, field_help(type(config))[name]
+    key = key_of(preset, name, beginning)
+    chosen = st.session_state.get(key)  # of a run that is run again, perhaps
+    common: dict[str, Any] = {"help": helped, "key": key, "persist_state": "session"}
+    if _is_fixed(preset, name, beginning):
+        shown = st.toggle if isinstance(default, bool) else st.number_input
+        key = f"{key}-{default}"  # kept for no other weights
+        shown(label, value=default, help=helped, key=key, disabled=True)
+    elif beginning.weights is not None and name == "context_length":
+        longest = beginning.weights.model.config.context_length
+        st.number_input(label, SHORTEST_CONTEXT, longest, default, step=1, **common)
+    elif name in CHOICES:
+        options = list(CHOICES[name])
+        st.selectbox(label, options, index=options.index(default), **common)
+    elif name == "train_ratio":
+        lowest, highest = (0.5, 0.99) if chosen is None else (min(0.5, chosen), max(0.99, chosen))
+        st.slider(label, lowest, highest, default, step=0.01, **common)
+    elif name in LIMITS:
+        limits = LIMITS[name]
+        st.number_input(
+            label,
+            limits.lowest if chosen is None else min(limits.lowest, chosen),
+            limits.highest if chosen is None else max(limits.highest, chosen),
+            default,
+            step=limits.step,
+            format="%g" if isinstance(limits.step, float) else None,
+            disabled=limits.lowest == limits.highest,
+            placeholder="one window" if name == "stride" else "none",
+            **common,
+        )
+    elif isinstance(default, bool):
+        st.toggle(label, default, **common)
+    else:
+        st.text_input(label, default, max_chars=2000, **common)
+
+
+def _config_of(preset: Preset, name: str) -> GPTConfig | TrainingConfig:
+    """Return the half of a preset that has a field."""
+    return preset.model if hasattr(preset.model, name) else preset.training
+
+
+def _is_fixed(preset: Preset, name: str, beginning: Beginning) -> bool:
+    """Tell whether the weights that a run begins with leave no choice of a field."""
+    return beginning.weights is not None and hasattr(preset.model, name) and name not in FREE
+
+
+def key_of(preset: Preset, name: str, beginning: Beginning = RANDOM_WEIGHTS) -> str:
+    """Return the session's key of a field: each preset has its own, and for the fields of the
+    model each beginning.
+    """
+    of_weights = f"-{beginning.option}" if hasattr(preset.model, name) and beginning.option else ""
+    return f"{session_keys.SETTING}-{name}-{preset.name}{of_weights}"
+
+
+def choose_settings(
+    preset: Preset, beginning: Beginning = RANDOM_WEIGHTS, in_front: Sequence[str] = ()
+) -> Preset | None:
+    """Let the user change each field of a preset; None after saying what is wrong.
+
+    Args:
+        preset: what is begun from.
+        beginning: the weights that the run begins with, whose model the preset has.
+        in_front: fields that stand in sight, before the others.
+    """
+    hidden = hidden_controls()
+    settings = {**vars(preset.model), **vars(preset.training)}
+    shown = [name for name in (*in_front, *settings) if name not in hidden]
+    if len(shown) <= FEW:  # a first lesson's: nothing need be folded away
+        in_front = [name for name in dict.fromkeys(shown) if name != "probes"]
+    in_front = [name for name in in_front if name not in hidden]
+    for column, name in zip(_columns(len(in_front)), in_front, strict=False):
+        with column:
+            show_setting(preset, name, beginning)
+    if folded := [name for name in shown if name not in in_front]:
+        rest = st.expander(
+            "All settings" if not in_front else "All other settings",
+            key=session_keys.OTHER_SETTINGS,
+            on_change="rerun",
+        )
+        if rest.open:  # built for those who look
+            with rest:
+                _show_groups(preset, beginning, folded)
+    values = settings | {name: setting_of(preset, name, beginning) for name in shown}
+    own = st.session_state.get(session_keys.OWN_PROBES) if "probes" in folded else None
+    try:
+        probes = own_probes(own or "", values["context_length"])
+        extra = tuple(probe for probe in probes if probe not in preset.training.probes)
+        values["probes"] = (*preset.training.probes, *extra)
+        model = replace(preset.model, **{n: values[n] for n in asdict(preset.model)})
+        training = replace(preset.training, **{n: values[n] for n in asdict(preset.training)})
+    except ValueError as error:
+        show_refusal(error)
+        return None
+    _show_changes(preset, model, training, beginning)
+    return replace(preset, model=model, training=training)
+
+
+def _show_groups(preset: Preset, beginning: Beginning, names: Sequence[str]) -> None:
+    """Show settings in tabs, by what they are about."""
+    groups = {**field_groups(GPTConfig), **field_groups(TrainingConfig)}
+    groups = {group: [n for n in fields if n in names] for group, fields in groups.items()}
+    groups = {group: fields for group, fields in groups.items() if fields}
+    tabs = st.tabs([TITLES[group] for group in groups])
+    for tab, fields in zip(tabs, groups.values(), strict=True):
+        with tab:
+            others = [name for name in fields if name != "probes"]
+            for column, name in zip(_columns(len(others)), others, strict=False):
+                with column:
+                    show_setting(preset, name, beginning)
+            if "precision" in fields:
+                st.caption(PRECISION_NOTES[setting_of(preset, "precision", beginning)])
+            if "probes" in fields:
+                _show_own_probes()
+
+
+def _columns(count: int) -> Iterator[DeltaGenerator]:
+    """Yield places for widgets, three beside each other: on a phone they stay in this order."""
+    for _ in range(0, count, 3):
+        yield from st.columns(3, gap="medium")
+
+
+def _show_own_probes() -> None:
+    st.caption(
+        "At each evaluation the model is asked how probable it finds the tokens of the chapter's "
+        "two rows and of a line of the text. Add up to four rows of your own."
+    )
+    st.text_area(
+        "Rows of your own, one per line", key=session_keys.OWN_PROBES, persist_state="session"
+    )
+
+
+def _show_changes(
+    preset: Preset, model: GPTConfig, training: TrainingConfig, beginning: Beginning
+) -> None:
+    """Say what differs from the preset, and offer to take it back."""
+    changed = list(preset.changes(model, training))
+    if not changed:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"Changed from {preset.name}: {', '.join(changed)}.")
+        st.button(
+            "Back to the preset",
+            type="tertiary",
+            on_click=_reset,
+            args=(preset, tuple(changed), beginning),
+        )
+
+
+def _reset(preset: Preset, names: tuple[str, ...], beginning: Beginning) -> None:
+    for name in names:
+        if name == "probes":
+            st.session_state[session_keys.OWN_PROBES] = ""
+        else:
+            value = getattr(_config_of(preset, name), name)
+            st.session_state[key_of(preset, name, beginning)] = value
+
+
+def own_probes(entered: str, context_length: int) -> tuple[str, ...]:
+    """Return the rows that a user entered.
+
+    Raises:
+        ValueError: there are too many, or one is too short or too long.
+    """
+    if not entered.strip():
+        return ()
+    rows = parse_rows(entered, min(context_length, MOST_TASKS), MOST_OWN_PROBES)
+    return tuple(dict.fromkeys(token_ids_to_text(row, get_tokenizer()) for row in rows))

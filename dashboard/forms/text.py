@@ -1,0 +1,239 @@
+"""Which text is trained on: those of the app, The Verdict, and a person's own, kept by content."""
+
+from contextlib import suppress
+from functools import partial
+
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from dashboard.app import (
+    attempt,
+    current_actor,
+    get_roll,
+    get_runner,
+    get_store,
+    is_restricted,
+    owner_name,
+    session_keys,
+    show_refusal,
+)
+from dashboard.charts import format_bytes
+from dashboard.ui import share_toggle
+from gpt_core.library import KeptText, TextLibrary
+from gpt_core.text import (
+    BUNDLED_TEXTS,
+    VERDICT,
+    VERDICT_TITLE,
+    Corpus,
+    download_the_verdict,
+    gutenberg_body,
+    has_the_verdict,
+    join_texts,
+    keep_the_verdict,
+    load_text,
+    max_upload_bytes,
+    read_upload,
+    readable_name,
+)
+
+FEW_CHARACTERS = 2000
+FILE_TYPES = ["txt", "md", "html", "htm", "pdf", "docx", "epub"]
+
+
+def get_library() -> TextLibrary:
+    """Return the texts that were uploaded or pasted."""
+    return TextLibrary(get_store(), current_actor(), get_runner().rules)
+
+
+def choose_corpus() -> Corpus | None:
+    """Let the user choose a text; None after saying how to get it."""
+    kept = {card.sha256: card for card in get_library().texts()}
+    titles = {**BUNDLED_TEXTS, VERDICT: VERDICT_TITLE}
+    for sha256, card in kept.items():
+        title = f"{card.name} · {format_bytes(card.bytes)}{_whose(card)}"
+        # Streamlit knows a choice by its words: equal ones would be one.
+        titles[sha256] = f"{title} · {sha256[:6]}" if title in titles.values() else title
+    if (new := st.session_state.pop(session_keys.NEW_TEXT, None)) in titles:
+        st.session_state[session_keys.TEXT] = new
+    name = st.selectbox(
+        "Text",
+        list(titles),
+        format_func=lambda name: titles[name],
+        key=session_keys.TEXT,
+        persist_state="session",
+    )
+    try:
+        if name in kept:
+            return get_library().load(name)
+        if name == VERDICT and not has_the_verdict():
+            st.text(
+                "The book's text is not in this repository. It is one click away; without a "
+                "network, upload it as a file of your own."
+            )
+            if not st.button("Download The Verdict (20 kB)"):
+                return None
+            with st.spinner("Downloading…"):
+                return download_the_verdict()
+        return load_text(name)
+    except ValueError as error:
+        show_refusal(error)
+        return None
+
+
+def add_texts() -> None:
+    """Let the user bring in texts of their own: files, or what they paste."""
+    files, pasted = st.tabs(["Files", "Pasted text"])
+    with files:
+        _add_files()
+    with pasted:
+        _add_pasted()
+
+
+def manage_kept() -> None:
+    """Let the user delete a text of their own; one that a run needs stays."""
+    cards = get_library().cards()
+    if is_restricted():
+        cards = [card for card in cards if card.owner == current_actor()]
+    if not cards:
+        return
+    with st.expander(f"{'Texts kept' if get_roll() else 'Your texts'} ({len(cards)})"):
+        for card in cards:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.text(describe(card) + _whose(card))
+                share_toggle(
+                    "For the class",
+                    f"share {card.sha256} {card.owner}",
+                    card.shared,
+                    partial(get_library().share, card),
+                    "Everybody may read it and train on it, and sees what runs on it write.",
+                )
+                with st.popover("Delete"):
+                    st.text("It cannot be brought back.")
+                    st.button(
+                        "Delete for good",
+                        key=f"delete {card.sha256} {card.owner}",
+                        on_click=_delete,
+                        args=(card,),
+                    )
+
+
+def _whose(card: KeptText) -> str:
+    whose = owner_name(card.owner)
+    return f" · {whose}" if whose else ""
+
+
+def describe(card: KeptText) -> str:
+    """Say what a kept text is, on one line."""
+    return (
+        f"{card.name} · {card.characters:,} characters, {format_bytes(card.bytes)} · {card.source}"
+    )
+
+
+def _add_files() -> None:
+    try:
+        largest = max_upload_bytes() // 2**20  # MB
+    except ValueError as error:
+        show_refusal(error)
+        return
+    uploads = st.file_uploader(
+        "Text, Markdown, HTML, PDF, Word or EPUB; several become one text",
+        type=FILE_TYPES,
+        accept_multiple_files=True,
+        max_upload_size=largest,
+        key=f"{session_keys.UPLOAD}-{st.session_state.get(session_keys.UPLOADS_KEPT, 0)}",
+    )
+    if not uploads:
+        st.session_state.pop(session_keys.UPLOADED, None)
+        return
+    if sum(upload.size for upload in uploads) > max_upload_bytes():
+        show_refusal(ValueError(f"The files are larger than {largest} MB together: take some out."))
+        return
+    # Read once, not at each redraw: a PDF takes its time.
+    known = st.session_state.get(session_keys.UPLOADED, {})
+    read = {upload.file_id: known.get(upload.file_id) or _read(upload) for upload in uploads}
+    st.session_state[session_keys.UPLOADED] = read
+    refusals = [answer for answer in read.values() if isinstance(answer, ValueError)]
+    for refusal in refusals:
+        show_refusal(refusal)
+    if refusals:
+        st.text("Take out what cannot be read, with the × beside its name.")
+        return
+    # The same file twice is one text.
+    by_content = {text.sha256: text for text in read.values() if isinstance(text, Corpus)}
+    texts = list(by_content.values())
+    texts = [_without_licence(text) for text in texts]
+    corpus = join_texts(texts)
+    if len(texts) > 1:
+        st.text("Between two of them stands <|endoftext|>, the token for the end of a document.")
+    _offer(corpus, "uploaded")
+
+
+def _read(upload: UploadedFile) -> Corpus | ValueError:
+    """Return a file's text, or why there is none."""
+    try:
+        with st.spinner(f"Reading {upload.size / 1e6:.1f} MB…", show_time=True):
+            return read_upload(upload.name, upload.getvalue())
+    except ValueError as error:
+        return error
+
+
+def _without_licence(text: Corpus) -> Corpus:
+    """Offer to leave out Project Gutenberg's header and licence, where they are found."""
+    body = gutenberg_body(text.text)
+    if body is None:
+        return text
+    removes = st.checkbox(
+        "Leave out Project Gutenberg's header and licence: "
+        f"{len(text.text) - len(body):,} characters",
+        value=True,
+        key=f"gutenberg {text.sha256}",
+    )
+    return Corpus(text.name, body) if removes else text
+
+
+def _add_pasted() -> None:
+    name = st.text_input("Its name", "A pasted text", max_chars=80)
+    text = st.text_area("Its text", height=160, key=session_keys.PASTED)
+    if not text:
+        return
+    try:
+        corpus = Corpus(readable_name(name or ""), text)
+    except ValueError as error:
+        show_refusal(error)
+    else:
+        _offer(corpus, "pasted")
+
+
+def _offer(corpus: Corpus, source: str) -> None:
+    """Show how a text begins, and keep it when asked to."""
+    beginning = corpus.text[:300].strip()
+    dots = "…" if len(corpus.text) > 300 else ""
+    st.text(f"{len(corpus.text):,} characters. It begins: “{beginning}{dots}”")
+    if len(corpus.text) < FEW_CHARACTERS:
+        st.caption("That is little: a model learns from some pages at least.")
+    st.button(
+        "Keep this text",
+        type="primary",
+        key=f"keep {source}",
+        on_click=_keep,
+        args=(corpus, source),
+    )
+
+
+def _delete(card: KeptText) -> None:
+    """Delete a text, or say why it stays."""
+    attempt(get_library().delete, card.sha256, card.owner)
+
+
+def _keep(corpus: Corpus, source: str) -> None:
+    """Keep a text, choose it, and empty the place it came from."""
+    if not attempt(get_library().keep, corpus, source):
+        return
+    with suppress(ValueError):  # where data/ cannot be written to, it is a text like others
+        keep_the_verdict(corpus.text.encode())  # if it is that text, by its hash
+    st.session_state[session_keys.NEW_TEXT] = corpus.sha256
+    st.session_state[session_keys.UPLOADS_KEPT] = (
+        st.session_state.get(session_keys.UPLOADS_KEPT, 0) + 1
+    )
+    st.session_state.pop(session_keys.PASTED, None)
+    st.toast("Kept. It is chosen above, and on the Train page.")

@@ -1,0 +1,106 @@
+"""Which weights a new run begins with: random ones, a model's that is kept, or a checkpoint's."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from dashboard.app import (
+    current_actor,
+    get_models,
+    get_shelf,
+    get_store,
+    get_view,
+    session_keys,
+    show_refusal,
+)
+from dashboard.charts import count
+from dashboard.forms.model import GONE, KEPT, kept_titles
+from dashboard.ui import run_title
+from gpt_core.presets import Preset
+from gpt_core.weights import INITIAL_STEP, InitialWeights
+
+SHORTEST_CONTEXT = 3  # the chapter's two rows, which each run is asked about, take as many
+RANDOM = ""
+CHECKPOINT = "checkpoint:"
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What is chosen to begin with: the option, and its weights unless they are random."""
+
+    option: str = RANDOM
+    weights: InitialWeights | None = None
+
+    def preset(self, preset: Preset) -> Preset:
+        """Return a preset with the weights' model: how it is trained stays."""
+        if self.weights is None:
+            return preset
+        model = self.weights.config(preset.model)
+        return Preset(preset.name, preset.description, model, preset.training)
+
+
+def checkpoint_option(run_id: str, step: int) -> str:
+    """Return how the form calls a run's weights at a step."""
+    return f"{CHECKPOINT}{run_id}:{step}"
+
+
+def begin_with(option: str) -> None:
+    """Go to the form on Train with weights chosen."""
+    st.session_state[session_keys.BEGIN_WITH] = option
+    st.session_state[session_keys.QUEUE if get_view().own_live_runs() else session_keys.START] = (
+        True
+    )
+    st.switch_page("pages/train.py")
+
+
+def choose_beginning() -> Beginning | None:
+    """Let the user choose the weights to begin with; None after saying why they cannot be had."""
+    titles = {RANDOM: "Random ones, drawn from the seed", **kept_titles()}
+    chosen = st.session_state.get(session_keys.BEGIN_WITH) or RANDOM
+    if chosen.startswith(CHECKPOINT):  # of all checkpoints, the one that was chosen on Weights
+        titles[chosen] = _title(chosen)
+    titles.setdefault(chosen, GONE)
+    option = st.selectbox(
+        "Weights to begin with",
+        list(titles),
+        format_func=lambda option: titles[option],
+        key=session_keys.BEGIN_WITH,
+        persist_state="session",
+    )
+    if option == RANDOM:
+        return Beginning()
+    try:
+        with st.spinner("Loading the weights…"):
+            if option.startswith(KEPT):
+                model = get_shelf().kept(get_models(), option.removeprefix(KEPT), current_actor())
+            else:
+                run_id, _, step = option.removeprefix(CHECKPOINT).rpartition(":")
+                model = get_shelf().checkpoint(get_store(), run_id, int(step), current_actor())
+        if model.config.context_length < SHORTEST_CONTEXT:
+            raise ValueError(
+                f"Its context of {count(model.config.context_length, 'token')} is too short to be "
+                f"trained here: it takes {SHORTEST_CONTEXT}. Choose other weights."
+            )
+    except ValueError as error:
+        show_refusal(error)
+        return None
+    st.caption(
+        "The model is theirs, how it is trained is the preset's. Weights that have learnt lose "
+        "less of it with a smaller learning_rate, such as 5e-5."
+    )
+    return Beginning(option, InitialWeights(_name(option, titles[option]), model))
+
+
+def _name(option: str, title: str) -> str:
+    """Return what weights are called by a run: those a run began with keep their name."""
+    run_id, _, step = option.removeprefix(CHECKPOINT).rpartition(":")
+    run = get_view().run(run_id) if option.startswith(CHECKPOINT) else None
+    return run.initial_name if run and int(step) == INITIAL_STEP else title
+
+
+def _title(option: str) -> str:
+    """Return in words which checkpoint an option stands for."""
+    run_id, _, step = option.removeprefix(CHECKPOINT).rpartition(":")
+    run = get_view().run(run_id)
+    name = run_title(run) if run else run_id
+    return f"{name}, as it began" if int(step) == INITIAL_STEP else f"{name}, at step {int(step):,}"

@@ -1,0 +1,3 @@
+"""The parts of the Generate page."""
+
+__all__ = []

@@ -1,0 +1,278 @@
+"""Texts that a model writes under one or several settings, and the choice behind each token."""
+
+import weakref
+from dataclasses import dataclass, replace
+
+import streamlit as st
+import torch
+
+from dashboard.app import fragment, get_shelf, session_keys, show_refusal, toast
+from dashboard.charts import PREDICTED, choice_bars, format_probability, probability_strength
+from dashboard.components.live_chart import live_chart
+from dashboard.components.sample_list import Entry, Piece, on_few_lines, sample_list
+from dashboard.components.token_chips import Scale, readable, token_chips
+from dashboard.forms import ChosenModel
+from dashboard.generate.decoding import choose_decoding, describe_decoding
+from gpt_core.inference import Writing
+from gpt_core.model import Choice, Decoding, GPTModel
+from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
+
+MOST_SETTINGS = 3
+MOST_TOKENS = 500
+END_OF_TEXT_ID = 50256
+TICK_SECONDS = 0.5
+SCALE = Scale("improbable", "certain", color=PREDICTED)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A token of a text after its prompt, and the choice that it stands for."""
+
+    choice: Choice
+    is_yours: bool = False  # somebody put it there instead of the one that was drawn
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a model is asked to write."""
+
+    model: weakref.ref[GPTModel]  # the shelf keeps it, as long as there is room
+    model_name: str
+    prompt: tuple[int, ...]  # token IDs
+    tokens: int  # how many are written at most
+    decoding: Decoding
+    seed: int
+    ends: bool  # whether it stops where the text would end
+
+
+@dataclass(frozen=True)
+class Written:
+    """A text on its way: what it begins with, and what the worker adds."""
+
+    task: Task
+    begun: tuple[Place, ...]  # kept from a text that was branched
+    writing: Writing
+
+    @property
+    def is_under_way(self) -> bool:
+        """Tell whether the worker is still at it, or has not begun."""
+        return not self.writing.ended.is_set()
+
+    @property
+    def places(self) -> list[Place]:
+        """Return the tokens after the prompt, as far as they are written."""
+        return [*self.begun, *map(Place, list(self.writing.choices))]
+
+
+def is_under_way() -> bool:
+    """Tell whether a text is being written for this visitor."""
+    return any(text.is_under_way for text in _texts())
+
+
+def _texts() -> list[Written]:
+    texts: list[Written] = st.session_state.get(session_keys.WRITTEN, [])
+    return texts
+
+
+def ask(chosen: ChosenModel) -> None:
+    """Let the user choose prompt and settings, and have the model write."""
+    st.text_area(
+        "Prompt",
+        "Every effort moves you",
+        height=80,
+        max_chars=20_000,
+        key=session_keys.WRITE_PROMPT,
+        persist_state="session",
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.number_input(
+            "Tokens",
+            1,
+            MOST_TOKENS,
+            40,
+            key=session_keys.WRITE_TOKENS,
+            persist_state="session",
+            width=130,
+        )
+        st.number_input(
+            "Seed", 0, 2**31, 123, key=session_keys.WRITE_SEED, persist_state="session", width=130
+        )
+        count = st.segmented_control(
+            "Settings side by side",
+            list(range(1, MOST_SETTINGS + 1)),
+            default=2,
+            required=True,
+            key=session_keys.WRITE_SETTINGS,
+            persist_state="session",
+        )
+        ends = st.toggle(
+            "Stop at the end of the text",
+            help="Where the model would write <|endoftext|>.",
+            key=f"{session_keys.WRITE_DECODING}-ends",
+            persist_state="session",
+        )
+    decodings = []
+    for number, column in enumerate(st.columns(count or 1, gap="large")):
+        with column:
+            decodings.append(choose_decoding(number))
+    with st.container(horizontal=True):
+        busy = is_under_way()
+        st.button(
+            "Write", type="primary", disabled=busy, on_click=_ask, args=(chosen, decodings, ends)
+        )
+        if busy:
+            st.button("Stop", on_click=_stop)
+
+
+def _ask(chosen: ChosenModel, decodings: list[Decoding], ends: bool) -> None:
+    """Hand the prompt to the shelf's worker, once for each setting; the page does not wait."""
+    prompt = st.session_state.get(session_keys.WRITE_PROMPT) or ""
+    tokens, seed = (
+        st.session_state[session_keys.WRITE_TOKENS],
+        st.session_state[session_keys.WRITE_SEED],
+    )
+    try:
+        ids = text_to_token_ids(prompt, get_tokenizer())[0].tolist()
+        if not ids:
+            raise ValueError("The prompt is empty: give the model a word to go on from.")
+        st.session_state[session_keys.WRITTEN] = [
+            _begin(
+                Task(
+                    model=weakref.ref(chosen.model),
+                    model_name=chosen.name,
+                    prompt=tuple(ids),
+                    tokens=tokens,
+                    decoding=decoding,
+                    seed=seed,
+                    ends=ends,
+                )
+            )
+            for decoding in decodings
+        ]
+    except ValueError as error:
+        toast(error)
+
+
+def _begin(task: Task, begun: tuple[Place, ...] = ()) -> Written:
+    """Have a text written, or what follows its beginning.
+
+    Raises:
+        ValueError: the model is not kept any more, or the app is closing.
+    """
+    model = task.model()
+    if model is None:
+        raise ValueError("This model had to make room for others: press Write once more.")
+    ids = [*task.prompt, *(place.choice.token_id for place in begun)]
+    writing = get_shelf().write(
+        model,
+        torch.tensor([ids]),
+        task.tokens - len(begun),
+        task.decoding,
+        END_OF_TEXT_ID if task.ends else None,
+        task.seed,
+    )
+    return Written(task, begun, writing)
+
+
+def _stop() -> None:
+    for text in _texts():
+        text.writing.stop()
+
+
+def show() -> None:
+    """Show the texts as they come; once all are there, the choice behind each of their tokens."""
+    writes = is_under_way()
+    fragment(_show, run_every=TICK_SECONDS if writes else None)(writes)
+
+
+def _show(wrote: bool) -> None:
+    if is_under_way() != wrote:
+        st.rerun()
+    texts = _texts()
+    if not texts:
+        st.text("What the model writes will stand here, with the choice behind each token.")
+        return
+    st.text(f"{texts[0].task.model_name} · drawn with seed {texts[0].task.seed}")
+    for number, text in enumerate(texts):
+        _show_text(number, text, has_ended=not wrote)
+
+
+def _show_text(number: int, text: Written, has_ended: bool) -> None:
+    """Show one text and, when all have ended, its tokens with what each was chosen from."""
+    if text.writing.error is not None:
+        show_refusal(ValueError(str(text.writing.error) or "It could not be written."))
+        return
+    places, task, tokenizer = text.places, text.task, get_tokenizer()
+    ids = [place.choice.token_id for place in places]
+    note = f"{len(ids)} of {task.tokens} tokens" if text.is_under_way else f"{len(ids)} tokens"
+    pieces = [
+        Piece(on_few_lines(tokenizer.decode(task.prompt)), "prompt"),
+        Piece(on_few_lines(tokenizer.decode(ids))),
+    ]
+    sample_list([Entry(describe_decoding(task.decoding), note, pieces)], "A text", f"text-{number}")
+    if has_ended and places:
+        _show_choices(number, task, places)
+
+
+def _show_choices(number: int, task: Task, places: list[Place]) -> None:
+    """Show the tokens, and for the one that is touched its candidates, one click from a branch."""
+    found = [_found(place.choice) for place in places]
+    selected = token_chips(
+        [place.choice.token_id for place in places],
+        label=f"What was written: {describe_decoding(task.decoding)}",
+        key=f"{session_keys.WRITE_CHIPS}-{number}",
+        second_line=[
+            "yours" if place.is_yours else format_probability(p)
+            for place, p in zip(places, found, strict=True)
+        ],
+        strengths=[probability_strength(p) for p in found],
+        scale=replace(SCALE, has_legend=number == 0),
+        marks=["new" if place.is_yours else "" for place in places],
+    )
+    if selected is None:
+        if number == 0:
+            st.caption("Below each token: how probable the model found it. Touch one.")
+        return
+    choice = places[selected].choice
+    names = [_readable(token_id) for token_id in choice.candidates]
+    at = choice.candidates.index(choice.token_id)
+    live_chart(
+        choice_bars(names, choice.before, choice.after, at),
+        f"Candidates for this place. It has {names[at]}: the model gives it "
+        f"{choice.before[at]:.3f}, and it is drawn with {choice.after[at]:.3f}.",
+        key=f"choice-{number}",
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        other = st.selectbox(
+            "Another token in its place",
+            [i for i in range(len(names)) if i != at],
+            format_func=lambda i: f"{i + 1}. {names[i]}: {format_probability(choice.before[i])}",
+            key=f"branch-{number}-{selected}-{choice.token_id}",
+            width=260,
+        )
+        st.button(
+            "Go on from it",
+            key=f"go-on-{number}",
+            on_click=_branch,
+            args=(number, selected, choice.candidates[other]),
+        )
+
+
+def _found(choice: Choice) -> float:
+    """Return how probable the model found a token, whatever it was drawn with."""
+    return choice.before[choice.candidates.index(choice.token_id)]
+
+
+def _branch(number: int, position: int, token_id: int) -> None:
+    """Let the model go on from another token in one's place, in the same settings."""
+    text = _texts()[number]
+    before = text.places
+    yours = Place(replace(before[position].choice, token_id=token_id), is_yours=True)
+    try:
+        _texts()[number] = _begin(text.task, (*before[:position], yours))
+    except ValueError as error:
+        toast(error)
+
+
+def _readable(token_id: int) -> str:
+    return readable(get_tokenizer().decode_single_token_bytes(token_id))

@@ -1,0 +1,328 @@
+"""The steps of the walk on the page: each with its shape, its formula, its picture, its code."""
+
+import math
+from collections.abc import Callable
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+from torch import Tensor
+
+from dashboard.charts import format_exactly, loss_walk, probability_strength
+from dashboard.components.live_chart import live_chart
+from dashboard.components.token_chips import Row, Scale, token_chips
+from dashboard.loss.walk import Position, Walk, spell
+from dashboard.ui import formula, show_code, show_numbers, show_statements, slip
+from gpt_core.model import loss_in_one_call, loss_walkthrough, perplexity
+from gpt_core.text import IGNORE_INDEX, rows_to_batch
+from gpt_core.vocabularies import get_tokenizer
+
+TOP = 10  # candidates shown for a position
+MOST_COLUMNS = 12  # of the slice of the logits
+MOST_SPELT_OUT = 8  # positions whose logarithms a formula names one by one
+TERMS_PER_LINE = 2
+SCALE = Scale("improbable: 0.00001", "certain: 1")
+
+
+def show_rows(walk: Walk) -> None:
+    """Show the rows as inputs and, one token later, as targets."""
+    with _step(
+        "Inputs and targets",
+        f"inputs, targets: {_shape(walk.inputs)}",
+        r"y_{ij} = x_{i,\,j+1}",
+        "x: the tokens of row i. y: its targets, the same tokens one later. B rows of T tokens are "
+        "B · T prediction tasks in one batch.",
+        code=rows_to_batch,
+    ):
+        ids: list[int] = []
+        rows: list[Row] = []
+        for i, (inputs, targets) in enumerate(zip(walk.inputs, walk.targets, strict=True), 1):
+            asked = targets != IGNORE_INDEX  # (T,)
+            rows += [Row(len(ids), f"row {i}: inputs"), Row(len(ids) + int(asked.sum()), "targets")]
+            ids += [*inputs[asked].tolist(), *targets[asked].tolist()]
+        token_chips(ids, label="Inputs and targets of each row", key="walk-rows", rows=rows)
+        if (walk.targets == IGNORE_INDEX).any():
+            st.caption(
+                "A batch is a rectangle: shorter rows are filled up at their end, where no token "
+                f"before it can see. The filled places have the target {IGNORE_INDEX} and do not "
+                "count."
+            )
+        slip("“Two batches” for the chapter's two rows: they are one, of shape (2, 3).")
+
+
+def show_logits(walk: Walk, at: Position) -> None:
+    """Step 1: a score for each token of the vocabulary, at each position."""
+    vocab_size = walk.steps.logits.shape[-1]
+    with _step(
+        "1 · Logits",
+        f"logits: {_shape(walk.steps.logits)}",
+        r"z = \operatorname{GPT}(x)",
+        "z: at each position one score for each token of the vocabulary, of any size and sign.",
+        "logits",
+    ):
+        positions = [p for p in walk.positions if p.row == at.row]
+        logits = walk.steps.logits[at.row, : len(positions)]  # (T, vocab_size)
+        best = logits.topk(3, dim=-1).indices.tolist()  # (T, 3)
+        each = [[p.target_id, *ids] for p, ids in zip(positions, best, strict=True)]
+        # A target and its rivals of each position in turn, until the slice is full.
+        columns = list(dict.fromkeys(i for ids in zip(*each, strict=True) for i in ids))
+        columns = columns[:MOST_COLUMNS]
+        live_chart(
+            loss_walk.logits_heatmap(
+                logits[:, columns].tolist(),
+                [
+                    f"p{p.name} after “{spell(int(walk.inputs[p.row, p.column]))}”"
+                    for p in positions
+                ],
+                [f"{spell(i)} {i}" for i in columns],
+            ),
+            f"Logits of row {at.row + 1} for {len(columns)} tokens: its targets and the tokens "
+            "with the highest scores.",
+            key="logits",
+        )
+        st.caption(
+            f"Of row {at.row + 1}, {len(columns)} of {vocab_size:,} columns: the targets, then the "
+            "tokens with the highest scores of each position."
+        )
+        slip(
+            "“The logits are a tensor of probabilities”: they are scores. Only after the softmax "
+            "is each between 0 and 1, and do they sum to 1."
+        )
+
+
+def show_probas(walk: Walk, at: Position) -> None:
+    """Step 2: softmax makes probabilities of them; the top candidates of one position."""
+    vocab_size = walk.steps.probas.shape[-1]
+    with _step(
+        "2 · Probabilities",
+        f"probas: {_shape(walk.steps.probas)}",
+        r"p_v = \frac{e^{z_v}}{\sum_{w=0}^{V-1} e^{z_w}}",
+        f"Softmax, at each position by itself. V = {vocab_size:,}: a uniform guess would give each "
+        f"token {1 / vocab_size:.2e}.",
+        "probas",
+    ):
+        probas = walk.steps.probas[at.row, at.column]  # (vocab_size,)
+        top = probas.topk(TOP)
+        ids = top.indices.tolist()
+        shown = [f"{rank}. {spell(i)}" for rank, i in enumerate(ids, start=1)]
+        values = top.values.tolist()
+        if at.target_id not in ids:
+            ids.append(at.target_id)
+            shown.append(f"{at.rank:,}. {at.target}")
+            values.append(at.proba)
+        live_chart(
+            loss_walk.candidates_bars(shown, values, ids.index(at.target_id)),
+            f"The {TOP} most probable tokens at p{at.name}: "
+            + ", ".join(f"{n} {p:.2e}" for n, p in zip(shown, values, strict=True)),
+            key="candidates",
+        )
+        st.text(
+            f"After “{at.context}”: the {TOP} most probable of all tokens. The target "
+            f"“{at.target}” is number {at.rank:,}. All probabilities sum to {probas.sum():.6f}."
+        )
+
+
+def show_predictions(walk: Walk) -> None:
+    """Between: the most probable token of each position, and what that reads as."""
+    with _step(
+        "What it would say: argmax",
+        f"predicted_ids: {_shape(walk.steps.predicted_ids)}",
+        r"\hat y_{ij} = \operatorname*{arg\,max}_v \; p_{ijv}",
+        "The token with the highest probability, which is also the one with the highest logit.",
+        "predicted_ids",
+    ):
+        token_chips(
+            [position.predicted_id for position in walk.positions],
+            label="The most probable token of each position",
+            key="predictions",
+            rows=walk.rows("row {}"),
+            marks=["predicted"] * len(walk.positions),
+            details=[f"in place of “{position.target}”" for position in walk.positions],
+        )
+        for i in range(len(walk.inputs)):
+            said = [p.predicted_id for p in walk.positions if p.row == i]
+            st.text(f"Row {i + 1} reads: “{get_tokenizer().decode(said)}”")
+
+
+def show_target_probas(walk: Walk) -> None:
+    """Step 3: of each position's probabilities, the one of the right token."""
+    with _step(
+        "3 · Target probabilities",
+        f"target_probas: {_shape(walk.steps.target_probas)}",
+        r"p_{ij} = p_{i\,j\,y_{ij}}",
+        "Looked up with the target's ID as the index: i11, i12, … Training wants all of them as "
+        "close to 1 as possible.",
+        "target_ids",
+        "target_probas",
+    ):
+        token_chips(
+            [position.target_id for position in walk.positions],
+            label="Target tokens and their probabilities",
+            key="target-probas",
+            rows=walk.rows("row {}"),
+            second_line=[f"p{p.name} {format_exactly(p.proba)}" for p in walk.positions],
+            details=[
+                f"index i{p.name} = {p.target_id}, number {p.rank:,} of the candidates; the model "
+                f"expected “{spell(p.predicted_id)}”"
+                for p in walk.positions
+            ],
+            strengths=[probability_strength(p.proba) for p in walk.positions],
+            scale=SCALE,
+        )
+        slip(
+            "The second row's probabilities printed as a repeat of the first's: each row has its "
+            "own. For the chapter's rows and untrained model they are 1.034e-05, 5.678e-05 and "
+            "4.756e-06."
+        )
+
+
+def show_logs(walk: Walk) -> None:
+    """Step 4: logarithms, so that a product of many small numbers becomes a sum."""
+    logs = [position.log_proba for position in walk.positions]
+    with _step(
+        "4 · Logarithms",
+        f"log_probas: {_shape(walk.steps.log_probas)}",
+        r"\log p_{ij}",
+        "0 for certainty, and the more below 0 the less probable. The probability of all "
+        "targets together is the product of the p; its logarithm is a sum.",
+        "log_probas",
+    ):
+        _log_bars(walk, None, key="logs")
+        st.code(", ".join(f"{value:.4f}" for value in logs), language=None, wrap_lines=True)
+
+
+def show_mean(walk: Walk) -> None:
+    """Step 5: their mean."""
+    mean = walk.steps.mean_log_proba.item()
+    count = len(walk.positions)
+    logs = _sum([f"{p.log_proba:+.4f}" for p in walk.positions], " ")
+    with _step(
+        "5 · Mean",
+        "mean_log_proba: ()",
+        rf"\begin{{aligned}} \tfrac{{1}}{{{count}}} {logs} \\ = {{}} & {mean:.4f} \end{{aligned}}",
+        "One number for the whole batch, whatever its size.",
+        "mean_log_proba",
+    ):
+        _log_bars(walk, mean, key="mean")
+
+
+def show_loss(walk: Walk) -> None:
+    """Step 6: its negative is the loss."""
+    uniform = math.log(walk.steps.logits.shape[-1])
+    count = len(walk.positions)
+    logs = _sum([rf"\log p_{{{p.name}}}" for p in walk.positions], " + ")
+    with _step(
+        "6 · Negative mean: the loss",
+        "loss: ()",
+        rf"\begin{{aligned}} \text{{Loss}} = -\tfrac{{1}}{{{count}}} {logs} \\ "
+        rf"= {{}} & {walk.loss:.4f} \end{{aligned}}",
+        "In nats per token. Training makes it small: 0 would be certainty of every right token.",
+        "loss",
+    ):
+        live_chart(
+            loss_walk.loss_scale(walk.loss, uniform),
+            f"The loss {walk.loss:.4f} on a line from 0 to the loss of a uniform guess, "
+            f"{uniform:.3f}.",
+            key="loss-scale",
+        )
+        slip(
+            "The same with minus signs between the logarithms: there is one minus, before the "
+            "whole fraction. And 10.77 for the chapter's loss in prose, where its cells give "
+            "10.7940."
+        )
+
+
+def show_one_call(walk: Walk) -> None:
+    """The same number as PyTorch computes it at once."""
+    batch, tokens, vocab_size = walk.steps.logits.shape
+    with _step(
+        "The same in one call",
+        f"logits_flat: ({batch * tokens}, {vocab_size}) · targets_flat: ({batch * tokens},)",
+        rf"\operatorname{{cross\_entropy}}(z, y) = {walk.one_call:.4f}",
+        "PyTorch takes the logits, not the probabilities, and does all six steps at once: faster, "
+        "and exact even where a probability is too small for a float32.",
+        code=loss_in_one_call,
+    ):
+        equal = math.isclose(walk.one_call, walk.loss, rel_tol=1e-5, abs_tol=1e-6)
+        numbers = {"Six steps": f"{walk.loss:.6f}", "One call": f"{walk.one_call:.6f}"}
+        show_numbers(numbers)
+        st.text(
+            "Equal, as float32 can tell."
+            if equal
+            else "Not equal: a probability was rounded to 0 on the way, whose logarithm is "
+            "infinite. The one call is right."
+        )
+
+
+def show_perplexity(walk: Walk) -> None:
+    """How many equally likely tokens that is."""
+    vocab_size = walk.steps.logits.shape[-1]
+    with _step(
+        "Perplexity",
+        "perplexity: a number",
+        rf"e^{{\text{{Loss}}}} = e^{{{walk.loss:.4f}}}",
+        "Among how many equally likely tokens the model seems to choose.",
+        code=perplexity,
+    ):
+        show_numbers(
+            {
+                "Perplexity": f"{walk.steps.perplexity:,.1f}",
+                "Vocabulary, V": f"{vocab_size:,}",
+                "ln V": f"{math.log(vocab_size):.3f}",
+            }
+        )
+        st.markdown(
+            f"As unsure as if it chose among {walk.steps.perplexity:,.1f} equally likely tokens; a "
+            f"uniform guess chooses among {vocab_size:,} and has the loss ln V = "
+            f"{math.log(vocab_size):.3f}. More is possible: then the model is sure of wrong ones."
+        )
+
+
+def _log_bars(walk: Walk, mean: float | None, key: str) -> None:
+    names = [f"p{position.name}" for position in walk.positions]
+    logs = [position.log_proba for position in walk.positions]
+    live_chart(
+        loss_walk.log_bars(names, logs, mean),
+        "Logarithms of the target probabilities: "
+        + ", ".join(f"{n} {v:.2f}" for n, v in zip(names, logs, strict=True))
+        + ("" if mean is None else f"; their mean {mean:.4f}"),
+        key=key,
+    )
+
+
+def _sum(terms: list[str], between: str) -> str:
+    """Return a sum in parentheses, few terms to a line; too long a one as a sum sign."""
+    if len(terms) > MOST_SPELT_OUT:
+        return r"& \sum_{ij} \log p_{ij}"
+    lines = [
+        between.join(terms[i : i + TERMS_PER_LINE]) for i in range(0, len(terms), TERMS_PER_LINE)
+    ]
+    return r"\bigl( & " + (r" \\ & " + between).join(lines) + r" \bigr)"
+
+
+def _step(
+    title: str,
+    shapes: str,
+    latex: str,
+    meaning: str,
+    *names: str,
+    code: Callable[..., object] | None = None,
+) -> DeltaGenerator:
+    """Lay out a step: on the right its shape, formula and code; return the left for its picture.
+
+    The code is a function of the core, or the lines of the walk that make what has these names.
+    """
+    st.header(title)
+    with st.container(key=f"step-{title}"):
+        left, right = st.columns([3, 2], gap="large")
+    with right:
+        st.code(shapes, language=None, wrap_lines=True)
+        formula(latex, meaning)
+        if names:
+            show_statements(loss_walkthrough, *names)
+        if code:
+            show_code(code)
+    return left
+
+
+def _shape(tensor: Tensor) -> str:
+    return str(tuple(tensor.shape))

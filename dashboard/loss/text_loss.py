@@ -1,0 +1,74 @@
+"""A model's loss on a whole text: what it makes of the part for training, and of the other."""
+
+import pandas as pd
+import streamlit as st
+import torch
+
+from dashboard.app import get_store, session_keys, show_refusal
+from dashboard.forms import ChosenModel, choose_corpus
+from dashboard.ui import show_code
+from gpt_core.config import TrainingConfig
+from gpt_core.model import calc_loss_loader, perplexity
+from gpt_core.text import Corpus, create_dataloader, fitting_context_length, token_cache_in
+from gpt_core.training import encode_splits
+from gpt_core.vocabularies import get_tokenizer
+
+LONGEST_WINDOW = 256  # the chapter's
+MOST_BATCHES = 10  # of each part; The Verdict has nine and one
+
+
+def show(chosen: ChosenModel | None) -> None:
+    """Let the user measure the chosen model on a text, and lay what was measured side by side."""
+    with st.container(border=True):
+        corpus = choose_corpus()
+        if corpus and chosen and st.button("Measure its loss"):
+            try:
+                with st.spinner("Going through the text…"):
+                    row = _measure(chosen, corpus)
+            except ValueError as error:
+                show_refusal(error)
+            else:
+                rows = st.session_state.setdefault(session_keys.TEXT_LOSS, [])
+                rows[:] = [row, *(old for old in rows if old != row)]
+    if rows := st.session_state.get(session_keys.TEXT_LOSS):
+        st.dataframe(pd.DataFrame(rows), hide_index=True)
+        st.button("Empty the table", type="tertiary", on_click=rows.clear)
+    st.caption(
+        f"Up to {MOST_BATCHES} batches of the first nine tenths of the text, and of the last "
+        "tenth, in the chapter's windows. A low loss on a text that the model was trained on "
+        "proves nothing."
+    )
+    show_code(calc_loss_loader)
+
+
+def _measure(chosen: ChosenModel, corpus: Corpus) -> dict[str, str | int | float]:
+    """Return a row of the table.
+
+    Raises:
+        ValueError: the text is too short for a window of either part.
+    """
+    config = TrainingConfig()
+    cache = token_cache_in(get_store().runs_dir)
+    train_ids, val_ids = encode_splits(corpus.text, get_tokenizer(), config, cache)
+    fitting = fitting_context_length(len(train_ids), len(val_ids), config.batch_size)
+    length = min(LONGEST_WINDOW, chosen.model.config.context_length, fitting)
+    losses = []
+    for token_ids in (train_ids, val_ids):
+        loader = create_dataloader(
+            token_ids,
+            config.batch_size,
+            length,
+            shuffle=False,
+            drop_last=False,
+            generator=torch.Generator(),  # the global one is a run's that trains
+        )
+        with torch.no_grad():
+            losses.append(calc_loss_loader(loader, chosen.model, "cpu", MOST_BATCHES))
+    return {
+        "Model": chosen.name,
+        "Text": corpus.name,
+        "Tokens in a window": length,
+        "Training part": round(losses[0], 6),
+        "Validation part": round(losses[1], 6),
+        "Its perplexity": round(perplexity(losses[1]), 1),
+    }

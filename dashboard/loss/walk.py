@@ -1,0 +1,96 @@
+"""The walk from rows of text to their loss: the rows, the model's answer, and all in between."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from torch import Tensor
+
+from dashboard.components.token_chips import Row, readable
+from gpt_core.model import (
+    GPTModel,
+    LossWalkthrough,
+    loss_in_one_call,
+    loss_walkthrough,
+    target_ranks,
+)
+from gpt_core.text import IGNORE_INDEX, rows_to_batch
+from gpt_core.vocabularies import get_tokenizer, token_ids_to_text
+
+
+@dataclass(frozen=True)
+class Position:
+    """One of the prediction tasks: where it stands, what was asked, what the model said."""
+
+    row: int
+    column: int
+    name: str  # "11" of p11
+    context: str  # the row up to here
+    target_id: int
+    predicted_id: int
+    proba: float
+    log_proba: float
+    rank: int
+
+    @property
+    def target(self) -> str:
+        """The right token, with visible blanks."""
+        return spell(self.target_id)
+
+
+@dataclass(frozen=True)
+class Walk:
+    """The rows, the model's answer, and every step between."""
+
+    inputs: Tensor  # (B, T)
+    targets: Tensor  # (B, T)
+    steps: LossWalkthrough
+    one_call: float
+
+    @cached_property
+    def positions(self) -> list[Position]:
+        """All tasks, row by row; the missing ones of a shorter row are none."""
+        ranks = target_ranks(self.steps.logits, self.targets)  # (B, T)
+        rows, columns = self.targets.shape
+        comma = "," if max(rows, columns) > 9 else ""
+        return [
+            Position(
+                i,
+                j,
+                f"{i + 1}{comma}{j + 1}",
+                token_ids_to_text(self.inputs[i, : j + 1], get_tokenizer()),
+                int(self.targets[i, j]),
+                int(self.steps.predicted_ids[i, j]),
+                self.steps.target_probas[i, j].item(),
+                self.steps.log_probas[i, j].item(),
+                int(ranks[i, j]),
+            )
+            for i in range(rows)
+            for j in range(columns)
+            if self.targets[i, j] != IGNORE_INDEX
+        ]
+
+    @property
+    def loss(self) -> float:
+        """The negative mean of the logarithms."""
+        return self.steps.loss.item()
+
+    def rows(self, heading: str) -> list[Row]:
+        """Return the headings that break the positions into their rows."""
+        starts = [i for i, position in enumerate(self.positions) if position.column == 0]
+        return [Row(start, heading.format(i)) for i, start in enumerate(starts, start=1)]
+
+
+def spell(token_id: int) -> str:
+    """Return a token as people can read it."""
+    return readable(get_tokenizer().decode_single_token_bytes(token_id))
+
+
+def take_walk(model: GPTModel, rows: list[Tensor]) -> Walk:
+    """Ask the model for its answer and take all steps to the loss.
+
+    Raises:
+        ValueError: a row is longer than the model's context.
+    """
+    inputs, targets = rows_to_batch(rows)  # (B, T), (B, T)
+    steps = loss_walkthrough(model, inputs, targets)
+    return Walk(inputs, targets, steps, loss_in_one_call(steps.logits, targets).item())

@@ -1,0 +1,93 @@
+"""The walk as one part of the Loss page: its rows, what it ends with, its steps, its positions."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from dashboard.app import session_keys, show_refusal
+from dashboard.charts import format_exactly
+from dashboard.forms import enter_rows
+from dashboard.loss import steps
+from dashboard.loss.walk import Position, Walk, spell, take_walk
+from dashboard.ui import show_code, show_numbers
+from gpt_core.model import GPTModel, loss_walkthrough
+
+
+def show_walk(fetch: Callable[[], GPTModel | None] | None) -> None:
+    """Draw the walk of the rows that are entered, a part of the page: an edit draws nothing else.
+
+    What a part of a page is given stays in memory while the page is open. So it is not given the
+    model but how to fetch it, if there is one: the shelf may give it up, its owner take it back.
+    """
+    rows = enter_rows()
+    if rows is None or fetch is None:
+        return
+    try:
+        model = fetch()
+        if model is None:
+            st.rerun()
+        walk = take_walk(model, rows)
+    except ValueError as error:
+        show_refusal(error)
+        return
+    _show_result(walk)
+    steps.show_rows(walk)
+    position = _choose_position(walk)
+    steps.show_logits(walk, position)
+    steps.show_probas(walk, position)
+    steps.show_predictions(walk)
+    steps.show_target_probas(walk)
+    steps.show_logs(walk)
+    steps.show_mean(walk)
+    steps.show_loss(walk)
+    steps.show_one_call(walk)
+    steps.show_perplexity(walk)
+    st.header("Every position")
+    _show_table(walk)
+    show_code(loss_walkthrough)
+
+
+def _show_result(walk: Walk) -> None:
+    """Show first what the walk ends with, so that an edit is answered where one looks."""
+    show_numbers(
+        {
+            "Loss": f"{walk.loss:.4f}",
+            "Perplexity": f"{walk.steps.perplexity:,.1f}",
+            "Prediction tasks": f"{len(walk.positions)}",
+        }
+    )
+
+
+def _choose_position(walk: Walk) -> Position:
+    """Let the user choose the position that steps 1 and 2 look at closely."""
+    chosen = st.selectbox(
+        "Look closely at",
+        range(len(walk.positions)),
+        format_func=lambda i: f"p{walk.positions[i].name}",  # stays when the words are edited
+        key=session_keys.WALK_POSITION,
+        persist_state="session",
+    )
+    position = walk.positions[min(chosen, len(walk.positions) - 1)]
+    st.text(f"After “{position.context}” the target is “{position.target}”.")
+    return position
+
+
+def _show_table(walk: Walk) -> None:
+    """List every position with all that was said of it."""
+    st.dataframe(
+        [
+            {
+                "position": f"p{p.name}",
+                "after": p.context,
+                "target": p.target,
+                "target ID": p.target_id,
+                "probability": format_exactly(p.proba),
+                "log": f"{p.log_proba:.4f}",
+                "rank": p.rank,
+                "argmax": spell(p.predicted_id),
+            }
+            for p in walk.positions
+        ],
+        hide_index=True,
+        width="stretch",
+    )

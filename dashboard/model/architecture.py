@@ -1,0 +1,192 @@
+"""The architecture of a configuration: its fields, its drawing, its size."""
+
+from dataclasses import fields, replace
+from typing import Any
+
+import streamlit as st
+
+from dashboard.app import session_keys, show_refusal
+from dashboard.charts import format_bytes
+from dashboard.ui import show_code, show_numbers, slip
+from gpt_core.config import GPTConfig, field_help
+from gpt_core.inspection import Anatomy, dissect
+from gpt_core.model import FeedForward, GPTModel, LayerNorm, MultiHeadAttention, TransformerBlock
+from gpt_core.presets import GPT2_CONFIGS, GPT_CONFIG_124M, PRESETS
+
+BATCH_SIZE = 2  # rows in the batch whose shapes are shown, as in the chapter
+MOST_TOKENS = 256  # of such a row
+MOST = {  # beyond what anybody has trained; a drawing should not take minutes
+    "vocab_size": 1_000_000,
+    "context_length": 1_000_000,
+    "emb_dim": 100_000,
+    "n_heads": 1000,
+    "n_layers": 200,
+}
+SHAPES = {
+    **{f"{preset.name} (a preset of this app)": preset.model for preset in PRESETS.values()},
+    **{f"OpenAI's GPT-2 {name}": config for name, config in GPT2_CONFIGS.items()},
+}
+CHAPTERS = "book-124m (a preset of this app)"
+
+
+def choose_config() -> GPTConfig | None:
+    """Let the user set each field, from a known model's; None after saying what is wrong."""
+    name = st.selectbox(
+        "Begin with",
+        list(SHAPES),
+        index=list(SHAPES).index(CHAPTERS),
+        key=session_keys.MODEL_PRESET,
+        persist_state="session",
+        on_change=_begin_afresh,
+    )
+    known = SHAPES[name]
+    values: dict[str, Any] = {}
+    columns = st.columns(2)
+    for i, field in enumerate(fields(GPTConfig)):
+        with columns[i % 2]:
+            values[field.name] = _choose(field.name, getattr(known, field.name), name)
+    try:
+        return replace(known, **values)
+    except ValueError as error:
+        show_refusal(error)
+        return None
+
+
+def _begin_afresh() -> None:
+    """Forget what was changed of the models chosen before."""
+    for key in [key for key in st.session_state if str(key).startswith(session_keys.MODEL_FIELD)]:
+        del st.session_state[key]
+
+
+def _choose(field: str, value: Any, preset: str) -> Any:
+    about: dict[str, Any] = {
+        "key": f"{session_keys.MODEL_FIELD}-{preset}-{field}",
+        "persist_state": "session",
+    }
+    if isinstance(value, bool):
+        value = st.toggle(field, value, **about)
+    elif isinstance(value, float):
+        value = st.number_input(field, 0.0, 0.99, value, step=0.05, format="%.2f", **about)
+    else:
+        value = st.number_input(field, 1, MOST[field], value, **about)
+    st.caption(field_help(GPTConfig)[field])
+    return value
+
+
+def num_tokens(config: GPTConfig) -> int:
+    """Return the tokens of a row whose shapes are shown."""
+    return min(MOST_TOKENS, config.context_length)
+
+
+def show_size(anatomy: Anatomy) -> None:
+    """Show how many numbers the model learns, and what they take."""
+    show_numbers(
+        {
+            "Parameters": f"{anatomy.parameters:,}",
+            "Weights": format_bytes(anatomy.weights_bytes),
+            "Gradients": format_bytes(anatomy.weights_bytes),
+            "AdamW's moments": format_bytes(anatomy.optimizer_bytes),
+            "A whole checkpoint": format_bytes(anatomy.checkpoint_bytes),
+        }
+    )
+    training = anatomy.training_bytes
+    st.caption(
+        f"Four bytes for each weight, for its gradient, and for each of the two moments that AdamW "
+        f"keeps of it: training takes {format_bytes(training)} of memory, and the intermediate "
+        "results of a batch on top."
+    )
+
+
+def show_count(config: GPTConfig, anatomy: Anatomy) -> None:
+    """Say why the chapter's "124M" has more parameters than that."""
+    head = anatomy.part("out_head").parameters
+    openais = dissect(GPT2_CONFIGS["124M"], 1, 1)
+    st.markdown(
+        f"The output head is a matrix of its own here: {config.vocab_size:,} × {config.emb_dim:,} "
+        f"= {head:,} parameters, as many as the token embedding. OpenAI's GPT-2 uses the embedding "
+        f"for both (“tied” weights) and counts it once. Counted that way, these "
+        f"**{anatomy.parameters:,}** are **{anatomy.tied_parameters:,}**."
+    )
+    if config == GPT_CONFIG_124M:
+        st.markdown(
+            f"GPT-2's own number is {openais.tied_parameters:,}: its context is four times as "
+            "long, and its queries, keys and values have biases. Choose it above to see it."
+        )
+    slip(
+        "“A model of 124M parameters”: the chapter's configuration, with the output head that its "
+        "code builds, has 162,419,712."
+    )
+
+
+def show_source() -> None:
+    """Offer the code of the model, part by part."""
+    show_code(GPTModel)
+    show_code(TransformerBlock)
+    show_code(MultiHeadAttention, FeedForward, LayerNorm)
+
+
+def drawing(config: GPTConfig, anatomy: Anatomy) -> str:
+    """Return the architecture as HTML: the parts in order, and the tensor's shape between them.
+
+    Everything in it is ours or a number.
+    """
+    emb_dim, hidden = f"{config.emb_dim:,}", f"{4 * config.emb_dim:,}"
+    head_dim = config.emb_dim // config.n_heads
+    block = "trf_blocks.0."
+
+    def part(name: str, title: str, what: str) -> str:
+        parameters = anatomy.part(name).parameters
+        count, share = "no parameters", ""
+        if parameters:
+            # Of a block's part: all of them in the model together.
+            times = config.n_layers if name.startswith(block) else 1
+            percent = 100 * times * parameters / anatomy.parameters
+            count = f"{parameters:,} · {percent:.1f}%" if times == 1 else f"{parameters:,}"
+            share = f'<span class="share" style="--part: {percent:.2f}%"></span>'
+        return (
+            f'<div class="part"><span><span class="name">{title}</span> '
+            f'<code>{name.removeprefix(block)}</code></span><span class="count">{count}</span>'
+            f'<span class="what">{what}</span>{share}</div>'
+        )
+
+    def flow(shape: tuple[int, ...], note: str = "") -> str:
+        return f'<div class="flow">↓ <code>({", ".join(map(str, shape))})</code><b>{note}</b></div>'
+
+    def after(name: str, note: str = "") -> str:
+        return flow(anatomy.part(name).output_shape, note)
+
+    tokens = anatomy.part("out_head").output_shape[:2]
+    per_block = anatomy.part("trf_blocks.0").parameters
+    share = 100 * config.n_layers * per_block / anatomy.parameters
+    rows = [
+        flow(tokens, "token IDs: rows of a batch, tokens in a row"),
+        part("tok_emb", "Token embedding", f"for each of the {config.vocab_size:,} tokens a vector "
+             f"of {emb_dim} numbers"),
+        after("tok_emb", "one vector per token"),
+        part("pos_emb", "Position embedding", f"for each of the {config.context_length:,} places a "
+             "vector, added to the token's"),
+        after("tok_emb"),
+        part("drop_emb", "Dropout", f"in training, {config.drop_rate:.0%} of the numbers are set "
+             "to 0"),
+        after("drop_emb"),
+        f'<div class="blocks"><p class="head"><span>{config.n_layers} transformer blocks, one '
+        f"after another</span><span>{config.n_layers} × {per_block:,} · {share:.1f}%</span></p>",
+        part(f"{block}norm1", "Layer norm", "mean 0, variance 1, then scaled and shifted"),
+        after(f"{block}norm1"),
+        part(f"{block}att", "Masked multi-head attention", f"{config.n_heads} heads of {head_dim} "
+             "numbers: each token looks at itself and at those before it"),
+        after(f"{block}att", "dropout, then added to what entered the block"),
+        part(f"{block}norm2", "Layer norm", "as above"),
+        after(f"{block}norm2"),
+        part(f"{block}ff", "Feed-forward", f"{emb_dim} → {hidden}, GELU, → {emb_dim}, for each "
+             "token by itself"),
+        after(f"{block}ff", "dropout, then added to what entered it"),
+        "</div>",
+        after("trf_blocks.0", f"{config.n_layers} times, the same shape"),
+        part("final_norm", "Final layer norm", "as in the blocks"),
+        after("final_norm"),
+        part("out_head", "Output head", f"{emb_dim} → {config.vocab_size:,}: a score for each "
+             "token of the vocabulary"),
+        after("out_head", "logits"),
+    ]  # fmt: skip
+    return f'<div class="gpt-model">{"".join(rows)}</div>'

@@ -1,0 +1,22 @@
+"""What the curves are: their formula, and the code that measures them."""
+
+import streamlit as st
+
+from dashboard.ui import formula, show_code
+from gpt_core.model import calc_loss_loader
+from gpt_core.training import evaluate_model, learning_rate_at, train
+
+
+def show_background() -> None:
+    """Say what the curves are: the formula, and the code that measures them."""
+    st.header("What the curves are")
+    formula(
+        r"\text{Loss} = -\frac{1}{N} \sum_{i=1}^{N} \log p_i",
+        "p is the probability that the model gave to the right next token, at each of the N "
+        "places it was asked. Training: up to 5 batches of the text it learns from. Validation: "
+        "of the part it never sees. Dropout is off for both. The faint line behind them is each "
+        "step's own batch, with dropout on. Steps are counted as the book counts them: step 0 is "
+        "the first update.",
+    )
+    show_code(evaluate_model, calc_loss_loader)
+    show_code(train, learning_rate_at)

@@ -1,0 +1,153 @@
+"""The curve of a run: how it is drawn, what it says, and whether it is as it should be."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from dashboard.app import is_projected, session_keys
+from dashboard.charts import (
+    Axes,
+    Panel,
+    describe_losses,
+    extent_of,
+    loss_chart,
+    numbers_frame,
+    published_frame,
+    small_charts,
+    to_json,
+    tokens_per_second,
+)
+from dashboard.components.live_chart import live_chart
+from dashboard.ui import choose_axes, run_title
+from gpt_core.analysis import (
+    BOOK_RUN,
+    LECTURE_RUN,
+    NOTEBOOK_RUN,
+    PublishedRun,
+    RunHistory,
+    describe_curve,
+    describe_start,
+    is_comparable,
+    judge,
+    read_curve,
+)
+from gpt_core.store import Run
+
+PUBLISHED = {run.name: run for run in (BOOK_RUN, LECTURE_RUN, NOTEBOOK_RUN)}
+PROJECTED = 1.6
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a curve is drawn."""
+
+    axes: Axes = field(default_factory=Axes)
+    under: tuple[PublishedRun, ...] = ()
+
+
+def choose_look(run: Run) -> Look:
+    """Let the user choose how the curve is drawn, but for a class, which only looks."""
+    if is_projected():
+        return Look()
+    with st.container(horizontal=True, gap="medium"):
+        axes = choose_axes()
+    return Look(axes, _choose_published(run, axes))
+
+
+def show_curve(run: Run, history: RunHistory, look: Look) -> None:
+    """Draw the losses and say in words what they show."""
+    projected = is_projected()
+    axes, under = look.axes, look.under
+    figure, description = history.once(
+        ("losses", axes, tuple(published.name for published in under), projected),
+        lambda: _draw(run, history, axes, under, PROJECTED if projected else 1.0),
+    )
+    reading = history.once("reading", lambda: read_curve(history.evaluations), "evaluations")
+    live_chart(figure, description, key="losses", save_as=run.id, title=run_title(run))
+    if reading is not None:
+        st.text(describe_curve(reading))
+        if not projected:
+            st.caption(describe_start(reading, run.model_config.vocab_size))
+
+
+def _draw(
+    run: Run, history: RunHistory, axes: Axes, under: Sequence[PublishedRun], size: float
+) -> tuple[str, str]:
+    """Return the chart as JSON, and in words."""
+    evaluations = numbers_frame(history.evaluations, run)
+    figure = loss_chart(
+        evaluations,
+        extent_of(run),
+        run.id,
+        steps=numbers_frame(history.steps, run),
+        axes=axes,
+        vocab_size=run.model_config.vocab_size,
+        published={published.name: published_frame(published, run) for published in under},
+        size=size,
+    )
+    return to_json(figure), describe_losses(evaluations)
+
+
+def _choose_published(run: Run, axes: Axes) -> tuple[PublishedRun, ...]:
+    """Let the user lay published runs under the curve, where it is of the same model."""
+    if not is_comparable(run):
+        return ()
+    names = st.pills(
+        "Published runs of the chapter, by updates",
+        list(PUBLISHED),
+        selection_mode="multi",
+        key=session_keys.PUBLISHED,
+        persist_state="session",
+    )
+    if names and axes.x == "minutes":
+        st.caption("Nobody has published at which minute each point was reached.")
+        return ()
+    return tuple(PUBLISHED[name] for name in names)
+
+
+def show_verdict(run: Run, history: RunHistory) -> None:
+    """Answer "Is mine right?" for a run of the chapter's model."""
+    if not is_comparable(run):
+        return
+    verdict = history.once("verdict", lambda: judge(run, history.evaluations), "evaluations")
+    st.header("Is mine right?")
+    st.text(verdict.sentence)
+    if verdict.causes:
+        causes = "\n".join(f"– {cause}" for cause in verdict.causes)
+        st.text(f"What may explain the difference:\n{causes}")
+    st.caption(
+        "Compared with the log that the book prints, step by step, step 0 being the first update. "
+        "On an x86-64 CPU in float32 every digit is the same; elsewhere dropout draws other "
+        "numbers, and a sound run stays near it."
+    )
+
+
+def show_small_charts(run: Run, history: RunHistory) -> None:
+    """Draw what is measured beside the losses."""
+    if len(history.steps) < 2:
+        return
+    expander = st.expander(
+        "Gradient norm, learning rate, pace and memory",
+        key=session_keys.MEASURES,
+        on_change="rerun",
+    )
+    if expander.open:  # drawn for those who look
+        with expander:
+            live_chart(
+                history.once("measured", lambda: _draw_measured(run, history)),
+                "Gradient norm, learning rate, tokens per second and memory by steps.",
+                key="measured",
+            )
+
+
+def _draw_measured(run: Run, history: RunHistory) -> str:
+    steps = history.steps
+    at = steps["global_step"]
+    panels = [
+        Panel("Gradient norm, before clipping", at, steps["grad_norm"]),
+        Panel("Learning rate", at, steps["learning_rate"]),
+        Panel("Tokens per second", at[1:], tokens_per_second(steps)),
+        Panel("Memory of the process, GB", at, steps["memory"] / 1e9),
+    ]
+    return str(small_charts(panels, "Step", run.id).to_json())

@@ -1,0 +1,40 @@
+"""A run that has ended, replayed at ten times its speed: a view of its history, nothing else.
+
+When the replay began stands in the address: a reload, or another browser with the same address,
+shows the same moment.
+"""
+
+import math
+import time
+
+import streamlit as st
+
+from dashboard.app import session_keys
+from gpt_core.analysis import RunHistory
+from gpt_core.store import Run
+
+SPEED = 10
+
+
+def begin() -> None:
+    """Begin the replay of the run that is shown."""
+    st.query_params[session_keys.REPLAY] = f"{time.time():.1f}"
+
+
+def end() -> None:
+    """Show the whole run again."""
+    st.query_params.pop(session_keys.REPLAY, None)
+
+
+def moment(run: Run, history: RunHistory) -> float | None:
+    """Return how many seconds of the run have been replayed; None if all of it is shown."""
+    if run.is_live or session_keys.REPLAY not in st.query_params:
+        return None
+    try:
+        seconds = SPEED * (time.time() - float(st.query_params[session_keys.REPLAY]))
+    except ValueError:
+        seconds = math.inf
+    if not -SPEED <= seconds < history.seconds:  # it is over, or the address was made up
+        end()
+        st.rerun()  # all of the page, not only the part that noticed
+    return max(0.0, seconds)  # it may have begun a moment from now, by rounding

@@ -1,0 +1,100 @@
+"""Run again with changes: the form on Train as a run was set up."""
+
+from typing import Any
+
+import streamlit as st
+
+from dashboard.app import get_store, get_view, session_keys, toast
+from dashboard.forms import (
+    LIMITS,
+    MOST_OWN_PROBES,
+    Beginning,
+    checkpoint_option,
+    get_library,
+    key_of,
+    own_probes,
+)
+from gpt_core.presets import PRESETS, Preset
+from gpt_core.store import Run
+from gpt_core.text import Corpus, bundled_text
+from gpt_core.training import with_text_probe
+from gpt_core.vocabularies import get_tokenizer
+from gpt_core.weights import INITIAL_STEP
+
+
+def fill_form(run: Run) -> bool:
+    """Set the form on Train to a run's text and settings; False after saying why not."""
+    preset = PRESETS.get(run.preset) or next(iter(PRESETS.values()))
+    if run.is_veiled:
+        toast(ValueError("Its text is private: it cannot be run again by others."))
+        return False
+    notes = [f"Filled in as run {run.id} was set up."]
+    try:
+        corpus = Corpus(run.text_name, get_store().text(run.text_sha256))
+        st.session_state[session_keys.NEW_TEXT] = _text_key(corpus, notes)
+    except ValueError as error:
+        toast(error)
+        return False
+    values: dict[str, Any] = {**vars(run.model_config), **vars(run.training_config)}
+    for name, limits in LIMITS.items():  # a field of fractions takes no whole number
+        if isinstance(limits.step, float) and values[name] is not None:
+            values[name] = float(values[name])
+    if values["seed"] > LIMITS["seed"].highest:  # a browser's numbers end there
+        notes.append(f"Its seed {values['seed']} is too large for the form: it has the preset's.")
+        values["seed"] = preset.training.seed
+    beginning = _beginning(run, notes)
+    st.session_state[session_keys.BEGIN_WITH] = beginning.option
+    for name, value in values.items():
+        if name != "probes":
+            st.session_state[key_of(preset, name, beginning)] = value
+    st.session_state[session_keys.OWN_PROBES] = "\n".join(_own_probes(run, preset, corpus, notes))
+    st.session_state[session_keys.PRESET] = preset.name
+    st.session_state[session_keys.FILLED] = (preset.name, notes)
+    st.session_state[session_keys.QUEUE if get_view().own_live_runs() else session_keys.START] = (
+        True
+    )
+    return True
+
+
+def _beginning(run: Run, notes: list[str]) -> Beginning:
+    """Return the weights that a run began with, as it has kept them."""
+    if not run.initial_sha256:
+        return Beginning()
+    if any(row["global_step"] == INITIAL_STEP for row in get_view().checkpoints(run.id)):
+        return Beginning(checkpoint_option(run.id, INITIAL_STEP))
+    notes.append(
+        f"The weights it began with ({run.initial_name}) are gone: random ones are chosen."
+    )
+    return Beginning()
+
+
+def _text_key(corpus: Corpus, notes: list[str]) -> str:
+    """Return how the form calls a text; one that is kept only for its run is kept for all again."""
+    if name := bundled_text(corpus.sha256):
+        return name
+    library = get_library()
+    if corpus.sha256 not in {card.sha256 for card in library.texts()}:
+        library.keep(corpus, "of a run")
+        notes.append("Its text is among your texts on Data again.")
+    return corpus.sha256
+
+
+def _own_probes(run: Run, preset: Preset, corpus: Corpus, notes: list[str]) -> list[str]:
+    """Return the probes that the form's lines hold: not the preset's, nor the line of the text."""
+    context_length = run.model_config.context_length
+    made = with_text_probe(preset.training, corpus.text, get_tokenizer(), context_length).probes
+    wanted = [probe for probe in run.training_config.probes if probe not in made]
+    fitting = [probe for probe in wanted if _is_line(probe, context_length)][:MOST_OWN_PROBES]
+    if left := len(wanted) - len(fitting):
+        notes.append(
+            f"Left out of its rows of text: {left}. The form takes {MOST_OWN_PROBES}, short lines."
+        )
+    return fitting
+
+
+def _is_line(probe: str, context_length: int) -> bool:
+    """Tell whether the form takes a row, and as it is."""
+    try:
+        return own_probes(probe, context_length) == (probe,)
+    except ValueError:
+        return False

@@ -1,0 +1,49 @@
+"""The form that starts a run: preset, text, every setting, and what it will take."""
+
+import streamlit as st
+
+from dashboard.app import allowed_presets, get_board, hidden_controls, select_run, session_keys
+from dashboard.forms import Beginning, choose_beginning, choose_corpus, preflight, settings
+from dashboard.ui import start_run
+from gpt_core.access import WEIGHTS
+from gpt_core.presets import PRESETS, Preset
+
+
+def show_form(label: str) -> None:
+    """Let the user choose preset, text and settings, see what it takes, and start."""
+    left, right = st.columns(2, gap="large")
+    hidden = hidden_controls()
+    with left:
+        preset = choose_preset()
+        beginning = Beginning() if WEIGHTS in hidden else choose_beginning()
+    with right:
+        corpus = choose_corpus()
+        st.page_link("pages/data.py", label="A text of your own, and what becomes of it")
+    filled, notes = st.session_state.get(session_keys.FILLED, ("", []))
+    if filled == preset.name:
+        st.text("\n".join(notes))
+    chosen = None
+    if beginning is not None:
+        chosen = settings.choose_settings(beginning.preset(preset), beginning)
+    ready = False
+    if corpus is not None and chosen is not None:
+        ready = preflight.show_line(corpus, chosen)
+    if st.button(label, type="primary", disabled=not ready) and beginning and corpus and chosen:
+        live = {run.id for run in get_board().live_runs()}
+        run_id = start_run(chosen, corpus, beginning.weights)
+        if run_id in live:
+            st.toast("A run of exactly these settings is live already: here it is.")
+        if run_id:
+            st.session_state.pop(session_keys.FILLED, None)
+            select_run(run_id)
+            st.rerun()
+
+
+def choose_preset() -> Preset:
+    """Let the user choose a preset; its one-sentence description stands below."""
+    name = st.selectbox(
+        "Model and training", allowed_presets(), key=session_keys.PRESET, persist_state="session"
+    )
+    preset = PRESETS[name]
+    st.caption(preset.description)
+    return preset

@@ -1,0 +1,95 @@
+"""A run's heading and its numbers: what it is, how far, how fast, and what can be done with it."""
+
+import streamlit as st
+
+from dashboard.app import get_runner, is_projected, session_keys, toggle_projector
+from dashboard.charts import changes_from_preset, format_duration, format_loss, last_losses
+from dashboard.train import replay
+from dashboard.ui import (
+    NUMBER_WIDTH,
+    describe_place,
+    describe_run,
+    run_buttons,
+    run_title,
+    show_numbers,
+    state_badge,
+)
+from gpt_core.analysis import PACE_STEPS, RunHistory, run_progress
+from gpt_core.store import Run
+
+
+def show_heading(run: Run, is_replayed: bool) -> None:
+    """Name the run, its state, and what can be done with it."""
+    runner = get_runner()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.text(run_title(run))
+        if is_replayed:
+            st.badge(f"replay, {replay.SPEED} × as fast", color="violet")
+            st.button("End the replay", on_click=replay.end)
+        else:
+            state_badge(run)
+            run_buttons(run, "page")
+            if not run.is_live:
+                st.button(f"Replay {replay.SPEED} × as fast", on_click=replay.begin)
+            if not is_projected():
+                st.page_link(
+                    "pages/runs.py",
+                    label="Compare and export",
+                    query_params={session_keys.RUN: run.id},
+                )
+        st.button(
+            "Leave the projector" if is_projected() else "Projector",
+            type="tertiary",
+            help="Larger, and only what matters: for a class.",
+            on_click=toggle_projector,
+        )
+    if is_projected():
+        return
+    if run.name:
+        st.text(describe_run(run))
+    st.caption(_settings(run))
+    if run.initial_name:
+        st.text(f"It began with weights, not at random: {run.initial_name}.")
+    if run.is_live and not runner.owns(run.id):
+        st.caption("It trains in another process on this machine, which alone can stop it.")
+    if run.state == "queued":
+        st.text(describe_place(run))
+    for message in (run.message, runner.complaint(run.id)):
+        if message and not is_replayed:
+            st.text(message)
+
+
+def _settings(run: Run) -> str:
+    """Say on one line what the run is trained with, and what differs from its preset."""
+    threads = int(run.versions.get("threads", 0))
+    machine = f" on {threads} threads" if threads > 1 else ""
+    changes = changes_from_preset(run)
+    changed = f" · changed from {run.preset}: {', '.join(changes)}" if changes else ""
+    seed = run.training_config.seed
+    return f"{run.id} · {run.training_config.precision}{machine}, seed {seed}{changed}"
+
+
+def show_run_numbers(run: Run, history: RunHistory, is_replayed: bool) -> None:
+    """Show how far the run is, its last losses, and its pace."""
+    progress = run_progress(run, history.steps[-PACE_STEPS:])
+    train_loss, val_loss = last_losses(history)
+    pace = progress.tokens_per_second
+    if run.is_live or is_replayed:
+        seconds = progress.seconds_left if run.state == "running" or is_replayed else None
+        time_label = "Time left"
+        if is_replayed and seconds is not None:
+            seconds /= replay.SPEED
+    else:
+        time_label, seconds = "Time taken", history.seconds
+    st.progress(
+        progress.fraction,
+        text=f"Epoch {progress.epoch} of {progress.num_epochs} · "
+        f"{progress.steps_done:,} of {progress.total_steps:,} steps",
+    )
+    numbers = {
+        "Training loss": format_loss(train_loss),
+        "Validation loss": format_loss(val_loss),
+        "Tokens per second": "–" if pace is None else f"{pace:,.0f}",
+        time_label: "–" if seconds is None else format_duration(seconds),
+    }
+    show_numbers(numbers, 260 if is_projected() else NUMBER_WIDTH)

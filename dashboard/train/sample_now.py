@@ -1,0 +1,142 @@
+"""Sample now: the model that trains goes on from a prompt of the user's, on a copy of it."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from dashboard.app import (
+    current_actor,
+    fragment,
+    get_runner,
+    get_shelf,
+    get_store,
+    get_view,
+    session_keys,
+    show_refusal,
+    toast,
+)
+from dashboard.components.sample_list import Entry, describe_copying, marked, sample_list
+from gpt_core.analysis import Copying, find_copying
+from gpt_core.inference import Writing
+from gpt_core.model import GPTModel
+from gpt_core.store import Run
+from gpt_core.text import token_cache_in
+from gpt_core.training import encode_splits
+from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
+
+
+@dataclass
+class Asked:
+    """A text that was asked for: of which run, from which prompt, and how far it is."""
+
+    run_id: str
+    prompt: str
+    writing: Writing | None = None
+    step: int | None = None  # of the weights; the worker sets it once it has them
+    copying: Copying | None = None  # once the text has ended
+
+    @property
+    def is_under_way(self) -> bool:
+        """Tell whether the worker is still at it."""
+        return self.writing is not None and not self.writing.ended.is_set()
+
+
+def show(run: Run | None) -> None:
+    """Let the user give the model a prompt, and show what it makes of it as it is written."""
+    if run is not None and session_keys.REPLAY not in st.query_params:
+        writes = is_under_way()
+        fragment(_show_sample_now, run_every=1 if writes else None)(run.id, writes)
+
+
+def is_under_way() -> bool:
+    """Tell whether a text is being written for this visitor."""
+    asked = st.session_state.get(session_keys.ASKED)
+    return asked is not None and asked.is_under_way
+
+
+def _show_sample_now(run_id: str, wrote: bool) -> None:
+    if is_under_way() != wrote:
+        st.rerun()  # it is looked at every second from now on, or no longer
+    run = get_view().run(run_id)
+    if run is None or run.is_veiled:
+        return
+    runner = get_runner()
+    step = _newest_weights(run)
+    if step is None and (run.state == "queued" or not runner.owns(run.id)):
+        return  # it has learnt nothing yet, or nothing of it is here
+    st.header("Let it write")
+    when = "as it is now" if runner.owns(run.id) else f"as it was saved at step {step:,}"
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.text_input(
+            f"Ask the model, {when}, to go on from",
+            run.training_config.start_context,
+            key=f"{session_keys.PROMPT}-{run.id}",
+            persist_state="session",
+            max_chars=2000,
+        )
+        st.button("Write", on_click=_ask, args=(run, step), disabled=is_under_way())
+    asked = st.session_state.get(session_keys.ASKED)
+    if asked is not None and asked.run_id == run.id and asked.writing is not None:
+        _show(run, asked)
+
+
+def _newest_weights(run: Run) -> int | None:
+    steps = [int(row["global_step"]) for row in get_view().checkpoints(run.id)]
+    return max(steps, default=None)
+
+
+def _ask(run: Run, saved_step: int | None) -> None:
+    """Hand the prompt to the shelf's worker, which takes the copy: the page does not wait."""
+    prompt = st.session_state.get(f"{session_keys.PROMPT}-{run.id}") or ""
+    asked = Asked(run.id, prompt)
+    runner, shelf, store = get_runner(), get_shelf(), get_store()
+    actor = current_actor()  # the worker, which takes the copy, knows no visitor
+
+    def take_copy() -> GPTModel:
+        if runner.owns(run.id):
+            snapshot = shelf.snapshot(runner, run.id, actor)
+            asked.step = snapshot.global_step
+            return snapshot.model
+        if saved_step is None:
+            raise ValueError("The run has ended, and kept no weights.")
+        asked.step = saved_step
+        return shelf.checkpoint(store, run.id, saved_step, actor)
+
+    try:
+        token_ids = text_to_token_ids(prompt, get_tokenizer())  # (1, T)
+        asked.writing = shelf.write(take_copy, token_ids, run.training_config.sample_tokens)
+    except ValueError as error:
+        toast(error)
+        return
+    st.session_state[session_keys.ASKED] = asked
+
+
+def _show(run: Run, asked: Asked) -> None:
+    """Show a text as far as it is written and, once it has ended, what of it is copied."""
+    writing = asked.writing
+    assert writing is not None
+    has_ended = writing.ended.is_set()  # asked first: what comes after it is whole
+    if writing.error is not None:
+        show_refusal(ValueError(str(writing.error) or "It took too long. Try again."))
+        return
+    if asked.step is None:
+        st.caption("Waiting for the end of a step…")
+        return
+    ids = text_to_token_ids(asked.prompt, get_tokenizer())[0].tolist()
+    text = get_tokenizer().decode([*ids, *writing.new_ids])
+    if has_ended and asked.copying is None:
+        try:
+            asked.copying = _find_copying(run, text, asked.prompt)
+        except ValueError as error:  # the run's text is gone, or damaged
+            show_refusal(error)
+    when = "Before the first step" if asked.step < 0 else f"At step {asked.step:,}"
+    note = describe_copying(asked.copying) if asked.copying else "" if has_ended else "writing…"
+    sample_list([Entry(when, note, marked(text, asked.copying))], "A text", "now")
+
+
+def _find_copying(run: Run, text: str, prompt: str) -> Copying:
+    store, tokenizer = get_store(), get_tokenizer()
+    cache = token_cache_in(store.runs_dir)
+    training_text = store.text(run.text_sha256)
+    train_ids, _ = encode_splits(training_text, tokenizer, run.training_config, cache)
+    return find_copying(text, prompt, train_ids, tokenizer)

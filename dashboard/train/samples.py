@@ -1,0 +1,93 @@
+"""What a run's model writes, sample by sample, and how much of it is learnt by heart."""
+
+import numpy as np
+import streamlit as st
+
+from dashboard.app import (
+    current_actor,
+    get_board,
+    get_store,
+    is_projected,
+    may_change,
+    session_keys,
+)
+from dashboard.charts import Panel, palette, small_charts
+from dashboard.components.live_chart import live_chart
+from dashboard.components.sample_list import describe_copying, sample_entries, sample_list
+from dashboard.ui import share_toggle
+from gpt_core.access import is_open
+from gpt_core.analysis import COPIED_AT_LEAST, Copying, RunHistory
+from gpt_core.library import share_run
+from gpt_core.store import Row, Run, class_store
+
+MOST_SHOWN = 12
+
+
+def show_samples(run: Run, history: RunHistory) -> None:
+    """Show the samples, the newest first, and how much of them is copied."""
+    samples = history.samples
+    if run.is_veiled:
+        st.text(
+            "What it writes may give its text away, which is private: its curves are for all, the "
+            "rest for its owner and the teacher."
+        )
+        return
+    show_sharing(run)
+    if not samples:
+        st.text(f"After each epoch it goes on from “{run.training_config.start_context}”.")
+        return
+    st.caption(
+        f"Marked: runs of at least {COPIED_AT_LEAST} tokens that stand word for word in the "
+        "training text. The prompt is pale."
+    )
+    shown = samples if st.session_state.get(session_keys.ALL_SAMPLES) else samples[-MOST_SHOWN:]
+    if is_projected():
+        shown = samples[-1:]
+    entries = history.once(
+        ("entries", len(shown)), lambda: sample_entries(shown, history), "samples"
+    )
+    sample_list(entries, "Samples, the newest first", key="samples")
+    if is_projected():
+        return
+    if len(samples) > MOST_SHOWN:
+        st.toggle(f"All {len(samples):,} samples", key=session_keys.ALL_SAMPLES)
+    _show_copying(run, history)
+
+
+def show_sharing(run: Run) -> None:
+    """Let the owner of a private run show it to the class."""
+    shared = get_board().shared()
+    is_shared = (class_store.RUN, run.id, run.owner) in shared
+    if not may_change(run.owner) or (is_open(run, shared) and not is_shared):
+        return
+    share_toggle(
+        "Show the class what it writes",
+        f"share {run.id}",
+        is_shared,
+        lambda shared: share_run(get_store(), run.id, shared, current_actor()),
+        "Its text or its first weights are private. So the others see its curves, and only its "
+        "owner and the teacher its samples, its text and its weights.",
+    )
+
+
+def _show_copying(run: Run, history: RunHistory) -> None:
+    """Draw over the steps how much of the samples is copied."""
+    measured = [sample for sample in history.samples if sample["copying"] is not None]
+    if len(measured) > 1:
+        last: Copying = measured[-1]["copying"]
+        live_chart(
+            history.once("copying", lambda: _draw_copying(run, measured), "samples"),
+            f"How much of each sample is copied. Of the last: {describe_copying(last)}.",
+            key="copying",
+        )
+
+
+def _draw_copying(run: Run, samples: list[Row]) -> str:
+    steps = np.array([float(sample["global_step"]) for sample in samples])
+    shares = np.array([sample["copying"].share for sample in samples])
+    longest = np.array([float(sample["copying"].longest) for sample in samples])
+    panels = [
+        Panel("Share of the sample that is copied", steps, shares, palette.COPIED, ".0%"),
+        Panel("Longest copied run, tokens", steps, longest, palette.COPIED),
+    ]
+    return str(small_charts(panels, "Step", run.id).to_json())

@@ -1,0 +1,48 @@
+"""What every page shows: its title, code, run controls, glossary and sidebar."""
+
+from dashboard.ui.axes import AXIS_NAMES, choose_axes
+from dashboard.ui.callouts import NUMBER_WIDTH, formula, show_numbers, slip
+from dashboard.ui.code_panel import show_code, show_statements
+from dashboard.ui.curriculum import STEPS, section
+from dashboard.ui.glossary import GROUPS, as_html
+from dashboard.ui.look import apply_look
+from dashboard.ui.notices import show_notices
+from dashboard.ui.page_title import page_title
+from dashboard.ui.probes import show_probes
+from dashboard.ui.run_controls import (
+    run_buttons,
+    share_toggle,
+    start_run,
+    state_badge,
+    watch_button,
+)
+from dashboard.ui.run_description import describe_place, describe_run, run_title
+from dashboard.ui.sidebar import show_current_run
+
+__all__ = [
+    "AXIS_NAMES",
+    "GROUPS",
+    "NUMBER_WIDTH",
+    "STEPS",
+    "apply_look",
+    "as_html",
+    "choose_axes",
+    "describe_place",
+    "describe_run",
+    "formula",
+    "page_title",
+    "run_buttons",
+    "run_title",
+    "section",
+    "share_toggle",
+    "show_code",
+    "show_current_run",
+    "show_notices",
+    "show_numbers",
+    "show_probes",
+    "show_statements",
+    "slip",
+    "start_run",
+    "state_badge",
+    "watch_button",
+]

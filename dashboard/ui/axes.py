@@ -1,0 +1,44 @@
+"""What losses are drawn against: the user's choice."""
+
+import streamlit as st
+
+from dashboard.app import session_keys
+from dashboard.charts import AXES, Axes
+
+AXIS_NAMES = {
+    "epochs": "Epochs",
+    "global_step": "Steps",
+    "tokens_seen": "Tokens",
+    "minutes": "Minutes",
+}
+
+
+def choose_axes() -> Axes:
+    """Let the user choose what is drawn against what, in a row that the caller has made."""
+    x = st.segmented_control(
+        "Against",
+        list(AXES),
+        default="epochs",
+        format_func=lambda name: AXIS_NAMES[name],
+        required=True,
+        key=session_keys.AXIS,
+        persist_state="session",
+    )
+    height = st.segmented_control(
+        "Measured as",
+        ["Loss", "Perplexity"],
+        default="Loss",
+        required=True,
+        help="Perplexity is exp(loss): among how many equally likely tokens it chooses.",
+        key=session_keys.HEIGHT,
+        persist_state="session",
+    )
+    scale = st.segmented_control(
+        "Scale",
+        ["Linear", "Log"],
+        default="Log" if height == "Perplexity" else "Linear",
+        required=True,
+        key=f"{session_keys.SCALE}-{height}",
+        persist_state="session",
+    )
+    return Axes(x or "epochs", height == "Perplexity", scale == "Log")

@@ -1,0 +1,105 @@
+"""The buttons for what can be done with a run."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+
+import streamlit as st
+
+from dashboard.app import (
+    attempt,
+    current_actor,
+    get_roll,
+    get_runner,
+    may_change,
+    select_run,
+    show_refusal,
+)
+from dashboard.charts import STATE_COLORS
+from gpt_core.presets import Preset
+from gpt_core.store import Run
+from gpt_core.text import Corpus
+from gpt_core.training import with_text_probe
+from gpt_core.vocabularies import get_tokenizer
+from gpt_core.weights import InitialWeights
+
+HELPS = {
+    "Pause": "Halts after the present step. Nothing is lost.",
+    "Resume": "Goes on exactly where it was.",
+    "Stop": "Ends after the present step, with a checkpoint: it can be resumed from there.",
+    "One step": "Runs a single update, and shows what it did.",
+}
+
+
+def start_run(preset: Preset, corpus: Corpus, initial: InitialWeights | None = None) -> str | None:
+    """Start a run and return its ID; where that is refused, say why and return None.
+
+    A line of the text is added to its probes: what is learnt by heart, beside what is not.
+    """
+    try:
+        context_length = preset.model.context_length
+        config = with_text_probe(preset.training, corpus.text, get_tokenizer(), context_length)
+        with st.spinner("Preparing the text…"):  # seen where it is a long one
+            return get_runner().start(preset, corpus, config, current_actor(), initial=initial)
+    except ValueError as error:
+        show_refusal(error)
+        return None
+
+
+def run_buttons(run: Run, place: str) -> None:
+    """Show the buttons for what can be done with a run; it is done between two steps."""
+    if not may_change(run.owner):
+        return
+    runner = get_runner()
+    actions: list[tuple[str, Callable[[str, str], Future[None]]]] = []
+    if run.state in ("running", "queued") and runner.owns(run.id):
+        actions = [("Pause", runner.pause), ("Stop", runner.stop)]
+    elif run.state == "paused" and runner.owns(run.id):
+        actions = [("Resume", runner.resume), ("Stop", runner.stop)]
+        if place == "page":  # what it did is shown there
+            actions.insert(1, ("One step", runner.step))
+    elif run.is_resumable:
+        actions = [("Resume", runner.resume)]
+    pending = bool(runner.pending(run.id))
+    for label, ask in actions:
+        st.button(
+            label,
+            disabled=pending,
+            help=HELPS[label],
+            on_click=_ask,
+            args=(ask, run.id),
+            key=f"{label} {run.id} in {place}",
+        )
+
+
+def watch_button(label: str, run: Run) -> None:
+    """Offer to show another run on Train, on that page itself.
+
+    A link to the page where one is shows it once and leaves the address: the next redraw goes back.
+    """
+    if st.button(label, type="tertiary", key=f"{label} {run.id}"):
+        select_run(run.id)
+        st.rerun()
+
+
+def _ask(ask: Callable[[str, str], "Future[None]"], run_id: str) -> None:
+    """Ask without waiting: the redraw shows what is pending, and later what was done."""
+    attempt(ask, run_id, current_actor())
+
+
+def share_toggle(
+    label: str, key: str, shared: bool, share: Callable[[bool], None], helped: str
+) -> None:
+    """Let the owner of something show it to the class, where there is one."""
+    if get_roll() is not None:
+        st.session_state[key] = shared  # as it is on record: others may change it too
+        st.toggle(label, key=key, on_change=_share, args=(share, not shared), help=helped)
+
+
+def _share(share: Callable[[bool], None], shared: bool) -> None:
+    attempt(share, shared)
+
+
+def state_badge(run: Run) -> None:
+    """Show a run's state, by word and by colour."""
+    text = get_runner().pending(run.id) or run.state
+    st.badge(text, color=STATE_COLORS[run.state])  # type: ignore[arg-type]

@@ -1,0 +1,31 @@
+"""A run in words: its title, what it is, when its turn comes."""
+
+from dashboard.app import get_board, get_runner, owner_name
+from dashboard.charts import changes_from_preset, describe_wait
+from gpt_core.access import is_student
+from gpt_core.runner import expected_queue
+from gpt_core.store import Run
+
+
+def run_title(run: Run) -> str:
+    """Return a run's name or else what it is, on one line."""
+    whose = owner_name(run.owner)
+    return (run.name or describe_run(run)) + (f" · {whose}" if whose else "")
+
+
+def describe_run(run: Run) -> str:
+    """Return what a run is, on one line."""
+    changed = ", changed," if changes_from_preset(run) else ""
+    return f"{run.preset}{changed} on {run.text_name}"
+
+
+def describe_place(run: Run) -> str:
+    """Say of a waiting run when its turn comes, as far as that is known."""
+    queue = expected_queue(get_board(), get_runner())
+    place = next((i for i, waiting in enumerate(queue) if waiting.run.id == run.id), None)
+    if place is None:
+        return "It waits for its turn."
+    turn = "Next in the queue" if place == 0 else f"Place {place + 1} of {len(queue)} in the queue"
+    if get_runner().is_held and is_student(run.owner):
+        return f"{turn}, which your teacher holds for now."
+    return f"{turn}{describe_wait(queue[place].starts_in)}."

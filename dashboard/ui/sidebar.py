@@ -1,0 +1,96 @@
+"""The current run, on every page."""
+
+import streamlit as st
+
+from dashboard.app import (
+    current_run,
+    fragment,
+    get_board,
+    get_view,
+    is_restricted,
+    may_change,
+    note_presence,
+    outline,
+    selected_run,
+    session_keys,
+    tick_seconds,
+)
+from dashboard.charts import format_duration, format_loss, last_losses, palette
+from dashboard.ui.run_controls import run_buttons, state_badge, watch_button
+from dashboard.ui.run_description import describe_place, run_title
+from gpt_core.analysis import PACE_STEPS, run_progress
+from gpt_core.store import Run
+
+TRAIN_PAGE = "pages/train.py"
+
+
+def show_current_run(page: str) -> None:
+    """Show the run that trains or, where none does, the latest; redrawn as it goes on.
+
+    On the page titled "Train" its numbers stand on the page: they are not repeated beside it.
+    """
+    live = bool(get_board().live_runs())
+    brief = page == "Train" and selected_run() == current_run()
+    every = max(2 if live and not brief else 5, 2 * tick_seconds())
+    fragment(_watch, run_every=every)(outline(), brief, page)
+
+
+def _watch(drawn: list[tuple[str, str]], brief: bool, page: str) -> None:
+    """Redraw from the store; when a run has begun or ended, redraw the whole page."""
+    note_presence(page)
+    if outline() != drawn:
+        st.rerun()
+    run = current_run()
+    if run is None:
+        st.caption("No run yet. Home starts one with a press.")
+    else:
+        _show(run, brief, page)
+
+
+def _show(run: Run, brief: bool, page: str) -> None:
+    with st.container(gap="xsmall"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(_which(run))
+            state_badge(run)
+        st.text(run_title(run))
+        if not brief:
+            _show_numbers(run)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            run_buttons(run, "sidebar")
+            if page != "Train":
+                st.page_link(TRAIN_PAGE, label="Open", query_params={session_keys.RUN: run.id})
+            elif not brief:
+                watch_button("Open", run)
+
+
+def _which(run: Run) -> str:
+    """Say which run it is that is shown."""
+    if is_restricted() and may_change(run.owner):
+        return "Your run" if run.is_live else "Your latest run"
+    return "Current run" if run.is_live else "Latest run"
+
+
+def _show_numbers(run: Run) -> None:
+    history = get_view().history(run.id)
+    progress = run_progress(run, history.steps[-PACE_STEPS:])
+    train_loss, val_loss = last_losses(history)
+    st.progress(progress.fraction)
+    rows = [
+        ("Step", f"{progress.steps_done:,} of {progress.total_steps:,}", ""),
+        ("Training loss", format_loss(train_loss), palette.TRAINING),
+        ("Validation loss", format_loss(val_loss), palette.VALIDATION),
+    ]
+    if run.state == "queued":
+        st.caption(describe_place(run))
+    if run.state == "running" and progress.seconds_left is not None:
+        rows.append(("Time left", format_duration(progress.seconds_left), ""))
+    st.html(_numbers(rows))
+
+
+def _numbers(rows: list[tuple[str, str, str]]) -> str:
+    """Return rows of label, number and colour as HTML: nothing in it is a user's text."""
+    items = []
+    for label, number, color in rows:
+        dot = f' style="--dot: {color}"' if color else ""
+        items.append(f'<span class="label"{dot}>{label}</span><span class="value">{number}</span>')
+    return f'<div class="gpt-run">{"".join(items)}</div>'

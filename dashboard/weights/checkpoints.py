@@ -1,0 +1,100 @@
+"""The checkpoints of one run, and what can be done with each."""
+
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from dashboard.app import (
+    attempt,
+    current_actor,
+    get_store,
+    get_view,
+    may_change,
+    session_keys,
+)
+from dashboard.charts import count, format_bytes, format_loss
+from dashboard.forms import begin_with, checkpoint_option
+from dashboard.ui import state_badge
+from gpt_core.export import WEIGHT_FORMS, delete_checkpoint, weights_zip
+from gpt_core.store import Run
+from gpt_core.weights import (
+    INITIAL_STEP,
+)
+
+Row = dict[str, Any]  # of the store
+NEEDED = {
+    "whole": " Without it the run, resumed, begins anew.",
+    "initial": " Without it the run cannot begin anew.",
+}
+KINDS = {
+    "whole": "weights, optimizer and random state",
+    "weights": "weights",
+    "initial": "the weights it began with",
+}
+
+
+def show_checkpoints(run_id: str, drawn: str) -> None:
+    """Show what is kept of a run; redraw the whole page when it has ended."""
+    view = get_view()
+    run = view.run(run_id)
+    if run is None or run.state != drawn:
+        st.rerun()
+    rows = sorted(view.checkpoints(run.id), key=lambda row: (-row["global_step"], row["kind"]))
+    evaluations = view.evaluations(run.id)
+    losses = {int(e["global_step"]): float(e["val_loss"]) for e in evaluations}
+    best = view.best_checkpoint(run.id)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.text(f"{count(len(rows), 'checkpoint')} kept")
+        state_badge(run)
+        st.page_link("pages/runs.py", label="Its curve", query_params={session_keys.RUN: run.id})
+    for row in rows:
+        show_checkpoint(run, row, losses, bool(best and row["id"] == best["id"]))
+
+
+def show_checkpoint(run: Run, row: Row, losses: dict[int, float], is_best: bool) -> None:
+    """Show one checkpoint, and what can be done with it."""
+    step = int(row["global_step"])
+    loss = f" · validation loss {format_loss(losses[step])}" if step in losses else ""
+    best = ", the lowest of those kept" if is_best else ""
+    with st.container(border=True):
+        at = "Before the first update" if step == INITIAL_STEP else f"Step {step:,}"
+        st.text(f"{at}{loss}{best} · {KINDS[row['kind']]}, {format_bytes(row['bytes'])}")
+        with st.container(horizontal=True):
+            _show_actions(run, row)
+
+
+def _show_actions(run: Run, row: Row) -> None:
+    step = int(row["global_step"])
+    at = "initial" if step == INITIAL_STEP else f"step-{step:06d}"
+    with st.popover("Take it with you"):
+        for form, facts in WEIGHT_FORMS.items():
+            st.caption(facts.opens_in)
+            st.download_button(
+                facts.title,
+                # Made when it is asked for.
+                partial(weights_zip, get_store(), row, form, current_actor()),
+                file_name=f"{run.id}-{at}-{form}.zip",
+                on_click="ignore",
+                key=f"take {row['id']} {form}",
+            )
+    if st.button("Let it write", key=f"write {row['id']}"):
+        st.session_state[f"{session_keys.WALK_STEP}-{run.id}"] = step
+        st.switch_page("pages/generate.py", query_params={session_keys.RUN: run.id})
+    if st.button("Train it further", key=f"begin {row['id']}", help="As a run of its own."):
+        begin_with(checkpoint_option(run.id, step))
+    if not may_change(run.owner):
+        return
+    with st.popover("Delete"):
+        if run.is_live:
+            st.text("Its run is live and may need it: stop it first.")
+        else:
+            st.text(
+                "It cannot be brought back."
+                + (NEEDED.get(row["kind"], "") if run.is_resumable else "")
+            )
+            st.button("Delete for good", key=f"delete {row['id']}", on_click=_delete, args=(row,))
+
+
+def _delete(row: Row) -> None:
+    attempt(delete_checkpoint, get_store(), row, current_actor())

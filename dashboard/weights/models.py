@@ -1,0 +1,250 @@
+"""Models from elsewhere: those that are here, and the three ways to bring one in."""
+
+import os
+import re
+import tempfile
+from pathlib import Path
+
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from dashboard.app import (
+    attempt,
+    current_actor,
+    fragment,
+    get_models,
+    get_runner,
+    is_restricted,
+    may_change,
+    owner_name,
+    session_keys,
+    show_refusal,
+)
+from dashboard.charts import format_bytes
+from dashboard.forms import KEPT, begin_with
+from dashboard.ui import share_toggle
+from gpt_core.library import UPLOADED, Download, KeptModel
+from gpt_core.presets import GPT2_CONFIGS
+from gpt_core.text import LONGEST_NAME, readable_name
+from gpt_core.weights import CONFIG_FILE, WEIGHTS_FILE, how_to_get, load_model
+
+LARGEST_UPLOAD_MB = 1024  # an upload passes through the server's memory; a folder takes any size
+FILE_TYPES = ["safetensors", "json", "pth", "pt", "zip"]
+HUB_SIZES = {
+    "124M": "0.5 GB",
+    "355M": "1.5 GB",
+    "774M": "3.2 GB",
+    "1558M": "6.4 GB",
+}  # of the files
+TICK_SECONDS = 1.0
+MOST_HEADS = 1024
+
+
+def show_models() -> None:
+    """Show the models that are here, and what can be done with each."""
+    cards = get_models().models(current_actor())
+    if not cards:
+        st.text("No model from elsewhere is here yet. Bring one in:")
+    for card in cards:
+        _show_model(card)
+
+
+def _show_model(card: KeptModel) -> None:
+    with st.container(border=True):
+        whose = owner_name(card.owner)
+        by = f" · {whose}" if whose else ""
+        st.text(f"{card.name} · {card.source}, {format_bytes(card.bytes)}{by}")
+        with st.container(horizontal=True):
+            _show_actions(card)
+
+
+def _show_actions(card: KeptModel) -> None:
+    if st.button("Let it write", key=f"write {card.key}"):
+        _look_into(card, "pages/generate.py")
+    if st.button("Its loss", key=f"loss {card.key}", help="Of your words, and of whole texts."):
+        _look_into(card, "pages/loss.py")
+    if st.button("Train it further", key=f"begin {card.key}"):
+        begin_with(KEPT + card.key)
+    if card.source == UPLOADED and not may_change(card.owner):
+        return
+    if card.source == UPLOADED:
+        share_toggle(
+            "For the class",
+            f"share {card.key}",
+            card.shared,
+            lambda shared: get_models().share(card.key, shared, current_actor()),
+            "Everybody may let it write, and train it further.",
+        )
+        with st.popover("Delete"):
+            st.text("It cannot be brought back. Runs that began with it keep their copy.")
+            st.button(
+                "Delete for good", key=f"delete {card.key}", on_click=_delete, args=(card.key,)
+            )
+    elif not is_restricted():
+        with st.popover("Where it lies"):
+            st.text("Its files are not the app's own. Deleted there, it is gone from here.")
+            st.code(os.fsencode(card.path).decode(errors="replace"), language=None, wrap_lines=True)
+
+
+def _look_into(card: KeptModel, page: str) -> None:
+    st.session_state[session_keys.WALK_MODEL] = KEPT + card.key
+    st.switch_page(page)
+
+
+def _delete(key: str) -> None:
+    attempt(get_models().delete, key, current_actor())
+
+
+def bring_in() -> None:
+    """Let the user bring in a model: OpenAI's, a file of their own, or a large one."""
+    if is_restricted():  # gigabytes, and folders of the machine, are the teacher's
+        _take_upload()
+        return
+    openai, file, folder = st.tabs(["OpenAI's GPT-2", "A file of yours", "Large files"])
+    with openai:
+        is_moving = _is_moving()
+        fragment(_offer_openai, run_every=TICK_SECONDS if is_moving else None)(is_moving)
+    with file:
+        _take_upload()
+    with folder:
+        _explain_folder()
+
+
+def _is_moving() -> bool:
+    """Tell whether a download is under way."""
+    return any(not download.ended.is_set() for download in get_models().downloads().values())
+
+
+def _offer_openai(is_moving: bool) -> None:
+    """Offer the four sizes; redraw the whole page when a download has begun or ended."""
+    if _is_moving() != is_moving:
+        st.rerun()
+    st.text(
+        "The weights that OpenAI trained on eight million web pages, from the Hugging Face hub: "
+        "downloaded once, checked by their hash, and kept where other programs find them too."
+    )
+    here = {card.key for card in get_models().models(current_actor())}
+    for size, config in GPT2_CONFIGS.items():
+        download = get_models().downloads().get(size)
+        is_running = download is not None and not download.ended.is_set()
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.text(
+                f"{size} · {config.n_layers} layers, {config.emb_dim:,} dimensions, "
+                f"{HUB_SIZES[size]}"
+            )
+            if f"gpt2-{size}" in here:
+                st.badge("here", color="green")
+            elif not is_running:
+                label = (
+                    "Go on with the download" if download and download.stop_asked else "Download"
+                )
+                st.button(label, key=f"get {size}", on_click=_start, args=(size,))
+        if is_running or (download is not None and download.error):
+            _show_download(size)
+
+
+def _start(size: str) -> None:
+    attempt(get_models().download, size, current_actor())
+
+
+def _stop(size: str) -> None:
+    get_models().downloads()[size].stop_asked = True
+
+
+def _show_download(size: str) -> None:
+    """Show how far a download has come, or why it ended."""
+    download = get_models().downloads()[size]
+    if download.ended.is_set():
+        if download.stop_asked:
+            st.text(download.error)
+        else:
+            show_refusal(ValueError(download.error))
+        return
+    st.progress(_share(download), _progress_text(download))
+    st.button("Stop", key=f"stop {size}", on_click=_stop, args=(size,))
+
+
+def _share(download: Download) -> float:
+    return download.bytes_done / download.bytes_total if download.bytes_total else 0.0
+
+
+def _progress_text(download: Download) -> str:
+    if not download.bytes_total:
+        return "Asking the hub…"
+    done, total = format_bytes(download.bytes_done), format_bytes(download.bytes_total)
+    return f"{done} of {total}" + (", checking it…" if _share(download) == 1 else "")
+
+
+def _take_upload() -> None:
+    """Let the user upload a model's files; they are looked at at once, and kept when asked to."""
+    st.text(
+        f"A ZIP from this page, a model.pth or model_and_optimizer.pth of the book's code, or "
+        f"{WEIGHTS_FILE} of a Hugging Face GPT-2 together with its {CONFIG_FILE}."
+    )
+    emptied = st.session_state.get(session_keys.UPLOADS_KEPT, 0)
+    files = st.file_uploader(
+        "A model's files",
+        type=FILE_TYPES,
+        accept_multiple_files=True,
+        max_upload_size=LARGEST_UPLOAD_MB,
+        key=f"{session_keys.WEIGHTS_UPLOAD}-{emptied}",
+    )
+    if not files:
+        return
+    default = next((file.name for file in files if not file.name.endswith(".json")), files[0].name)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.text_input("Its name", readable_name(default), max_chars=LONGEST_NAME)
+        n_heads = st.number_input(
+            "Attention heads, if no file says it",
+            1,
+            MOST_HEADS,
+            value=None,
+            placeholder="one for each 64 dimensions",
+            help="A .pth of the book's code does not, nor a model.safetensors without its config.",
+        )
+    if st.button("Bring it in", type="primary"):
+        try:
+            with st.spinner("Reading the weights…"):
+                card = _keep(files, readable_name(name or default), n_heads)
+        except ValueError as error:
+            show_refusal(error)
+            return
+        st.session_state[session_keys.UPLOADS_KEPT] = emptied + 1
+        st.toast(f"It is here: {format_bytes(card.bytes)}.")
+        st.rerun()
+
+
+def _keep(files: list[UploadedFile], name: str, n_heads: int | None) -> KeptModel:
+    """Read a model from uploaded files and keep it.
+
+    Raises:
+        ValueError: they are too large, hold no model, or a damaged one, or the disk cannot be
+            written; the message says so.
+    """
+    if sum(file.size for file in files) > LARGEST_UPLOAD_MB * 2**20:
+        raise ValueError(
+            f"The files are larger than {LARGEST_UPLOAD_MB} MB: put them in the import folder."
+        )
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "the upload"
+        try:
+            folder.mkdir()
+            for file in files:
+                # A bare name: no way out of there. Browsers number what is downloaded twice.
+                bare = re.sub(r" ?\(\d+\)(?=\.\w+$)", "", readable_name(Path(file.name).name))
+                (folder / bare).write_bytes(file.getbuffer())
+        except OSError as error:
+            raise ValueError(f"It was not brought in: {error.strerror or error}.") from error
+        paths = list(folder.iterdir())
+        model = load_model(paths[0] if len(paths) == 1 else folder, n_heads)
+    return get_models().keep(model, name, current_actor(), get_runner().rules)
+
+
+def _explain_folder() -> None:
+    st.text(
+        f"What is larger than {LARGEST_UPLOAD_MB / 1024:.0f} GB, or is on this machine already, "
+        "need not go through the browser: put the file, or a folder with its files, here. It is "
+        "read where it lies."
+    )
+    st.code(str(get_models().import_folder.absolute()), language=None, wrap_lines=True)
+    st.text(how_to_get("124M"))

@@ -32,13 +32,12 @@ from gpt_core.access import LONGEST_NAME
 EVERYWHERE = "0.0.0.0"  # noqa: S104 (on purpose: that is what class mode is for)
 JOIN = "/join"
 HERE = Path(__file__).parent
-DOOR, ICON = HERE / "door.html", HERE / "icon.svg"
+DOOR, ICON = HERE / "door.html", HERE.parent / "icon.svg"
 OPEN_PATHS = (JOIN, "/_stcore/health")
 LARGEST_FORM = 4096  # bytes
 COOKIE_SECONDS = 30 * 24 * 3600
 NO_MEMBER = 4401  # a websocket's code, as HTTP's 401
 
-os.environ[CLASS_MODE] = "1"  # read where the process's roll is made
 
 
 class OnlyMembers:
@@ -138,6 +137,7 @@ class _Listener(uvicorn.Server):
 @asynccontextmanager
 async def open_to_the_network(app: st.App) -> AsyncIterator[None]:
     """Listen to the network for as long as the app runs, and say what is opened."""
+    os.environ[CLASS_MODE] = "1"  # before the first visit: read where the services are made
     port = class_port()
     name = socket.gethostname().lower()
     config.set_option(

@@ -32,7 +32,7 @@ from gpt_core.store import RunStore, mark_interrupted_runs
 from gpt_core.system import describe_error
 from gpt_core.text import Corpus, load_text
 from gpt_core.training import create_optimizer, prepare_data, train
-from gpt_core.training import loop as training_module
+from gpt_core.training import gradients
 from tests.conftest import TINY, TINY_TRAINING
 
 PRESET = Preset("tiny", "Two layers.", TINY, TINY_TRAINING)
@@ -654,7 +654,7 @@ def test_a_diverging_run_fails_in_words_and_its_last_checkpoint_stays_good(
     step = store.checkpoints(run_id)[-1]["global_step"]
     with monkeypatch.context() as patch:
         patch.setattr(
-            training_module, "calc_loss_batch", lambda *args: calc_loss_batch(*args) * torch.nan
+            gradients, "calc_loss_batch", lambda *args: calc_loss_batch(*args) * torch.nan
         )
         runner.resume(run_id).result(timeout=30)
         runner.wait(run_id, timeout=30)

@@ -39,7 +39,6 @@ COOKIE_SECONDS = 30 * 24 * 3600
 NO_MEMBER = 4401  # a websocket's code, as HTTP's 401
 
 
-
 class OnlyMembers:
     """ASGI middleware: whoever is no member comes to the door, and nowhere else."""
 

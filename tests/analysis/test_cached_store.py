@@ -9,7 +9,7 @@ from gpt_core.analysis import Board
 from gpt_core.analysis import cached_store as board_module
 from gpt_core.records import EvaluationRecord, SampleRecord, StepRecord
 from gpt_core.store import RunStore
-from tests.store.test_run_store import add_run
+from tests.support.stored_runs import add_run
 
 
 @pytest.fixture

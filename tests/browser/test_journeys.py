@@ -23,7 +23,7 @@ from tests.browser.conftest import (
     start_server,
     wait_until_settled,
 )
-from tests.documents.test_reading import epub
+from tests.support.documents import epub
 
 pytestmark = pytest.mark.slow
 

@@ -26,7 +26,7 @@ from gpt_core.runner import TrainingRunner
 from gpt_core.store import Run, RunStore
 from gpt_core.text import Corpus, load_text
 from tests.conftest import TINY, TINY_TRAINING
-from tests.support.paths import ROOT
+from tests.support.notebooks import run_notebook
 
 HOSTILE = "a \"name\" & </script> \\ ''' # $x$"
 OWN_TEXT = Corpus(HOSTILE, "Line one, with “quotes”.\r\nThen \\n and \u2028 and '''.\n" * 60)
@@ -202,24 +202,6 @@ def test_tensorboard_lays_runs_side_by_side_with_their_settings(
         content = plugin_data_pb2.HParamsPluginData.FromString(metadata.plugin_data.content)
         rates[run_id] = content.session_start_info.hparams["learning_rate"].number_value
     assert rates == {"first": 4e-4, "second": 1e-3}
-
-
-# The notebook
-
-
-def run_notebook(data: bytes, folder: Path) -> dict[str, str]:
-    """Run a notebook from top to bottom in a kernel of its own; return what each cell printed."""
-    source = data.decode().replace('LAB = \\".\\"', f'LAB = \\"{ROOT}\\"')
-    notebook = nbformat.reads(source, as_version=4)
-    client = nbclient.NotebookClient(
-        notebook, timeout=300, resources={"metadata": {"path": folder}}
-    )
-    client.execute()
-    return {
-        cell.source: "".join(output.get("text", "") for output in cell.outputs)
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-    }
 
 
 @pytest.mark.parametrize("run_id", ["first", "empty"])

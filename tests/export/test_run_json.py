@@ -15,7 +15,7 @@ from gpt_core.system import DATA_DIR
 from gpt_core.text import load_text
 from gpt_core.training import encode_splits
 from gpt_core.vocabularies import get_tokenizer
-from tests.store.test_run_store import add_run
+from tests.support.stored_runs import add_run
 
 
 @pytest.fixture

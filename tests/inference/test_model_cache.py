@@ -13,7 +13,7 @@ from gpt_core.runner import TrainingRunner
 from gpt_core.store import RunStore
 from gpt_core.text import load_text
 from tests.conftest import TINY
-from tests.runner.test_training_runner import LONG, wait_for_steps
+from tests.support.runs import LONG, wait_for_steps
 
 PROMPT = torch.tensor([[6109, 3626]])
 

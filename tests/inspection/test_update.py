@@ -15,7 +15,7 @@ from gpt_core.store import RunStore
 from gpt_core.text import load_text
 from gpt_core.training import add_up_gradients, create_optimizer
 from tests.conftest import TINY
-from tests.runner.test_training_runner import LONG, wait_for_steps
+from tests.support.runs import LONG, wait_for_steps
 
 CONFIG = TrainingConfig(learning_rate=0.01)
 

@@ -8,7 +8,7 @@ from gpt_core.library import TextLibrary
 from gpt_core.runner import TrainingRunner
 from gpt_core.store import RunStore
 from gpt_core.text import Corpus, load_text
-from tests.runner.test_training_runner import LONG, wait_for_steps
+from tests.support.runs import LONG, wait_for_steps
 
 BOOK = Corpus('<b>"A book"</b>.epub', "Once upon a time, größer als Häuser. " * 20)
 

@@ -9,7 +9,7 @@ from gpt_core.text import load_text
 from gpt_core.training import prepare_data
 from gpt_core.vocabularies import get_tokenizer
 from tests.conftest import TINY, TINY_TRAINING
-from tests.runner.test_training_runner import LONG, wait_for_steps
+from tests.support.runs import LONG, wait_for_steps
 
 
 def test_a_runs_time_is_its_steps_evaluations_and_samples() -> None:

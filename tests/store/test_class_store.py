@@ -1,7 +1,7 @@
 """What a class has on record: what is shared, and the rules."""
 
 from gpt_core.store import MODEL, RUN, TEXT, RunStore
-from tests.store.test_run_store import add_run
+from tests.support.stored_runs import add_run
 
 
 def test_what_was_said_last_of_a_share_counts(store: RunStore) -> None:

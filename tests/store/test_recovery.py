@@ -10,7 +10,7 @@ import pytest
 from gpt_core.records import EvaluationRecord, SampleRecord, StepRecord
 from gpt_core.store import RunStore
 from gpt_core.store.recovery import is_damaged, notices
-from tests.store.test_run_store import add_run
+from tests.support.stored_runs import add_run
 
 STEPS = 300
 

@@ -15,12 +15,7 @@ from gpt_core.store import RunStore
 from gpt_core.store.migrations import MIGRATIONS
 from gpt_core.store.run_store import SUMMARIES
 from tests.conftest import TINY, TINY_TRAINING
-
-
-def add_run(store: RunStore, run_id: str = "a-run") -> None:
-    store.add_run(
-        run_id, "ada", "tiny", TINY, TINY_TRAINING, "a text", "0" * 64, 900, 100, 20, {"torch": "x"}
-    )
+from tests.support.stored_runs import add_run
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from gpt_core.weights import (
 )
 from gpt_core.weights import initial_weights as initial_module
 from tests.conftest import TINY, TINY_TRAINING
-from tests.export.test_formats import run_notebook
+from tests.support.notebooks import run_notebook
 
 PRESET = Preset("tiny", "Two layers.", TINY, TINY_TRAINING)
 ONE_EPOCH = replace(TINY_TRAINING, num_epochs=1)

@@ -28,8 +28,8 @@ from gpt_core.system import DATA_DIR
 from gpt_core.text import Corpus, load_text, read_upload, readable_name
 from gpt_core.weights import export_gpt2, save_weights
 from tests.conftest import TINY
-from tests.documents.test_reading import docx, epub, pdf
 from tests.support.app_driver import POCKET
+from tests.support.documents import docx, epub, pdf
 from tests.support.hostile import (
     FILE_NAMES,
     changed,

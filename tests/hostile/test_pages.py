@@ -27,8 +27,8 @@ from gpt_core.weights import InitialWeights
 from tests.conftest import TINY, TINY_TRAINING
 from tests.support.app_driver import button, components, open_app
 from tests.support.hostile import FILE_NAMES, HOSTILE, fewer, record_run, sendable
+from tests.support.lesson import CODE, PASSPHRASE, Class
 from tests.support.paths import ROOT
-from tests.test_class_pages import CODE, PASSPHRASE, Class
 
 pytestmark = pytest.mark.usefixtures("own_runtime")
 

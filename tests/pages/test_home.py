@@ -1,0 +1,30 @@
+"""The Home page: one button, and the run that trains."""
+
+import pytest
+
+from dashboard.app import runtime
+from tests.support.app_driver import (
+    open_app,
+    start_pocket_run,
+)
+
+pytestmark = pytest.mark.usefixtures("own_runtime")
+
+
+def test_homes_one_button_starts_the_pocket_run_on_the_story_and_goes_to_train() -> None:
+    app = open_app()
+    primary = [b for b in app.main.button if b.proto.type == "primary"]
+    assert [b.label for b in primary] == ["Train a small GPT now"]
+    primary[0].click().run()
+    assert not app.exception
+    assert [title.value for title in app.title] == ["Train"]
+    run = runtime.get_store().latest_run()
+    assert run is not None
+    assert (run.preset, run.text_name) == ("pocket", "The Lamp Room (a short story)")
+    assert app.query_params["run"] in (run.id, [run.id])
+
+
+def test_home_offers_to_watch_the_run_that_trains_instead_of_a_second_one() -> None:
+    start_pocket_run(1)
+    primary = [b.label for b in open_app().main.button if b.proto.type == "primary"]
+    assert primary == ["Watch the run that is training"]

@@ -1,0 +1,72 @@
+"""Small documents of each format, made for the tests."""
+
+import io
+import zipfile
+
+from docx import Document
+
+# PDF
+
+
+def pdf(text: str, packed: bytes = b"") -> bytes:
+    """Return a PDF of one page, written by hand: a content stream that shows a text."""
+    stream = packed or f"BT /F1 12 Tf 72 700 Td ({text}) Tj ET".encode("latin-1")
+    how = b" /Filter /FlateDecode" if packed else b""
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R "
+        b"/Resources << /Font << /F1 5 0 R >> >> >>",
+        b"<< /Length %d%s >>\nstream\n%s\nendstream" % (len(stream), how, stream),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    body, places = b"%PDF-1.4\n", []
+    for number, content in enumerate(objects, start=1):
+        places.append(len(body))
+        body += b"%d 0 obj\n%s\nendobj\n" % (number, content)
+    table = b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    table += b"".join(b"%010d 00000 n \n" % place for place in places)
+    end = b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF" % (
+        len(objects) + 1,
+        len(body),
+    )
+    return body + table + end
+
+
+# Word
+
+
+def docx(*paragraphs: str) -> bytes:
+    document = Document()
+    for paragraph in paragraphs:
+        document.add_paragraph(paragraph)
+    table = document.add_table(rows=1, cols=2)
+    table.rows[0].cells[0].text, table.rows[0].cells[1].text = "left", "right"
+    target = io.BytesIO()
+    document.save(target)
+    return target.getvalue()
+
+
+# EPUB
+
+CONTAINER = b"""<container><rootfiles>
+<rootfile full-path="OPS/book.opf" media-type="application/oebps-package+xml"/>
+</rootfiles></container>"""
+PACKAGE = b"""<package><manifest>
+<item id="two" href="ch%202.xhtml"/><item id="one" href="ch1.xhtml"/><item id="css" href="a.css"/>
+</manifest><spine><itemref idref="one"/><itemref idref="two"/></spine></package>"""
+
+
+def epub(**changes: bytes) -> bytes:
+    files = {
+        "META-INF/container.xml": CONTAINER,
+        "OPS/book.opf": PACKAGE,
+        "OPS/ch1.xhtml": b"<html><body><h1>One</h1><p>First.</p></body></html>",
+        "OPS/ch 2.xhtml": "<html><body><p>Zweites, größer.</p></body></html>".encode(),
+    }
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as book:
+        book.writestr("mimetype", "application/epub+zip")
+        for name, data in (files | changes).items():
+            book.writestr(name, data)
+    return target.getvalue()

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.app import TROUBLE, get_runner, in_words, is_class, require_member, show_refusal
+from dashboard.app import (
+    MACHINE_ERRORS,
+    errors_in_words,
+    get_runner,
+    is_class,
+    require_member,
+    show_refusal,
+)
 from dashboard.components.accessibility import improve_markup
 from dashboard.ui import apply_look, section, show_current_run, show_notices
 
@@ -27,13 +34,13 @@ page = st.navigation(sections)
 try:
     get_runner()  # made with the first visit
     require_member()
-except (ValueError, *TROUBLE) as error:
+except (ValueError, *MACHINE_ERRORS) as error:
     show_refusal(error)
 else:
-    with st.sidebar, in_words():
+    with st.sidebar, errors_in_words():
         # Where a test imports this file anew, without a server, the page is an empty one.
         show_current_run(getattr(page, "title", ""))
         improve_markup()
-    with in_words():
+    with errors_in_words():
         show_notices()
         page.run()

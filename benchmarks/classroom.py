@@ -347,7 +347,7 @@ async def teach(
 def check_runs(store: RunStore, visitors: list[Visitor]) -> list[str]:
     """Return what is wrong with the runs: lost ones, and buttons for those of others."""
     runs = {run.id: run for run in store.runs()}
-    names = store.class_book.names()
+    names = store.class_store.names()
     queued = sorted(names[run.owner] for run in runs.values() if run.owner != "teacher")
     wanted = sorted(visitor.name for visitor in visitors[:QUEUING])
     faults = [] if queued == wanted else [f"runs of {queued} instead of {wanted}"]

@@ -27,7 +27,7 @@ from benchmarks.pairs import print_result
 from gpt_core.presets import PRESETS
 from gpt_core.records import EvaluationRecord, SampleRecord, StepRecord
 from gpt_core.store import RunStore
-from gpt_core.store.run_locks import acquire_run
+from gpt_core.store.run_locks import acquire_run_lock
 from gpt_core.text import load_text
 from tests.browser.conftest import CHROMIUM_FLAGS, Server, open_page, set_epochs, start_server
 
@@ -49,7 +49,7 @@ def steps_done(store: RunStore, run_id: str) -> tuple[int, float]:
     return last["global_step"], time.perf_counter()
 
 
-def measure_pace(server: Server, store: RunStore, run_id: str, viewers: int) -> dict[str, float]:
+def time_steps(server: Server, store: RunStore, run_id: str, viewers: int) -> dict[str, float]:
     """Return the pace of a run while so many watch."""
     watching = watch(server, run_id, viewers, WARM_UP + SECONDS) if viewers else None
     time.sleep(WARM_UP)
@@ -93,11 +93,11 @@ def measure_speed() -> dict[str, Any]:
         ratios: dict[int, list[float]] = {count: [] for count in COUNTS}
         shares: dict[int, list[float]] = {count: [] for count in COUNTS}
         ticks: dict[int, list[float]] = {count: [] for count in COUNTS}
-        before = measure_pace(server, store, run_id, 0)["pace"]
+        before = time_steps(server, store, run_id, 0)["pace"]
         for _ in range(ROUNDS):
             for count in COUNTS:
-                with_viewers = measure_pace(server, store, run_id, count)
-                after = measure_pace(server, store, run_id, 0)["pace"]
+                with_viewers = time_steps(server, store, run_id, count)
+                after = time_steps(server, store, run_id, 0)["pace"]
                 ratios[count].append(with_viewers["pace"] / statistics.mean([before, after]))
                 shares[count].append(with_viewers["clients_cpu_share"])
                 ticks[count].append(with_viewers["ticks_per_client"])
@@ -120,7 +120,7 @@ def fill(store: RunStore, points: int) -> str:
     """Write down a run with so many steps and evaluations that reads as running."""
     preset = PRESETS["pocket"]
     corpus, run_id = load_text("the-lamp-room"), f"of-{points}"
-    store.keep_text(corpus.text, corpus.sha256)
+    store.save_text(corpus.text, corpus.sha256)
     store.add_run(
         run_id=run_id,
         owner="local",
@@ -156,7 +156,7 @@ def measure_ticks() -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
             store = RunStore(Path(folder) / "runs")
             run_id = fill(store, points)
-            lock = acquire_run(store, run_id)
+            lock = acquire_run_lock(store, run_id)
             server = start_server(Path(folder))
             process = psutil.Process(server.process.pid)
             watch(server, run_id, 1, 6).communicate()  # imports, and the first reading of the run

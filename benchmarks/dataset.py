@@ -24,7 +24,7 @@ from gpt_core.training import prepare_data
 from gpt_core.vocabularies import encode_corpus, get_tokenizer
 
 ROUNDS, CHARACTERS = 3, 10_000_000
-LARGE, LARGEST = 20_000_000, 100_000_000
+LARGE, MAX_INTEGER = 20_000_000, 100_000_000
 
 
 def ours(text: str) -> int:
@@ -81,13 +81,13 @@ def main() -> None:
         print(json.dumps(measure(sys.argv[1], int(sys.argv[2]))))
         return
     large = [(in_a_process("alone", LARGE), in_a_process("prepared", LARGE)) for _ in range(ROUNDS)]
-    largest = in_a_process("prepared", LARGEST)
+    largest = in_a_process("prepared", MAX_INTEGER)
     rounds = [(in_a_process("book"), in_a_process("ours")) for _ in range(ROUNDS)]
     print_result(
         benchmark="dataset",
         time_over_tiktokens=statistics.median(b["seconds"] / a["seconds"] for a, b in large),
         memory_over_size=statistics.median(b["peak_mb"] / (LARGE / 1e6) for _, b in large),
-        memory_over_size_at_100_mb=largest["peak_mb"] / (LARGEST / 1e6),
+        memory_over_size_at_100_mb=largest["peak_mb"] / (MAX_INTEGER / 1e6),
         same_batches=all(a["batches"] == b["batches"] for a, b in rounds),
         **{
             what: {

@@ -13,7 +13,7 @@ from dataclasses import asdict
 import torch
 
 from benchmarks.pairs import measure_pairs, print_result
-from gpt_core.model import build_model, generate, turn_weights
+from gpt_core.model import build_model, generate, transpose_weights
 from gpt_core.presets import GPT_CONFIG_124M
 from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
 
@@ -29,7 +29,7 @@ def main() -> None:
     books = GPTModel(asdict(config)).eval()
     books.load_state_dict(ours.state_dict(), strict=False)  # the causal masks are its own
     turned = build_model(config, seed=123)
-    turn_weights(turned)
+    transpose_weights(turned)
     prompt = text_to_token_ids("Every effort moves you", get_tokenizer())
     answers = []
 

@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from benchmarks.pairs import print_result
 from benchmarks.walk import ROWS, train_the_chapters_model
-from gpt_core.export import RECORDED_RUN, keep_recorded_run
+from gpt_core.export import RECORDED_RUN, import_recorded_run
 from gpt_core.store import RunStore
 from tests.browser.conftest import (
     CHROMIUM_FLAGS,
@@ -193,7 +193,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         server = start_server(Path(folder))
         store = RunStore(server.runs_dir)
-        keep_recorded_run(store)
+        import_recorded_run(store)
         store.close()
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=CHROMIUM_FLAGS

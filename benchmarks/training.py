@@ -27,7 +27,7 @@ from gpt_core.model.precision import measure_products
 from gpt_core.presets import GPT_CONFIG_124M
 from gpt_core.system import keep_freed_memory
 from gpt_core.training import create_optimizer
-from gpt_core.training.gradients import check_finite
+from gpt_core.training.gradients import finite_grad_norm
 
 WARM_UP, STEPS = 2, 4
 TOKENS = 2 * 256
@@ -46,7 +46,7 @@ def our_step(precision: str) -> Step:
         with autocast(config):
             loss = calc_loss_batch(inputs, targets, model, "cpu")
         loss.backward()
-        check_finite(loss, model, config.learning_rate, 0)
+        finite_grad_norm(loss, model, config.learning_rate, 0)
         optimizer.step()
 
     return step

@@ -78,7 +78,7 @@ _OFFERED = {
     ),
     "export": (
         "export_runs",
-        "keep_recording",
+        "import_recording",
         "write_recording",
     ),
     "runner": ("TrainingRunner",),

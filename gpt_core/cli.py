@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
-from gpt_core.analysis import PACE_STEPS, Progress, run_progress
+from gpt_core.analysis import SPEED_STEPS, Progress, run_progress
 from gpt_core.config import DEVICES, PRECISIONS, TrainingConfig, field_help
 from gpt_core.export import EXPORTS, export_runs, read_settings, write_event_file
 from gpt_core.presets import PRESETS, Preset
@@ -39,9 +39,9 @@ from gpt_core.vocabularies import get_tokenizer
 from gpt_core.weights import (
     GPT2_REPOSITORIES,
     InitialWeights,
-    disk_space,
     download_gpt2,
     load_model,
+    max_checkpoint_bytes,
     repository,
     weights_sha256,
 )
@@ -92,7 +92,7 @@ def train_command(options: argparse.Namespace) -> int:
     else:
         corpus = _text_of_the_settings(sha256, options.runs_dir)
     config = with_text_probe(config, corpus.text, get_tokenizer(), preset.model.context_length)
-    space = disk_space(preset.model, config.keep_epochs)
+    space = max_checkpoint_bytes(preset.model, config.keep_epochs)
     print(f"Checkpoints will take up to {space / 1e9:.1f} GB in {options.runs_dir}")
     return _watch(
         options,
@@ -210,7 +210,7 @@ def _print_run(store: RunStore, runner: TrainingRunner, run_id: str) -> Run:
             for table, row in sorted(rows, key=lambda item: (item[1]["global_step"], item[0])):
                 seen[table] = row["id"]
                 bar.write(_line(row))
-            _advance(bar, run_progress(run, store.last_steps(run_id, PACE_STEPS)))
+            _advance(bar, run_progress(run, store.last_steps(run_id, SPEED_STEPS)))
             if has_ended:
                 break
     run = store.run(run_id)

@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-LARGEST = 2**31 - 1  # of whole numbers: two of them multiplied still fit into the store
-LONGEST_SHOWN = 80  # characters of a refused value
+MAX_INTEGER = 2**31 - 1  # of whole numbers: two of them multiplied still fit into the store
+MAX_SHOWN_CHARACTERS = 80  # characters of a refused value
 
 
 def shown(value: Any) -> str:
@@ -14,10 +14,10 @@ def shown(value: Any) -> str:
         text = repr(value)
     except (ValueError, RecursionError):  # thousands of digits, or of lists in lists
         return "…"
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+    return text if len(text) <= MAX_SHOWN_CHARACTERS else f"{text[:MAX_SHOWN_CHARACTERS]}…"
 
 
-def check_whole(name: str, value: Any, at_least: int, at_most: int = LARGEST) -> None:
+def check_whole(name: str, value: Any, at_least: int, at_most: int = MAX_INTEGER) -> None:
     """Raise ValueError unless the value is a whole number from ``at_least`` to ``at_most``."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError(f"{name}={shown(value)} is not a whole number: choose {at_least} or more.")

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard.app import class_roll, fragment, is_restricted, tick_seconds
+from dashboard.app import fragment, get_class_roster, is_restricted, refresh_seconds
 from dashboard.classroom import rules, wall
 from dashboard.ui import page_title
 
@@ -11,10 +11,10 @@ page_title(
     "Everybody trains on this one machine: each has a turn, and each curve stands here.",
 )
 is_teacher = not is_restricted()
-every = tick_seconds(at_least=2)
+every = refresh_seconds(at_least=2)
 
 if is_teacher:
-    with st.expander("How to join", expanded=not class_roll().seen()):
+    with st.expander("How to join", expanded=not get_class_roster().seen()):
         rules.show_how_to_join()
 st.header("The class's curves")
 fragment(wall.show_curves)(every)

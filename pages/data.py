@@ -7,7 +7,7 @@ from dashboard.data import (
     choose_settings,
     encode,
     layouts,
-    offer_mends,
+    offer_fixes,
     show_batch,
     show_preflight,
     show_split,
@@ -31,7 +31,7 @@ with st.container(border=True):
     if TEXTS not in hidden_controls():
         with st.expander("Add a text of your own"):
             text.add_texts()
-    text.manage_kept()
+    text.manage_library()
 
 if corpus:
     st.header("What the model will see")
@@ -57,7 +57,7 @@ if corpus:
         check_splits(len(train_ids), len(val_ids), preset.model.context_length, *sizes)
     except ValueError as error:
         show_refusal(error)
-        offer_mends(preset, len(train_ids), len(val_ids))
+        offer_fixes(preset, len(train_ids), len(val_ids))
     else:
         show_windows(preset, train, val)
         show_batch(preset, train_ids)

@@ -4,11 +4,11 @@ import time
 
 import streamlit as st
 
-from dashboard.app import allowed_presets, get_store, get_view, session_keys, show_refusal
+from dashboard.app import allowed_presets, get_store, get_visible_runs, session_keys, show_refusal
 from dashboard.components.live_chart import preload
 from dashboard.train import replay
 from dashboard.ui import STEPS, page_title, run_title, start_run, state_badge
-from gpt_core.export import keep_recorded_run
+from gpt_core.export import import_recorded_run
 from gpt_core.presets import PRESETS
 from gpt_core.text import DEFAULT_TEXT, load_text
 
@@ -24,7 +24,7 @@ page_title(
     page="Home",
 )
 
-live = get_view().own_live_runs()
+live = get_visible_runs().own_live_runs()
 if live:
     if st.button("Watch the run that is training", type="primary"):
         st.switch_page(TRAIN_PAGE, query_params={session_keys.RUN: live[0].id})
@@ -35,7 +35,7 @@ elif st.button("Train a small GPT now", type="primary"):
 st.caption("About a minute on a laptop. The text is a short story that comes with the app.")
 if st.button(f"Watch a recorded run, {replay.SPEED} × as fast"):
     try:
-        recorded = keep_recorded_run(get_store())
+        recorded = import_recorded_run(get_store())
     except (ValueError, OSError) as error:
         show_refusal(error)
     else:
@@ -48,7 +48,7 @@ st.caption(
     "cores in forty seconds. Nothing has to be computed."
 )
 
-latest = get_view().latest_run()
+latest = get_visible_runs().latest_run()
 if latest:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.text(f"Latest run: {run_title(latest)}")

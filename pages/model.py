@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard.model import architecture
 from dashboard.ui import page_title
-from gpt_core.inspection import dissect
+from gpt_core.inspection import summarize
 
 page_title(
     "Model",
@@ -16,7 +16,7 @@ with st.container(border=True):
     config = architecture.choose_config()
 
 if config:
-    anatomy = dissect(config, architecture.BATCH_SIZE, architecture.num_tokens(config))
+    anatomy = summarize(config, architecture.BATCH_SIZE, architecture.num_tokens(config))
     architecture.show_size(anatomy)
     st.header("From token IDs to logits")
     st.caption(

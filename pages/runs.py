@@ -4,15 +4,15 @@ import streamlit as st
 
 from dashboard.app import (
     attempt,
-    bring_recorded_run,
     choose_runs,
     chosen_runs,
     current_actor,
     fragment,
     get_store,
-    get_view,
+    get_visible_runs,
     may_change,
     owner_name,
+    restore_recorded_run,
     session_keys,
 )
 from dashboard.charts import count, format_bytes
@@ -21,16 +21,16 @@ from dashboard.runs import show_exports, show_side_by_side
 from dashboard.train import fill_form
 from dashboard.ui import describe_run, page_title, state_badge
 from gpt_core.export import RECORDED_RUN
-from gpt_core.library import MOST_IN_NAME, MOST_IN_NOTE, delete_run, label_run
+from gpt_core.library import MAX_NAME_LENGTH, MAX_NOTE_LENGTH, delete_run, label_run
 from gpt_core.store import Run, RunSummary
-from gpt_core.system import brief
+from gpt_core.system import shorten
 
 TRAIN_PAGE = "pages/train.py"
 
 
 def show_list(drawn: list[tuple[str, ...]]) -> None:
     """Show all runs; when others are chosen, or one of these has changed, redraw the whole page."""
-    summaries = get_view().summaries()
+    summaries = get_visible_runs().summaries()
     revision = st.session_state.get(session_keys.CHOSEN_REVISION, 0)
     chosen, opened = run_table(summaries, chosen_runs(), revision, key=session_keys.RUN_TABLE)
     if opened:
@@ -59,7 +59,7 @@ def show_actions(summaries: list[RunSummary]) -> None:
             state_badge(run)
             if st.button("Open"):
                 st.switch_page(TRAIN_PAGE, query_params={session_keys.RUN: run.id})
-            if not run.is_veiled and st.button("Run again with changes") and fill_form(run):
+            if not run.is_redacted and st.button("Run again with changes") and fill_form(run):
                 st.switch_page(TRAIN_PAGE, query_params={session_keys.RUN: run.id})
             if may_change(run.owner):
                 with st.popover("Name and note"):
@@ -80,8 +80,8 @@ def show_label(run: Run) -> None:
     written = hash((run.name, run.note))
     keys = [f"{part}-{run.id}-{written}" for part in (session_keys.NAME, session_keys.NOTE)]
     with st.form(f"label {run.id}", border=False):
-        st.text_input("Name", run.name, max_chars=MOST_IN_NAME, key=keys[0])
-        st.text_area("Note", run.note, max_chars=MOST_IN_NOTE, key=keys[1])
+        st.text_input("Name", run.name, max_chars=MAX_NAME_LENGTH, key=keys[0])
+        st.text_area("Note", run.note, max_chars=MAX_NOTE_LENGTH, key=keys[1])
         st.form_submit_button("Save", type="primary", on_click=_label, args=(run.id, *keys))
 
 
@@ -96,7 +96,7 @@ def show_deletion(runs: list[Run]) -> None:
         names = ", ".join(run.name or run.id for run in live)
         st.text(f"Still live: {names}. Stop what is live first, or leave it out.")
         return
-    checkpoints = [row for run in runs for row in get_view().checkpoints(run.id)]
+    checkpoints = [row for run in runs for row in get_visible_runs().checkpoints(run.id)]
     size = format_bytes(sum(row["bytes"] for row in checkpoints))
     st.text(
         f"{count(len(runs), 'run')} with curves, samples and "
@@ -120,23 +120,23 @@ page_title(
     "side by side.",
 )
 wanted = chosen_runs()
-if RECORDED_RUN in wanted and get_view().run(RECORDED_RUN) is None:
-    bring_recorded_run()
+if RECORDED_RUN in wanted and get_visible_runs().run(RECORDED_RUN) is None:
+    restore_recorded_run()
 if wanted != st.session_state.get(session_keys.CHOSEN):  # the address was changed, not the table
     st.session_state[session_keys.CHOSEN] = wanted
     st.session_state[session_keys.CHOSEN_REVISION] = (
         st.session_state.get(session_keys.CHOSEN_REVISION, 0) + 1
     )
-by_id = {summary.run.id: summary for summary in get_view().summaries()}
+by_id = {summary.run.id: summary for summary in get_visible_runs().summaries()}
 chosen = [by_id[run_id] for run_id in wanted if run_id in by_id]
-if unknown := [brief(run_id) for run_id in wanted if run_id not in by_id]:
+if unknown := [shorten(run_id) for run_id in wanted if run_id not in by_id]:
     more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
     st.text(f"There is no run {', '.join(unknown[:3])}{more}: deleted, or trained elsewhere.")
 if not by_id:
     st.text("Nothing was trained yet.")
     st.page_link("pages/home.py", label="Home starts a run with a press")
     st.stop()
-every = 2 if get_view().live_runs() else 5
+every = 2 if get_visible_runs().live_runs() else 5
 fragment(show_list, run_every=every)(outline([summary.run for summary in chosen]))
 if chosen:
     with st.container(key=session_keys.CHOSEN_PART):  # the table leads to it

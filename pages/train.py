@@ -4,65 +4,65 @@ import streamlit as st
 
 from dashboard.app import (
     fragment,
-    get_board,
-    get_view,
+    get_cached_store,
+    get_visible_runs,
     is_projected,
     outline,
+    refresh_seconds,
     selected_run,
     session_keys,
-    tick_seconds,
     toggle_projector,
 )
 from dashboard.train import (
-    Look,
-    choose_look,
+    CurveStyle,
+    choose_style,
     last_probes,
     replay,
     run_heading,
     sample_now,
     show_background,
+    show_book_comparison,
     show_curve,
     show_expectations,
     show_form,
     show_others,
     show_samples,
     show_small_charts,
-    show_verdict,
     update,
 )
 from dashboard.ui import page_title
 from gpt_core.analysis import RunHistory
 from gpt_core.store import Run
-from gpt_core.system import brief
+from gpt_core.system import shorten
 
 
 def recorded(run: Run) -> tuple[RunHistory, bool]:
     """Return what is on record of a run, or was by the moment that is replayed; tell which."""
-    history = get_view().history(run.id)
+    history = get_visible_runs().history(run.id)
     seconds = replay.moment(run, history)
     return (history, False) if seconds is None else (history.until(seconds), True)
 
 
 def show_run(run_id: str, drawn: list[tuple[str, str]], every: int) -> None:
     """Draw a run as it goes on and, below, what one may change about it: that stands still."""
-    run = get_view().run(run_id)
+    run = get_visible_runs().run(run_id)
     place = st.container()
     if run is not None:
-        look = choose_look(run)
+        look = choose_style(run)
         with place:
             fragment(watch, run_every=every)(drawn, every, look)
 
 
-def show_closeup(run_id: str) -> None:
+def show_update(run_id: str) -> None:
     """Draw what single steps did."""
-    run = get_view().run(run_id)
+    run = get_visible_runs().run(run_id)
     if run is not None:
-        update.show_closeup(recorded(run)[0])
+        update.show_update(recorded(run)[0])
 
 
 def show_rest(run_id: str) -> None:
     """Draw what changes from evaluation to evaluation, or more rarely."""
-    run = get_view().run(run_id)
+    run = get_visible_runs().run(run_id)
     if run is None:
         return
     history, _ = recorded(run)
@@ -70,8 +70,8 @@ def show_rest(run_id: str) -> None:
         show_samples(run, history)
         return
     show_small_charts(run, history)
-    if not run.is_veiled:
-        show_verdict(run, history)
+    if not run.is_redacted:
+        show_book_comparison(run, history)
         st.header("What it expects")
         show_expectations(run, last_probes(run, history))
         link = {session_keys.RUN: run.id}
@@ -84,9 +84,9 @@ def show_rest(run_id: str) -> None:
 def pace(run: Run | None) -> int:
     """Return how many seconds lie between two drawings: few while something on the page moves."""
     is_replayed = run is not None and session_keys.REPLAY in st.query_params
-    if not get_board().live_runs() and not is_replayed:
+    if not get_cached_store().live_runs() and not is_replayed:
         return 5
-    return tick_seconds()
+    return refresh_seconds()
 
 
 def keeps_pace(drawn_every: int, run: Run | None) -> bool:
@@ -97,7 +97,7 @@ def keeps_pace(drawn_every: int, run: Run | None) -> bool:
     return drawn_every - 1 <= pace(run) <= drawn_every
 
 
-def watch(drawn: list[tuple[str, str]], drawn_every: int, look: Look | None) -> None:
+def watch(drawn: list[tuple[str, str]], drawn_every: int, look: CurveStyle | None) -> None:
     """Redraw from the store; when a run has begun or ended, redraw the whole page."""
     run = selected_run()
     if outline() != drawn or not keeps_pace(drawn_every, run):
@@ -110,13 +110,13 @@ def watch(drawn: list[tuple[str, str]], drawn_every: int, look: Look | None) -> 
 
 
 shown = selected_run()
-live = get_view().own_live_runs()
+live = get_visible_runs().own_live_runs()
 if shown is None and is_projected():
     toggle_projector()  # there is nothing to show larger
 if not is_projected():
     page_title("Train")
     if shown is None and session_keys.RUN in st.query_params:
-        st.text(f"There is no run {brief(st.query_params[session_keys.RUN])}. Start one below.")
+        st.text(f"There is no run {shorten(st.query_params[session_keys.RUN])}. Start one below.")
     show_others(live, shown)
     if not (shown and session_keys.REPLAY in st.query_params):
         start = st.expander(
@@ -134,7 +134,7 @@ if shown is None:
 else:
     fragment(show_run)(shown.id, outline(), every)
     if not is_projected() and (shown.state == "paused" or recorded(shown)[0].updates):
-        fragment(show_closeup, run_every=every)(shown.id)
+        fragment(show_update, run_every=every)(shown.id)
     fragment(show_rest, run_every=3 * every)(shown.id)
 if not is_projected():
     sample_now.show(shown)

@@ -4,9 +4,9 @@ import streamlit as st
 
 from dashboard.app import (
     fragment,
-    get_view,
+    get_visible_runs,
+    refresh_seconds,
     session_keys,
-    tick_seconds,
 )
 from dashboard.ui import page_title, show_code
 from dashboard.weights import models, show_checkpoints
@@ -50,10 +50,10 @@ page_title(
     "What a run has learnt is a set of matrices. Take them home, train them further, or bring in "
     "those of others: OpenAI's GPT-2 among them.",
 )
-kept = {run.id: run for run in get_view().runs() if get_view().checkpoints(run.id)}
+kept = {run.id: run for run in get_visible_runs().runs() if get_visible_runs().checkpoints(run.id)}
 if kept:
     run = choose_run(kept)
-    every = tick_seconds(LIVE_SECONDS) if run.is_live else None
+    every = refresh_seconds(LIVE_SECONDS) if run.is_live else None
     fragment(show_checkpoints, run_every=every)(run.id, run.state)
 else:
     st.text("No run has kept weights yet: they are kept after each epoch, and when a run ends.")

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 # What the machine may do to us at any moment: a full disk, a folder that is gone, a damaged file.
 # Anything else that is no ValueError is a mistake of ours, and comes up as one.
-TROUBLE = (sqlite3.Error, OSError, MemoryError)
+MACHINE_ERRORS = (sqlite3.Error, OSError, MemoryError)
 
 
 def show_refusal(error: Exception) -> None:
@@ -35,7 +35,7 @@ def attempt(action: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> b
     """Do something in a callback; where it is refused or goes wrong, say so and return False."""
     try:
         action(*args, **kwargs)
-    except (ValueError, *TROUBLE) as error:
+    except (ValueError, *MACHINE_ERRORS) as error:
         _note(error)
         toast(error)
         return False
@@ -43,22 +43,22 @@ def attempt(action: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> b
 
 
 @contextmanager
-def in_words() -> Iterator[None]:
+def errors_in_words() -> Iterator[None]:
     """Say in words what the machine does to us in here; what trains goes on."""
     try:
         yield
-    except TROUBLE as error:
+    except MACHINE_ERRORS as error:
         _note(error)
         show_refusal(error)
 
 
 def _words(error: Exception) -> str:
-    return describe_error(error) if isinstance(error, TROUBLE) else str(error)
+    return describe_error(error) if isinstance(error, MACHINE_ERRORS) else str(error)
 
 
 def _note(error: Exception) -> None:
     """Leave a trace of trouble for whoever runs the server."""
-    if isinstance(error, TROUBLE):
+    if isinstance(error, MACHINE_ERRORS):
         log.error("%s: %s", type(error).__name__, error)
 
 

@@ -5,7 +5,7 @@ from functools import wraps
 
 import streamlit as st
 
-from dashboard.app.errors import P, in_words
+from dashboard.app.errors import P, errors_in_words
 from dashboard.app.visitor import was_sent_out
 
 
@@ -14,7 +14,7 @@ def fragment(draw: Callable[P, None], run_every: float | None = None) -> Callabl
 
     @wraps(draw)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
-        with in_words():
+        with errors_in_words():
             if was_sent_out():
                 st.rerun()  # the whole page, which says so
             draw(*args, **kwargs)

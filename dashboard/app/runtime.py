@@ -25,9 +25,9 @@ if PagesManager.uses_pages_directory:
     st.rerun()
 
 # After that, as this takes two seconds, in which another first visitor may come.
-from gpt_core.access import ClassRoll, read_rules
-from gpt_core.analysis import Board
-from gpt_core.inference import ModelShelf
+from gpt_core.access import Roster, read_rules
+from gpt_core.analysis import CachedStore
+from gpt_core.inference import ModelCache
 from gpt_core.library import ModelLibrary
 from gpt_core.runner import TrainingRunner
 from gpt_core.store import RunStore, default_runs_dir
@@ -37,15 +37,15 @@ gc.freeze()  # modules are no garbage: to go through theirs would halt all threa
 
 
 @dataclass(frozen=True)
-class House:
+class Services:
     """What there is once in this process."""
 
     store: RunStore
     runner: TrainingRunner
-    shelf: ModelShelf
-    board: Board
+    shelf: ModelCache
+    board: CachedStore
     models: ModelLibrary
-    roll: ClassRoll | None
+    roll: Roster | None
 
     def close(self) -> None:
         """End what trains, then everything else."""
@@ -62,42 +62,42 @@ CLASS_MODE = "GPT_LAB_CLASS"  # the environment variable by which classroom.py s
 TABS_A_SECOND = 6  # so many of the open ones are drawn each second
 
 _making = threading.Lock()  # guards _house: two first visitors must get the same one
-_house: House | None = None
+_services: Services | None = None
 
 
 def get_store() -> RunStore:
     """Return the store of the runs directory."""
-    return _get_house().store
+    return _get_services().store
 
 
 def get_runner() -> TrainingRunner:
     """Return the runner that owns the models that train."""
-    return _get_house().runner
+    return _get_services().runner
 
 
-def get_shelf() -> ModelShelf:
+def get_model_cache() -> ModelCache:
     """Return the shelf of the models that pages look into."""
-    return _get_house().shelf
+    return _get_services().shelf
 
 
-def get_board() -> Board:
+def get_cached_store() -> CachedStore:
     """Return what is on record, as all who look see it."""
-    return _get_house().board
+    return _get_services().board
 
 
 def get_models() -> ModelLibrary:
     """Return the models that no run here has made."""
-    return _get_house().models
+    return _get_services().models
 
 
-def get_roll() -> ClassRoll | None:
+def get_roster() -> Roster | None:
     """Return the members of the class; None where one person has the machine to themselves."""
-    return _get_house().roll
+    return _get_services().roll
 
 
-def class_roll() -> ClassRoll:
+def get_class_roster() -> Roster:
     """Return the members of the class, for what is there only where there is one."""
-    roll = get_roll()
+    roll = get_roster()
     assert roll is not None
     return roll
 
@@ -115,7 +115,7 @@ def count_viewers() -> int:
     return 1 if sessions is None else int(sessions.num_active_sessions())
 
 
-def tick_seconds(at_least: int = 1) -> int:
+def refresh_seconds(at_least: int = 1) -> int:
     """Return how many seconds lie between two drawings of what moves: more as tabs grow many.
 
     What they look at is computed on the cores that train.
@@ -125,18 +125,18 @@ def tick_seconds(at_least: int = 1) -> int:
 
 def close_runtime() -> None:
     """End what trains and forget all six; the next use makes new ones (tests need it)."""
-    global _house
+    global _services
     with _making:
-        if _house is not None:
+        if _services is not None:
             atexit.unregister(close_runtime)
-            _house.close()
-            _house = None
+            _services.close()
+            _services = None
 
 
-def _get_house() -> House:
-    global _house
+def _get_services() -> Services:
+    global _services
     with _making:
-        if _house is None:
+        if _services is None:
             store = RunStore(default_runs_dir())
             runner = TrainingRunner(
                 store,
@@ -147,12 +147,12 @@ def _get_house() -> House:
             roll = None
             if is_class():
                 code, passphrase = os.environ.get(JOIN_CODE), os.environ.get(PASSPHRASE)
-                roll = ClassRoll(store, code, passphrase)
-            board = Board(store, fresh_seconds=lambda: FRESH_SECONDS * tick_seconds())
+                roll = Roster(store, code, passphrase)
+            board = CachedStore(store, fresh_seconds=lambda: FRESH_SECONDS * refresh_seconds())
             # When the process ends: what trains is saved, then the store's file is made whole.
             atexit.register(close_runtime)
-            _house = House(store, runner, ModelShelf(), board, ModelLibrary(store), roll)
-        return _house
+            _services = Services(store, runner, ModelCache(), board, ModelLibrary(store), roll)
+        return _services
 
 
 def _number_from(variable: str) -> int | None:

@@ -6,8 +6,8 @@ import streamlit as st
 
 from dashboard.app.runtime import get_runner, get_store
 from dashboard.app.session_keys import PROJECTOR, REPLAY, RUN
-from dashboard.app.visitor import get_view, is_restricted, may_change
-from gpt_core.export import RECORDED_RUN, keep_recorded_run
+from dashboard.app.visitor import get_visible_runs, is_restricted, may_change
+from gpt_core.export import RECORDED_RUN, import_recorded_run
 from gpt_core.store import Run
 
 
@@ -16,15 +16,17 @@ def selected_run() -> Run | None:
     run_id = st.query_params.get(RUN)
     if not run_id:
         return current_run()
-    return get_view().run(run_id) or (bring_recorded_run() if run_id == RECORDED_RUN else None)
+    return get_visible_runs().run(run_id) or (
+        restore_recorded_run() if run_id == RECORDED_RUN else None
+    )
 
 
-def bring_recorded_run() -> Run | None:
+def restore_recorded_run() -> Run | None:
     """Let the recorded run's address work where nobody has opened it yet, nor deleted it."""
     store = get_store()
     if any(row["run_id"] == RECORDED_RUN for row in store.deletions()):
         return None
-    keep_recorded_run(store)
+    import_recorded_run(store)
     return store.run(RECORDED_RUN)
 
 
@@ -33,7 +35,7 @@ def current_run() -> Run | None:
 
     Of a student's own, if they have any; else what trains in the class.
     """
-    view = get_view()
+    view = get_visible_runs()
     own = view.own_live_runs()
     if own:
         return next((run for run in own if run.state == "running"), own[0])
@@ -66,7 +68,7 @@ def choose_runs(run_ids: Sequence[str]) -> None:
 
 def outline() -> list[tuple[str, str]]:
     """Return what a page is arranged by: the live, the current and the shown run, and how."""
-    runs = [*get_view().own_live_runs(), *filter(None, (current_run(), selected_run()))]
+    runs = [*get_visible_runs().own_live_runs(), *filter(None, (current_run(), selected_run()))]
     rules = []
     if is_restricted():
         rules = [("rules", f"{get_runner().rules} {get_runner().is_held}")]

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard.app.runtime import get_board, get_roll, get_runner
+from dashboard.app.runtime import get_cached_store, get_roster, get_runner
 from gpt_core.access import LOCAL, TEACHER, Member, View, is_student
 from gpt_core.presets import PRESETS
 
@@ -14,10 +14,10 @@ def current_member() -> Member | None:
     """Return the member of the class whose browser this is; None without a class, or if it is
     nobody's any more.
     """
-    roll, token = get_roll(), _token()
+    roll, token = get_roster(), _token()
     if roll is None or token is None:
         return None
-    return get_board().once(("member", token), lambda: roll.who(token))
+    return get_cached_store().once(("member", token), lambda: roll.who(token))
 
 
 def _token() -> str | None:
@@ -27,15 +27,15 @@ def _token() -> str | None:
 
 def current_actor() -> str:
     """Return who asks, as the core knows them."""
-    if get_roll() is None:
+    if get_roster() is None:
         return LOCAL
     member = current_member()
     return member.id if member else NOBODY
 
 
-def get_view() -> View:
+def get_visible_runs() -> View:
     """Return what is on record, as this visitor sees it."""
-    return View(get_board(), current_actor())
+    return View(get_cached_store(), current_actor())
 
 
 def is_restricted() -> bool:
@@ -45,7 +45,7 @@ def is_restricted() -> bool:
 
 def was_sent_out() -> bool:
     """Tell whether there is a class, and this browser is nobody's of it any more."""
-    return get_roll() is not None and current_member() is None
+    return get_roster() is not None and current_member() is None
 
 
 def require_member() -> None:
@@ -68,7 +68,7 @@ def hidden_controls() -> frozenset[str]:
 
 def note_presence(page: str) -> None:
     """Let the teacher know on which page this visitor is."""
-    roll, member = get_roll(), current_member()
+    roll, member = get_roster(), current_member()
     if roll is not None and member is not None:
         roll.note_presence(member.id, page)
 
@@ -82,4 +82,4 @@ def owner_name(owner: str) -> str:
     """Return whose something is, in words; nothing where that goes without saying."""
     if owner in (current_actor(), LOCAL):
         return ""
-    return get_board().names().get(owner, "")
+    return get_cached_store().names().get(owner, "")

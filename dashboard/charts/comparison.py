@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from dashboard.charts.axes import AXES, Axes, log_scale
-from dashboard.charts.figure import MOST_POINTS, Chart, kept_points, plain
+from dashboard.charts.figure import MAX_POINTS, Chart, kept_points, plain
 from dashboard.charts.palette import RUNS, TRAINING, VALIDATION
 
 MARKS = ("circle", "square", "diamond", "triangle-up", "x", "star")
-MOST_IN_ALL = 6 * MOST_POINTS  # points of all lines together …
+MAX_IN_ALL = 6 * MAX_POINTS  # points of all lines together …
 LEAST = 40  # … unless there are so many lines that each would have fewer than these
 LOSSES = {
     "train_loss": ("training", TRAINING, "solid"),
@@ -43,7 +43,7 @@ def comparison_chart(
         revision: zoom is kept as long as this stays the same.
     """
     lines: list[Chart] = []
-    most = max(LEAST, MOST_IN_ALL // max(1, len(curves) * len(losses)))
+    most = max(LEAST, MAX_IN_ALL // max(1, len(curves) * len(losses)))
     height = np.exp if axes.perplexity else np.asarray
     shown = ".1f" if axes.perplexity else ".3f"
     for i, (curve, color) in enumerate(zip(curves, cycle(RUNS), strict=False)):

@@ -13,7 +13,7 @@ import numpy.typing as npt
 # take ten times as long.
 Chart = dict[str, Any]
 
-MOST_POINTS = 600  # of a line: about as many as a screen can tell apart
+MAX_POINTS = 600  # of a line: about as many as a screen can tell apart
 
 
 def to_json(chart: Chart) -> str:
@@ -27,7 +27,7 @@ def _typed_array(numbers: npt.NDArray[np.float32]) -> dict[str, str]:
     return {"dtype": "f4", "bdata": base64.b64encode(whole.tobytes()).decode(), **shape}
 
 
-def kept_points(y: npt.NDArray[np.float64], most: int = MOST_POINTS) -> npt.NDArray[np.intp]:
+def kept_points(y: npt.NDArray[np.float64], most: int = MAX_POINTS) -> npt.NDArray[np.intp]:
     """Return which points of a line to draw: about ``most``, spikes kept.
 
     Of each bucket the lowest and the highest. Buckets are counted from the start and their size

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from dashboard.charts.axes import Extent
-from gpt_core.analysis import PACE_STEPS, Numbers, PublishedRun, RunHistory
+from gpt_core.analysis import SPEED_STEPS, Numbers, PublishedRun, RunHistory
 from gpt_core.store import Run
 
 
@@ -40,7 +40,7 @@ def extent_of(run: Run) -> Extent:
     return Extent(*sizes, run.steps_per_epoch * run.tokens_per_step)
 
 
-def tokens_per_second(steps: Numbers, over: int = PACE_STEPS) -> npt.NDArray[np.float64]:
+def tokens_per_second(steps: Numbers, over: int = SPEED_STEPS) -> npt.NDArray[np.float64]:
     """Return the pace at each step from the second on: over that step and the ones before."""
     if len(steps) < 2:
         return np.zeros(0)

@@ -28,7 +28,7 @@ def changes_from_preset(run: Run) -> list[str]:
     return [
         name if name == "start_context" else f"{name} {value}"
         for name, value in preset.changes(run.model_config, run.training_config).items()
-        if not (run.is_veiled and name == "start_context")
+        if not (run.is_redacted and name == "start_context")
         and name not in ("probes", "precision", "device", "keep_epochs")
     ]
 

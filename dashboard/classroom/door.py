@@ -25,16 +25,16 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit import config
 
-from dashboard.app import CLASS_MODE, COOKIE, class_roll, close_runtime
+from dashboard.app import CLASS_MODE, COOKIE, close_runtime, get_class_roster
 from dashboard.classroom.network import class_port, class_urls, own_addresses
-from gpt_core.access import LONGEST_NAME
+from gpt_core.access import MAX_MEMBER_NAME
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 (on purpose: that is what class mode is for)
 JOIN = "/join"
 HERE = Path(__file__).parent
 DOOR, ICON = HERE / "door.html", HERE.parent / "icon.svg"
 OPEN_PATHS = (JOIN, "/_stcore/health")
-LARGEST_FORM = 4096  # bytes
+MAX_FORM_BYTES = 4096  # bytes
 COOKIE_SECONDS = 30 * 24 * 3600
 NO_MEMBER = 4401  # a websocket's code, as HTTP's 401
 
@@ -51,7 +51,7 @@ class OnlyMembers:
             await self._app(scope, receive, send)
             return
         token = HTTPConnection(scope).cookies.get(COOKIE)
-        if await run_in_threadpool(class_roll().who, token) is not None:
+        if await run_in_threadpool(get_class_roster().who, token) is not None:
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
             await receive()  # its connect, which is answered
@@ -81,11 +81,11 @@ async def join(request: Request) -> Response:
     body = b""
     async for piece in request.stream():
         body += piece
-        if len(body) > LARGEST_FORM:
+        if len(body) > MAX_FORM_BYTES:
             return PlainTextResponse("The form is too large.", 413)
     fields = {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
     address = request.client.host if request.client else ""
-    roll, wanted = class_roll(), _local_path(fields.get("next", "/"))
+    roll, wanted = get_class_roster(), _local_path(fields.get("next", "/"))
     if "passphrase" in fields:
         enter = partial(roll.sign_in_teacher, fields["passphrase"], address)
     else:
@@ -121,7 +121,7 @@ def _door(wanted: str, refusal: str = "", name: str = "", code: str = "") -> str
         wanted=html.escape(_local_path(wanted)),
         name=html.escape(name),
         code=html.escape(code),
-        longest_name=LONGEST_NAME,
+        longest_name=MAX_MEMBER_NAME,
     )
 
 
@@ -148,7 +148,7 @@ async def open_to_the_network(app: st.App) -> AsyncIterator[None]:
         )
     )
     serving = asyncio.create_task(listener.serve())
-    roll = await run_in_threadpool(class_roll)
+    roll = await run_in_threadpool(get_class_roster)
     where = " or ".join(class_urls())
     print(
         f"\nClass mode: open to everybody in your network at {where or f'port {port}'}\n"

@@ -12,8 +12,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.app import (
     attempt,
-    class_roll,
     current_actor,
+    get_class_roster,
     get_runner,
     get_store,
     session_keys,
@@ -50,7 +50,7 @@ QR_PIXELS = 220
 
 def show_how_to_join() -> None:
     """Show the address and the code, large enough for the last row, and a QR code of both."""
-    roll, urls = class_roll(), class_urls()
+    roll, urls = get_class_roster(), class_urls()
     if not urls:
         st.text("This machine is in no network: connect it, then start the class again.")
         return
@@ -141,7 +141,7 @@ def show_share() -> None:
 
 def show_members() -> None:
     """Let the teacher send somebody out of the class."""
-    names = {member.id: member.name for member in class_roll().members()}
+    names = {member.id: member.name for member in get_class_roster().members()}
     if not names:
         return
     with st.popover("Send somebody out"):
@@ -178,4 +178,4 @@ def _set(rules: ClassRules) -> bool:
 
 
 def _send_out(member_id: str) -> None:
-    attempt(class_roll().revoke, member_id, current_actor())
+    attempt(get_class_roster().revoke, member_id, current_actor())

@@ -7,12 +7,12 @@ import streamlit as st
 
 from dashboard.app import (
     attempt,
-    class_roll,
     current_actor,
     fragment,
-    get_board,
+    get_cached_store,
+    get_class_roster,
     get_runner,
-    get_view,
+    get_visible_runs,
     is_restricted,
     session_keys,
 )
@@ -44,18 +44,18 @@ class Place:
 
 def places() -> list[Place]:
     """Return the students who have been here since the class began, by name."""
-    seen = tuple(sorted(class_roll().seen(), key=lambda member: member.name.casefold()))
+    seen = tuple(sorted(get_class_roster().seen(), key=lambda member: member.name.casefold()))
 
     def find() -> list[Place]:
         runs: dict[str, RunSummary] = {}
-        for summary in get_view().summaries():  # the newest first
+        for summary in get_visible_runs().summaries():  # the newest first
             before = runs.setdefault(summary.run.owner, summary)
             if summary.run.is_live and (not before.run.is_live or summary.run.state == "running"):
                 runs[summary.run.owner] = summary
         return [Place(member, runs.get(member.id)) for member in seen]
 
     # Each fragment of the page asks.
-    return get_board().once(("places", current_actor(), seen), find)
+    return get_cached_store().once(("places", current_actor(), seen), find)
 
 
 def show_curves(every: int) -> None:
@@ -82,14 +82,14 @@ def _draw_curves(axes: Axes) -> None:
         return
 
     def draw() -> tuple[str, str]:
-        board = get_board()
+        board = get_cached_store()
         curves = [Curve(name, numbers_frame(board.evaluations(run.id), run)) for name, run in shown]
         revision = " ".join([*(run.id for _, run in shown), str(axes)])
         figure = comparison_chart(curves, ["val_loss"], axes, revision)
         return to_json(figure), describe_comparison(curves, ["val_loss"])
 
     key = ("wall", axes, tuple((name, run.id) for name, run in shown))
-    figure, description = get_board().once(key, draw)  # made once for all who look
+    figure, description = get_cached_store().once(key, draw)  # made once for all who look
     live_chart(figure, description, key="wall", save_as="class", title="The class")
 
 
@@ -97,7 +97,7 @@ def show_who() -> None:
     """Show where each student is, and how far their run has come."""
     rows = []
     for place in places():
-        seen, summary = class_roll().presence(place.member.id), place.run
+        seen, summary = get_class_roster().presence(place.member.id), place.run
         row = {"Student": place.member.name, "Page": seen.page if seen else "away"}
         if summary is not None:
             run = summary.run
@@ -117,8 +117,8 @@ def show_who() -> None:
 def show_queue() -> None:
     """Show which runs wait and when they begin; the teacher may change that."""
     runner = get_runner()
-    running = [run for run in get_view().live_runs() if run.state == "running"]
-    queue = expected_queue(get_board(), runner)
+    running = [run for run in get_visible_runs().live_runs() if run.state == "running"]
+    queue = expected_queue(get_cached_store(), runner)
     if not is_restricted():
         st.button(
             "Let the queue go on" if runner.is_held else "Hold the queue",
@@ -143,7 +143,7 @@ def _show_waiting(place: int, waiting: QueuePlace, count: int) -> None:
     run = waiting.run
     with st.container(horizontal=True, vertical_alignment="center"):
         wait = describe_wait(waiting.starts_in) if not get_runner().is_held else ""
-        seen = get_view().run(run.id) or run
+        seen = get_visible_runs().run(run.id) or run
         mine = " (yours)" if run.owner == current_actor() else ""
         st.text(f"{place + 1}. {run_title(seen)}{mine}{wait}")
         if not is_restricted():
@@ -175,8 +175,8 @@ def show_samples() -> None:
     """Show the latest text that each student's model wrote, as far as it is for all."""
     entries = []
     for place in places():
-        if place.run is not None and not place.run.run.is_veiled:
-            entry = last_sample(get_view().history(place.run.run.id), place.member.name)
+        if place.run is not None and not place.run.run.is_redacted:
+            entry = last_sample(get_visible_runs().history(place.run.run.id), place.member.name)
             entries += [entry] if entry else []
     if not entries:
         st.text("After each epoch a run writes a sample: the latest of each stands here.")

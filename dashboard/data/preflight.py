@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard.app import session_keys, show_refusal
-from dashboard.forms import SHORTEST_CONTEXT, preflight, settings
+from dashboard.forms import MIN_CONTEXT_LENGTH, preflight, settings
 from dashboard.ui import show_numbers, start_run
 from gpt_core.presets import Preset
 from gpt_core.text import (
@@ -16,7 +16,7 @@ def show_preflight(corpus: Corpus, preset: Preset, train_tokens: int) -> None:
     """Show what a run on this text takes: steps, tokens, memory, disk and, measured, time."""
     show_numbers(preflight.facts(preset, train_tokens))
     try:
-        preflight.refuse_too_large(preset)
+        preflight.require_memory(preset)
     except ValueError as error:
         show_refusal(error)
         return
@@ -28,11 +28,11 @@ def show_preflight(corpus: Corpus, preset: Preset, train_tokens: int) -> None:
             st.switch_page("pages/train.py", query_params={session_keys.RUN: run_id})
 
 
-def offer_mends(preset: Preset, train_tokens: int, val_tokens: int) -> None:
+def offer_fixes(preset: Preset, train_tokens: int, val_tokens: int) -> None:
     """Offer, one click each, what would make both splits long enough."""
     training = preset.training
     fits = fitting_context_length(train_tokens, val_tokens, training.batch_size, training.stride)
-    if fits >= SHORTEST_CONTEXT:
+    if fits >= MIN_CONTEXT_LENGTH:
         st.button(
             f"Use context_length = {min(fits, 1024)}",
             on_click=_set,

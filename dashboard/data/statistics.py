@@ -9,14 +9,14 @@ from gpt_core.presets import Preset
 from gpt_core.text import (
     ENGLISH_TOKENS_PER_CHARACTER,
     Corpus,
-    Survey,
+    TokenStatistics,
+    count_tokens,
     split_text,
-    survey_tokens,
 )
 from gpt_core.vocabularies import get_tokenizer
 
 
-def show_survey(survey: Survey) -> None:
+def show_survey(survey: TokenStatistics) -> None:
     """Show how many tokens a text is, which, and what its script costs."""
     tokenizer = get_tokenizer()
     show_numbers(
@@ -68,6 +68,6 @@ def show_split(corpus: Corpus, preset: Preset, train_tokens: int, val_tokens: in
     )
 
 
-def survey_of(corpus: Corpus, train_ids: Tensor, val_ids: Tensor) -> Survey:
+def survey_of(corpus: Corpus, train_ids: Tensor, val_ids: Tensor) -> TokenStatistics:
     """Count the tokens of a text as training sees it: both parts."""
-    return survey_tokens(corpus.text, cat((train_ids, val_ids)), get_tokenizer())
+    return count_tokens(corpus.text, cat((train_ids, val_ids)), get_tokenizer())

@@ -6,9 +6,9 @@ from torch import Tensor
 from dashboard.charts import count
 from gpt_core.presets import Preset
 from gpt_core.text import (
-    Layout,
+    BatchCounts,
+    count_batches,
     create_dataloader,
-    lay_out,
 )
 from gpt_core.training import steps_in_run
 from gpt_core.vocabularies import get_tokenizer, token_ids_to_text
@@ -16,7 +16,7 @@ from gpt_core.vocabularies import get_tokenizer, token_ids_to_text
 DRAWN_WINDOWS = 6
 
 
-def show_windows(preset: Preset, train: Layout, val: Layout) -> None:
+def show_windows(preset: Preset, train: BatchCounts, val: BatchCounts) -> None:
     """Show how windows lie on the tokens, and how many batches, steps and epochs that makes."""
     length = preset.model.context_length
     stride = preset.training.stride or length
@@ -80,9 +80,9 @@ def show_batch(preset: Preset, train_ids: Tensor) -> None:
     st.text(f"Its first row reads: “{text[:400]}{'…' * (len(text) > 400)}”")
 
 
-def layouts(preset: Preset, train_tokens: int, val_tokens: int) -> tuple[Layout, Layout]:
+def layouts(preset: Preset, train_tokens: int, val_tokens: int) -> tuple[BatchCounts, BatchCounts]:
     """Return how both splits are laid out in windows and batches."""
     return (
-        lay_out(train_tokens, preset.model, preset.training, drop_last=True),
-        lay_out(val_tokens, preset.model, preset.training, drop_last=False),
+        count_batches(train_tokens, preset.model, preset.training, drop_last=True),
+        count_batches(val_tokens, preset.model, preset.training, drop_last=False),
     )

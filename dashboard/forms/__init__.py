@@ -1,32 +1,32 @@
 """What people fill in: a text, a model, weights, settings."""
 
-from dashboard.forms.model import KEPT, ChosenModel, choose_model, chosen_run
+from dashboard.forms.model import LIBRARY, ChosenModel, choose_model, chosen_run
 from dashboard.forms.rows import enter_rows
-from dashboard.forms.settings import LIMITS, MOST_OWN_PROBES, key_of, own_probes
+from dashboard.forms.settings import LIMITS, MAX_OWN_PROBES, key_of, own_probes
 from dashboard.forms.text import choose_corpus, get_library
 from dashboard.forms.weights import (
-    SHORTEST_CONTEXT,
-    Beginning,
-    begin_with,
+    MIN_CONTEXT_LENGTH,
+    StartingWeights,
     checkpoint_option,
-    choose_beginning,
+    choose_starting_weights,
+    start_from,
 )
 
 __all__ = [
-    "KEPT",
+    "LIBRARY",
     "LIMITS",
-    "MOST_OWN_PROBES",
-    "SHORTEST_CONTEXT",
-    "Beginning",
+    "MAX_OWN_PROBES",
+    "MIN_CONTEXT_LENGTH",
     "ChosenModel",
-    "begin_with",
+    "StartingWeights",
     "checkpoint_option",
-    "choose_beginning",
     "choose_corpus",
     "choose_model",
+    "choose_starting_weights",
     "chosen_run",
     "enter_rows",
     "get_library",
     "key_of",
     "own_probes",
+    "start_from",
 ]

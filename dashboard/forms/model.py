@@ -9,11 +9,11 @@ import streamlit as st
 from dashboard.app import (
     current_actor,
     current_run,
+    get_model_cache,
     get_models,
     get_runner,
-    get_shelf,
     get_store,
-    get_view,
+    get_visible_runs,
     session_keys,
     show_refusal,
 )
@@ -24,7 +24,7 @@ from gpt_core.store import Run
 from gpt_core.weights import INITIAL_STEP
 
 UNTRAINED_SEED = 123
-KEPT = "model:"  # stands before the key of a model of the library
+LIBRARY = "model:"  # stands before the key of a model of the library
 GONE = "What was chosen is not here any more"
 NOW = -2  # stands among a run's steps for the model as it is now (-1 is before the first update)
 
@@ -43,8 +43,8 @@ class ChosenModel:
 
 def choose_model() -> ChosenModel | None:
     """Let the user choose a model, and build or load it; None after saying why there is none."""
-    runs = {run.id: run for run in get_view().runs() if not run.is_veiled}
-    kept = kept_titles()
+    runs = {run.id: run for run in get_visible_runs().runs() if not run.is_redacted}
+    kept = library_titles()
     options = [*sorted(PRESETS), *kept, *runs]  # the chapter's model first
     before = st.session_state.get(session_keys.WALK_MODEL)
     if before is not None and before not in options:
@@ -68,12 +68,12 @@ def choose_model() -> ChosenModel | None:
     )
     try:
         if choice in PRESETS:
-            fetch = partial(get_shelf().untrained, PRESETS[choice].model, UNTRAINED_SEED)
+            fetch = partial(get_model_cache().untrained, PRESETS[choice].model, UNTRAINED_SEED)
             with st.spinner("Building the model…"):
                 return ChosenModel(fetch(), f"Untrained {choice}, seed {UNTRAINED_SEED}", fetch)
         if choice in kept:
-            key = choice.removeprefix(KEPT)
-            fetch = partial(get_shelf().kept, get_models(), key, current_actor())
+            key = choice.removeprefix(LIBRARY)
+            fetch = partial(get_model_cache().kept, get_models(), key, current_actor())
             with st.spinner("Loading the model…"):
                 return ChosenModel(fetch(), kept[choice], fetch)
         if choice not in runs:
@@ -86,19 +86,19 @@ def choose_model() -> ChosenModel | None:
     return None
 
 
-def kept_titles() -> dict[str, str]:
+def library_titles() -> dict[str, str]:
     """Return the models of the library as options, each with its title: no two are alike."""
     titles: dict[str, str] = {}
     for card in get_models().models(current_actor()):
         title = f"{card.name}, {card.source}"
         # Streamlit knows a choice by its words: equal ones would be one.
-        titles[KEPT + card.key] = f"{title} {card.key}" if title in titles.values() else title
+        titles[LIBRARY + card.key] = f"{title} {card.key}" if title in titles.values() else title
     return titles
 
 
 def _choose_moment(run: Run) -> ChosenModel | None:
     """Let the user choose when in a run: as it is now, or at one of its checkpoints."""
-    view = get_view()
+    view = get_visible_runs()
     steps = sorted({int(row["global_step"]) for row in view.checkpoints(run.id)}, reverse=True)
     best = view.best_checkpoint(run.id)
     if get_runner().owns(run.id):
@@ -121,7 +121,7 @@ def _choose_moment(run: Run) -> ChosenModel | None:
         return _snapshot(run)
     if best is not None and step == best["global_step"]:
         st.caption("Of its checkpoints, the one with the lowest validation loss.")
-    fetch = partial(get_shelf().checkpoint, get_store(), run.id, step, current_actor())
+    fetch = partial(get_model_cache().checkpoint, get_store(), run.id, step, current_actor())
     with st.spinner("Loading the checkpoint…"):
         return ChosenModel(fetch(), f"{run_title(run)}, {describe(step)}", fetch)
 
@@ -132,10 +132,10 @@ def _snapshot(run: Run) -> ChosenModel:
     if st.button("Look again", help="Takes a new copy of the model, between two of its steps."):
         st.session_state.pop(key, None)
     step = st.session_state.get(key, NOW)
-    model = get_shelf().recall(run.id, step)
+    model = get_model_cache().recall(run.id, step)
     if model is None:
         with st.spinner("Waiting for the end of a step…"):
-            snapshot = get_shelf().snapshot(get_runner(), run.id, current_actor())
+            snapshot = get_model_cache().snapshot(get_runner(), run.id, current_actor())
         step, model = snapshot.global_step, snapshot.model
         st.session_state[key] = step
     name = f"{run_title(run)}, a copy at step {step:,}"
@@ -144,12 +144,12 @@ def _snapshot(run: Run) -> ChosenModel:
 
 def _recall(run_id: str, step: int) -> GPTModel | None:
     """Return a copy that was taken before; None if it is gone, or somebody else's by now."""
-    run = get_view().run(run_id)
-    return None if run is None or run.is_veiled else get_shelf().recall(run_id, step)
+    run = get_visible_runs().run(run_id)
+    return None if run is None or run.is_redacted else get_model_cache().recall(run_id, step)
 
 
 def chosen_run() -> Run | None:
     """Return the run whose model is chosen or, where none is, the current run."""
     choice = st.session_state.get(session_keys.WALK_MODEL)
-    run = get_view().run(choice) if choice and choice not in PRESETS else None
+    run = get_visible_runs().run(choice) if choice and choice not in PRESETS else None
     return run or current_run()

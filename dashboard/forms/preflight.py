@@ -7,14 +7,14 @@ import streamlit as st
 
 from dashboard.app import get_runner, get_store, is_restricted, session_keys, show_refusal
 from dashboard.charts import count, format_bytes, format_duration
-from gpt_core.inspection import dissect
+from gpt_core.inspection import summarize
 from gpt_core.presets import Preset
-from gpt_core.runner import measure_pace
+from gpt_core.runner import time_steps
 from gpt_core.system import describe_error
-from gpt_core.text import Corpus, TokenCache, lay_out, token_cache_in
+from gpt_core.text import Corpus, TokenCache, count_batches, token_cache_in
 from gpt_core.training import prepare_data, steps_in_run
 from gpt_core.vocabularies import get_tokenizer
-from gpt_core.weights import disk_space
+from gpt_core.weights import max_checkpoint_bytes
 
 MEASURE_SECONDS = 110  # as long as a measurement is waited for
 
@@ -22,13 +22,13 @@ MEASURE_SECONDS = 110  # as long as a measurement is waited for
 def facts(preset: Preset, train_tokens: int) -> dict[str, str]:
     """Return what a run takes, by what it is called."""
     config = preset.training
-    batches = lay_out(train_tokens, preset.model, config, drop_last=True).batches
+    batches = count_batches(train_tokens, preset.model, config, drop_last=True).batches
     seen = config.num_epochs * batches * config.batch_size * preset.model.context_length
     return {
         "Steps": f"{steps_in_run(batches, config):,}",
         "Tokens seen": f"{seen:,}",
-        "Memory, at least": format_bytes(dissect(preset.model, 1, 1).training_bytes),
-        "Disk, at most": format_bytes(disk_space(preset.model, config.keep_epochs)),
+        "Memory, at least": format_bytes(summarize(preset.model, 1, 1).training_bytes),
+        "Disk, at most": format_bytes(max_checkpoint_bytes(preset.model, config.keep_epochs)),
     }
 
 
@@ -36,13 +36,13 @@ def show_line(corpus: Corpus, preset: Preset) -> bool:
     """Show on one line what a run takes, or why it cannot be; return whether it can."""
     try:
         data = prepare_data(corpus.text, get_tokenizer(), preset.model, preset.training, _cache())
-        refuse_too_large(preset)
+        require_memory(preset)
     except ValueError as error:
         show_refusal(error)
         return False
     named = facts(preset, data.train_tokens)
     with st.container(horizontal=True, vertical_alignment="center"):
-        parameters = dissect(preset.model, 1, 1).parameters
+        parameters = summarize(preset.model, 1, 1).parameters
         st.caption(
             f"{count(parameters, 'parameter')} · {named['Steps']} steps · "
             f"{named['Tokens seen']} tokens seen · at least {named['Memory, at least']} of memory "
@@ -52,16 +52,16 @@ def show_line(corpus: Corpus, preset: Preset) -> bool:
     return True
 
 
-def refuse_too_large(preset: Preset) -> None:
+def require_memory(preset: Preset) -> None:
     """Raise ValueError where a run needs more memory than this machine has, or more disk."""
-    memory = dissect(preset.model, 1, 1).training_bytes
+    memory = summarize(preset.model, 1, 1).training_bytes
     there = psutil.virtual_memory().total
     if memory > there:
         raise ValueError(
             f"The model needs at least {format_bytes(memory)} of memory, and this machine has "
             f"{format_bytes(there)}: choose a smaller emb_dim or n_layers."
         )
-    disk = disk_space(preset.model, preset.training.keep_epochs)
+    disk = max_checkpoint_bytes(preset.model, preset.training.keep_epochs)
     free = shutil.disk_usage(get_store().runs_dir).free
     if disk > free:
         raise ValueError(
@@ -93,7 +93,7 @@ def _measure(corpus: Corpus, preset: Preset) -> float | None:
             data = prepare_data(
                 corpus.text, get_tokenizer(), preset.model, preset.training, _cache()
             )
-            pace = measure_pace(get_runner(), preset.model, preset.training, data)
+            pace = time_steps(get_runner(), preset.model, preset.training, data)
             answer = pace.result(MEASURE_SECONDS)
     except TimeoutError:
         pace.cancel()  # nobody waits for it any more

@@ -8,9 +8,9 @@ from dashboard.charts import count
 from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
 
 DEFAULT_ROWS = "every effort moves you\nI really like chocolate"
-MOST_ROWS = 8
-LONGEST_ROW = 10_000  # characters: no 17 tokens are as long
-MOST_TASKS = 16  # in a row
+MAX_ROWS = 8
+MAX_ROW_CHARACTERS = 10_000  # characters: no 17 tokens are as long
+MAX_TASKS = 16  # in a row
 
 
 def enter_rows() -> list[Tensor] | None:
@@ -21,7 +21,7 @@ def enter_rows() -> list[Tensor] | None:
         height=110,
         key=session_keys.WALK_ROWS,
         persist_state="session",
-        help=f"1 to {MOST_ROWS} rows of 2 to {MOST_TASKS + 1} tokens: the last token of a row is "
+        help=f"1 to {MAX_ROWS} rows of 2 to {MAX_TASKS + 1} tokens: the last token of a row is "
         "only predicted.",
     )
     try:
@@ -32,7 +32,7 @@ def enter_rows() -> list[Tensor] | None:
 
 
 def parse_rows(
-    entered: str, most_tasks: int = MOST_TASKS, most_rows: int = MOST_ROWS
+    entered: str, most_tasks: int = MAX_TASKS, most_rows: int = MAX_ROWS
 ) -> list[Tensor]:
     """Return the token IDs of each line that is not empty, (T + 1,) each.
 
@@ -46,7 +46,7 @@ def parse_rows(
         raise ValueError(f"{len(lines):,} rows are too many: keep up to {most_rows}, one per line.")
     rows = []
     for number, line in enumerate(lines, start=1):
-        if len(line) > LONGEST_ROW:
+        if len(line) > MAX_ROW_CHARACTERS:
             raise ValueError(
                 f"Row {number} has {len(line):,} characters: give it 2 to {most_tasks + 1} tokens, "
                 "which is a few words. Train on a whole text, or look at its tokens on the Tokens "

@@ -8,8 +8,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.app import hidden_controls, session_keys, show_refusal
-from dashboard.forms.rows import MOST_TASKS, parse_rows
-from dashboard.forms.weights import SHORTEST_CONTEXT, Beginning
+from dashboard.forms.rows import MAX_TASKS, parse_rows
+from dashboard.forms.weights import MIN_CONTEXT_LENGTH, StartingWeights
 from gpt_core.config import (
     DEVICES,
     PRECISIONS,
@@ -23,9 +23,9 @@ from gpt_core.presets import Preset
 from gpt_core.vocabularies import get_tokenizer, token_ids_to_text
 from gpt_core.weights import FREE
 
-RANDOM_WEIGHTS = Beginning()
+RANDOM_WEIGHTS = StartingWeights()
 FEW = 6  # so many settings stand in sight
-MOST_OWN_PROBES = 4
+MAX_OWN_PROBES = 4
 CHOICES = {"precision": PRECISIONS, "device": DEVICES, "schedule": SCHEDULES}
 PRECISION_NOTES = {
     "auto": "Measured when it starts: bfloat16 where this machine is faster in it, else float32.",
@@ -45,7 +45,7 @@ class Limits:
 
 LIMITS = {
     "vocab_size": Limits(50257, 50257, 1),  # the tokenizer's
-    "context_length": Limits(SHORTEST_CONTEXT, 1024, 1),
+    "context_length": Limits(MIN_CONTEXT_LENGTH, 1024, 1),
     "emb_dim": Limits(1, 4096, 1),
     "n_heads": Limits(1, 64, 1),
     "n_layers": Limits(1, 64, 1),
@@ -74,7 +74,7 @@ TITLES = {
 }
 
 
-def setting_of(preset: Preset, name: str, beginning: Beginning = RANDOM_WEIGHTS) -> Any:
+def setting_of(preset: Preset, name: str, beginning: StartingWeights = RANDOM_WEIGHTS) -> Any:
     """Return what a field is set to, whether its widget is shown at the moment or not."""
     default = getattr(_config_of(preset, name), name)
     if _is_fixed(preset, name, beginning):
@@ -82,7 +82,7 @@ def setting_of(preset: Preset, name: str, beginning: Beginning = RANDOM_WEIGHTS)
     return st.session_state.get(key_of(preset, name, beginning), default)
 
 
-def show_setting(preset: Preset, name: str, beginning: Beginning = RANDOM_WEIGHTS) -> None:
+def show_setting(preset: Preset, name: str, beginning: StartingWeights = RANDOM_WEIGHTS) -> None:
     """Show the widget of one field; its value holds on every page, for as long as the visit.
 
     Where a run begins with weights, the fields that they fix can only be read.
@@ -98,7 +98,7 @@ def show_setting(preset: Preset, name: str, beginning: Beginning = RANDOM_WEIGHT
         shown(label, value=default, help=helped, key=key, disabled=True)
     elif beginning.weights is not None and name == "context_length":
         longest = beginning.weights.model.config.context_length
-        st.number_input(label, SHORTEST_CONTEXT, longest, default, step=1, **common)
+        st.number_input(label, MIN_CONTEXT_LENGTH, longest, default, step=1, **common)
     elif name in CHOICES:
         options = list(CHOICES[name])
         st.selectbox(label, options, index=options.index(default), **common)
@@ -129,12 +129,12 @@ def _config_of(preset: Preset, name: str) -> GPTConfig | TrainingConfig:
     return preset.model if hasattr(preset.model, name) else preset.training
 
 
-def _is_fixed(preset: Preset, name: str, beginning: Beginning) -> bool:
+def _is_fixed(preset: Preset, name: str, beginning: StartingWeights) -> bool:
     """Tell whether the weights that a run begins with leave no choice of a field."""
     return beginning.weights is not None and hasattr(preset.model, name) and name not in FREE
 
 
-def key_of(preset: Preset, name: str, beginning: Beginning = RANDOM_WEIGHTS) -> str:
+def key_of(preset: Preset, name: str, beginning: StartingWeights = RANDOM_WEIGHTS) -> str:
     """Return the session's key of a field: each preset has its own, and for the fields of the
     model each beginning.
     """
@@ -143,7 +143,7 @@ def key_of(preset: Preset, name: str, beginning: Beginning = RANDOM_WEIGHTS) -> 
 
 
 def choose_settings(
-    preset: Preset, beginning: Beginning = RANDOM_WEIGHTS, in_front: Sequence[str] = ()
+    preset: Preset, beginning: StartingWeights = RANDOM_WEIGHTS, in_front: Sequence[str] = ()
 ) -> Preset | None:
     """Let the user change each field of a preset; None after saying what is wrong.
 
@@ -185,7 +185,7 @@ def choose_settings(
     return replace(preset, model=model, training=training)
 
 
-def _show_groups(preset: Preset, beginning: Beginning, names: Sequence[str]) -> None:
+def _show_groups(preset: Preset, beginning: StartingWeights, names: Sequence[str]) -> None:
     """Show settings in tabs, by what they are about."""
     groups = {**field_groups(GPTConfig), **field_groups(TrainingConfig)}
     groups = {group: [n for n in fields if n in names] for group, fields in groups.items()}
@@ -220,7 +220,7 @@ def _show_own_probes() -> None:
 
 
 def _show_changes(
-    preset: Preset, model: GPTConfig, training: TrainingConfig, beginning: Beginning
+    preset: Preset, model: GPTConfig, training: TrainingConfig, beginning: StartingWeights
 ) -> None:
     """Say what differs from the preset, and offer to take it back."""
     changed = list(preset.changes(model, training))
@@ -236,7 +236,7 @@ def _show_changes(
         )
 
 
-def _reset(preset: Preset, names: tuple[str, ...], beginning: Beginning) -> None:
+def _reset(preset: Preset, names: tuple[str, ...], beginning: StartingWeights) -> None:
     for name in names:
         if name == "probes":
             st.session_state[session_keys.OWN_PROBES] = ""
@@ -253,5 +253,5 @@ def own_probes(entered: str, context_length: int) -> tuple[str, ...]:
     """
     if not entered.strip():
         return ()
-    rows = parse_rows(entered, min(context_length, MOST_TASKS), MOST_OWN_PROBES)
+    rows = parse_rows(entered, min(context_length, MAX_TASKS), MAX_OWN_PROBES)
     return tuple(dict.fromkeys(token_ids_to_text(row, get_tokenizer()) for row in rows))

@@ -9,7 +9,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from dashboard.app import (
     attempt,
     current_actor,
-    get_roll,
+    get_roster,
     get_runner,
     get_store,
     is_restricted,
@@ -19,7 +19,7 @@ from dashboard.app import (
 )
 from dashboard.charts import format_bytes
 from dashboard.ui import share_toggle
-from gpt_core.library import KeptText, TextLibrary
+from gpt_core.library import LibraryText, TextLibrary
 from gpt_core.text import (
     BUNDLED_TEXTS,
     VERDICT,
@@ -29,14 +29,14 @@ from gpt_core.text import (
     gutenberg_body,
     has_the_verdict,
     join_texts,
-    keep_the_verdict,
     load_text,
     max_upload_bytes,
     read_upload,
     readable_name,
+    save_the_verdict,
 )
 
-FEW_CHARACTERS = 2000
+MIN_CHARACTERS = 2000
 FILE_TYPES = ["txt", "md", "html", "htm", "pdf", "docx", "epub"]
 
 
@@ -89,14 +89,14 @@ def add_texts() -> None:
         _add_pasted()
 
 
-def manage_kept() -> None:
+def manage_library() -> None:
     """Let the user delete a text of their own; one that a run needs stays."""
     cards = get_library().cards()
     if is_restricted():
         cards = [card for card in cards if card.owner == current_actor()]
     if not cards:
         return
-    with st.expander(f"{'Texts kept' if get_roll() else 'Your texts'} ({len(cards)})"):
+    with st.expander(f"{'Texts kept' if get_roster() else 'Your texts'} ({len(cards)})"):
         for card in cards:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.text(describe(card) + _whose(card))
@@ -117,12 +117,12 @@ def manage_kept() -> None:
                     )
 
 
-def _whose(card: KeptText) -> str:
+def _whose(card: LibraryText) -> str:
     whose = owner_name(card.owner)
     return f" · {whose}" if whose else ""
 
 
-def describe(card: KeptText) -> str:
+def describe(card: LibraryText) -> str:
     """Say what a kept text is, on one line."""
     return (
         f"{card.name} · {card.characters:,} characters, {format_bytes(card.bytes)} · {card.source}"
@@ -209,7 +209,7 @@ def _offer(corpus: Corpus, source: str) -> None:
     beginning = corpus.text[:300].strip()
     dots = "…" if len(corpus.text) > 300 else ""
     st.text(f"{len(corpus.text):,} characters. It begins: “{beginning}{dots}”")
-    if len(corpus.text) < FEW_CHARACTERS:
+    if len(corpus.text) < MIN_CHARACTERS:
         st.caption("That is little: a model learns from some pages at least.")
     st.button(
         "Keep this text",
@@ -220,7 +220,7 @@ def _offer(corpus: Corpus, source: str) -> None:
     )
 
 
-def _delete(card: KeptText) -> None:
+def _delete(card: LibraryText) -> None:
     """Delete a text, or say why it stays."""
     attempt(get_library().delete, card.sha256, card.owner)
 
@@ -230,7 +230,7 @@ def _keep(corpus: Corpus, source: str) -> None:
     if not attempt(get_library().keep, corpus, source):
         return
     with suppress(ValueError):  # where data/ cannot be written to, it is a text like others
-        keep_the_verdict(corpus.text.encode())  # if it is that text, by its hash
+        save_the_verdict(corpus.text.encode())  # if it is that text, by its hash
     st.session_state[session_keys.NEW_TEXT] = corpus.sha256
     st.session_state[session_keys.UPLOADS_KEPT] = (
         st.session_state.get(session_keys.UPLOADS_KEPT, 0) + 1

@@ -6,26 +6,26 @@ import streamlit as st
 
 from dashboard.app import (
     current_actor,
+    get_model_cache,
     get_models,
-    get_shelf,
     get_store,
-    get_view,
+    get_visible_runs,
     session_keys,
     show_refusal,
 )
 from dashboard.charts import count
-from dashboard.forms.model import GONE, KEPT, kept_titles
+from dashboard.forms.model import GONE, LIBRARY, library_titles
 from dashboard.ui import run_title
 from gpt_core.presets import Preset
 from gpt_core.weights import INITIAL_STEP, InitialWeights
 
-SHORTEST_CONTEXT = 3  # the chapter's two rows, which each run is asked about, take as many
+MIN_CONTEXT_LENGTH = 3  # the chapter's two rows, which each run is asked about, take as many
 RANDOM = ""
 CHECKPOINT = "checkpoint:"
 
 
 @dataclass(frozen=True)
-class Beginning:
+class StartingWeights:
     """What is chosen to begin with: the option, and its weights unless they are random."""
 
     option: str = RANDOM
@@ -44,19 +44,19 @@ def checkpoint_option(run_id: str, step: int) -> str:
     return f"{CHECKPOINT}{run_id}:{step}"
 
 
-def begin_with(option: str) -> None:
+def start_from(option: str) -> None:
     """Go to the form on Train with weights chosen."""
-    st.session_state[session_keys.BEGIN_WITH] = option
-    st.session_state[session_keys.QUEUE if get_view().own_live_runs() else session_keys.START] = (
-        True
-    )
+    st.session_state[session_keys.START_FROM] = option
+    st.session_state[
+        session_keys.QUEUE if get_visible_runs().own_live_runs() else session_keys.START
+    ] = True
     st.switch_page("pages/train.py")
 
 
-def choose_beginning() -> Beginning | None:
+def choose_starting_weights() -> StartingWeights | None:
     """Let the user choose the weights to begin with; None after saying why they cannot be had."""
-    titles = {RANDOM: "Random ones, drawn from the seed", **kept_titles()}
-    chosen = st.session_state.get(session_keys.BEGIN_WITH) or RANDOM
+    titles = {RANDOM: "Random ones, drawn from the seed", **library_titles()}
+    chosen = st.session_state.get(session_keys.START_FROM) or RANDOM
     if chosen.startswith(CHECKPOINT):  # of all checkpoints, the one that was chosen on Weights
         titles[chosen] = _title(chosen)
     titles.setdefault(chosen, GONE)
@@ -64,22 +64,26 @@ def choose_beginning() -> Beginning | None:
         "Weights to begin with",
         list(titles),
         format_func=lambda option: titles[option],
-        key=session_keys.BEGIN_WITH,
+        key=session_keys.START_FROM,
         persist_state="session",
     )
     if option == RANDOM:
-        return Beginning()
+        return StartingWeights()
     try:
         with st.spinner("Loading the weights…"):
-            if option.startswith(KEPT):
-                model = get_shelf().kept(get_models(), option.removeprefix(KEPT), current_actor())
+            if option.startswith(LIBRARY):
+                model = get_model_cache().kept(
+                    get_models(), option.removeprefix(LIBRARY), current_actor()
+                )
             else:
                 run_id, _, step = option.removeprefix(CHECKPOINT).rpartition(":")
-                model = get_shelf().checkpoint(get_store(), run_id, int(step), current_actor())
-        if model.config.context_length < SHORTEST_CONTEXT:
+                model = get_model_cache().checkpoint(
+                    get_store(), run_id, int(step), current_actor()
+                )
+        if model.config.context_length < MIN_CONTEXT_LENGTH:
             raise ValueError(
                 f"Its context of {count(model.config.context_length, 'token')} is too short to be "
-                f"trained here: it takes {SHORTEST_CONTEXT}. Choose other weights."
+                f"trained here: it takes {MIN_CONTEXT_LENGTH}. Choose other weights."
             )
     except ValueError as error:
         show_refusal(error)
@@ -88,19 +92,19 @@ def choose_beginning() -> Beginning | None:
         "The model is theirs, how it is trained is the preset's. Weights that have learnt lose "
         "less of it with a smaller learning_rate, such as 5e-5."
     )
-    return Beginning(option, InitialWeights(_name(option, titles[option]), model))
+    return StartingWeights(option, InitialWeights(_name(option, titles[option]), model))
 
 
 def _name(option: str, title: str) -> str:
     """Return what weights are called by a run: those a run began with keep their name."""
     run_id, _, step = option.removeprefix(CHECKPOINT).rpartition(":")
-    run = get_view().run(run_id) if option.startswith(CHECKPOINT) else None
+    run = get_visible_runs().run(run_id) if option.startswith(CHECKPOINT) else None
     return run.initial_name if run and int(step) == INITIAL_STEP else title
 
 
 def _title(option: str) -> str:
     """Return in words which checkpoint an option stands for."""
     run_id, _, step = option.removeprefix(CHECKPOINT).rpartition(":")
-    run = get_view().run(run_id)
+    run = get_visible_runs().run(run_id)
     name = run_title(run) if run else run_id
     return f"{name}, as it began" if int(step) == INITIAL_STEP else f"{name}, at step {int(step):,}"

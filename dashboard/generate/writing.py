@@ -6,19 +6,19 @@ from dataclasses import dataclass, replace
 import streamlit as st
 import torch
 
-from dashboard.app import fragment, get_shelf, session_keys, show_refusal, toast
+from dashboard.app import fragment, get_model_cache, session_keys, show_refusal, toast
 from dashboard.charts import PREDICTED, choice_bars, format_probability, probability_strength
 from dashboard.components.live_chart import live_chart
 from dashboard.components.sample_list import Entry, Piece, on_few_lines, sample_list
 from dashboard.components.token_chips import Scale, readable, token_chips
 from dashboard.forms import ChosenModel
 from dashboard.generate.decoding import choose_decoding, describe_decoding
-from gpt_core.inference import Writing
+from gpt_core.inference import GenerationJob
 from gpt_core.model import Choice, Decoding, GPTModel
 from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
 
-MOST_SETTINGS = 3
-MOST_TOKENS = 500
+MAX_SETTINGS = 3
+MAX_TOKENS = 500
 END_OF_TEXT_ID = 50256
 TICK_SECONDS = 0.5
 SCALE = Scale("improbable", "certain", color=PREDICTED)
@@ -51,7 +51,7 @@ class Written:
 
     task: Task
     begun: tuple[Place, ...]  # kept from a text that was branched
-    writing: Writing
+    writing: GenerationJob
 
     @property
     def is_under_way(self) -> bool:
@@ -88,7 +88,7 @@ def ask(chosen: ChosenModel) -> None:
         st.number_input(
             "Tokens",
             1,
-            MOST_TOKENS,
+            MAX_TOKENS,
             40,
             key=session_keys.WRITE_TOKENS,
             persist_state="session",
@@ -99,7 +99,7 @@ def ask(chosen: ChosenModel) -> None:
         )
         count = st.segmented_control(
             "Settings side by side",
-            list(range(1, MOST_SETTINGS + 1)),
+            list(range(1, MAX_SETTINGS + 1)),
             default=2,
             required=True,
             key=session_keys.WRITE_SETTINGS,
@@ -163,7 +163,7 @@ def _begin(task: Task, begun: tuple[Place, ...] = ()) -> Written:
     if model is None:
         raise ValueError("This model had to make room for others: press Write once more.")
     ids = [*task.prompt, *(place.choice.token_id for place in begun)]
-    writing = get_shelf().write(
+    writing = get_model_cache().write(
         model,
         torch.tensor([ids]),
         task.tokens - len(begun),

@@ -7,11 +7,11 @@ from torch.nn.functional import one_hot
 from dashboard.app import session_keys
 from dashboard.charts import loss_walk
 from dashboard.components.live_chart import live_chart
-from dashboard.ui import formula, show_code, slip
+from dashboard.ui import common_mistake, formula, show_code
 from gpt_core.model import binary_cross_entropy, categorical_cross_entropy
 
 ANSWERS = ("yes", "no")
-MOST_CLASSES = 7
+MAX_CLASSES = 7
 
 
 def show() -> None:
@@ -37,7 +37,7 @@ def show() -> None:
         )
     with right:
         classes = st.slider(
-            "Classes", 2, MOST_CLASSES, 2, key=session_keys.CLASSES, persist_state="session"
+            "Classes", 2, MAX_CLASSES, 2, key=session_keys.CLASSES, persist_state="session"
         )
     label = int(answer == "yes")
     # "no" and what else there is share what "yes" leaves.
@@ -87,7 +87,7 @@ def show() -> None:
             f"With {classes} classes only the right one's probability counts, "
             f"−log {probas[label]:.3f} = {categorical:.4f}. With two, both formulas are one."
         )
-    slip(
+    common_mistake(
         "Either formula without its leading minus: logarithms of probabilities are negative, and a "
         "loss is not."
     )

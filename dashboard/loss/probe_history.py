@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard.app import fragment, get_view, session_keys
+from dashboard.app import fragment, get_visible_runs, session_keys
 from dashboard.charts import count, probe_lines
 from dashboard.components.live_chart import live_chart
 from dashboard.components.token_chips import readable
@@ -17,14 +17,14 @@ def show(run: Run | None) -> None:
     if run is None:
         st.text("Start a run on the Train page: what it makes of such rows is recorded here.")
         return
-    if run.is_veiled:
+    if run.is_redacted:
         st.text("This run is private: what it makes of its rows is for its owner and the teacher.")
         return
     fragment(_show, run_every=2 if run.is_live else None)(run)
 
 
 def _show(run: Run) -> None:
-    probes = get_view().probes(run.id)
+    probes = get_visible_runs().probes(run.id)
     if not probes:
         st.text(f"{run_title(run)}: at its first evaluation it is asked for its rows.")
         return

@@ -10,15 +10,15 @@ from torch import Tensor
 from dashboard.charts import format_exactly, loss_walk, probability_strength
 from dashboard.components.live_chart import live_chart
 from dashboard.components.token_chips import Row, Scale, token_chips
-from dashboard.loss.walk import Position, Walk, spell
-from dashboard.ui import formula, show_code, show_numbers, show_statements, slip
+from dashboard.loss.walk import Position, Walk, readable_token
+from dashboard.ui import common_mistake, formula, show_code, show_numbers, show_statements
 from gpt_core.model import loss_in_one_call, loss_walkthrough, perplexity
 from gpt_core.text import IGNORE_INDEX, rows_to_batch
 from gpt_core.vocabularies import get_tokenizer
 
 TOP = 10  # candidates shown for a position
-MOST_COLUMNS = 12  # of the slice of the logits
-MOST_SPELT_OUT = 8  # positions whose logarithms a formula names one by one
+MAX_COLUMNS = 12  # of the slice of the logits
+MAX_SPELT_OUT = 8  # positions whose logarithms a formula names one by one
 TERMS_PER_LINE = 2
 SCALE = Scale("improbable: 0.00001", "certain: 1")
 
@@ -46,7 +46,7 @@ def show_rows(walk: Walk) -> None:
                 f"before it can see. The filled places have the target {IGNORE_INDEX} and do not "
                 "count."
             )
-        slip("“Two batches” for the chapter's two rows: they are one, of shape (2, 3).")
+        common_mistake("“Two batches” for the chapter's two rows: they are one, of shape (2, 3).")
 
 
 def show_logits(walk: Walk, at: Position) -> None:
@@ -65,15 +65,15 @@ def show_logits(walk: Walk, at: Position) -> None:
         each = [[p.target_id, *ids] for p, ids in zip(positions, best, strict=True)]
         # A target and its rivals of each position in turn, until the slice is full.
         columns = list(dict.fromkeys(i for ids in zip(*each, strict=True) for i in ids))
-        columns = columns[:MOST_COLUMNS]
+        columns = columns[:MAX_COLUMNS]
         live_chart(
             loss_walk.logits_heatmap(
                 logits[:, columns].tolist(),
                 [
-                    f"p{p.name} after “{spell(int(walk.inputs[p.row, p.column]))}”"
+                    f"p{p.name} after “{readable_token(int(walk.inputs[p.row, p.column]))}”"
                     for p in positions
                 ],
-                [f"{spell(i)} {i}" for i in columns],
+                [f"{readable_token(i)} {i}" for i in columns],
             ),
             f"Logits of row {at.row + 1} for {len(columns)} tokens: its targets and the tokens "
             "with the highest scores.",
@@ -83,7 +83,7 @@ def show_logits(walk: Walk, at: Position) -> None:
             f"Of row {at.row + 1}, {len(columns)} of {vocab_size:,} columns: the targets, then the "
             "tokens with the highest scores of each position."
         )
-        slip(
+        common_mistake(
             "“The logits are a tensor of probabilities”: they are scores. Only after the softmax "
             "is each between 0 and 1, and do they sum to 1."
         )
@@ -103,7 +103,7 @@ def show_probas(walk: Walk, at: Position) -> None:
         probas = walk.steps.probas[at.row, at.column]  # (vocab_size,)
         top = probas.topk(TOP)
         ids = top.indices.tolist()
-        shown = [f"{rank}. {spell(i)}" for rank, i in enumerate(ids, start=1)]
+        shown = [f"{rank}. {readable_token(i)}" for rank, i in enumerate(ids, start=1)]
         values = top.values.tolist()
         if at.target_id not in ids:
             ids.append(at.target_id)
@@ -162,13 +162,13 @@ def show_target_probas(walk: Walk) -> None:
             second_line=[f"p{p.name} {format_exactly(p.proba)}" for p in walk.positions],
             details=[
                 f"index i{p.name} = {p.target_id}, number {p.rank:,} of the candidates; the model "
-                f"expected “{spell(p.predicted_id)}”"
+                f"expected “{readable_token(p.predicted_id)}”"
                 for p in walk.positions
             ],
             strengths=[probability_strength(p.proba) for p in walk.positions],
             scale=SCALE,
         )
-        slip(
+        common_mistake(
             "The second row's probabilities printed as a repeat of the first's: each row has its "
             "own. For the chapter's rows and untrained model they are 1.034e-05, 5.678e-05 and "
             "4.756e-06."
@@ -224,7 +224,7 @@ def show_loss(walk: Walk) -> None:
             f"{uniform:.3f}.",
             key="loss-scale",
         )
-        slip(
+        common_mistake(
             "The same with minus signs between the logarithms: there is one minus, before the "
             "whole fraction. And 10.77 for the chapter's loss in prose, where its cells give "
             "10.7940."
@@ -291,7 +291,7 @@ def _log_bars(walk: Walk, mean: float | None, key: str) -> None:
 
 def _sum(terms: list[str], between: str) -> str:
     """Return a sum in parentheses, few terms to a line; too long a one as a sum sign."""
-    if len(terms) > MOST_SPELT_OUT:
+    if len(terms) > MAX_SPELT_OUT:
         return r"& \sum_{ij} \log p_{ij}"
     lines = [
         between.join(terms[i : i + TERMS_PER_LINE]) for i in range(0, len(terms), TERMS_PER_LINE)

@@ -13,8 +13,8 @@ from gpt_core.text import Corpus, create_dataloader, fitting_context_length, tok
 from gpt_core.training import encode_splits
 from gpt_core.vocabularies import get_tokenizer
 
-LONGEST_WINDOW = 256  # the chapter's
-MOST_BATCHES = 10  # of each part; The Verdict has nine and one
+MAX_WINDOW = 256  # the chapter's
+MAX_BATCHES = 10  # of each part; The Verdict has nine and one
 
 
 def show(chosen: ChosenModel | None) -> None:
@@ -34,7 +34,7 @@ def show(chosen: ChosenModel | None) -> None:
         st.dataframe(pd.DataFrame(rows), hide_index=True)
         st.button("Empty the table", type="tertiary", on_click=rows.clear)
     st.caption(
-        f"Up to {MOST_BATCHES} batches of the first nine tenths of the text, and of the last "
+        f"Up to {MAX_BATCHES} batches of the first nine tenths of the text, and of the last "
         "tenth, in the chapter's windows. A low loss on a text that the model was trained on "
         "proves nothing."
     )
@@ -51,7 +51,7 @@ def _measure(chosen: ChosenModel, corpus: Corpus) -> dict[str, str | int | float
     cache = token_cache_in(get_store().runs_dir)
     train_ids, val_ids = encode_splits(corpus.text, get_tokenizer(), config, cache)
     fitting = fitting_context_length(len(train_ids), len(val_ids), config.batch_size)
-    length = min(LONGEST_WINDOW, chosen.model.config.context_length, fitting)
+    length = min(MAX_WINDOW, chosen.model.config.context_length, fitting)
     losses = []
     for token_ids in (train_ids, val_ids):
         loader = create_dataloader(
@@ -63,7 +63,7 @@ def _measure(chosen: ChosenModel, corpus: Corpus) -> dict[str, str | int | float
             generator=torch.Generator(),  # the global one is a run's that trains
         )
         with torch.no_grad():
-            losses.append(calc_loss_loader(loader, chosen.model, "cpu", MOST_BATCHES))
+            losses.append(calc_loss_loader(loader, chosen.model, "cpu", MAX_BATCHES))
     return {
         "Model": chosen.name,
         "Text": corpus.name,

@@ -34,7 +34,7 @@ class Position:
     @property
     def target(self) -> str:
         """The right token, with visible blanks."""
-        return spell(self.target_id)
+        return readable_token(self.target_id)
 
 
 @dataclass(frozen=True)
@@ -80,12 +80,12 @@ class Walk:
         return [Row(start, heading.format(i)) for i, start in enumerate(starts, start=1)]
 
 
-def spell(token_id: int) -> str:
+def readable_token(token_id: int) -> str:
     """Return a token as people can read it."""
     return readable(get_tokenizer().decode_single_token_bytes(token_id))
 
 
-def take_walk(model: GPTModel, rows: list[Tensor]) -> Walk:
+def compute_walk(model: GPTModel, rows: list[Tensor]) -> Walk:
     """Ask the model for its answer and take all steps to the loss.
 
     Raises:

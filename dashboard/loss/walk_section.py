@@ -8,7 +8,7 @@ from dashboard.app import session_keys, show_refusal
 from dashboard.charts import format_exactly
 from dashboard.forms import enter_rows
 from dashboard.loss import steps
-from dashboard.loss.walk import Position, Walk, spell, take_walk
+from dashboard.loss.walk import Position, Walk, compute_walk, readable_token
 from dashboard.ui import show_code, show_numbers
 from gpt_core.model import GPTModel, loss_walkthrough
 
@@ -26,7 +26,7 @@ def show_walk(fetch: Callable[[], GPTModel | None] | None) -> None:
         model = fetch()
         if model is None:
             st.rerun()
-        walk = take_walk(model, rows)
+        walk = compute_walk(model, rows)
     except ValueError as error:
         show_refusal(error)
         return
@@ -84,7 +84,7 @@ def _show_table(walk: Walk) -> None:
                 "probability": format_exactly(p.proba),
                 "log": f"{p.log_proba:.4f}",
                 "rank": p.rank,
-                "argmax": spell(p.predicted_id),
+                "argmax": readable_token(p.predicted_id),
             }
             for p in walk.positions
         ],

@@ -7,14 +7,14 @@ import streamlit as st
 
 from dashboard.app import session_keys, show_refusal
 from dashboard.charts import format_bytes
-from dashboard.ui import show_code, show_numbers, slip
+from dashboard.ui import common_mistake, show_code, show_numbers
 from gpt_core.config import GPTConfig, field_help
-from gpt_core.inspection import Anatomy, dissect
+from gpt_core.inspection import ModelSummary, summarize
 from gpt_core.model import FeedForward, GPTModel, LayerNorm, MultiHeadAttention, TransformerBlock
 from gpt_core.presets import GPT2_CONFIGS, GPT_CONFIG_124M, PRESETS
 
 BATCH_SIZE = 2  # rows in the batch whose shapes are shown, as in the chapter
-MOST_TOKENS = 256  # of such a row
+MAX_TOKENS = 256  # of such a row
 MOST = {  # beyond what anybody has trained; a drawing should not take minutes
     "vocab_size": 1_000_000,
     "context_length": 1_000_000,
@@ -75,10 +75,10 @@ def _choose(field: str, value: Any, preset: str) -> Any:
 
 def num_tokens(config: GPTConfig) -> int:
     """Return the tokens of a row whose shapes are shown."""
-    return min(MOST_TOKENS, config.context_length)
+    return min(MAX_TOKENS, config.context_length)
 
 
-def show_size(anatomy: Anatomy) -> None:
+def show_size(anatomy: ModelSummary) -> None:
     """Show how many numbers the model learns, and what they take."""
     show_numbers(
         {
@@ -97,10 +97,10 @@ def show_size(anatomy: Anatomy) -> None:
     )
 
 
-def show_count(config: GPTConfig, anatomy: Anatomy) -> None:
+def show_count(config: GPTConfig, anatomy: ModelSummary) -> None:
     """Say why the chapter's "124M" has more parameters than that."""
     head = anatomy.part("out_head").parameters
-    openais = dissect(GPT2_CONFIGS["124M"], 1, 1)
+    openais = summarize(GPT2_CONFIGS["124M"], 1, 1)
     st.markdown(
         f"The output head is a matrix of its own here: {config.vocab_size:,} × {config.emb_dim:,} "
         f"= {head:,} parameters, as many as the token embedding. OpenAI's GPT-2 uses the embedding "
@@ -112,7 +112,7 @@ def show_count(config: GPTConfig, anatomy: Anatomy) -> None:
             f"GPT-2's own number is {openais.tied_parameters:,}: its context is four times as "
             "long, and its queries, keys and values have biases. Choose it above to see it."
         )
-    slip(
+    common_mistake(
         "“A model of 124M parameters”: the chapter's configuration, with the output head that its "
         "code builds, has 162,419,712."
     )
@@ -125,7 +125,7 @@ def show_source() -> None:
     show_code(MultiHeadAttention, FeedForward, LayerNorm)
 
 
-def drawing(config: GPTConfig, anatomy: Anatomy) -> str:
+def drawing(config: GPTConfig, anatomy: ModelSummary) -> str:
     """Return the architecture as HTML: the parts in order, and the tensor's shape between them.
 
     Everything in it is ours or a number.

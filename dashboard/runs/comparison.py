@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard.app import fragment, get_view, session_keys
+from dashboard.app import fragment, get_visible_runs, session_keys
 from dashboard.charts import (
     RUNS,
     Curve,
@@ -50,7 +50,7 @@ def _draw(runs: Sequence[Run]) -> None:
         )
         axes = choose_axes()
     losses = LINES[lines or "Validation"]
-    board = get_view()
+    board = get_visible_runs()
     curves = [
         Curve(name, numbers_frame(board.evaluations(run.id), run))
         for run, name in zip(runs, distinct_names(runs), strict=True)

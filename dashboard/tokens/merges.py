@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard.app import session_keys
 from dashboard.charts import count
 from dashboard.components.token_chips import Row, readable, token_chips
-from dashboard.tokens.text_and_ids import LONGEST_WORD
+from dashboard.tokens.text_and_ids import MAX_WORD_LENGTH
 from gpt_core.vocabularies import (
     END_OF_TEXT,
     byte_ids,
@@ -22,9 +22,9 @@ def show_merges(text: str, allow_special: bool) -> None:
     parts = text.split(END_OF_TEXT) if allow_special else [text]
     pieces = dict.fromkeys(word for part in parts for word in split_words(part))
     words = [word for word in pieces if len(word.encode()) > 1]
-    shown = [word for word in words if len(word.encode()) <= LONGEST_WORD][:500]
+    shown = [word for word in words if len(word.encode()) <= MAX_WORD_LENGTH][:500]
     if not shown:
-        st.text(f"Enter a word of 2 to {LONGEST_WORD} bytes above: its merges appear here.")
+        st.text(f"Enter a word of 2 to {MAX_WORD_LENGTH} bytes above: its merges appear here.")
         return
     word = st.selectbox(
         "Word",

@@ -9,18 +9,18 @@ from torch import Tensor, tensor
 from dashboard.app import session_keys, show_refusal
 from dashboard.components.token_chips import Scale, token_chips
 from dashboard.ui import show_numbers
-from gpt_core.system import visible
+from gpt_core.system import printable
 from gpt_core.vocabularies import (
     get_tokenizer,
     text_to_token_ids,
     token_ids_to_text,
 )
 
-MOST_CHARACTERS = 10_000  # of a text that is shown token by token
-LONGEST_WORD = 32  # bytes of a word whose merges are shown one by one
-LONGEST_WINDOW = 12
-MOST_CHIPS = 4000  # tokens drawn; an emoji or a rare script takes several per character
-MOST_IDS = 1000
+MAX_CHARACTERS = 10_000  # of a text that is shown token by token
+MAX_WORD_LENGTH = 32  # bytes of a word whose merges are shown one by one
+MAX_WINDOW = 12
+MAX_CHIPS = 4000  # tokens drawn; an emoji or a rare script takes several per character
+MAX_IDS = 1000
 END_OF_TEXT_ID = 50256
 FREQUENCY = Scale("joined late", "joined early, or a single byte")
 
@@ -42,12 +42,12 @@ def enter_text() -> tuple[str, Tensor, bool]:
         help="GPT-2's mark between two texts, ID 50256. Off: thirteen characters like any others.",
     )
     text = text or ""
-    if len(text) > MOST_CHARACTERS:
+    if len(text) > MAX_CHARACTERS:
         st.text(
             f"The text has {len(text):,} characters. Shown and counted are the first "
-            f"{MOST_CHARACTERS:,}; a whole book belongs on the Data page."
+            f"{MAX_CHARACTERS:,}; a whole book belongs on the Data page."
         )
-        text = text[:MOST_CHARACTERS]
+        text = text[:MAX_CHARACTERS]
     return text, text_to_token_ids(text, get_tokenizer(), allow_special)[0], allow_special
 
 
@@ -65,9 +65,9 @@ def show_tokens(text: str, token_ids: Tensor) -> None:
             "Tokens per word": f"{len(token_ids) / words:.2f}" if words else "–",
         }
     )
-    if len(token_ids) > MOST_CHIPS:
-        st.text(f"Drawn are the first {MOST_CHIPS:,} tokens.")
-    ids = token_ids[:MOST_CHIPS].tolist()
+    if len(token_ids) > MAX_CHIPS:
+        st.text(f"Drawn are the first {MAX_CHIPS:,} tokens.")
+    ids = token_ids[:MAX_CHIPS].tolist()
     token_chips(
         ids,
         label="The tokens of your text",
@@ -110,12 +110,12 @@ def parse_ids(entered: str) -> list[int]:
     """
     words = re.split(r"[\s,;\[\]()]+", entered)
     words = [word for word in words if word]
-    if len(words) > MOST_IDS:
-        raise ValueError(f"{len(words):,} IDs are more than the {MOST_IDS:,} that are shown here.")
+    if len(words) > MAX_IDS:
+        raise ValueError(f"{len(words):,} IDs are more than the {MAX_IDS:,} that are shown here.")
     for word in words:
         if not re.fullmatch(r"-?\d{1,18}", word, re.ASCII):
             raise ValueError(
-                f"“{visible(word[:40])}” is no token ID: enter whole numbers from 0 to 50256, "
+                f"“{printable(word[:40])}” is no token ID: enter whole numbers from 0 to 50256, "
                 "separated by spaces or commas."
             )
     return [int(word) for word in words]

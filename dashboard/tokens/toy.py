@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard.charts import palette
-from dashboard.ui import slip
+from dashboard.ui import common_mistake
 from gpt_core.vocabularies import (
     TOY_PROBAS,
     TOY_VOCABULARY,
@@ -41,7 +41,7 @@ def show_toy() -> None:
         f'<div class="gpt-toy" style="--predicted: {palette.PREDICTED}"><table>'
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
-    slip(
+    common_mistake(
         "“IDs 0 to 7 for seven words”: counted from 0, the largest is 6; of GPT-2's 50,257 tokens "
         "it is 50256."
     )

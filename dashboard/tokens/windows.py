@@ -6,13 +6,13 @@ from torch import Tensor
 from dashboard.app import session_keys
 from dashboard.charts import count
 from dashboard.components.token_chips import Row, token_chips
-from dashboard.tokens.text_and_ids import LONGEST_WINDOW
+from dashboard.tokens.text_and_ids import MAX_WINDOW
 from gpt_core.text import TokenWindows
 
 
 def show_window(token_ids: Tensor) -> None:
     """Show a window of the text as inputs and targets: T tokens, T prediction tasks."""
-    longest = min(LONGEST_WINDOW, len(token_ids) - 1)
+    longest = min(MAX_WINDOW, len(token_ids) - 1)
     if longest < 1:
         st.text("It takes two tokens: one to go on from, one to predict.")
         return

@@ -1,7 +1,13 @@
 """The parts of the Train page."""
 
 from dashboard.train.background import show_background
-from dashboard.train.curve import Look, choose_look, show_curve, show_small_charts, show_verdict
+from dashboard.train.curve import (
+    CurveStyle,
+    choose_style,
+    show_book_comparison,
+    show_curve,
+    show_small_charts,
+)
 from dashboard.train.expectations import last_probes, show_expectations
 from dashboard.train.other_runs import show_others
 from dashboard.train.run_again import fill_form
@@ -9,16 +15,16 @@ from dashboard.train.run_form import show_form
 from dashboard.train.samples import show_samples
 
 __all__ = [
-    "Look",
-    "choose_look",
+    "CurveStyle",
+    "choose_style",
     "fill_form",
     "last_probes",
     "show_background",
+    "show_book_comparison",
     "show_curve",
     "show_expectations",
     "show_form",
     "show_others",
     "show_samples",
     "show_small_charts",
-    "show_verdict",
 ]

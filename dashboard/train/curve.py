@@ -26,10 +26,10 @@ from gpt_core.analysis import (
     NOTEBOOK_RUN,
     PublishedRun,
     RunHistory,
+    compare_with_book,
     describe_curve,
     describe_start,
     is_comparable,
-    judge,
     read_curve,
 )
 from gpt_core.store import Run
@@ -39,23 +39,23 @@ PROJECTED = 1.6
 
 
 @dataclass(frozen=True)
-class Look:
+class CurveStyle:
     """How a curve is drawn."""
 
     axes: Axes = field(default_factory=Axes)
     under: tuple[PublishedRun, ...] = ()
 
 
-def choose_look(run: Run) -> Look:
+def choose_style(run: Run) -> CurveStyle:
     """Let the user choose how the curve is drawn, but for a class, which only looks."""
     if is_projected():
-        return Look()
+        return CurveStyle()
     with st.container(horizontal=True, gap="medium"):
         axes = choose_axes()
-    return Look(axes, _choose_published(run, axes))
+    return CurveStyle(axes, _choose_published(run, axes))
 
 
-def show_curve(run: Run, history: RunHistory, look: Look) -> None:
+def show_curve(run: Run, history: RunHistory, look: CurveStyle) -> None:
     """Draw the losses and say in words what they show."""
     projected = is_projected()
     axes, under = look.axes, look.under
@@ -106,15 +106,17 @@ def _choose_published(run: Run, axes: Axes) -> tuple[PublishedRun, ...]:
     return tuple(PUBLISHED[name] for name in names)
 
 
-def show_verdict(run: Run, history: RunHistory) -> None:
+def show_book_comparison(run: Run, history: RunHistory) -> None:
     """Answer "Is mine right?" for a run of the chapter's model."""
     if not is_comparable(run):
         return
-    verdict = history.once("verdict", lambda: judge(run, history.evaluations), "evaluations")
+    comparison = history.once(
+        "verdict", lambda: compare_with_book(run, history.evaluations), "evaluations"
+    )
     st.header("Is mine right?")
-    st.text(verdict.sentence)
-    if verdict.causes:
-        causes = "\n".join(f"– {cause}" for cause in verdict.causes)
+    st.text(comparison.sentence)
+    if comparison.causes:
+        causes = "\n".join(f"– {cause}" for cause in comparison.causes)
         st.text(f"What may explain the difference:\n{causes}")
     st.caption(
         "Compared with the log that the book prints, step by step, step 0 being the first update. "

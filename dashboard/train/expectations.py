@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard.app import get_view
+from dashboard.app import get_visible_runs
 from dashboard.ui import show_probes
 from gpt_core.analysis import RunHistory
 from gpt_core.store import Row, Run
@@ -27,6 +27,6 @@ def show_expectations(run: Run, probes: list[Row]) -> None:
 def last_probes(run: Run, history: RunHistory) -> list[Row]:
     """Return what was made of the probes at the last evaluation at which they are on record."""
     for step in history.evaluations["global_step"][:-3:-1]:  # they come just after the losses
-        if probes := get_view().probes_at(run.id, int(step)):
+        if probes := get_visible_runs().probes_at(run.id, int(step)):
             return probes
     return []

@@ -6,16 +6,16 @@ from dashboard.charts import count
 from dashboard.ui import run_title, state_badge, watch_button
 from gpt_core.store import Run
 
-MOST_OTHERS = 3  # live runs that are named
+MAX_OTHERS = 3  # live runs that are named
 
 
 def show_others(live: list[Run], shown: Run | None) -> None:
     """Link to the live runs beside the one that is shown; of many in a class, to their page."""
     others = [run for run in live if shown is None or run.id != shown.id]
-    for run in others[:MOST_OTHERS]:
+    for run in others[:MAX_OTHERS]:
         with st.container(horizontal=True, vertical_alignment="center"):
             state_badge(run)
             st.text(run_title(run))
             watch_button("Watch", run)
-    if (more := len(others) - MOST_OTHERS) > 0:
+    if (more := len(others) - MAX_OTHERS) > 0:
         st.page_link("pages/runs.py", label=f"{count(more, 'more live run')}")

@@ -4,11 +4,11 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.app import get_store, get_view, session_keys, toast
+from dashboard.app import get_store, get_visible_runs, session_keys, toast
 from dashboard.forms import (
     LIMITS,
-    MOST_OWN_PROBES,
-    Beginning,
+    MAX_OWN_PROBES,
+    StartingWeights,
     checkpoint_option,
     get_library,
     key_of,
@@ -25,7 +25,7 @@ from gpt_core.weights import INITIAL_STEP
 def fill_form(run: Run) -> bool:
     """Set the form on Train to a run's text and settings; False after saying why not."""
     preset = PRESETS.get(run.preset) or next(iter(PRESETS.values()))
-    if run.is_veiled:
+    if run.is_redacted:
         toast(ValueError("Its text is private: it cannot be run again by others."))
         return False
     notes = [f"Filled in as run {run.id} was set up."]
@@ -43,29 +43,29 @@ def fill_form(run: Run) -> bool:
         notes.append(f"Its seed {values['seed']} is too large for the form: it has the preset's.")
         values["seed"] = preset.training.seed
     beginning = _beginning(run, notes)
-    st.session_state[session_keys.BEGIN_WITH] = beginning.option
+    st.session_state[session_keys.START_FROM] = beginning.option
     for name, value in values.items():
         if name != "probes":
             st.session_state[key_of(preset, name, beginning)] = value
     st.session_state[session_keys.OWN_PROBES] = "\n".join(_own_probes(run, preset, corpus, notes))
     st.session_state[session_keys.PRESET] = preset.name
     st.session_state[session_keys.FILLED] = (preset.name, notes)
-    st.session_state[session_keys.QUEUE if get_view().own_live_runs() else session_keys.START] = (
-        True
-    )
+    st.session_state[
+        session_keys.QUEUE if get_visible_runs().own_live_runs() else session_keys.START
+    ] = True
     return True
 
 
-def _beginning(run: Run, notes: list[str]) -> Beginning:
+def _beginning(run: Run, notes: list[str]) -> StartingWeights:
     """Return the weights that a run began with, as it has kept them."""
     if not run.initial_sha256:
-        return Beginning()
-    if any(row["global_step"] == INITIAL_STEP for row in get_view().checkpoints(run.id)):
-        return Beginning(checkpoint_option(run.id, INITIAL_STEP))
+        return StartingWeights()
+    if any(row["global_step"] == INITIAL_STEP for row in get_visible_runs().checkpoints(run.id)):
+        return StartingWeights(checkpoint_option(run.id, INITIAL_STEP))
     notes.append(
         f"The weights it began with ({run.initial_name}) are gone: random ones are chosen."
     )
-    return Beginning()
+    return StartingWeights()
 
 
 def _text_key(corpus: Corpus, notes: list[str]) -> str:
@@ -84,10 +84,10 @@ def _own_probes(run: Run, preset: Preset, corpus: Corpus, notes: list[str]) -> l
     context_length = run.model_config.context_length
     made = with_text_probe(preset.training, corpus.text, get_tokenizer(), context_length).probes
     wanted = [probe for probe in run.training_config.probes if probe not in made]
-    fitting = [probe for probe in wanted if _is_line(probe, context_length)][:MOST_OWN_PROBES]
+    fitting = [probe for probe in wanted if _is_line(probe, context_length)][:MAX_OWN_PROBES]
     if left := len(wanted) - len(fitting):
         notes.append(
-            f"Left out of its rows of text: {left}. The form takes {MOST_OWN_PROBES}, short lines."
+            f"Left out of its rows of text: {left}. The form takes {MAX_OWN_PROBES}, short lines."
         )
     return fitting
 

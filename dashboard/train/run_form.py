@@ -2,8 +2,20 @@
 
 import streamlit as st
 
-from dashboard.app import allowed_presets, get_board, hidden_controls, select_run, session_keys
-from dashboard.forms import Beginning, choose_beginning, choose_corpus, preflight, settings
+from dashboard.app import (
+    allowed_presets,
+    get_cached_store,
+    hidden_controls,
+    select_run,
+    session_keys,
+)
+from dashboard.forms import (
+    StartingWeights,
+    choose_corpus,
+    choose_starting_weights,
+    preflight,
+    settings,
+)
 from dashboard.ui import start_run
 from gpt_core.access import WEIGHTS
 from gpt_core.presets import PRESETS, Preset
@@ -15,7 +27,7 @@ def show_form(label: str) -> None:
     hidden = hidden_controls()
     with left:
         preset = choose_preset()
-        beginning = Beginning() if WEIGHTS in hidden else choose_beginning()
+        beginning = StartingWeights() if WEIGHTS in hidden else choose_starting_weights()
     with right:
         corpus = choose_corpus()
         st.page_link("pages/data.py", label="A text of your own, and what becomes of it")
@@ -29,7 +41,7 @@ def show_form(label: str) -> None:
     if corpus is not None and chosen is not None:
         ready = preflight.show_line(corpus, chosen)
     if st.button(label, type="primary", disabled=not ready) and beginning and corpus and chosen:
-        live = {run.id for run in get_board().live_runs()}
+        live = {run.id for run in get_cached_store().live_runs()}
         run_id = start_run(chosen, corpus, beginning.weights)
         if run_id in live:
             st.toast("A run of exactly these settings is live already: here it is.")

@@ -14,7 +14,7 @@ from dashboard.ui import (
     show_numbers,
     state_badge,
 )
-from gpt_core.analysis import PACE_STEPS, RunHistory, run_progress
+from gpt_core.analysis import SPEED_STEPS, RunHistory, run_progress
 from gpt_core.store import Run
 
 
@@ -71,7 +71,7 @@ def _settings(run: Run) -> str:
 
 def show_run_numbers(run: Run, history: RunHistory, is_replayed: bool) -> None:
     """Show how far the run is, its last losses, and its pace."""
-    progress = run_progress(run, history.steps[-PACE_STEPS:])
+    progress = run_progress(run, history.steps[-SPEED_STEPS:])
     train_loss, val_loss = last_losses(history)
     pace = progress.tokens_per_second
     if run.is_live or is_replayed:

@@ -7,17 +7,17 @@ import streamlit as st
 from dashboard.app import (
     current_actor,
     fragment,
+    get_model_cache,
     get_runner,
-    get_shelf,
     get_store,
-    get_view,
+    get_visible_runs,
     session_keys,
     show_refusal,
     toast,
 )
 from dashboard.components.sample_list import Entry, describe_copying, marked, sample_list
 from gpt_core.analysis import Copying, find_copying
-from gpt_core.inference import Writing
+from gpt_core.inference import GenerationJob
 from gpt_core.model import GPTModel
 from gpt_core.store import Run
 from gpt_core.text import token_cache_in
@@ -31,7 +31,7 @@ class Asked:
 
     run_id: str
     prompt: str
-    writing: Writing | None = None
+    writing: GenerationJob | None = None
     step: int | None = None  # of the weights; the worker sets it once it has them
     copying: Copying | None = None  # once the text has ended
 
@@ -57,8 +57,8 @@ def is_under_way() -> bool:
 def _show_sample_now(run_id: str, wrote: bool) -> None:
     if is_under_way() != wrote:
         st.rerun()  # it is looked at every second from now on, or no longer
-    run = get_view().run(run_id)
-    if run is None or run.is_veiled:
+    run = get_visible_runs().run(run_id)
+    if run is None or run.is_redacted:
         return
     runner = get_runner()
     step = _newest_weights(run)
@@ -81,7 +81,7 @@ def _show_sample_now(run_id: str, wrote: bool) -> None:
 
 
 def _newest_weights(run: Run) -> int | None:
-    steps = [int(row["global_step"]) for row in get_view().checkpoints(run.id)]
+    steps = [int(row["global_step"]) for row in get_visible_runs().checkpoints(run.id)]
     return max(steps, default=None)
 
 
@@ -89,7 +89,7 @@ def _ask(run: Run, saved_step: int | None) -> None:
     """Hand the prompt to the shelf's worker, which takes the copy: the page does not wait."""
     prompt = st.session_state.get(f"{session_keys.PROMPT}-{run.id}") or ""
     asked = Asked(run.id, prompt)
-    runner, shelf, store = get_runner(), get_shelf(), get_store()
+    runner, shelf, store = get_runner(), get_model_cache(), get_store()
     actor = current_actor()  # the worker, which takes the copy, knows no visitor
 
     def take_copy() -> GPTModel:

@@ -5,7 +5,7 @@ import streamlit as st
 
 from dashboard.app import (
     current_actor,
-    get_board,
+    get_cached_store,
     get_store,
     is_projected,
     may_change,
@@ -16,17 +16,17 @@ from dashboard.components.live_chart import live_chart
 from dashboard.components.sample_list import describe_copying, sample_entries, sample_list
 from dashboard.ui import share_toggle
 from gpt_core.access import is_open
-from gpt_core.analysis import COPIED_AT_LEAST, Copying, RunHistory
+from gpt_core.analysis import MIN_COPIED_TOKENS, Copying, RunHistory
 from gpt_core.library import share_run
 from gpt_core.store import Row, Run, class_store
 
-MOST_SHOWN = 12
+MAX_SHOWN = 12
 
 
 def show_samples(run: Run, history: RunHistory) -> None:
     """Show the samples, the newest first, and how much of them is copied."""
     samples = history.samples
-    if run.is_veiled:
+    if run.is_redacted:
         st.text(
             "What it writes may give its text away, which is private: its curves are for all, the "
             "rest for its owner and the teacher."
@@ -37,10 +37,10 @@ def show_samples(run: Run, history: RunHistory) -> None:
         st.text(f"After each epoch it goes on from “{run.training_config.start_context}”.")
         return
     st.caption(
-        f"Marked: runs of at least {COPIED_AT_LEAST} tokens that stand word for word in the "
+        f"Marked: runs of at least {MIN_COPIED_TOKENS} tokens that stand word for word in the "
         "training text. The prompt is pale."
     )
-    shown = samples if st.session_state.get(session_keys.ALL_SAMPLES) else samples[-MOST_SHOWN:]
+    shown = samples if st.session_state.get(session_keys.ALL_SAMPLES) else samples[-MAX_SHOWN:]
     if is_projected():
         shown = samples[-1:]
     entries = history.once(
@@ -49,14 +49,14 @@ def show_samples(run: Run, history: RunHistory) -> None:
     sample_list(entries, "Samples, the newest first", key="samples")
     if is_projected():
         return
-    if len(samples) > MOST_SHOWN:
+    if len(samples) > MAX_SHOWN:
         st.toggle(f"All {len(samples):,} samples", key=session_keys.ALL_SAMPLES)
     _show_copying(run, history)
 
 
 def show_sharing(run: Run) -> None:
     """Let the owner of a private run show it to the class."""
-    shared = get_board().shared()
+    shared = get_cached_store().shared()
     is_shared = (class_store.RUN, run.id, run.owner) in shared
     if not may_change(run.owner) or (is_open(run, shared) and not is_shared):
         return

@@ -11,7 +11,7 @@ from gpt_core.store import Row
 CHANGES = "Change of the weights, relative to their norm"
 
 
-def show_closeup(history: RunHistory) -> None:
+def show_update(history: RunHistory) -> None:
     """Show what the last single step did, if it is the run's last step."""
     if not history.updates or not len(history.steps):
         return

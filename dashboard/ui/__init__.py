@@ -1,7 +1,7 @@
 """What every page shows: its title, code, run controls, glossary and sidebar."""
 
 from dashboard.ui.axes import AXIS_NAMES, choose_axes
-from dashboard.ui.callouts import NUMBER_WIDTH, formula, show_numbers, slip
+from dashboard.ui.callouts import NUMBER_WIDTH, common_mistake, formula, show_numbers
 from dashboard.ui.code_panel import show_code, show_statements
 from dashboard.ui.curriculum import STEPS, section
 from dashboard.ui.glossary import GROUPS, as_html
@@ -27,6 +27,7 @@ __all__ = [
     "apply_look",
     "as_html",
     "choose_axes",
+    "common_mistake",
     "describe_place",
     "describe_run",
     "formula",
@@ -41,7 +42,6 @@ __all__ = [
     "show_numbers",
     "show_probes",
     "show_statements",
-    "slip",
     "start_run",
     "state_badge",
     "watch_button",

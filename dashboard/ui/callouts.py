@@ -21,6 +21,6 @@ def formula(latex: str, meaning: str) -> None:
         st.caption(meaning)
 
 
-def slip(text: str) -> None:
+def common_mistake(text: str) -> None:
     """Point out what circulating notes get wrong. The text is ours, never a user's."""
     st.html(f'<p class="gpt-slip"><span>Elsewhere you may have read</span> {text}</p>')

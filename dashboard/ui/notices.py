@@ -12,8 +12,8 @@ def show_notices() -> None:
     for path, notice in get_store().notices().items() if not is_restricted() else ():
         with st.container(border=True):
             st.text(notice)
-            st.button("I have read this", key=f"read {path.name}", on_click=_put_away, args=(path,))
+            st.button("I have read this", key=f"read {path.name}", on_click=_dismiss, args=(path,))
 
 
-def _put_away(notice: Path) -> None:
+def _dismiss(notice: Path) -> None:
     attempt(notice.unlink, missing_ok=True)

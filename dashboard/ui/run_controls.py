@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard.app import (
     attempt,
     current_actor,
-    get_roll,
+    get_roster,
     get_runner,
     may_change,
     select_run,
@@ -90,7 +90,7 @@ def share_toggle(
     label: str, key: str, shared: bool, share: Callable[[bool], None], helped: str
 ) -> None:
     """Let the owner of something show it to the class, where there is one."""
-    if get_roll() is not None:
+    if get_roster() is not None:
         st.session_state[key] = shared  # as it is on record: others may change it too
         st.toggle(label, key=key, on_change=_share, args=(share, not shared), help=helped)
 

@@ -1,6 +1,6 @@
 """A run in words: its title, what it is, when its turn comes."""
 
-from dashboard.app import get_board, get_runner, owner_name
+from dashboard.app import get_cached_store, get_runner, owner_name
 from dashboard.charts import changes_from_preset, describe_wait
 from gpt_core.access import is_student
 from gpt_core.runner import expected_queue
@@ -21,7 +21,7 @@ def describe_run(run: Run) -> str:
 
 def describe_place(run: Run) -> str:
     """Say of a waiting run when its turn comes, as far as that is known."""
-    queue = expected_queue(get_board(), get_runner())
+    queue = expected_queue(get_cached_store(), get_runner())
     place = next((i for i, waiting in enumerate(queue) if waiting.run.id == run.id), None)
     if place is None:
         return "It waits for its turn."

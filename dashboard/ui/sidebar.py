@@ -5,20 +5,20 @@ import streamlit as st
 from dashboard.app import (
     current_run,
     fragment,
-    get_board,
-    get_view,
+    get_cached_store,
+    get_visible_runs,
     is_restricted,
     may_change,
     note_presence,
     outline,
+    refresh_seconds,
     selected_run,
     session_keys,
-    tick_seconds,
 )
 from dashboard.charts import format_duration, format_loss, last_losses, palette
 from dashboard.ui.run_controls import run_buttons, state_badge, watch_button
 from dashboard.ui.run_description import describe_place, run_title
-from gpt_core.analysis import PACE_STEPS, run_progress
+from gpt_core.analysis import SPEED_STEPS, run_progress
 from gpt_core.store import Run
 
 TRAIN_PAGE = "pages/train.py"
@@ -29,13 +29,13 @@ def show_current_run(page: str) -> None:
 
     On the page titled "Train" its numbers stand on the page: they are not repeated beside it.
     """
-    live = bool(get_board().live_runs())
-    brief = page == "Train" and selected_run() == current_run()
-    every = max(2 if live and not brief else 5, 2 * tick_seconds())
-    fragment(_watch, run_every=every)(outline(), brief, page)
+    live = bool(get_cached_store().live_runs())
+    shorten = page == "Train" and selected_run() == current_run()
+    every = max(2 if live and not shorten else 5, 2 * refresh_seconds())
+    fragment(_watch, run_every=every)(outline(), shorten, page)
 
 
-def _watch(drawn: list[tuple[str, str]], brief: bool, page: str) -> None:
+def _watch(drawn: list[tuple[str, str]], shorten: bool, page: str) -> None:
     """Redraw from the store; when a run has begun or ended, redraw the whole page."""
     note_presence(page)
     if outline() != drawn:
@@ -44,22 +44,22 @@ def _watch(drawn: list[tuple[str, str]], brief: bool, page: str) -> None:
     if run is None:
         st.caption("No run yet. Home starts one with a press.")
     else:
-        _show(run, brief, page)
+        _show(run, shorten, page)
 
 
-def _show(run: Run, brief: bool, page: str) -> None:
+def _show(run: Run, shorten: bool, page: str) -> None:
     with st.container(gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(_which(run))
             state_badge(run)
         st.text(run_title(run))
-        if not brief:
+        if not shorten:
             _show_numbers(run)
         with st.container(horizontal=True, vertical_alignment="center"):
             run_buttons(run, "sidebar")
             if page != "Train":
                 st.page_link(TRAIN_PAGE, label="Open", query_params={session_keys.RUN: run.id})
-            elif not brief:
+            elif not shorten:
                 watch_button("Open", run)
 
 
@@ -71,8 +71,8 @@ def _which(run: Run) -> str:
 
 
 def _show_numbers(run: Run) -> None:
-    history = get_view().history(run.id)
-    progress = run_progress(run, history.steps[-PACE_STEPS:])
+    history = get_visible_runs().history(run.id)
+    progress = run_progress(run, history.steps[-SPEED_STEPS:])
     train_loss, val_loss = last_losses(history)
     st.progress(progress.fraction)
     rows = [

@@ -9,12 +9,12 @@ from dashboard.app import (
     attempt,
     current_actor,
     get_store,
-    get_view,
+    get_visible_runs,
     may_change,
     session_keys,
 )
 from dashboard.charts import count, format_bytes, format_loss
-from dashboard.forms import begin_with, checkpoint_option
+from dashboard.forms import checkpoint_option, start_from
 from dashboard.ui import state_badge
 from gpt_core.export import WEIGHT_FORMS, delete_checkpoint, weights_zip
 from gpt_core.store import Run
@@ -36,7 +36,7 @@ KINDS = {
 
 def show_checkpoints(run_id: str, drawn: str) -> None:
     """Show what is kept of a run; redraw the whole page when it has ended."""
-    view = get_view()
+    view = get_visible_runs()
     run = view.run(run_id)
     if run is None or run.state != drawn:
         st.rerun()
@@ -82,7 +82,7 @@ def _show_actions(run: Run, row: Row) -> None:
         st.session_state[f"{session_keys.WALK_STEP}-{run.id}"] = step
         st.switch_page("pages/generate.py", query_params={session_keys.RUN: run.id})
     if st.button("Train it further", key=f"begin {row['id']}", help="As a run of its own."):
-        begin_with(checkpoint_option(run.id, step))
+        start_from(checkpoint_option(run.id, step))
     if not may_change(run.owner):
         return
     with st.popover("Delete"):

@@ -21,14 +21,14 @@ from dashboard.app import (
     show_refusal,
 )
 from dashboard.charts import format_bytes
-from dashboard.forms import KEPT, begin_with
+from dashboard.forms import LIBRARY, start_from
 from dashboard.ui import share_toggle
-from gpt_core.library import UPLOADED, Download, KeptModel
+from gpt_core.library import UPLOADED, Download, LibraryModel
 from gpt_core.presets import GPT2_CONFIGS
-from gpt_core.text import LONGEST_NAME, readable_name
+from gpt_core.text import MAX_TEXT_NAME, readable_name
 from gpt_core.weights import CONFIG_FILE, WEIGHTS_FILE, how_to_get, load_model
 
-LARGEST_UPLOAD_MB = 1024  # an upload passes through the server's memory; a folder takes any size
+MAX_MODEL_UPLOAD_MB = 1024  # an upload passes through the server's memory; a folder takes any size
 FILE_TYPES = ["safetensors", "json", "pth", "pt", "zip"]
 HUB_SIZES = {
     "124M": "0.5 GB",
@@ -37,7 +37,7 @@ HUB_SIZES = {
     "1558M": "6.4 GB",
 }  # of the files
 TICK_SECONDS = 1.0
-MOST_HEADS = 1024
+MAX_HEADS = 1024
 
 
 def show_models() -> None:
@@ -49,7 +49,7 @@ def show_models() -> None:
         _show_model(card)
 
 
-def _show_model(card: KeptModel) -> None:
+def _show_model(card: LibraryModel) -> None:
     with st.container(border=True):
         whose = owner_name(card.owner)
         by = f" · {whose}" if whose else ""
@@ -58,13 +58,13 @@ def _show_model(card: KeptModel) -> None:
             _show_actions(card)
 
 
-def _show_actions(card: KeptModel) -> None:
+def _show_actions(card: LibraryModel) -> None:
     if st.button("Let it write", key=f"write {card.key}"):
         _look_into(card, "pages/generate.py")
     if st.button("Its loss", key=f"loss {card.key}", help="Of your words, and of whole texts."):
         _look_into(card, "pages/loss.py")
     if st.button("Train it further", key=f"begin {card.key}"):
-        begin_with(KEPT + card.key)
+        start_from(LIBRARY + card.key)
     if card.source == UPLOADED and not may_change(card.owner):
         return
     if card.source == UPLOADED:
@@ -86,8 +86,8 @@ def _show_actions(card: KeptModel) -> None:
             st.code(os.fsencode(card.path).decode(errors="replace"), language=None, wrap_lines=True)
 
 
-def _look_into(card: KeptModel, page: str) -> None:
-    st.session_state[session_keys.WALK_MODEL] = KEPT + card.key
+def _look_into(card: LibraryModel, page: str) -> None:
+    st.session_state[session_keys.WALK_MODEL] = LIBRARY + card.key
     st.switch_page(page)
 
 
@@ -186,18 +186,18 @@ def _take_upload() -> None:
         "A model's files",
         type=FILE_TYPES,
         accept_multiple_files=True,
-        max_upload_size=LARGEST_UPLOAD_MB,
+        max_upload_size=MAX_MODEL_UPLOAD_MB,
         key=f"{session_keys.WEIGHTS_UPLOAD}-{emptied}",
     )
     if not files:
         return
     default = next((file.name for file in files if not file.name.endswith(".json")), files[0].name)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.text_input("Its name", readable_name(default), max_chars=LONGEST_NAME)
+        name = st.text_input("Its name", readable_name(default), max_chars=MAX_TEXT_NAME)
         n_heads = st.number_input(
             "Attention heads, if no file says it",
             1,
-            MOST_HEADS,
+            MAX_HEADS,
             value=None,
             placeholder="one for each 64 dimensions",
             help="A .pth of the book's code does not, nor a model.safetensors without its config.",
@@ -214,16 +214,16 @@ def _take_upload() -> None:
         st.rerun()
 
 
-def _keep(files: list[UploadedFile], name: str, n_heads: int | None) -> KeptModel:
+def _keep(files: list[UploadedFile], name: str, n_heads: int | None) -> LibraryModel:
     """Read a model from uploaded files and keep it.
 
     Raises:
         ValueError: they are too large, hold no model, or a damaged one, or the disk cannot be
             written; the message says so.
     """
-    if sum(file.size for file in files) > LARGEST_UPLOAD_MB * 2**20:
+    if sum(file.size for file in files) > MAX_MODEL_UPLOAD_MB * 2**20:
         raise ValueError(
-            f"The files are larger than {LARGEST_UPLOAD_MB} MB: put them in the import folder."
+            f"The files are larger than {MAX_MODEL_UPLOAD_MB} MB: put them in the import folder."
         )
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "the upload"
@@ -242,7 +242,7 @@ def _keep(files: list[UploadedFile], name: str, n_heads: int | None) -> KeptMode
 
 def _explain_folder() -> None:
     st.text(
-        f"What is larger than {LARGEST_UPLOAD_MB / 1024:.0f} GB, or is on this machine already, "
+        f"What is larger than {MAX_MODEL_UPLOAD_MB / 1024:.0f} GB, or is on this machine already, "
         "need not go through the browser: put the file, or a folder with its files, here. It is "
         "read where it lies."
     )

@@ -5,7 +5,7 @@ import logging
 import math
 from dataclasses import asdict, dataclass, fields
 
-from gpt_core.access.permissions import is_student, refuse_students
+from gpt_core.access.permissions import is_student, require_teacher
 from gpt_core.config import GPTConfig, TrainingConfig, field_help
 from gpt_core.presets import PRESETS, Preset
 from gpt_core.store import RunStore
@@ -15,7 +15,7 @@ WEIGHTS, TEXTS = "weights", "texts"  # controls beside the settings: to begin wi
 CONTROLS = (*field_help(GPTConfig), *field_help(TrainingConfig), WEIGHTS, TEXTS)
 FIRST_LESSON = ("num_epochs", "learning_rate", "n_layers")  # three knobs, not thirty
 MEGABYTE = 10**6
-LARGEST_LIMIT = 2**53 - 1  # a browser's numbers end there
+MAX_LIMIT = 2**53 - 1  # a browser's numbers end there
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class ClassRules:
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name.startswith("most_") and value is not None:
-                check_whole(field.name, value, at_least=1, at_most=LARGEST_LIMIT)
+                check_whole(field.name, value, at_least=1, at_most=MAX_LIMIT)
         for field_name, known in (("presets", tuple(PRESETS)), ("hidden", CONTROLS)):
             names = getattr(self, field_name)
             if not isinstance(names, tuple | list):
@@ -59,7 +59,7 @@ class ClassRules:
 
 def read_rules(store: RunStore) -> ClassRules:
     """Return the rules that are on record, or those that a class begins with."""
-    facts = store.class_book.rules()
+    facts = store.class_store.rules()
     known = {f.name for f in fields(ClassRules)}
     facts = {name: value for name, value in facts.items() if name in known}
     # Of another version there may be names that are none any more: the limits hold all the same.
@@ -78,11 +78,11 @@ def write_rules(store: RunStore, rules: ClassRules, actor: str) -> None:
     Raises:
         NotAllowed: it is a student who asks.
     """
-    refuse_students(store, actor, "set the rules")
-    store.class_book.add_rules(asdict(rules), actor)
+    require_teacher(store, actor, "set the rules")
+    store.class_store.add_rules(asdict(rules), actor)
 
 
-def refuse_run(
+def require_allowed_run(
     rules: ClassRules,
     preset: Preset,
     config: TrainingConfig,
@@ -135,7 +135,7 @@ def refuse_run(
         raise ValueError(f"In this lesson {changed[0]} stays as in the preset {preset.name}.")
 
 
-def refuse_more_training(store: RunStore, rules: ClassRules, owner: str) -> None:
+def require_training_time(store: RunStore, rules: ClassRules, owner: str) -> None:
     """Refuse a student who has used up their minutes.
 
     Raises:
@@ -167,7 +167,7 @@ def seconds_left(store: RunStore, rules: ClassRules, owner: str, leave_out: str 
     return 60 * rules.most_minutes - used
 
 
-def refuse_bytes(store: RunStore, rules: ClassRules, owner: str, wanted: int) -> None:
+def require_disk_quota(store: RunStore, rules: ClassRules, owner: str, wanted: int) -> None:
     """Refuse a student who wants more of the disk than their share.
 
     Args:

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 LOCAL, TEACHER = "local", "teacher"
 
 
-class NotAllowed(ValueError):
+class PermissionDenied(ValueError):
     """Somebody asked for what only another may do; it was not done, and is on record."""
 
 
@@ -43,7 +43,7 @@ def may_look_inside(run: Run, actor: str, shared: Shared) -> bool:
     return not is_student(actor) or actor == run.owner or is_open(run, shared)
 
 
-def find_own_run(store: RunStore, run_id: str, actor: str, doing: str) -> Run:
+def require_owner(store: RunStore, run_id: str, actor: str, doing: str) -> Run:
     """Return a run that the actor may change.
 
     Args:
@@ -65,7 +65,7 @@ def find_own_run(store: RunStore, run_id: str, actor: str, doing: str) -> Run:
     return run
 
 
-def find_open_run(store: RunStore, run_id: str, actor: str, doing: str) -> Run:
+def require_read_access(store: RunStore, run_id: str, actor: str, doing: str) -> Run:
     """Return a run that the actor may look into.
 
     Raises:
@@ -73,7 +73,7 @@ def find_open_run(store: RunStore, run_id: str, actor: str, doing: str) -> Run:
         ValueError: there is no such run.
     """
     run = run_locks.find_run(store, run_id)
-    if not may_look_inside(run, actor, store.class_book.shared()):
+    if not may_look_inside(run, actor, store.class_store.shared()):
         refuse(
             *(store, run_id, actor, doing),
             f"Run {run_id} is on somebody's own text or weights: its curves are for all, the rest "
@@ -89,13 +89,13 @@ def refuse(store: RunStore, key: str, actor: str, doing: str, message: str) -> N
         NotAllowed: always.
     """
     try:
-        store.class_book.add_refusal(key, actor, doing)
+        store.class_store.add_refusal(key, actor, doing)
     except sqlite3.Error:  # a full disk must not let anybody through
         log.exception("a refusal could not be written down")
-    raise NotAllowed(message)
+    raise PermissionDenied(message)
 
 
-def refuse_students(store: RunStore, actor: str, doing: str) -> None:
+def require_teacher(store: RunStore, actor: str, doing: str) -> None:
     """Let only the teacher through, or whoever is alone on the machine.
 
     Raises:

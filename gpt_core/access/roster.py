@@ -14,13 +14,13 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gpt_core.access.permissions import TEACHER, is_student, refuse_students
+from gpt_core.access.permissions import TEACHER, is_student, require_teacher
 from gpt_core.store import RunStore
-from gpt_core.system import visible
+from gpt_core.system import printable
 
 CODE_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is taken for another one
 CODE_LENGTH = 6
-LONGEST_NAME = 40
+MAX_MEMBER_NAME = 40
 GONE_SECONDS = 75.0  # pages tell every few seconds that they are open; hidden ones, each minute
 WRONG_TRIES, WRONG_TRIES_OF_ALL, WITHIN_SECONDS = 5, 60, 60.0
 
@@ -46,7 +46,7 @@ class Presence:
     at: float  # by the roll's clock
 
 
-class ClassRoll:
+class Roster:
     """The members of a class, in the store; the codes, in memory.
 
     Args:
@@ -90,7 +90,7 @@ class ClassRoll:
             number, wanted = 2, name
             while name.casefold() in taken:  # two Annas can be told apart
                 name, number = f"{wanted} {number}", number + 1
-            self._store.class_book.add_member(f"s-{secrets.token_hex(6)}", name, _hash(token))
+            self._store.class_store.add_member(f"s-{secrets.token_hex(6)}", name, _hash(token))
         return token
 
     def sign_in_teacher(self, passphrase: str, address: str) -> str:
@@ -101,17 +101,17 @@ class ClassRoll:
         """
         self._check(passphrase, self.passphrase, address, "The passphrase is wrong.")
         token = secrets.token_urlsafe(32)
-        self._store.class_book.add_member(TEACHER, "Teacher", _hash(token))
+        self._store.class_store.add_member(TEACHER, "Teacher", _hash(token))
         return token
 
     def who(self, token: str | None) -> Member | None:
         """Return whose token this is; None if it is nobody's, or was revoked."""
-        row = self._store.class_book.member(_hash(token)) if token else None
+        row = self._store.class_store.member(_hash(token)) if token else None
         return Member(row["member_id"], row["name"]) if row else None
 
     def members(self) -> list[Member]:
         """Return the students who are in the class, in the order in which they came."""
-        rows = self._store.class_book.members()
+        rows = self._store.class_store.members()
         return [Member(r["member_id"], r["name"]) for r in rows if is_student(r["member_id"])]
 
     def note_presence(self, member_id: str, page: str) -> None:
@@ -133,8 +133,8 @@ class ClassRoll:
         Raises:
             NotAllowed: it is not the teacher who asks.
         """
-        refuse_students(self._store, actor, "send somebody out of the class")
-        self._store.class_book.revoke_member(member_id, actor)
+        require_teacher(self._store, actor, "send somebody out of the class")
+        self._store.class_store.revoke_member(member_id, actor)
 
     def _check(self, given: str, wanted: str, address: str, wrong: str) -> None:
         """Raise ValueError unless a code is right; wrong ones are counted, and soon refused."""
@@ -167,11 +167,11 @@ def _shown_name(name: str) -> str:
     Raises:
         ValueError: nothing is left of it, or it is too long.
     """
-    seen = " ".join(unicodedata.normalize("NFC", visible(name)).split())
+    seen = " ".join(unicodedata.normalize("NFC", printable(name)).split())
     if not seen:
         raise ValueError("The name is empty: enter what the class shall call you.")
-    if len(seen) > LONGEST_NAME:
-        raise ValueError(f"The name is too long: {LONGEST_NAME} characters are the most.")
+    if len(seen) > MAX_MEMBER_NAME:
+        raise ValueError(f"The name is too long: {MAX_MEMBER_NAME} characters are the most.")
     return seen
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from gpt_core.access.permissions import is_student, may_look_inside
-from gpt_core.analysis import Board, Numbers, RunHistory
+from gpt_core.analysis import CachedStore, Numbers, RunHistory
 from gpt_core.store import Row, Run, RunSummary
 
 
@@ -15,7 +15,7 @@ class View:
         actor: who looks.
     """
 
-    def __init__(self, board: Board, actor: str) -> None:
+    def __init__(self, board: CachedStore, actor: str) -> None:
         self._board = board
         self._actor = actor
 
@@ -53,9 +53,9 @@ class View:
         return [replace(summary, run=run) for summary, run in zip(summaries, seen, strict=True)]
 
     def history(self, run_id: str) -> RunHistory:
-        """Return what a run has recorded, as fresh as :meth:`Board.history`."""
+        """Return what a run has recorded, as fresh as :meth:`CachedStore.history`."""
         history = self._board.history(run_id)
-        return history if self._may_look_inside(run_id) else history.veiled()
+        return history if self._may_look_inside(run_id) else history.redacted()
 
     def evaluations(self, run_id: str) -> Numbers:
         """Return a run's evaluations alone."""
@@ -82,7 +82,7 @@ class View:
 
     def _seen(self, run: Run) -> Run:
         is_open = may_look_inside(run, self._actor, self._board.shared())
-        return run if is_open else run.veiled()
+        return run if is_open else run.redacted()
 
     def _may_look_inside(self, run_id: str) -> bool:
         run = self._board.run(run_id)

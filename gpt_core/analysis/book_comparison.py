@@ -16,7 +16,7 @@ X86_64 = ("x86_64", "AMD64")
 
 
 @dataclass(frozen=True)
-class Verdict:
+class BookComparison:
     """How a run compares with the book's, in words."""
 
     kind: str  # "early", "equal", "inside" or "outside"
@@ -31,7 +31,7 @@ def is_comparable(run: Run) -> bool:
     )
 
 
-def judge(run: Run, evaluations: Numbers) -> Verdict:
+def compare_with_book(run: Run, evaluations: Numbers) -> BookComparison:
     """Lay a run's evaluations over the book's printed log, step by step, and judge."""
     own = {
         int(row["global_step"]): (float(row["train_loss"]), float(row["val_loss"]))
@@ -40,11 +40,13 @@ def judge(run: Run, evaluations: Numbers) -> Verdict:
     steps = [step for step in BOOK_RUN.losses if step in own]
     causes = likely_causes(run)
     if not steps:
-        return Verdict("early", "Nothing to compare yet: the book's log begins at step 0.", causes)
+        return BookComparison(
+            "early", "Nothing to compare yet: the book's log begins at step 0.", causes
+        )
     off = [step for step in steps if not _is_equal(own[step], BOOK_RUN.losses[step])]
     points = f"{len(steps)} of the book's {len(BOOK_RUN.losses)} points"
     if not off:
-        return Verdict(
+        return BookComparison(
             "equal", f"Yes, digit for digit: {points} are there, and all are the printed ones."
         )
     outside = [step for step in steps if not _is_inside(own[step], BOOK_RUN.losses[step])]
@@ -53,7 +55,7 @@ def judge(run: Run, evaluations: Numbers) -> Verdict:
         answer = "No: it is"
         if run.text_sha256 != VERDICT_SHA256:
             answer = "No, and it need not be: another text has other losses. It is"
-        return Verdict(
+        return BookComparison(
             "outside",
             f"{answer} outside the band from step {step} on. {_compare(own[step], step)} The band "
             f"is ±{BAND.train_loss} for training and ±{BAND.val_loss} for validation.",
@@ -61,9 +63,9 @@ def judge(run: Run, evaluations: Numbers) -> Verdict:
         )
     inside = f"inside the band at all {points}, though not digit for digit."
     if causes:
-        return Verdict("inside", f"As it should be: {inside}", causes)
+        return BookComparison("inside", f"As it should be: {inside}", causes)
     step = off[0]
-    return Verdict(
+    return BookComparison(
         "inside",
         f"Almost: {inside} With these settings an x86-64 CPU gives the printed digits. "
         f"{_compare(own[step], step)}",

@@ -11,13 +11,13 @@ from gpt_core.store import Row, Run, RunStore, RunSummary, Shared, mark_interrup
 
 T = TypeVar("T")
 
-MOST_ROWS = 2_000_000  # of histories that stand in memory, at about 100 bytes a step
-MOST_CURVES = 400_000  # of evaluations alone, for comparing
+MAX_ROWS = 2_000_000  # of histories that stand in memory, at about 100 bytes a step
+MAX_CURVE_ROWS = 400_000  # of evaluations alone, for comparing
 FRESH_SECONDS = 0.5
 CHECK_SECONDS = 1.0  # how often it is looked whether the processes of live runs are still there
 
 
-class Board:
+class CachedStore:
     """The store for those who look often and together: thirty pages, every second.
 
     What one of them has read is there for the others until something is written, by whatever
@@ -92,19 +92,19 @@ class Board:
 
     def shared(self) -> Shared:
         """Return what is shown to the whole class."""
-        return self.once("shared", self._store.class_book.shared)
+        return self.once("shared", self._store.class_store.shared)
 
     def names(self) -> dict[str, str]:
         """Return what each member of a class is called, by ID."""
-        return self.once("names", self._store.class_book.names)
+        return self.once("names", self._store.class_store.names)
 
     def history(self, run_id: str) -> RunHistory:
         """Return all that a run has recorded; of one that trains, as of a moment ago."""
-        return self._read_on(self._readers, run_id, TABLES, MOST_ROWS)
+        return self._read_on(self._readers, run_id, TABLES, MAX_ROWS)
 
     def evaluations(self, run_id: str) -> Numbers:
         """Return a run's evaluations alone, as fresh as :meth:`history`: of many runs at once."""
-        return self._read_on(self._curves, run_id, ("evaluations",), MOST_CURVES).evaluations
+        return self._read_on(self._curves, run_id, ("evaluations",), MAX_CURVE_ROWS).evaluations
 
     def _read_on(
         self,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gpt_core.analysis.run_history import Numbers
 
-PARTED = 0.05  # training is below validation by more than this share of it, and stays so
+DIVERGED = 0.05  # training is below validation by more than this share of it, and stays so
 RISEN = 0.01  # validation is above its lowest by more than this share of it
 
 
@@ -26,8 +26,8 @@ class CurveReading:
     first: Point
     last: Point
     best: Point  # the lowest validation loss
-    parting: Point | None  # the first from which on training stays clearly below validation
-    has_turned: bool  # validation has risen again since its best
+    divergence: Point | None  # the first from which on training stays clearly below validation
+    is_overfitting: bool  # validation has risen again since its best
 
 
 def read_curve(evaluations: Numbers) -> CurveReading | None:
@@ -40,16 +40,16 @@ def read_curve(evaluations: Numbers) -> CurveReading | None:
         return Point(int(step), int(epoch), float(train_loss), float(val_loss))
 
     train_losses, val_losses = evaluations["train_loss"], evaluations["val_loss"]  # (N,), (N,)
-    together = (val_losses - train_losses <= PARTED * val_losses).nonzero()[0]
-    parting = int(together[-1]) + 1 if len(together) else 0
+    together = (val_losses - train_losses <= DIVERGED * val_losses).nonzero()[0]
+    divergence = int(together[-1]) + 1 if len(together) else 0
     best = int(val_losses.argmin())
     since = len(evaluations) - 1 - best
     return CurveReading(
         first=point(0),
         last=point(-1),
         best=point(best),
-        parting=point(parting) if parting < len(evaluations) else None,
-        has_turned=since >= 2 and bool(val_losses[-1] > (1 + RISEN) * val_losses[best]),
+        divergence=point(divergence) if divergence < len(evaluations) else None,
+        is_overfitting=since >= 2 and bool(val_losses[-1] > (1 + RISEN) * val_losses[best]),
     )
 
 
@@ -66,7 +66,7 @@ def describe_start(reading: CurveReading, vocab_size: int) -> str:
 
 def describe_curve(reading: CurveReading) -> str:
     """Say, with the numbers, where the curves part and where validation turns."""
-    part, best, last = reading.parting, reading.best, reading.last
+    part, best, last = reading.divergence, reading.best, reading.last
     if last.train_loss > reading.first.train_loss:
         return (
             f"Training is at {last.train_loss:.3f}, above the {reading.first.train_loss:.3f} that "
@@ -77,18 +77,18 @@ def describe_curve(reading: CurveReading) -> str:
             f"Training ({last.train_loss:.3f}) and validation ({last.val_loss:.3f}) still go "
             "together: what it learns holds for text it has not seen."
         )
-    parting = (
+    divergence = (
         f"The curves part at step {part.step:,} (epoch {part.epoch}: training "
         f"{part.train_loss:.3f}, validation {part.val_loss:.3f})"
     )
-    if reading.has_turned:
+    if reading.is_overfitting:
         return (
-            f"{parting}; validation is lowest, {best.val_loss:.3f}, at step {best.step:,} (epoch "
-            f"{best.epoch}) and has risen to {last.val_loss:.3f} since, while training went on to "
-            f"{last.train_loss:.3f}: from there on the model learns this text by heart."
+            f"{divergence}; validation is lowest, {best.val_loss:.3f}, at step {best.step:,} "
+            f"(epoch {best.epoch}) and has risen to {last.val_loss:.3f} since, while training went "
+            f"on to {last.train_loss:.3f}: from there on the model learns this text by heart."
         )
     return (
-        f"{parting}; validation has come down to {best.val_loss:.3f} at step {best.step:,} (epoch "
-        f"{best.epoch}) and has not clearly turned upwards yet, training is at "
+        f"{divergence}; validation has come down to {best.val_loss:.3f} at step {best.step:,} "
+        f"(epoch {best.epoch}) and has not clearly turned upwards yet, training is at "
         f"{last.train_loss:.3f}."
     )

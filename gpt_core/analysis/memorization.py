@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gpt_core.vocabularies import text_to_token_ids
 
-COPIED_AT_LEAST = 5  # tokens: shorter runs are common phrases of any text
+MIN_COPIED_TOKENS = 5  # tokens: shorter runs are common phrases of any text
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Copying:
     runs: tuple[tuple[int, int], ...]  # may overlap
 
     @cached_property
-    def run_of(self) -> list[int | None]:
+    def span_of(self) -> list[int | None]:
         """Return of each token, those of the prompt included, the first run that it stands in."""
         numbers: list[int | None] = [None] * self.tokens
         for number, (start, end) in reversed(list(enumerate(self.runs))):
@@ -36,7 +36,7 @@ class Copying:
     def share(self) -> float:
         """Return the share of what was written that is copied, 0 to 1."""
         written = self.tokens - self.prompt_tokens
-        copied = sum(number is not None for number in self.run_of)
+        copied = sum(number is not None for number in self.span_of)
         return copied / written if written else 0.0
 
     @property
@@ -68,13 +68,13 @@ def find_copying(
         tokenizer: makes tokens of the sample.
     """
     ids, prompt_tokens, tokens = _split_off_prompt(text, prompt, tokenizer)
-    runs = copied_runs(ids[prompt_tokens:], training_ids)
+    runs = copied_spans(ids[prompt_tokens:], training_ids)
     shifted = tuple((start + prompt_tokens, end + prompt_tokens) for start, end in runs)
     return Copying(prompt_tokens, tokens, shifted)
 
 
-def copied_runs(
-    token_ids: Tensor, training_ids: Tensor, at_least: int = COPIED_AT_LEAST
+def copied_spans(
+    token_ids: Tensor, training_ids: Tensor, at_least: int = MIN_COPIED_TOKENS
 ) -> list[tuple[int, int]]:
     """Return the longest runs of the tokens (T,) that stand verbatim in the training text (N,).
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from gpt_core.analysis.run_history import Numbers
 from gpt_core.store import Row, Run
 
-PACE_STEPS = 21  # the pace shown is that between the first and the last of so many steps
+SPEED_STEPS = 21  # the pace shown is that between the first and the last of so many steps
 
 
 @dataclass(frozen=True)

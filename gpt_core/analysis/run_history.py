@@ -53,7 +53,7 @@ class RunHistory:
         last = [float(rows["seconds"][-1]) for rows in (self.steps, self.evaluations) if len(rows)]
         return max([*last, *(row["seconds"] for row in self.samples[-1:])], default=0.0)
 
-    def veiled(self) -> "RunHistory":
+    def redacted(self) -> "RunHistory":
         """Return the history without the samples: one for all who look, and with what is made of
         the curves alone.
         """
@@ -62,7 +62,7 @@ class RunHistory:
             made = {**self._made, **_fresh(("samples", "all"))}
             return RunHistory(self.steps, self.evaluations, [], self.updates, made)
 
-        return self.once("veiled", leave_out)
+        return self.once("redacted", leave_out)
 
     def until(self, seconds: float) -> "RunHistory":
         """Return the history as it was when so much time had been spent on the run."""

@@ -9,7 +9,7 @@ MAX_UNPACKED_BYTES = 400 * 2**20  # of a docx or epub: more than any book
 MAX_UNPACKED_RATIO = 200  # text packs to a third or a tenth, not to a thousandth
 
 
-def refuse_bombs(data: bytes) -> None:
+def require_plausible_size(data: bytes) -> None:
     """Refuse an archive that says it unpacks to too much; zipfile never reads beyond that."""
     with zipfile.ZipFile(BytesIO(data)) as archive:
         unpacked = sum(entry.file_size for entry in archive.infolist())

@@ -6,7 +6,7 @@ from typing import Any
 from docx import Document
 from lxml import etree
 
-from gpt_core.documents.archives import refuse_bombs
+from gpt_core.documents.archives import require_plausible_size
 
 WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 MARKUP_COMPATIBILITY = "http://schemas.openxmlformats.org/markup-compatibility/2006"
@@ -18,7 +18,7 @@ def read_docx(data: bytes) -> str:
     Raises:
         UnreadableError: it would unpack to far more than a book.
     """
-    refuse_bombs(data)
+    require_plausible_size(data)
     body: Any = Document(BytesIO(data)).element.body
     # What stands there once more: text boxes for older Words, and text at the place it left.
     etree.strip_elements(body, f"{{{MARKUP_COMPATIBILITY}}}Fallback", f"{{{WORD}}}moveFrom")

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from lxml import etree
 
-from gpt_core.documents.archives import refuse_bombs
+from gpt_core.documents.archives import require_plausible_size
 from gpt_core.documents.errors import UnreadableError
 from gpt_core.documents.html import read_html
 
@@ -20,7 +20,7 @@ def read_epub(data: bytes) -> str:
     Raises:
         UnreadableError: it is copy-protected, or would unpack to far more than a book.
     """
-    refuse_bombs(data)
+    require_plausible_size(data)
     with zipfile.ZipFile(BytesIO(data)) as book:
         names = set(book.namelist())
         package_name = _elements(book, "META-INF/container.xml", "rootfile")[0].get("full-path", "")

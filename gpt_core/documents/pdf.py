@@ -6,8 +6,8 @@ from pypdf import PdfReader
 
 from gpt_core.documents.errors import UnreadableError
 
-MOST_PAGES = 20_000  # of a PDF
-LONGEST_PDF = 100_000_000  # characters: its pages may share what they show, and say it again
+MAX_PAGES = 20_000  # of a PDF
+MAX_PDF_CHARACTERS = 100_000_000  # characters: its pages may share what they show, and say it again
 
 
 def read_pdf(data: bytes) -> str:
@@ -22,7 +22,7 @@ def read_pdf(data: bytes) -> str:
             "is protected by a password: open it in a PDF reader, save it without one, and upload "
             "that."
         )
-    if len(reader.pages) > MOST_PAGES:
+    if len(reader.pages) > MAX_PAGES:
         raise UnreadableError(
             f"has {len(reader.pages):,} pages: no book does. Split it, or save it as text."
         )
@@ -30,7 +30,7 @@ def read_pdf(data: bytes) -> str:
     for page in reader.pages:
         pages.append(page.extract_text().strip())
         length += len(pages[-1])
-        if length > LONGEST_PDF:
+        if length > MAX_PDF_CHARACTERS:
             raise UnreadableError("holds more text than any book: split it, or save it as text.")
     text = "\n\n".join(pages)
     if not text.strip():

@@ -4,8 +4,8 @@ from gpt_core.export.checkpoint_zip import WEIGHT_FORMS, WeightsForm, delete_che
 from gpt_core.export.formats import EXPORTS, Export, export_runs
 from gpt_core.export.run_json import (
     RECORDED_RUN,
-    keep_recorded_run,
-    keep_recording,
+    import_recorded_run,
+    import_recording,
     write_recording,
 )
 from gpt_core.export.settings import read_settings
@@ -19,8 +19,8 @@ __all__ = [
     "WeightsForm",
     "delete_checkpoint",
     "export_runs",
-    "keep_recorded_run",
-    "keep_recording",
+    "import_recorded_run",
+    "import_recording",
     "read_settings",
     "weights_zip",
     "write_event_file",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gpt_core.access import find_open_run, find_own_run
+from gpt_core.access import require_owner, require_read_access
 from gpt_core.store import Row, RunStore, run_locks
 from gpt_core.weights import STATE_FILE, WEIGHTS_FILE, export_gpt2, load_weights, remove
 
@@ -28,7 +28,7 @@ def weights_zip(store: RunStore, checkpoint: Row, form: str, actor: str = "local
         NotAllowed: its run is somebody else's, and private.
         ValueError: the checkpoint is damaged or not there any more.
     """
-    find_open_run(store, checkpoint["run_id"], actor, "take the weights of")
+    require_read_access(store, checkpoint["run_id"], actor, "take the weights of")
     folder = store.runs_dir / checkpoint["folder"]
     try:
         return WEIGHT_FORMS[form].write(folder)
@@ -43,8 +43,8 @@ def delete_checkpoint(store: RunStore, checkpoint: Row, actor: str = "local") ->
         NotAllowed: its run is somebody else's.
         ValueError: its run is live and may need it, or the disk cannot be written.
     """
-    run = find_own_run(store, checkpoint["run_id"], actor, "delete checkpoints of")
-    with run_locks.hold_ended_run(store, run.id, "changed"):
+    run = require_owner(store, checkpoint["run_id"], actor, "delete checkpoints of")
+    with run_locks.lock_ended_run(store, run.id, "changed"):
         store.remove_checkpoint(checkpoint["id"])  # before its folder, as ever
         remove(store.runs_dir / checkpoint["folder"])
 

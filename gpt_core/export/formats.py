@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gpt_core.access import LOCAL, find_open_run
+from gpt_core.access import LOCAL, require_read_access
 from gpt_core.export.metrics import metrics_csv, metrics_parquet
 from gpt_core.export.notebook import text_file_name, write_notebook
 from gpt_core.export.run_json import write_recording
 from gpt_core.export.settings import settings_json
 from gpt_core.export.tensorboard import write_event_file
 from gpt_core.store import Run, RunStore
-from gpt_core.system import brief
+from gpt_core.system import shorten
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,9 @@ def export_runs(
     export = EXPORTS[form]
     for run in runs:
         if store.run(run.id) is None:
-            raise ValueError(f"There is no run {brief(run.id)} any more.")
+            raise ValueError(f"There is no run {shorten(run.id)} any more.")
         if not export.is_curves:
-            find_open_run(store, run.id, actor, "take away")
+            require_read_access(store, run.id, actor, "take away")
     if len(runs) == 1:
         return export.file_name(runs[0]), export.write(store, runs[0])
     if form == "tensorboard":

@@ -10,8 +10,8 @@ from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.store import Run, RunStore
 from gpt_core.text import VERDICT_SHA256, Corpus, bundled_text
 
-MOST_WITHIN = 100_000  # characters of a text that stands in the notebook itself
-MOST_RECORDED = 200  # evaluations that stand there, to be compared with
+MAX_INLINE_CHARACTERS = 100_000  # characters of a text that stands in the notebook itself
+MAX_INLINE_EVALUATIONS = 200  # evaluations that stand there, to be compared with
 
 IMPORTS = """\
 import sys
@@ -105,14 +105,14 @@ print(f"Largest difference from the run on record: {{difference:.2g}}")"""
 def write_notebook(store: RunStore, run: Run) -> str:
     """Return a notebook, as JSON, that repeats a run.
 
-    A text of at most :data:`MOST_WITHIN` characters stands in it, whoever reads it; a longer one
-    is looked for beside it. What a user wrote is in code cells, as data, never in markdown.
+    A text of at most :data:`MAX_INLINE_CHARACTERS` characters is part of the notebook; a longer
+    one is looked for beside it. What a user wrote is in code cells, as data, never in markdown.
     """
     threads = run.versions.get("threads", "1")
     ran_on = ", ".join(f"{name} {value}" for name, value in run.versions.items())
     recorded = {
         row["global_step"]: (row["train_loss"], row["val_loss"])
-        for row in _evenly(store.evaluations(run.id), MOST_RECORDED)
+        for row in _evenly(store.evaluations(run.id), MAX_INLINE_EVALUATIONS)
     }
     cells = [
         _markdown(
@@ -193,7 +193,7 @@ def _text_cell(store: RunStore, run: Run) -> str:
         text = store.text(run.text_sha256)
     except ValueError:  # it is lost here, but somebody may have it
         text = ""
-    if not text or len(text) > MOST_WITHIN:
+    if not text or len(text) > MAX_INLINE_CHARACTERS:
         return BESIDE.format(file=text_file_name(run), name=run.text_name)
     lines = "\n".join(f"    {line!r}" for line in text.splitlines(keepends=True))
     return WITHIN.format(lines=lines, name=Corpus(run.text_name, text).name)

@@ -22,7 +22,7 @@ def write_recording(store: RunStore, run: Run) -> str:
     facts = {
         name: asdict(value) if isinstance(value, GPTConfig | TrainingConfig) else value
         for name, value in vars(run).items()
-        if name not in ("state", "state_at", "message", "name", "note", "is_veiled")
+        if name not in ("state", "state_at", "message", "name", "note", "is_redacted")
     }
     parts = [f'"format": {FORMAT}', f'"run": {json.dumps(facts)}']
     for table, rows in store.news(run.id, TABLES, {}).items():
@@ -32,7 +32,7 @@ def write_recording(store: RunStore, run: Run) -> str:
     return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
-def keep_recording(store: RunStore, recording: str) -> str:
+def import_recording(store: RunStore, recording: str) -> str:
     """Put a recorded run into a store, where it is a run like others; return its ID.
 
     Raises:
@@ -76,14 +76,14 @@ def _check(facts: dict[str, Any], rows: dict[str, list[dict[str, Any]]]) -> None
         raise ValueError("its states are none that a run can be in")
 
 
-def keep_recorded_run(store: RunStore, data_dir: Path = DATA_DIR) -> str:
+def import_recorded_run(store: RunStore, data_dir: Path = DATA_DIR) -> str:
     """Put the run that comes with the app into a store, unless it is there; return its ID."""
     if store.run(RECORDED_RUN) is None:
         text = load_text(RECORDED_TEXT, data_dir)
-        store.keep_text(text.text, text.sha256)
+        store.save_text(text.text, text.sha256)
         recording = (data_dir / f"{RECORDED_RUN}.json").read_text(encoding="utf-8")
         try:
-            keep_recording(store, recording)
+            import_recording(store, recording)
         except ValueError:
             if store.run(RECORDED_RUN) is None:  # else another visitor was quicker
                 raise

@@ -1,5 +1,5 @@
 """Models for reading, within a memory budget, and the worker that generates."""
 
-from gpt_core.inference.model_cache import ModelShelf, Writing
+from gpt_core.inference.model_cache import GenerationJob, ModelCache
 
-__all__ = ["ModelShelf", "Writing"]
+__all__ = ["GenerationJob", "ModelCache"]

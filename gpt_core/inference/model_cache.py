@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from gpt_core.access import LOCAL, find_open_run
+from gpt_core.access import LOCAL, require_read_access
 from gpt_core.config import GPTConfig
 from gpt_core.library import ModelLibrary
 from gpt_core.model import (
@@ -26,9 +26,9 @@ from gpt_core.model import (
     GPTModel,
     build_model,
     count_parameters,
-    look_at_choice,
+    describe_choice,
     stream_tokens,
-    turn_weights,
+    transpose_weights,
 )
 from gpt_core.runner import Snapshot, TrainingRunner
 from gpt_core.store import RunStore
@@ -39,7 +39,7 @@ BUDGET_BYTES = 3 * 2**30  # four models of the chapter's size
 
 
 @dataclass
-class Writing:
+class GenerationJob:
     """A text on its way: the worker adds to ``choices``, whoever asked reads and may stop it."""
 
     choices: list[Choice] = field(default_factory=list)  # only ever appended to
@@ -57,7 +57,7 @@ class Writing:
         self.stop_asked = True
 
 
-class ModelShelf:
+class ModelCache:
     """Models in eval mode, for any thread, the least recently used evicted first.
 
     Args:
@@ -68,7 +68,7 @@ class ModelShelf:
         self._budget_bytes = budget_bytes
         self._lock = threading.Lock()  # guards _models, never held while one is built
         self._models: OrderedDict[Hashable, Future[GPTModel]] = OrderedDict()
-        self._tasks: queue.SimpleQueue[tuple[Writing, Callable[[], None]] | None]
+        self._tasks: queue.SimpleQueue[tuple[GenerationJob, Callable[[], None]] | None]
         self._tasks = queue.SimpleQueue()
         self._worker = threading.Thread(target=self._work, name="writing", daemon=True)
         self._closing = False
@@ -88,7 +88,7 @@ class ModelShelf:
             NotAllowed: it is somebody else's, and private.
             ValueError: there is no checkpoint of that step, or it is damaged.
         """
-        find_open_run(store, run_id, actor, "look into")
+        require_read_access(store, run_id, actor, "look into")
         rows = [r for r in store.checkpoints(run_id) if r["global_step"] == global_step]
         if not rows:
             raise ValueError(f"Run {run_id} has no checkpoint of step {global_step}.")
@@ -140,21 +140,21 @@ class ModelShelf:
         decoding: Decoding = GREEDY,
         eos_id: int | None = None,
         seed: int = 123,
-    ) -> Writing:
+    ) -> GenerationJob:
         """Continue token IDs (1, T) in the worker thread; texts are written one after another.
 
         Arguments are those of :func:`gpt_core.model.generation.stream_tokens`; ``seed`` gives this
         text a random generator of its own. A function that gives the model is called by the
         worker, which may wait for it where the caller must not.
         """
-        writing = Writing()
+        writing = GenerationJob()
 
         def add_tokens() -> None:
             generator = torch.Generator().manual_seed(seed)
             chosen = model if isinstance(model, GPTModel) else model()
             tokens = stream_tokens(chosen, token_ids, max_new_tokens, decoding, eos_id, generator)
             for next_id, logits in tokens:
-                writing.choices.append(look_at_choice(next_id, logits, decoding))
+                writing.choices.append(describe_choice(next_id, logits, decoding))
                 if writing.stop_asked or self._closing:
                     return
 
@@ -181,7 +181,7 @@ class ModelShelf:
         if is_first:
             try:
                 model = build()
-                turn_weights(model)  # it is for reading and writing, not for training
+                transpose_weights(model)  # it is for reading and writing, not for training
                 future.set_result(model)
             except BaseException as error:
                 with self._lock:

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from gpt_core.config import GPTConfig
 from gpt_core.model import (
     BYTES_PER_PARAMETER,
-    WHOLE_BYTES_PER_PARAMETER,
+    TRAINED_BYTES_PER_PARAMETER,
+    count_config_parameters,
     count_parameters,
     outline,
-    parameters_of,
 )
 
 
@@ -26,7 +26,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Anatomy:
+class ModelSummary:
     """A model's parts in the order in which a batch passes them, and what it all weighs."""
 
     parts: tuple[Part, ...]  # of the blocks the first stands for all
@@ -48,7 +48,7 @@ class Anatomy:
 
 @torch.no_grad()
 @lru_cache(maxsize=64)  # it builds a model's outline: for each viewer of a form otherwise
-def dissect(config: GPTConfig, batch_size: int, num_tokens: int) -> Anatomy:
+def summarize(config: GPTConfig, batch_size: int, num_tokens: int) -> ModelSummary:
     """Send B rows of T tokens through a model that has shapes only, and note what leaves each part.
 
     Nothing is allocated, drawn or computed: any size can be looked at.
@@ -68,9 +68,9 @@ def dissect(config: GPTConfig, batch_size: int, num_tokens: int) -> Anatomy:
             module.register_forward_hook(note)
     model(ids)  # (B, T, vocab_size)
 
-    parameters = parameters_of(config)
+    parameters = count_config_parameters(config)
     head = count_parameters(model.out_head)
     weights = BYTES_PER_PARAMETER * parameters
-    checkpoint = WHOLE_BYTES_PER_PARAMETER * parameters
+    checkpoint = TRAINED_BYTES_PER_PARAMETER * parameters
     moments = checkpoint - weights
-    return Anatomy(tuple(parts), parameters, parameters - head, weights, moments, checkpoint)
+    return ModelSummary(tuple(parts), parameters, parameters - head, weights, moments, checkpoint)

@@ -13,7 +13,7 @@ from gpt_core.records import UpdateRecord
 from gpt_core.text import Batch
 
 
-class Closeup:
+class UpdateInspector:
     """Looks at one update: at the weights, gradients and losses before and after it.
 
     It draws nothing random and changes nothing, so the run goes on as if nobody had looked. While

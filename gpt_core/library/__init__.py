@@ -1,16 +1,16 @@
 """People's own texts and models, and what they do with recorded runs."""
 
-from gpt_core.library.models import UPLOADED, Download, KeptModel, ModelLibrary
-from gpt_core.library.runs import MOST_IN_NAME, MOST_IN_NOTE, delete_run, label_run, share_run
-from gpt_core.library.texts import KeptText, TextLibrary
+from gpt_core.library.models import UPLOADED, Download, LibraryModel, ModelLibrary
+from gpt_core.library.runs import MAX_NAME_LENGTH, MAX_NOTE_LENGTH, delete_run, label_run, share_run
+from gpt_core.library.texts import LibraryText, TextLibrary
 
 __all__ = [
-    "MOST_IN_NAME",
-    "MOST_IN_NOTE",
+    "MAX_NAME_LENGTH",
+    "MAX_NOTE_LENGTH",
     "UPLOADED",
     "Download",
-    "KeptModel",
-    "KeptText",
+    "LibraryModel",
+    "LibraryText",
     "ModelLibrary",
     "TextLibrary",
     "delete_run",

@@ -12,11 +12,11 @@ from typing import Generic, TypeVar
 
 from gpt_core.access import LOCAL, is_student, refuse
 from gpt_core.store import RunStore
-from gpt_core.system import write_whole
+from gpt_core.system import write_atomically
 
 
 @dataclass(frozen=True, kw_only=True)
-class Card:
+class LibraryEntry:
     """What every card says."""
 
     owner: str = LOCAL  # an actor: the machine's own, or a student
@@ -27,10 +27,10 @@ class Card:
         return self.shared or self.owner == actor or not is_student(actor)
 
 
-C = TypeVar("C", bound=Card)
+C = TypeVar("C", bound=LibraryEntry)
 
 
-class Cards(Generic[C]):
+class LibraryEntries(Generic[C]):
     """The cards of one kind of things, each a small file beside the thing itself.
 
     Args:
@@ -51,7 +51,7 @@ class Cards(Generic[C]):
 
     def all(self) -> list[C]:
         """Return all cards, by their files' names; damaged ones are passed over."""
-        shared = self._store.class_book.shared()
+        shared = self._store.class_store.shared()
         cards = []
         for path in sorted(self.folder.glob("*.json")):
             try:
@@ -79,7 +79,7 @@ class Cards(Generic[C]):
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self._path(self._key_of(card), card.owner)
-        write_whole(path, json.dumps(asdict(card)).encode())
+        write_atomically(path, json.dumps(asdict(card)).encode())
 
     def forget(self, card: C) -> None:
         """Remove a card; nobody is shown the thing any more.
@@ -93,7 +93,7 @@ class Cards(Generic[C]):
 
     def share(self, card: C, shared: bool) -> None:
         """Write down that a thing is shown to the whole class, or no longer."""
-        self._store.class_book.add_share(self._kind, self._key_of(card), card.owner, shared)
+        self._store.class_store.add_share(self._kind, self._key_of(card), card.owner, shared)
 
     def refuse_foreign(self, card: C, actor: str, doing: str) -> None:
         """Refuse a student who wants to change what is somebody else's.

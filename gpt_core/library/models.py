@@ -9,8 +9,8 @@ from pathlib import Path
 
 import psutil
 
-from gpt_core.access import LOCAL, ClassRules, refuse, refuse_bytes, refuse_students
-from gpt_core.library.entries import Card, Cards, owner_of
+from gpt_core.access import LOCAL, ClassRules, refuse, require_disk_quota, require_teacher
+from gpt_core.library.entries import LibraryEntries, LibraryEntry, owner_of
 from gpt_core.model import BYTES_PER_PARAMETER, GPTModel, count_parameters
 from gpt_core.store import MODEL, RunStore
 from gpt_core.text import readable_name
@@ -21,7 +21,7 @@ OPENAI_NAME = "GPT-2 {}"
 
 
 @dataclass(frozen=True)
-class KeptModel(Card):
+class LibraryModel(LibraryEntry):
     """What is known of a model without loading it."""
 
     key: str  # what pages call it: a file's name too
@@ -70,12 +70,12 @@ class ModelLibrary:
 
     def __init__(self, store: RunStore) -> None:
         self._store = store
-        self._cards = Cards(store, MODEL, KeptModel, attrgetter("key"))
+        self._cards = LibraryEntries(store, MODEL, LibraryModel, attrgetter("key"))
         self.import_folder = store.runs_dir / "import"
         self._lock = threading.Lock()  # guards _downloads: of two equal ones the first goes on
         self._downloads: dict[str, Download] = {}
 
-    def models(self, actor: str = LOCAL) -> list[KeptModel]:
+    def models(self, actor: str = LOCAL) -> list[LibraryModel]:
         """Return the models that somebody may use, those with a card by name, then the import
         folder's, which are for all, as OpenAI's are.
 
@@ -86,7 +86,7 @@ class ModelLibrary:
         cards = self._cards.once_each(cards, actor)
         return [*sorted(cards, key=lambda card: card.name), *self._imports()]
 
-    def find(self, key: str, actor: str = LOCAL) -> KeptModel:
+    def find(self, key: str, actor: str = LOCAL) -> LibraryModel:
         """Return what is known of a model.
 
         Raises:
@@ -119,7 +119,7 @@ class ModelLibrary:
 
     def keep(
         self, model: GPTModel, name: str, actor: str = LOCAL, rules: ClassRules | None = None
-    ) -> KeptModel:
+    ) -> LibraryModel:
         """Keep a model; the same weights again only get the new name.
 
         Raises:
@@ -128,10 +128,10 @@ class ModelLibrary:
         key = weights_sha256(model)[:12]
         folder, owner = self._cards.folder / key, owner_of(actor)
         size = BYTES_PER_PARAMETER * count_parameters(model)
-        refuse_bytes(self._store, rules or ClassRules(), owner, size)
+        require_disk_quota(self._store, rules or ClassRules(), owner, size)
         try:
             written = save_weights(folder, model)
-            card = KeptModel(key, name, UPLOADED, str(folder), written, owner=owner)
+            card = LibraryModel(key, name, UPLOADED, str(folder), written, owner=owner)
             self._cards.write(card)
         except OSError as error:
             raise ValueError(f"The model was not kept: {error.strerror or error}.") from error
@@ -170,7 +170,7 @@ class ModelLibrary:
         Raises:
             NotAllowed: it is a student who asks: it takes gigabytes of the disk.
         """
-        refuse_students(self._store, actor, "have OpenAI's weights downloaded")
+        require_teacher(self._store, actor, "have OpenAI's weights downloaded")
         with self._lock:
             download = self._downloads.get(size)
             if download is None or download.ended.is_set():
@@ -202,9 +202,9 @@ class ModelLibrary:
     def _adopt(self, size: str, folder: Path) -> None:
         bytes_there = sum(path.stat().st_size for path in folder.iterdir())
         key, name = f"gpt2-{size}", OPENAI_NAME.format(size)
-        self._cards.write(KeptModel(key, name, OPENAI, str(folder), bytes_there))
+        self._cards.write(LibraryModel(key, name, OPENAI, str(folder), bytes_there))
 
-    def _find_own(self, key: str, actor: str, doing: str) -> KeptModel:
+    def _find_own(self, key: str, actor: str, doing: str) -> LibraryModel:
         """Return the card of an uploaded model that somebody may change.
 
         Raises:
@@ -217,7 +217,7 @@ class ModelLibrary:
         self._cards.refuse_foreign(card, actor, doing)
         return card
 
-    def _found(self) -> list[KeptModel]:
+    def _found(self) -> list[LibraryModel]:
         """Return the cards of all models that have one and are there."""
         cards = []
         for card in self._cards.all():
@@ -227,7 +227,7 @@ class ModelLibrary:
                 cards.append(card)
         return cards
 
-    def _imports(self) -> list[KeptModel]:
+    def _imports(self) -> list[LibraryModel]:
         """Return what lies in the import folder: each folder, and each file, is a model."""
         try:
             paths = sorted(self.import_folder.iterdir())
@@ -243,7 +243,7 @@ class ModelLibrary:
             if sizes and not path.name.startswith(".") and (path.is_dir() or _holds_one(path)):
                 key = f"import-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]}"
                 name = readable_name(path.name)
-                found.append(KeptModel(key, name, PUT_THERE, str(path), sum(sizes)))
+                found.append(LibraryModel(key, name, PUT_THERE, str(path), sum(sizes)))
         return found
 
 

@@ -4,13 +4,13 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
-from gpt_core.access import find_own_run
+from gpt_core.access import require_owner
 from gpt_core.library.texts import TextLibrary
 from gpt_core.store import RUN, RunStore, run_locks
-from gpt_core.system import describe_error, visible
+from gpt_core.system import describe_error, printable
 from gpt_core.weights import remove
 
-MOST_IN_NAME, MOST_IN_NOTE = 80, 2000  # characters
+MAX_NAME_LENGTH, MAX_NOTE_LENGTH = 80, 2000  # characters
 
 
 def label_run(store: RunStore, run_id: str, name: str, note: str, actor: str = "local") -> None:
@@ -20,9 +20,9 @@ def label_run(store: RunStore, run_id: str, name: str, note: str, actor: str = "
         NotAllowed: the run is somebody else's.
         ValueError: there is no such run, one of them is too long, or the disk is full.
     """
-    find_own_run(store, run_id, actor, "rename")
-    name, note = " ".join(visible(name).split()), visible(note).strip()
-    for text, most, field in ((name, MOST_IN_NAME, "name"), (note, MOST_IN_NOTE, "note")):
+    require_owner(store, run_id, actor, "rename")
+    name, note = " ".join(printable(name).split()), printable(note).strip()
+    for text, most, field in ((name, MAX_NAME_LENGTH, "name"), (note, MAX_NOTE_LENGTH, "note")):
         if len(text) > most:
             raise ValueError(
                 f"The {field} is {len(text):,} characters long: {most:,} are the most."
@@ -40,8 +40,8 @@ def share_run(store: RunStore, run_id: str, shared: bool, actor: str = "local") 
         NotAllowed: the run is somebody else's.
         ValueError: there is no such run.
     """
-    run = find_own_run(store, run_id, actor, "share")
-    store.class_book.add_share(RUN, run.id, run.owner, shared)
+    run = require_owner(store, run_id, actor, "share")
+    store.class_store.add_share(RUN, run.id, run.owner, shared)
 
 
 def delete_run(store: RunStore, run_id: str, actor: str = "local") -> None:
@@ -53,8 +53,8 @@ def delete_run(store: RunStore, run_id: str, actor: str = "local") -> None:
         NotAllowed: the run is somebody else's.
         ValueError: there is no such run, it is live, or the disk cannot be written.
     """
-    run = find_own_run(store, run_id, actor, "delete")
-    with run_locks.hold_ended_run(store, run_id, "deleted") as lock:
+    run = require_owner(store, run_id, actor, "delete")
+    with run_locks.lock_ended_run(store, run_id, "deleted") as lock:
         # The row first: killed in between, it leaves a folder that the next opening sweeps away,
         # never a run without its checkpoints.
         store.remove_run(run_id, actor)
@@ -67,7 +67,7 @@ def delete_run(store: RunStore, run_id: str, actor: str = "local") -> None:
             Path(lock.lock_file).unlink(missing_ok=True)
 
 
-def tidy_up(store: RunStore) -> None:
+def clean_up(store: RunStore) -> None:
     """Put right what processes that were killed have left: live runs, half-deleted ones."""
     run_locks.mark_interrupted_runs(store)
     for run_id in {row["run_id"] for row in store.deletions()}:

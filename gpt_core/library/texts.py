@@ -5,15 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
 
-from gpt_core.access import LOCAL, TEXTS, ClassRules, is_student, refuse, refuse_bytes
-from gpt_core.library.entries import Card, Cards, owner_of
+from gpt_core.access import LOCAL, TEXTS, ClassRules, is_student, refuse, require_disk_quota
+from gpt_core.library.entries import LibraryEntries, LibraryEntry, owner_of
 from gpt_core.store import TEXT, RunStore
 from gpt_core.system import describe_error
 from gpt_core.text import Corpus, token_cache_in
 
 
 @dataclass(frozen=True)
-class KeptText(Card):
+class LibraryText(LibraryEntry):
     """What is known of a kept text without reading it."""
 
     sha256: str
@@ -48,9 +48,9 @@ class TextLibrary:
         self._rules = rules or ClassRules()
         self._owner = owner_of(actor)
         self._clock = clock
-        self._cards = Cards(store, TEXT, KeptText, attrgetter("sha256"))
+        self._cards = LibraryEntries(store, TEXT, LibraryText, attrgetter("sha256"))
 
-    def keep(self, corpus: Corpus, source: str) -> KeptText:
+    def keep(self, corpus: Corpus, source: str) -> LibraryText:
         """Keep a text; the same text again only gets the new name.
 
         Raises:
@@ -59,28 +59,28 @@ class TextLibrary:
         if is_student(self._owner) and TEXTS in self._rules.hidden:
             raise ValueError("In this lesson you train on the texts that are here: choose one.")
         size = len(corpus.text.encode("utf-8"))
-        refuse_bytes(self._store, self._rules, self._owner, size)
-        card = KeptText(
+        require_disk_quota(self._store, self._rules, self._owner, size)
+        card = LibraryText(
             *(corpus.sha256, corpus.name, source, len(corpus.text), size, self._clock()),
             owner=self._owner,
         )
         try:
-            self._store.keep_text(corpus.text, corpus.sha256)
+            self._store.save_text(corpus.text, corpus.sha256)
             self._cards.write(card)
             # Once more: somebody may have deleted it just before there was a card.
-            self._store.keep_text(corpus.text, corpus.sha256)
+            self._store.save_text(corpus.text, corpus.sha256)
         except OSError as error:
             raise ValueError(f"The text was not kept. {describe_error(error)}") from error
         return card
 
-    def texts(self) -> list[KeptText]:
+    def texts(self) -> list[LibraryText]:
         """Return the cards of the texts that the actor may use, the newest first, each text once.
 
         Where they have kept it themselves, it is their card; damaged cards are passed over.
         """
         return _newest_first(self._cards.once_each(self.cards(), self._actor))
 
-    def cards(self) -> list[KeptText]:
+    def cards(self) -> list[LibraryText]:
         """Return the cards that the actor may see: a student, their own and those of texts that
         are shared; anybody else, all. The newest first.
         """
@@ -105,7 +105,7 @@ class TextLibrary:
         """Return the IDs of the runs that were trained on a text: they need it to go on."""
         return [run.id for run in self._store.runs() if run.text_sha256 == sha256]
 
-    def share(self, card: KeptText, shared: bool) -> None:
+    def share(self, card: LibraryText, shared: bool) -> None:
         """Show a text to the whole class, to be trained on and read; or no longer.
 
         Raises:
@@ -152,15 +152,15 @@ class TextLibrary:
         aside.unlink(missing_ok=True)
         token_cache_in(self._store.runs_dir).forget(sha256)
 
-    def _needs(self, card: KeptText) -> bool:
+    def _needs(self, card: LibraryText) -> bool:
         """Tell whether a run of a text's owner was trained on it."""
         runs = self._store.runs()
         return any((run.text_sha256, run.owner) == (card.sha256, card.owner) for run in runs)
 
-    def _forget(self, card: KeptText | None) -> None:
+    def _forget(self, card: LibraryText | None) -> None:
         if card is not None:
             self._cards.forget(card)
 
 
-def _newest_first(cards: list[KeptText]) -> list[KeptText]:
+def _newest_first(cards: list[LibraryText]) -> list[LibraryText]:
     return sorted(cards, key=lambda card: card.kept_at, reverse=True)

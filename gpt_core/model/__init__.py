@@ -4,8 +4,8 @@ from gpt_core.model.generation import (
     GREEDY,
     Choice,
     Decoding,
+    describe_choice,
     generate,
-    look_at_choice,
     next_token_probas,
     stream_tokens,
 )
@@ -18,7 +18,7 @@ from gpt_core.model.gpt import (
     build_model,
     outline,
 )
-from gpt_core.model.kernels import turn_weights
+from gpt_core.model.kernels import transpose_weights
 from gpt_core.model.loss import (
     LossWalkthrough,
     binary_cross_entropy,
@@ -33,15 +33,15 @@ from gpt_core.model.loss import (
 from gpt_core.model.precision import autocast, check_device, resolve_auto
 from gpt_core.model.size import (
     BYTES_PER_PARAMETER,
-    WHOLE_BYTES_PER_PARAMETER,
+    TRAINED_BYTES_PER_PARAMETER,
+    count_config_parameters,
     count_parameters,
-    parameters_of,
 )
 
 __all__ = [
     "BYTES_PER_PARAMETER",
     "GREEDY",
-    "WHOLE_BYTES_PER_PARAMETER",
+    "TRAINED_BYTES_PER_PARAMETER",
     "Choice",
     "Decoding",
     "FeedForward",
@@ -57,17 +57,17 @@ __all__ = [
     "calc_loss_loader",
     "categorical_cross_entropy",
     "check_device",
+    "count_config_parameters",
     "count_parameters",
+    "describe_choice",
     "generate",
-    "look_at_choice",
     "loss_in_one_call",
     "loss_walkthrough",
     "next_token_probas",
     "outline",
-    "parameters_of",
     "perplexity",
     "resolve_auto",
     "stream_tokens",
     "target_ranks",
-    "turn_weights",
+    "transpose_weights",
 ]

@@ -163,7 +163,7 @@ def next_token_probas(logits: Tensor, decoding: Decoding) -> Tensor:
     return probas
 
 
-def look_at_choice(next_id: Tensor, logits: Tensor, decoding: Decoding) -> Choice:
+def describe_choice(next_id: Tensor, logits: Tensor, decoding: Decoding) -> Choice:
     """Return what a token was chosen from.
 
     Args:

@@ -7,7 +7,7 @@ is PyTorch's own; on a CPU in float32 they are so to the bit, and the loss's gra
 rounding.
 
 Writing: a token at a time the weights are read once for each, and one waits for the memory.
-:func:`turn_weights` lays them out so that all threads read. What each piece saves is measured
+:func:`transpose_weights` lays them out so that all threads read. What each piece saves is measured
 in docs/LOG.md.
 """
 
@@ -35,9 +35,9 @@ class Linear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x (..., in_features) to x @ weight.T + bias: (..., out_features)."""
-        is_turned = self.weight.stride(0) == 1 and self.out_features > 1
+        is_transposed = self.weight.stride(0) == 1 and self.out_features > 1
         rows = x.numel() // self.in_features
-        if not (is_turned and 1 <= rows <= FEW_ROWS):
+        if not (is_transposed and 1 <= rows <= FEW_ROWS):
             return super().forward(x)
         # A product with one row leaves all but one thread idle. Cut by inputs it is several
         # products, which the threads share, and a sum.
@@ -50,7 +50,7 @@ class Linear(nn.Linear):
         return y.view(*x.shape[:-1], self.out_features)
 
 
-def turn_weights(model: nn.Module) -> None:
+def transpose_weights(model: nn.Module) -> None:
     """Lay the weights of a model's linear layers out input by input, for writing with it.
 
     Their shapes and numbers stay. On a CPU the model then writes about twice as fast; what it

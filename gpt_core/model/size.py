@@ -9,7 +9,7 @@ from gpt_core.config import GPTConfig
 from gpt_core.model.gpt import outline
 
 BYTES_PER_PARAMETER = 4  # float32
-WHOLE_BYTES_PER_PARAMETER = 12  # the weight and AdamW's two moments
+TRAINED_BYTES_PER_PARAMETER = 12  # the weight and AdamW's two moments
 
 
 def count_parameters(model: nn.Module) -> int:
@@ -18,7 +18,7 @@ def count_parameters(model: nn.Module) -> int:
 
 
 @lru_cache(maxsize=256)  # a form asks at each redraw
-def parameters_of(config: GPTConfig) -> int:
+def count_config_parameters(config: GPTConfig) -> int:
     """Return how many numbers a model of this configuration learns.
 
     Blocks are alike: one is made, and counted as often as there are.

@@ -9,7 +9,7 @@ from gpt_core.access import is_student
 
 
 @dataclass(frozen=True)
-class Waiting:
+class QueuedRun:
     """A run in the queue, or one that has left it and trains."""
 
     run_id: str
@@ -17,11 +17,11 @@ class Waiting:
 
 
 def next_run(
-    waiting: Sequence[Waiting],
+    waiting: Sequence[QueuedRun],
     running: Collection[str],
     served: Sequence[str],
     first: Sequence[str] = (),
-) -> Waiting | None:
+) -> QueuedRun | None:
     """Return the run that begins next, or None if none may.
 
     The owner who has waited longest for a turn comes first: one who has not had any, or else
@@ -38,7 +38,7 @@ def next_run(
     turns = {owner: place for place, owner in enumerate(served)}
     places = {run_id: place for place, run_id in enumerate(first)}
 
-    def rank(run: Waiting) -> tuple[float, int]:
+    def rank(run: QueuedRun) -> tuple[float, int]:
         return places.get(run.run_id, math.inf), turns.get(run.owner, -1)
 
     return min(allowed, key=rank, default=None)
@@ -57,7 +57,7 @@ class FairQueue:
         self._first: list[str] = []  # IDs of runs, as the teacher has put them
         self.held = False  # no student's run begins
 
-    def take(self, waiting: Sequence[Waiting], running: Collection[str]) -> Waiting | None:
+    def take(self, waiting: Sequence[QueuedRun], running: Collection[str]) -> QueuedRun | None:
         """Return the run that begins now, or None if none may: its owner has had a turn."""
         if self.held:
             waiting = [run for run in waiting if not is_student(run.owner)]
@@ -70,8 +70,8 @@ class FairQueue:
 
     def expected_starts(
         self,
-        waiting: Sequence[Waiting],
-        running: Sequence[Waiting],
+        waiting: Sequence[QueuedRun],
+        running: Sequence[QueuedRun],
         places: int,
         seconds: Mapping[str, float],
     ) -> dict[str, float]:

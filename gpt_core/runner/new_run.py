@@ -2,16 +2,21 @@
 
 from dataclasses import dataclass
 
-from gpt_core.access import ClassRules, refuse_run
+from gpt_core.access import ClassRules, require_allowed_run
 from gpt_core.config import TrainingConfig
-from gpt_core.model import GPTModel, parameters_of, resolve_auto
+from gpt_core.model import GPTModel, count_config_parameters, resolve_auto
 from gpt_core.presets import Preset
-from gpt_core.store import RunStore, Setup
+from gpt_core.store import RunSetup, RunStore
 from gpt_core.system import describe_machine
 from gpt_core.text import Corpus, TokenCache
 from gpt_core.training import TrainingData, prepare_data, steps_in_run
 from gpt_core.vocabularies import get_tokenizer
-from gpt_core.weights import InitialWeights, disk_space, keep_initial, weights_sha256
+from gpt_core.weights import (
+    InitialWeights,
+    max_checkpoint_bytes,
+    save_initial_weights,
+    weights_sha256,
+)
 
 
 @dataclass(frozen=True)
@@ -28,10 +33,10 @@ class NewRun:
     initial_sha256: str
 
     @property
-    def setup(self) -> Setup:
+    def setup(self) -> RunSetup:
         """Return what tells the run from another one, as ``Run.setup`` does once it is one."""
         configs = (self.preset.model, self.config)
-        return Setup(self.owner, *configs, self.corpus.sha256, self.initial_sha256)
+        return RunSetup(self.owner, *configs, self.corpus.sha256, self.initial_sha256)
 
     @property
     def total_steps(self) -> int:
@@ -39,11 +44,11 @@ class NewRun:
         return steps_in_run(len(self.data.train_loader), self.config)
 
     @property
-    def disk_space(self) -> int:
+    def max_checkpoint_bytes(self) -> int:
         """Return the bytes that its checkpoints take at most."""
-        return disk_space(self.preset.model, self.config.keep_epochs)
+        return max_checkpoint_bytes(self.preset.model, self.config.keep_epochs)
 
-    def refuse_beyond(self, rules: ClassRules, preset: Preset, asked: TrainingConfig) -> None:
+    def require_allowed(self, rules: ClassRules, preset: Preset, asked: TrainingConfig) -> None:
         """Refuse it where the rules of a class do not allow it to a student.
 
         ``asked`` is its configuration as it was asked for, before anything was measured.
@@ -51,9 +56,9 @@ class NewRun:
         Raises:
             ValueError: they do not.
         """
-        parameters = parameters_of(preset.model)
+        parameters = count_config_parameters(preset.model)
         begins_with_weights = self.initial is not None
-        refuse_run(rules, preset, asked, self.total_steps, parameters, begins_with_weights)
+        require_allowed_run(rules, preset, asked, self.total_steps, parameters, begins_with_weights)
 
     def write_down(self, store: RunStore, run_id: str, threads: int) -> None:
         """Put the run on record, with its text and the weights it begins with.
@@ -62,7 +67,7 @@ class NewRun:
             OSError: the disk is full or cannot be written.
             sqlite3.Error: the record cannot be written.
         """
-        store.keep_text(self.corpus.text, self.corpus.sha256)
+        store.save_text(self.corpus.text, self.corpus.sha256)
         store.add_run(
             run_id=run_id,
             owner=self.owner,
@@ -79,9 +84,9 @@ class NewRun:
             initial_sha256=self.initial_sha256,
         )
         # Once more: somebody may have deleted it just before there was a run that needs it.
-        store.keep_text(self.corpus.text, self.corpus.sha256)
+        store.save_text(self.corpus.text, self.corpus.sha256)
         if self.initial:
-            keep_initial(store, run_id, self.initial, self.owner)
+            save_initial_weights(store, run_id, self.initial, self.owner)
 
 
 def prepare_run(

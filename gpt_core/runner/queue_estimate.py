@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from gpt_core.analysis import PACE_STEPS, Board, run_progress
-from gpt_core.inspection import dissect
+from gpt_core.analysis import SPEED_STEPS, CachedStore, run_progress
+from gpt_core.inspection import summarize
 from gpt_core.runner.training_runner import TrainingRunner
 from gpt_core.store import Run, RunSummary
 
@@ -16,7 +16,7 @@ class QueuePlace:
     starts_in: float  # infinite where nobody knows
 
 
-def expected_queue(board: Board, runner: TrainingRunner) -> list[QueuePlace]:
+def expected_queue(board: CachedStore, runner: TrainingRunner) -> list[QueuePlace]:
     """Return the waiting runs of this process in the order in which they will begin."""
     runs = {run.id: run for run in board.live_runs() if runner.owns(run.id)}
     seconds = board.once("seconds left", lambda: _seconds_of(board, list(runs.values())))
@@ -24,7 +24,7 @@ def expected_queue(board: Board, runner: TrainingRunner) -> list[QueuePlace]:
     return [QueuePlace(runs[run_id], at) for run_id, at in starts.items() if run_id in runs]
 
 
-def _seconds_of(board: Board, runs: list[Run]) -> dict[str, float]:
+def _seconds_of(board: CachedStore, runs: list[Run]) -> dict[str, float]:
     """Return how long runs still take, as far as it can be known.
 
     One that trains: by its own pace. One that waits: as its steps' work compares to that of a run
@@ -33,7 +33,7 @@ def _seconds_of(board: Board, runs: list[Run]) -> dict[str, float]:
     seconds, pace = {}, None
     for run in runs:
         if run.state == "running":
-            progress = run_progress(run, board.last_steps(run.id, PACE_STEPS))
+            progress = run_progress(run, board.last_steps(run.id, SPEED_STEPS))
             if progress.seconds_left is not None and progress.tokens_per_second:
                 seconds[run.id] = progress.seconds_left
                 pace = progress.tokens_per_second * _parameters(run)
@@ -55,4 +55,4 @@ def _pace_of(summary: RunSummary) -> float | None:
 
 
 def _parameters(run: Run) -> int:
-    return dissect(run.model_config, 1, 1).parameters
+    return summarize(run.model_config, 1, 1).parameters

@@ -12,7 +12,7 @@ import psutil
 import torch
 
 from gpt_core.analysis import find_copying
-from gpt_core.inspection import Closeup
+from gpt_core.inspection import UpdateInspector
 from gpt_core.model import GPTModel
 from gpt_core.records import EvaluationRecord, Record, SampleRecord, StepRecord
 from gpt_core.store import RECORD_TABLES, Row, Run, RunStore
@@ -25,10 +25,10 @@ from gpt_core.weights import (
     load_checkpoint,
     load_weights,
     remove,
+    remove_orphans,
     save_checkpoint,
     save_weights,
     set_random_state,
-    sweep,
 )
 
 FLUSH_SECONDS = 0.5  # records wait about this long before they are written together
@@ -66,7 +66,7 @@ class Session:
         self._model: GPTModel | None = None  # until the run's first turn
         self._copy: weakref.ref[GPTModel] | None = None  # the last snapshot's model
         self._copied_step = -1
-        self._closeup: Closeup | None = None  # while a single step is looked at
+        self._closeup: UpdateInspector | None = None  # while a single step is looked at
         self._state = TrainingState()
         self._seconds = 0.0
         self._last_record: Record | None = None
@@ -105,7 +105,7 @@ class Session:
         self._random_state = get_random_state(self._device)
         self.flush()
 
-    def put_away(self) -> None:
+    def unload(self) -> None:
         """Let go of model and optimizer, if all of them can be had again: the next turn does so.
 
         With its moments a model takes three times its weights, and runs may stand still for long.
@@ -140,12 +140,12 @@ class Session:
         self._last_record = record
         return True
 
-    def step_closely(self) -> bool:
+    def step_and_inspect(self) -> bool:
         """Run one update, with all that is due after it, and write down closely what it did.
 
         Return whether the run goes on after it. Errors are those of :meth:`advance`.
         """
-        closeup = self._closeup = Closeup(
+        closeup = self._closeup = UpdateInspector(
             self._get_model(), self._optimizer, self.run.training_config
         )
         try:
@@ -220,7 +220,7 @@ class Session:
         self._optimizer = create_optimizer(model, config)
         self._state = TrainingState()
         rows = self._store.checkpoints(self.run.id)
-        sweep(self._folder(0, "").parent, {Path(row["folder"]).name for row in rows})
+        remove_orphans(self._folder(0, "").parent, {Path(row["folder"]).name for row in rows})
         whole = [row for row in rows if row["kind"] == "whole"]
         if whole:
             folder = self._store.runs_dir / max(whole, key=_by_step)["folder"]

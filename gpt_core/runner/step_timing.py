@@ -11,7 +11,7 @@ import torch
 from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.model import autocast, build_model, calc_loss_batch, generate, resolve_auto
 from gpt_core.runner.training_runner import TrainingRunner
-from gpt_core.training import TrainingData, add_up_gradients, create_optimizer
+from gpt_core.training import TrainingData, accumulate_gradients, create_optimizer
 from gpt_core.weights import get_random_state, set_random_state
 
 WARM_UP_STEPS, MEASURED_STEPS = 1, 3
@@ -19,7 +19,7 @@ SAMPLE_TOKENS = 5  # of a sample, measured for the whole
 
 
 @dataclass(frozen=True)
-class Pace:
+class StepTiming:
     """What the parts of a run take, in seconds, while nothing else trains."""
 
     step: float  # one optimizer update
@@ -36,9 +36,9 @@ class Pace:
         )
 
 
-def measure_pace(
+def time_steps(
     runner: TrainingRunner, model_config: GPTConfig, config: TrainingConfig, data: TrainingData
-) -> "Future[Pace]":
+) -> "Future[StepTiming]":
     """Have a few steps of a configuration timed in the thread that trains.
 
     A run that trains waits meanwhile, between two of its steps; its random state is put back, so
@@ -48,7 +48,7 @@ def measure_pace(
         ValueError: the device is not there, or the runner is closing.
     """
     config = resolve_auto(config)  # as the run itself will
-    return runner.lend(partial(_measure, model_config, config, data, time.perf_counter))
+    return runner.submit(partial(_measure, model_config, config, data, time.perf_counter))
 
 
 def _measure(
@@ -56,7 +56,7 @@ def _measure(
     config: TrainingConfig,
     data: TrainingData,
     timer: Callable[[], float],
-) -> Pace:
+) -> StepTiming:
     device = torch.device(config.device)
     random_state = get_random_state(device)
     try:
@@ -67,7 +67,7 @@ def _measure(
 
         def step() -> None:
             optimizer.zero_grad()
-            loss = add_up_gradients(batches, model, config)
+            loss = accumulate_gradients(batches, model, config)
             optimizer.step()
             loss.item()  # on a GPU: wait for it
 
@@ -92,4 +92,4 @@ def _measure(
     evaluated = min(config.eval_iter, len(data.train_loader)) + min(
         config.eval_iter, len(data.val_loader)
     )
-    return Pace(step_seconds, evaluated * batch_seconds, config.sample_tokens * token_seconds)
+    return StepTiming(step_seconds, evaluated * batch_seconds, config.sample_tokens * token_seconds)

@@ -18,12 +18,12 @@ import torch
 from gpt_core.access import (
     LOCAL,
     ClassRules,
-    find_open_run,
-    find_own_run,
     is_student,
-    refuse_bytes,
-    refuse_more_training,
-    refuse_students,
+    require_disk_quota,
+    require_owner,
+    require_read_access,
+    require_teacher,
+    require_training_time,
     write_rules,
 )
 from gpt_core.config import TrainingConfig
@@ -36,7 +36,7 @@ from gpt_core.runner.request_queue import done
 from gpt_core.runner.session import Session, Snapshot
 from gpt_core.runner.training_thread import OwnerThread
 from gpt_core.store import Run, RunStore, run_locks
-from gpt_core.system import brief, describe_change, describe_machine, keep_freed_memory
+from gpt_core.system import describe_change, describe_machine, keep_freed_memory, shorten
 from gpt_core.text import Corpus, token_cache_in
 from gpt_core.training import TrainingData, prepare_data
 from gpt_core.vocabularies import get_tokenizer
@@ -81,7 +81,7 @@ class TrainingRunner:
             raise ValueError(f"threads={threads}, active_runs={active_runs}: choose 1 or more.")
         self._timer = timer
         self._cache = token_cache_in(store.runs_dir)
-        runs.tidy_up(store)
+        runs.clean_up(store)
         keep_freed_memory()
         self._owner = OwnerThread(store, active_runs, self._threads, timer, rules or ClassRules())
         atexit.register(self.close)
@@ -116,16 +116,16 @@ class TrainingRunner:
         """
         new = prepare_run(preset, corpus, training_config, actor, initial, self._cache)
         if is_student(actor):
-            new.refuse_beyond(self.rules, preset, training_config or preset.training)
+            new.require_allowed(self.rules, preset, training_config or preset.training)
         with self._owner.lock:
-            self._refuse_if_closing()
+            self._require_open()
             for live_id, entry in self._owner.entries.items():
                 is_equal = entry.session.run.setup == new.setup and run_id in (None, live_id)
                 if is_equal and entry.state != "paused" and entry.asked != "stopping":
                     return live_id
-            self._refuse_beyond_share(actor, new.disk_space)
+            self._require_within_quota(actor, new.max_checkpoint_bytes)
             run_id = run_locks.find_run_id(self._store, run_id, preset.name)
-            with run_locks.hold_run(self._store, run_id, "started") as lock:
+            with run_locks.lock_run(self._store, run_id, "started") as lock:
                 new.write_down(self._store, run_id, self._threads)
                 self._enqueue(run_locks.find_run(self._store, run_id), new.data, lock)
             return run_id
@@ -168,10 +168,10 @@ class TrainingRunner:
         """
         return self._ask("", run_id, partial(self._owner.snapshot, run_id), actor)
 
-    def lend(self, action: Callable[[], T]) -> "Future[T]":
+    def submit(self, action: Callable[[], T]) -> "Future[T]":
         """Do something in the owner thread, between two steps of what trains there."""
         with self._owner.lock:
-            self._refuse_if_closing()
+            self._require_open()
             return self._owner.requests.ask(action)
 
     @property
@@ -199,7 +199,7 @@ class TrainingRunner:
         Raises:
             NotAllowed: it is a student who asks.
         """
-        refuse_students(self._store, actor, "hold the queue")
+        require_teacher(self._store, actor, "hold the queue")
         self._owner.queue.held = held
         self._owner.requests.wake()
 
@@ -209,7 +209,7 @@ class TrainingRunner:
         Raises:
             NotAllowed: it is a student who asks.
         """
-        refuse_students(self._store, actor, "change the order of the queue")
+        require_teacher(self._store, actor, "change the order of the queue")
         self._owner.queue.move(run_id, place, list(self._owner.expected_starts({})))
 
     def expected_starts(self, seconds: Mapping[str, float]) -> dict[str, float]:
@@ -252,16 +252,16 @@ class TrainingRunner:
     def _reopen(self, run_id: str, actor: str) -> None:
         """Queue a run again that has ended before its last step."""
         run = run_locks.find_unfinished_run(self._store, run_id)
-        find_own_run(self._store, run_id, actor, "resume")
+        require_owner(self._store, run_id, actor, "resume")
         check_device(run.training_config.device)
         text, config = self._store.text(run.text_sha256), run.training_config
         data = prepare_data(text, get_tokenizer(), run.model_config, config, self._cache)
         with self._owner.lock:
-            self._refuse_if_closing()
+            self._require_open()
             if self.owns(run_id):
                 return  # somebody else was quicker
-            self._refuse_beyond_share(run.owner, 0)
-            with run_locks.hold_run(self._store, run_id, "resumed") as lock:
+            self._require_within_quota(run.owner, 0)
+            with run_locks.lock_run(self._store, run_id, "resumed") as lock:
                 run_locks.find_unfinished_run(self._store, run_id)  # another was quicker?
                 change = describe_change(run.versions, describe_machine(self._threads))
                 self._store.set_state(run_id, "queued", actor, change)
@@ -272,23 +272,23 @@ class TrainingRunner:
     ) -> "Future[T]":
         """Hand something to the owner thread; it is done between two steps."""
         with self._owner.lock:
-            self._refuse_if_closing()
+            self._require_open()
             entry = self._owner.entries.get(run_id)
             if entry is None:
                 raise ValueError(
-                    f"Run {brief(run_id)} is not live here: nothing can be asked of it."
+                    f"Run {shorten(run_id)} is not live here: nothing can be asked of it."
                 )
             if doing:
-                find_own_run(self._store, run_id, actor, VERBS[doing])
+                require_owner(self._store, run_id, actor, VERBS[doing])
             else:
-                find_open_run(self._store, run_id, actor, "look into")
+                require_read_access(self._store, run_id, actor, "look into")
             future = self._owner.requests.ask(action)
             if doing:
                 entry.asked = doing
                 future.add_done_callback(partial(entry.answered, doing))
             return future
 
-    def _refuse_beyond_share(self, owner: str, disk_space: int) -> None:
+    def _require_within_quota(self, owner: str, max_checkpoint_bytes: int) -> None:
         """Refuse a student's run that would be more than their share of the machine.
 
         Raises:
@@ -303,9 +303,9 @@ class TrainingRunner:
                 f"You have {theirs} runs that wait, train or are paused, and each student may have "
                 f"{rules.most_runs}: wait until one has ended, or stop one."
             )
-        refuse_more_training(self._store, rules, owner)
-        refuse_bytes(self._store, rules, owner, disk_space)
+        require_training_time(self._store, rules, owner)
+        require_disk_quota(self._store, rules, owner, max_checkpoint_bytes)
 
-    def _refuse_if_closing(self) -> None:
+    def _require_open(self) -> None:
         if self._owner.closing:
             raise ValueError("The app is closing: start it again first.")

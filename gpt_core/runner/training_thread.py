@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import torch
 
-from gpt_core.access import TEACHER, ClassRules, is_student, refuse_more_training, seconds_left
-from gpt_core.runner.fair_queue import FairQueue, Waiting
+from gpt_core.access import TEACHER, ClassRules, is_student, require_training_time, seconds_left
+from gpt_core.runner.fair_queue import FairQueue, QueuedRun
 from gpt_core.runner.live_run import LiveRun
 from gpt_core.runner.request_queue import RequestQueue
 from gpt_core.runner.session import Session, Snapshot
@@ -118,10 +118,10 @@ class OwnerThread:
                 running.append(run)
         return [run.run_id for run in running]
 
-    def _by_state(self, state: str) -> list[Waiting]:
+    def _by_state(self, state: str) -> list[QueuedRun]:
         """Return the live runs that are in a state, in the order of the queue."""
         return [
-            Waiting(run_id, entry.session.run.owner)
+            QueuedRun(run_id, entry.session.run.owner)
             for run_id, entry in self.live()
             if entry.state == state
         ]
@@ -167,7 +167,7 @@ class OwnerThread:
             self.in_turn(run_id, Session.checkpoint)
         if entry.state != "paused":
             self._set_state(run_id, "paused", actor)
-            entry.session.put_away()
+            entry.session.unload()
 
     def unpause(self, run_id: str, actor: str) -> None:
         """Put a paused run into the queue again."""
@@ -184,13 +184,13 @@ class OwnerThread:
         entry = self._get(run_id)
         if entry.state != "paused":
             raise ValueError("One step is for a run that is paused: pause it first.")
-        refuse_more_training(self._store, self.rules, entry.session.run.owner)
+        require_training_time(self._store, self.rules, entry.session.run.owner)
         for _, other in self.live():
             other.limit = None  # one that trains meanwhile has less left
-        self._guard(run_id, partial(self._step_closely, run_id, actor))
+        self._guard(run_id, partial(self._step_and_inspect, run_id, actor))
 
-    def _step_closely(self, run_id: str, actor: str) -> None:
-        if self.in_turn(run_id, Session.step_closely):
+    def _step_and_inspect(self, run_id: str, actor: str) -> None:
+        if self.in_turn(run_id, Session.step_and_inspect):
             self._set_state(run_id, "paused", actor)
         else:
             self.in_turn(run_id, Session.checkpoint)
@@ -228,7 +228,7 @@ class OwnerThread:
         finally:
             session.leave()
             if not was_open:
-                session.put_away()
+                session.unload()
 
     def _get(self, run_id: str) -> LiveRun:
         if run_id not in self.entries:
@@ -272,7 +272,7 @@ class OwnerThread:
             del self.entries[run_id]
         entry.lock.release()
         if not is_written:  # after that: what is locked counts as live (mark_interrupted_runs)
-            self._store.hold_end(run_id, state, actor, message)
+            self._store.keep_final_state(run_id, state, actor, message)
         entry.ended.set()
 
     def _close_sessions(self) -> None:

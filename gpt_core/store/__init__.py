@@ -2,7 +2,7 @@
 
 from gpt_core.store.class_store import MODEL, RUN, TEXT, Shared
 from gpt_core.store.rows import Row
-from gpt_core.store.run import STATES, Run, RunSummary, Setup
+from gpt_core.store.run import STATES, Run, RunSetup, RunSummary
 from gpt_core.store.run_locks import RUN_ID, find_run, mark_interrupted_runs
 from gpt_core.store.run_store import RECORD_TABLES, RunStore
 from gpt_core.store.runs_dir import default_runs_dir
@@ -16,9 +16,9 @@ __all__ = [
     "TEXT",
     "Row",
     "Run",
+    "RunSetup",
     "RunStore",
     "RunSummary",
-    "Setup",
     "Shared",
     "default_runs_dir",
     "find_run",

@@ -15,7 +15,7 @@ RUN, TEXT, MODEL = "run", "text", "model"  # what can be shown to the whole clas
 Shared = frozenset[tuple[str, str, str]]  # kind, key and owner of all that is
 
 
-class ClassBook:
+class ClassStore:
     """The tables of a class, in the store's database.
 
     Args:

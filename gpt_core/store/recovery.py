@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gpt_core.store.migrations import MIGRATIONS
 from gpt_core.store.rows import decoded, run_from_row
-from gpt_core.system import DAMAGED, write_whole
+from gpt_core.system import DAMAGED, write_atomically
 
 COMPANIONS = ("-wal", "-shm")  # what lies beside a SQLite file that is in use
 NOTICE = ".damaged.txt"  # how the files end in which it is told
@@ -61,7 +61,7 @@ def set_aside_damaged(path: Path) -> None:
         f"as {aside.name} in {path.parent.absolute()}. {kept} Texts and checkpoints were not "
         "touched."
     )
-    write_whole(path.with_name(name + NOTICE), notice.encode())
+    write_atomically(path.with_name(name + NOTICE), notice.encode())
     for ending in COMPANIONS:
         path.with_name(path.name + ending).unlink(missing_ok=True)
     part.replace(path)

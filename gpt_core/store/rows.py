@@ -25,7 +25,7 @@ def encoded(value: Any) -> Any:
     return json.dumps(value) if isinstance(value, tuple | list | dict) else value
 
 
-def refuse_odd_rows(table: str, rows: Iterable[Row], kinds: Mapping[str, str]) -> None:
+def check_rows(table: str, rows: Iterable[Row], kinds: Mapping[str, str]) -> None:
     """Refuse rows that this app has not written: SQLite itself takes anything anywhere.
 
     Args:

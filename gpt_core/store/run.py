@@ -10,7 +10,7 @@ RESUMABLE_STATES = ("stopped", "failed", "interrupted")  # no process does, and 
 STATES = (*LIVE_STATES, *RESUMABLE_STATES, "finished")
 
 
-class Setup(NamedTuple):
+class RunSetup(NamedTuple):
     """Whose run it is, and what its losses follow from: two equal ones give the same."""
 
     owner: str
@@ -43,9 +43,9 @@ class Run:
     note: str = ""
     initial_name: str = ""  # of the weights it began with; "" if they were drawn at random
     initial_sha256: str = ""
-    is_veiled: bool = False  # what is private in it is left out: for whoever may not look inside
+    is_redacted: bool = False  # what is private in it is left out: for whoever may not look inside
 
-    def veiled(self) -> "Run":
+    def redacted(self) -> "Run":
         """Return the run without what may give its text away."""
         training = replace(self.training_config, start_context="…", probes=())
         return replace(
@@ -54,14 +54,14 @@ class Run:
             text_name="a private text",
             text_sha256="",
             initial_name="private weights" if self.initial_sha256 else "",
-            is_veiled=True,
+            is_redacted=True,
         )
 
     @property
-    def setup(self) -> Setup:
+    def setup(self) -> RunSetup:
         """Return what tells a run from another one, but for its ID."""
         configs = (self.model_config, self.training_config)
-        return Setup(self.owner, *configs, self.text_sha256, self.initial_sha256)
+        return RunSetup(self.owner, *configs, self.text_sha256, self.initial_sha256)
 
     @property
     def is_live(self) -> bool:

@@ -11,7 +11,7 @@ import filelock
 
 from gpt_core.store.run import Run
 from gpt_core.store.run_store import RunStore
-from gpt_core.system import brief, describe_error
+from gpt_core.system import describe_error, shorten
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def find_run_id(store: RunStore, run_id: str | None, preset_name: str) -> str:
         return f"{preset_name}-{secrets.token_hex(4)}"
     if not RUN_ID.fullmatch(run_id):
         raise ValueError(
-            f"run_id={brief(run_id)!r} is no name for a run: take letters, digits, dots, dashes "
+            f"run_id={shorten(run_id)!r} is no name for a run: take letters, digits, dots, dashes "
             "and underscores, 64 at most, the first a letter or digit."
         )
     if store.run(run_id) is not None:
@@ -36,7 +36,7 @@ def find_run_id(store: RunStore, run_id: str | None, preset_name: str) -> str:
     return run_id
 
 
-def acquire_run(store: RunStore, run_id: str) -> filelock.BaseFileLock:
+def acquire_run_lock(store: RunStore, run_id: str) -> filelock.BaseFileLock:
     """Take the operating system's lock on a run, and return it held.
 
     Raises:
@@ -57,7 +57,7 @@ def acquire_run(store: RunStore, run_id: str) -> filelock.BaseFileLock:
 
 
 @contextmanager
-def hold_ended_run(store: RunStore, run_id: str, doing: str) -> Iterator[filelock.BaseFileLock]:
+def lock_ended_run(store: RunStore, run_id: str, doing: str) -> Iterator[filelock.BaseFileLock]:
     """Hold the lock on a run that no process trains, to delete something of it.
 
     Raises:
@@ -67,13 +67,13 @@ def hold_ended_run(store: RunStore, run_id: str, doing: str) -> Iterator[fileloc
     run = find_run(store, run_id)
     if run.is_live:
         raise ValueError(f"Run {run_id} is {run.state}: stop it first, then delete.")
-    with hold_run(store, run_id, doing) as lock:
+    with lock_run(store, run_id, doing) as lock:
         yield lock
     lock.release()
 
 
 @contextmanager
-def hold_run(store: RunStore, run_id: str, doing: str) -> Iterator[filelock.BaseFileLock]:
+def lock_run(store: RunStore, run_id: str, doing: str) -> Iterator[filelock.BaseFileLock]:
     """Take the lock on a run, to be kept; it is released where what is done inside fails.
 
     Raises:
@@ -81,7 +81,7 @@ def hold_run(store: RunStore, run_id: str, doing: str) -> Iterator[filelock.Base
     """
     lock = None
     try:
-        lock = acquire_run(store, run_id)
+        lock = acquire_run_lock(store, run_id)
         yield lock
     except BaseException as error:
         if lock is not None:
@@ -97,17 +97,17 @@ def mark_interrupted_runs(store: RunStore) -> None:
     """
     for run in store.live_runs(as_written=True):
         try:
-            lock = acquire_run(store, run.id)
+            lock = acquire_run_lock(store, run.id)
         except ValueError:  # another process trains it, and has perhaps taken it up since
-            store.held_ends.pop(run.id, None)
+            store.unsaved_final_states.pop(run.id, None)
             continue
         except OSError:  # its lock cannot be looked at
             continue
         try:
             current = store.run(run.id)  # it may have ended just before its lock was free
-            if current is not None and (current.is_live or run.id in store.held_ends):
+            if current is not None and (current.is_live or run.id in store.unsaved_final_states):
                 gone = ("interrupted", run.owner, "The process that trained it is gone.")
-                store.set_state(run.id, *store.held_ends.get(run.id, gone))
+                store.set_state(run.id, *store.unsaved_final_states.get(run.id, gone))
         except sqlite3.Error:  # a full disk must not keep anybody from looking
             log.exception("run %s could not be marked as interrupted", run.id)
         finally:
@@ -122,7 +122,7 @@ def find_run(store: RunStore, run_id: str) -> Run:
     """
     run = store.run(run_id)
     if run is None:
-        raise ValueError(f"There is no run {brief(run_id)}: it was deleted, or never was here.")
+        raise ValueError(f"There is no run {shorten(run_id)}: it was deleted, or never was here.")
     return run
 
 

@@ -22,13 +22,13 @@ from gpt_core.records import (
     StepRecord,
     UpdateRecord,
 )
-from gpt_core.store.class_store import RUN, ClassBook
+from gpt_core.store.class_store import RUN, ClassStore
 from gpt_core.store.database import Database, insert
 from gpt_core.store.recovery import notices
-from gpt_core.store.rows import Row, decoded, refuse_odd_rows, run_from_row
+from gpt_core.store.rows import Row, check_rows, decoded, run_from_row
 from gpt_core.store.run import LIVE_STATES, STATES, Run, RunSummary
-from gpt_core.store.runs_dir import refuse_network_file_system
-from gpt_core.system import write_whole
+from gpt_core.store.runs_dir import require_local_file_system
+from gpt_core.system import write_atomically
 
 RECORD_TABLES: dict[type, str] = {
     StepRecord: "steps",
@@ -74,12 +74,12 @@ class RunStore:
         self.runs_dir = Path(runs_dir)
         self._clock = clock
         # Ends of runs (state, actor, message) that cannot be written: they hold in this process.
-        self.held_ends: dict[str, tuple[str, str, str]] = {}
+        self.unsaved_final_states: dict[str, tuple[str, str, str]] = {}
         try:
             self.runs_dir.mkdir(parents=True, exist_ok=True)
-            refuse_network_file_system(self.runs_dir)
+            require_local_file_system(self.runs_dir)
             self._database = Database(self.runs_dir / "runs.sqlite")
-            self.class_book = ClassBook(self._database, clock)
+            self.class_store = ClassStore(self._database, clock)
         except (OSError, sqlite3.Error) as error:
             raise ValueError(
                 f"The runs directory {self.runs_dir} cannot be used ({error}): choose another one "
@@ -141,10 +141,10 @@ class RunStore:
             with self._database.transaction() as connection:
                 sql = "SELECT MIN(0, COALESCE(MIN(rowid), 0)) - 1 FROM runs"
                 first = connection.execute(sql).fetchone()[0]
-                refuse_odd_rows("runs", [facts], self._kinds(connection, "runs"))
+                check_rows("runs", [facts], self._kinds(connection, "runs"))
                 insert(connection, "runs", {"rowid": first, **facts})
                 for table, rows in records.items():
-                    refuse_odd_rows(table, rows, self._kinds(connection, table))
+                    check_rows(table, rows, self._kinds(connection, table))
                     for row in rows:
                         insert(connection, table, {**row, "run_id": facts["id"]})
         except (ValueError, sqlite3.IntegrityError, sqlite3.OperationalError) as error:
@@ -155,11 +155,11 @@ class RunStore:
         assert state in STATES, state
         with self._database.transaction() as connection:
             self._add_transition(connection, run_id, state, actor, message)
-        self.held_ends.pop(run_id, None)
+        self.unsaved_final_states.pop(run_id, None)
 
-    def hold_end(self, run_id: str, state: str, actor: str, message: str) -> None:
+    def keep_final_state(self, run_id: str, state: str, actor: str, message: str) -> None:
         """Show how a run ended, in this process, until that can be written down."""
-        self.held_ends[run_id] = (state, actor, message)
+        self.unsaved_final_states[run_id] = (state, actor, message)
         self._database.note_change()
 
     def add_records(
@@ -215,12 +215,12 @@ class RunStore:
             row = {"run_id": run_id, "at": self._clock(), "actor": actor}
             insert(connection, "deletions", {**row, "owner": owner, "seconds": seconds})
 
-    def keep_text(self, text: str, sha256: str) -> None:
+    def save_text(self, text: str, sha256: str) -> None:
         """Keep a run's text by its content hash: resume needs it."""
         path = self.text_path(sha256)
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
-            write_whole(path, text.encode("utf-8"))
+            write_atomically(path, text.encode("utf-8"))
 
     # Reading
 
@@ -389,9 +389,9 @@ class RunStore:
             ON labels.id = (SELECT MAX(id) FROM labels WHERE run_id = runs.id)
             {clause}"""  # noqa: S608 (clauses are written in this file, values are bound)
         runs = [run_from_row(row) for row in self._database.select(sql, *values)]
-        return [self._with_end(run) if run.id in self.held_ends else run for run in runs]
+        return [self._with_end(run) if run.id in self.unsaved_final_states else run for run in runs]
 
     def _with_end(self, run: Run) -> Run:
         """Return a run with its end, which is held."""
-        state, _, message = self.held_ends.get(run.id, (run.state, "", run.message))
+        state, _, message = self.unsaved_final_states.get(run.id, (run.state, "", run.message))
         return replace(run, state=state, message=message)

@@ -17,7 +17,7 @@ def default_runs_dir() -> Path:
     return Path(chosen) if chosen else Path(__file__).parent.parent / "runs"
 
 
-def refuse_network_file_system(folder: Path) -> None:
+def require_local_file_system(folder: Path) -> None:
     """Refuse a folder on another machine: SQLite's log is shared memory, which ends at this one.
 
     Raises:

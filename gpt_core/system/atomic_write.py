@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes) -> None:
     """Write a file under another name, flush it to the disk, and rename it.
 
     Raises:

@@ -3,11 +3,11 @@
 import unicodedata
 
 JOINERS = "\u200c\u200d"  # emoji and several scripts are written with them
-LONGEST_BRIEF = 64  # characters: no run's ID is longer
+MAX_SHORTENED = 64  # characters: no run's ID is longer
 UNSEEN = ("Cc", "Cf", "Cs")  # control characters, formats, halves of characters
 
 
-def visible(text: str) -> str:
+def printable(text: str) -> str:
     """Return a text without what cannot be seen or turns other text around; empty if all is so."""
     seen = "".join(
         char
@@ -17,7 +17,7 @@ def visible(text: str) -> str:
     return seen if seen.strip(f"{JOINERS} \n\t") else ""
 
 
-def brief(text: str) -> str:
+def shorten(text: str) -> str:
     """Return what somebody wrote as it stands in a sentence: on one line, visible, not too long."""
-    line = " ".join(visible(text).split())
-    return line if len(line) <= LONGEST_BRIEF else f"{line[:LONGEST_BRIEF]}…"
+    line = " ".join(printable(text).split())
+    return line if len(line) <= MAX_SHORTENED else f"{line[:MAX_SHORTENED]}…"

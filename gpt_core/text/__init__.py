@@ -7,7 +7,7 @@ from gpt_core.text.bundled_texts import (
     load_text,
     public_texts,
 )
-from gpt_core.text.corpus import LONGEST_NAME, Corpus, join_texts, readable_name, split_text
+from gpt_core.text.corpus import MAX_TEXT_NAME, Corpus, join_texts, readable_name, split_text
 from gpt_core.text.dataset import (
     IGNORE_INDEX,
     Batch,
@@ -19,10 +19,10 @@ from gpt_core.text.dataset import (
 )
 from gpt_core.text.statistics import (
     ENGLISH_TOKENS_PER_CHARACTER,
-    Layout,
-    Survey,
-    lay_out,
-    survey_tokens,
+    BatchCounts,
+    TokenStatistics,
+    count_batches,
+    count_tokens,
 )
 from gpt_core.text.the_verdict import (
     VERDICT,
@@ -30,7 +30,7 @@ from gpt_core.text.the_verdict import (
     VERDICT_TITLE,
     download_the_verdict,
     has_the_verdict,
-    keep_the_verdict,
+    save_the_verdict,
 )
 from gpt_core.text.token_cache import TokenCache, token_cache_in
 from gpt_core.text.uploads import gutenberg_body, max_upload_bytes, read_text_file, read_upload
@@ -40,26 +40,26 @@ __all__ = [
     "DEFAULT_TEXT",
     "ENGLISH_TOKENS_PER_CHARACTER",
     "IGNORE_INDEX",
-    "LONGEST_NAME",
+    "MAX_TEXT_NAME",
     "VERDICT",
     "VERDICT_SHA256",
     "VERDICT_TITLE",
     "Batch",
+    "BatchCounts",
     "Corpus",
-    "Layout",
-    "Survey",
     "TokenCache",
+    "TokenStatistics",
     "TokenWindows",
     "bundled_text",
     "check_splits",
+    "count_batches",
+    "count_tokens",
     "create_dataloader",
     "download_the_verdict",
     "fitting_context_length",
     "gutenberg_body",
     "has_the_verdict",
     "join_texts",
-    "keep_the_verdict",
-    "lay_out",
     "load_text",
     "max_upload_bytes",
     "public_texts",
@@ -67,7 +67,7 @@ __all__ = [
     "read_upload",
     "readable_name",
     "rows_to_batch",
+    "save_the_verdict",
     "split_text",
-    "survey_tokens",
     "token_cache_in",
 ]

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from gpt_core.validation import is_whole_text, shown
 
-LONGEST_NAME = 80  # characters
+MAX_TEXT_NAME = 80  # characters
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ def readable_name(name: str) -> str:
     """Return a file's name as a text's name: on one line, and not too long to show."""
     printable = "".join(c if c.isprintable() else " " for c in name)
     words = " ".join(printable.split()) or "A text without a name"
-    if len(words) <= LONGEST_NAME:
+    if len(words) <= MAX_TEXT_NAME:
         return words
-    return f"{words[: LONGEST_NAME - 13]}…{words[-12:]}"  # with the ending
+    return f"{words[: MAX_TEXT_NAME - 13]}…{words[-12:]}"  # with the ending
 
 
 def join_texts(texts: Sequence[Corpus]) -> Corpus:

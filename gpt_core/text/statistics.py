@@ -10,11 +10,11 @@ from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.text.dataset import TokenWindows
 
 ENGLISH_TOKENS_PER_CHARACTER = 0.25  # of the story that comes with the app, and of The Verdict
-MOST_LISTED = 12
+MAX_LISTED = 12
 
 
 @dataclass(frozen=True)
-class Survey:
+class TokenStatistics:
     """The tokens of a text, counted."""
 
     characters: int
@@ -29,18 +29,20 @@ class Survey:
         return self.tokens / self.characters
 
 
-def survey_tokens(text: str, token_ids: Tensor, tokenizer: tiktoken.Encoding) -> Survey:
+def count_tokens(text: str, token_ids: Tensor, tokenizer: tiktoken.Encoding) -> TokenStatistics:
     """Count the tokens of a text, given as IDs of shape (N,)."""
     distinct, counts = torch.unique(token_ids, return_counts=True)  # both (distinct,)
-    order = torch.sort(counts, descending=True, stable=True).indices[:MOST_LISTED]
+    order = torch.sort(counts, descending=True, stable=True).indices[:MAX_LISTED]
     frequent = zip(distinct[order].tolist(), counts[order].tolist(), strict=True)
     lengths = [(-len(tokenizer.decode_single_token_bytes(i)), i) for i in distinct.tolist()]
-    longest = [token_id for _, token_id in sorted(lengths)[:MOST_LISTED]]
-    return Survey(len(text), len(token_ids), len(distinct), tuple(frequent), tuple(longest))
+    longest = [token_id for _, token_id in sorted(lengths)[:MAX_LISTED]]
+    return TokenStatistics(
+        len(text), len(token_ids), len(distinct), tuple(frequent), tuple(longest)
+    )
 
 
 @dataclass(frozen=True)
-class Layout:
+class BatchCounts:
     """How the tokens of one split become windows and batches."""
 
     tokens: int
@@ -55,7 +57,9 @@ class Layout:
         return self.batches == 0
 
 
-def lay_out(tokens: int, model: GPTConfig, training: TrainingConfig, drop_last: bool) -> Layout:
+def count_batches(
+    tokens: int, model: GPTConfig, training: TrainingConfig, drop_last: bool
+) -> BatchCounts:
     """Count the windows and batches that a number of tokens gives.
 
     Args:
@@ -68,7 +72,7 @@ def lay_out(tokens: int, model: GPTConfig, training: TrainingConfig, drop_last: 
     starts = TokenWindows(torch.empty(tokens, device="meta"), model.context_length, stride).starts
     full, rest = divmod(len(starts), training.batch_size)
     used = starts[-1] + model.context_length + 1 if starts else 0
-    return Layout(
+    return BatchCounts(
         tokens,
         len(starts),
         full if drop_last else full + (rest > 0),

@@ -5,7 +5,7 @@ import urllib.request
 from http.client import HTTPException
 from pathlib import Path
 
-from gpt_core.system import DATA_DIR, write_whole
+from gpt_core.system import DATA_DIR, write_atomically
 from gpt_core.text.corpus import Corpus
 
 VERDICT = "the-verdict"
@@ -52,11 +52,11 @@ def download_the_verdict(data_dir: Path = DATA_DIR, url: str = VERDICT_URL) -> C
         raise ValueError(f"The Verdict could not be downloaded ({reason}). {advice}") from error
     if hashlib.sha256(data).hexdigest() != VERDICT_SHA256:
         raise ValueError(f"What came from {url} is not The Verdict (wrong SHA-256). {advice}")
-    keep_the_verdict(data, data_dir)
+    save_the_verdict(data, data_dir)
     return read_the_verdict(data_dir)
 
 
-def keep_the_verdict(data: bytes, data_dir: Path = DATA_DIR) -> None:
+def save_the_verdict(data: bytes, data_dir: Path = DATA_DIR) -> None:
     """Put "The Verdict" in its place, whole or not at all; other bytes are passed over.
 
     Raises:
@@ -66,7 +66,7 @@ def keep_the_verdict(data: bytes, data_dir: Path = DATA_DIR) -> None:
         return
     path = data_dir / f"{VERDICT}.txt"
     try:
-        write_whole(path, data)
+        write_atomically(path, data)
     except OSError as error:
         raise ValueError(f"{path} cannot be written: {error.strerror}.") from error
 

@@ -2,7 +2,7 @@
 
 from gpt_core.training.data import TrainingData, encode_splits, prepare_data
 from gpt_core.training.evaluation import evaluate_model
-from gpt_core.training.gradients import add_up_gradients
+from gpt_core.training.gradients import accumulate_gradients
 from gpt_core.training.loop import TrainingState, train
 from gpt_core.training.lr_schedule import learning_rate_at, steps_in_run
 from gpt_core.training.optimizer import create_optimizer
@@ -12,7 +12,7 @@ __all__ = [
     "PROBE_TOKENS",
     "TrainingData",
     "TrainingState",
-    "add_up_gradients",
+    "accumulate_gradients",
     "create_optimizer",
     "encode_splits",
     "evaluate_model",

@@ -12,7 +12,7 @@ from gpt_core.model import (
 from gpt_core.text import Batch
 
 
-def add_up_gradients(batches: list[Batch], model: GPTModel, config: TrainingConfig) -> Tensor:
+def accumulate_gradients(batches: list[Batch], model: GPTModel, config: TrainingConfig) -> Tensor:
     """Add up the gradients of the batches' mean loss; return that loss, a scalar.
 
     Several small batches, one after another, give the gradients of a single large one.
@@ -35,7 +35,9 @@ def clip_gradients(model: GPTModel, max_grad_norm: float, grad_norm: float) -> N
     torch.nn.utils.clip_grads_with_norm_(model.parameters(), max_grad_norm, norm)
 
 
-def check_finite(loss: Tensor, model: GPTModel, learning_rate: float, global_step: int) -> float:
+def finite_grad_norm(
+    loss: Tensor, model: GPTModel, learning_rate: float, global_step: int
+) -> float:
     """Return the norm of all gradients taken together.
 
     Raises:

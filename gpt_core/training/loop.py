@@ -20,7 +20,7 @@ from gpt_core.model import (
 from gpt_core.records import EvaluationRecord, Record, SampleRecord, StepRecord
 from gpt_core.text import Batch
 from gpt_core.training.evaluation import evaluate_model, generate_sample
-from gpt_core.training.gradients import add_up_gradients, check_finite, clip_gradients
+from gpt_core.training.gradients import accumulate_gradients, clip_gradients, finite_grad_norm
 from gpt_core.training.lr_schedule import learning_rate_at, steps_in_run
 from gpt_core.training.probes import probe_model
 
@@ -83,8 +83,8 @@ def train(
         for batches in grouped(remaining_batches(train_loader, state), config.accumulation_steps):
             learning_rate = learning_rate_at(state.global_step + 1, total_steps, config)
             optimizer.zero_grad()
-            loss = add_up_gradients(batches, model, config)
-            grad_norm = check_finite(loss, model, learning_rate, state.global_step + 1)
+            loss = accumulate_gradients(batches, model, config)
+            grad_norm = finite_grad_norm(loss, model, learning_rate, state.global_step + 1)
             if config.max_grad_norm is not None:
                 clip_gradients(model, config.max_grad_norm, grad_norm)
             for group in optimizer.param_groups:

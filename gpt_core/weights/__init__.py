@@ -2,15 +2,15 @@
 
 from gpt_core.weights.book_format import load_book_checkpoint
 from gpt_core.weights.checkpoints import (
-    disk_space,
     get_random_state,
     load_checkpoint,
     load_weights,
+    max_checkpoint_bytes,
     remove,
+    remove_orphans,
     save_checkpoint,
     save_weights,
     set_random_state,
-    sweep,
 )
 from gpt_core.weights.file_names import CONFIG_FILE, STATE_FILE, WEIGHTS_FILE
 from gpt_core.weights.gpt2_format import export_gpt2, load_gpt2
@@ -20,7 +20,7 @@ from gpt_core.weights.initial_weights import (
     INITIAL,
     INITIAL_STEP,
     InitialWeights,
-    keep_initial,
+    save_initial_weights,
     weights_sha256,
 )
 from gpt_core.weights.loading import load_model
@@ -34,22 +34,22 @@ __all__ = [
     "STATE_FILE",
     "WEIGHTS_FILE",
     "InitialWeights",
-    "disk_space",
     "download_gpt2",
     "export_gpt2",
     "get_random_state",
     "how_to_get",
-    "keep_initial",
     "load_book_checkpoint",
     "load_checkpoint",
     "load_gpt2",
     "load_model",
     "load_weights",
+    "max_checkpoint_bytes",
     "remove",
+    "remove_orphans",
     "repository",
     "save_checkpoint",
+    "save_initial_weights",
     "save_weights",
     "set_random_state",
-    "sweep",
     "weights_sha256",
 ]

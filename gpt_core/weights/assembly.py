@@ -9,7 +9,7 @@ from torch import Tensor
 from gpt_core.config import GPTConfig
 from gpt_core.model import GPTModel, outline
 
-LONGEST_REASON = 200  # characters: what is longer is for those who wrote a library
+MAX_REASON_LENGTH = 200  # characters: what is longer is for those who wrote a library
 HEAD_DIM = 64  # of every GPT-2: where a file does not say how many heads there are
 VOCAB_SIZE = 50257  # GPT-2's tokenizer, which is ours
 
@@ -48,4 +48,4 @@ def default_heads(emb_dim: int) -> int:
 def short_reason(error: Exception) -> str:
     """Return what went wrong, in a line and without a full stop."""
     words = (str(error) or type(error).__name__).strip().split("\n")[0]
-    return words.rstrip(".") if len(words) <= LONGEST_REASON else f"{words[:LONGEST_REASON]}…"
+    return words.rstrip(".") if len(words) <= MAX_REASON_LENGTH else f"{words[:MAX_REASON_LENGTH]}…"

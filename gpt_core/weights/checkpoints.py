@@ -21,10 +21,10 @@ from torch.optim import Optimizer
 from gpt_core.config import GPTConfig
 from gpt_core.model import (
     BYTES_PER_PARAMETER,
-    WHOLE_BYTES_PER_PARAMETER,
+    TRAINED_BYTES_PER_PARAMETER,
     GPTModel,
+    count_config_parameters,
     outline,
-    parameters_of,
 )
 from gpt_core.training import TrainingState
 from gpt_core.weights.file_names import OPTIMIZER_FILE, STATE_FILE, WEIGHTS_FILE
@@ -125,14 +125,14 @@ def set_random_state(device: torch.device, states: dict[str, Tensor]) -> None:
         torch.mps.set_rng_state(states["mps"])
 
 
-def disk_space(config: GPTConfig, keep_epochs: int) -> int:
+def max_checkpoint_bytes(config: GPTConfig, keep_epochs: int) -> int:
     """Return the bytes that a run's checkpoints take at most, for display before it starts.
 
     Kept are one whole checkpoint (while the next is written: two), the best weights, and the
     weights of ``keep_epochs`` epochs (and one more while it is written).
     """
     weights = BYTES_PER_PARAMETER * (keep_epochs + 2)
-    return parameters_of(config) * (2 * WHOLE_BYTES_PER_PARAMETER + weights)
+    return count_config_parameters(config) * (2 * TRAINED_BYTES_PER_PARAMETER + weights)
 
 
 def remove(folder: Path) -> None:
@@ -144,7 +144,7 @@ def remove(folder: Path) -> None:
         shutil.rmtree(doomed)
 
 
-def sweep(folder: Path, kept: set[str]) -> None:
+def remove_orphans(folder: Path, kept: set[str]) -> None:
     """Remove whatever in a run's folder is none of its checkpoints: killed processes leave it."""
     for path in folder.iterdir() if folder.exists() else ():
         if path.name not in kept:

@@ -111,8 +111,10 @@ def export_gpt2(model: GPTModel, folder: Path) -> None:
     for name, tensor in ours.items():
         their_name, third = _their_name(name)
         if third is None:
-            is_turned = name.endswith(".weight") and _is_linear(name)
-            weights[f"transformer.{their_name}"] = (tensor.T if is_turned else tensor).contiguous()
+            is_transposed = name.endswith(".weight") and _is_linear(name)
+            weights[f"transformer.{their_name}"] = (
+                tensor.T if is_transposed else tensor
+            ).contiguous()
     for i in range(config.n_layers):
         att = f"trf_blocks.{i}.att"
         parts = [f"{att}.W_{part}" for part in ("query", "key", "value")]

@@ -65,7 +65,7 @@ def weights_sha256(model: GPTModel) -> str:
     return digest.hexdigest()
 
 
-def keep_initial(store: RunStore, run_id: str, model: GPTModel, actor: str) -> None:
+def save_initial_weights(store: RunStore, run_id: str, model: GPTModel, actor: str) -> None:
     """Keep the weights that a run begins with as its first checkpoint.
 
     Raises:

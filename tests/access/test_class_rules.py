@@ -13,10 +13,10 @@ from gpt_core.access import (
     TEXTS,
     WEIGHTS,
     ClassRules,
-    NotAllowed,
+    PermissionDenied,
     bytes_used,
     read_rules,
-    refuse_run,
+    require_allowed_run,
     seconds_left,
 )
 from gpt_core.config import TrainingConfig
@@ -44,14 +44,14 @@ def check(
     preset: Preset = POCKET,
     begins_with_weights: bool = False,
 ) -> None:
-    refuse_run(rules, preset, config, 100, 1000, begins_with_weights)
+    require_allowed_run(rules, preset, config, 100, 1000, begins_with_weights)
 
 
 def test_what_a_class_begins_with_allows_each_preset() -> None:
     for preset in PRESETS.values():
-        refuse_run(ClassRules(), preset, preset.training, 10**6, 163_000_000, False)
+        require_allowed_run(ClassRules(), preset, preset.training, 10**6, 163_000_000, False)
     with pytest.raises(ValueError, match=r"allows 200,000,000 a run, and this one has 300,000,000"):
-        refuse_run(ClassRules(), POCKET, POCKET.training, 1, 300_000_000, False)
+        require_allowed_run(ClassRules(), POCKET, POCKET.training, 1, 300_000_000, False)
 
 
 def test_a_run_of_too_many_steps_or_of_another_preset_is_refused() -> None:
@@ -107,20 +107,20 @@ def test_rules_that_make_no_sense_are_refused(fields: dict) -> None:
 def test_rules_hold_over_a_restart_and_only_the_teacher_sets_them(store: RunStore) -> None:
     runner = TrainingRunner(store)
     rules = ClassRules(most_steps=7, presets=("pocket",), hidden=("seed",))
-    with pytest.raises(NotAllowed, match="Only the teacher may set the rules"):
+    with pytest.raises(PermissionDenied, match="Only the teacher may set the rules"):
         runner.set_rules(rules, "ann")
     assert runner.rules == ClassRules()
     runner.set_rules(rules, "teacher")
     runner.close()
     assert read_rules(store) == rules
-    assert [row["actor"] for row in store.class_book.refusals()] == ["ann"]
+    assert [row["actor"] for row in store.class_store.refusals()] == ["ann"]
 
 
 def test_rules_of_another_version_are_passed_over(store: RunStore) -> None:
-    store.class_book.add_rules({"most_steps": 7, "of tomorrow": True}, "teacher")
+    store.class_store.add_rules({"most_steps": 7, "of tomorrow": True}, "teacher")
     assert read_rules(store) == ClassRules(most_steps=7)
     yesterdays = {"presets": ["pocket", "one of yesterday"], "hidden": ["seed", "gone"]}
-    store.class_book.add_rules({"most_minutes": 9, **yesterdays}, "teacher")
+    store.class_store.add_rules({"most_minutes": 9, **yesterdays}, "teacher")
     assert read_rules(store) == ClassRules(most_minutes=9, presets=("pocket",), hidden=("seed",))
 
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from gpt_core.access import ClassRules, NotAllowed, find_own_run, is_open, is_student
+from gpt_core.access import ClassRules, PermissionDenied, is_open, is_student, require_owner
 from gpt_core.export import delete_checkpoint, export_runs, weights_zip
-from gpt_core.inference import ModelShelf
+from gpt_core.inference import ModelCache
 from gpt_core.library import TextLibrary, delete_run, label_run, share_run
 from gpt_core.presets import Preset
 from gpt_core.runner import TrainingRunner
@@ -69,17 +69,17 @@ def test_another_student_is_refused_and_that_is_on_record(
 ) -> None:
     run_id = start(store, runner, state)
     before = (store.run(run_id), store.transitions(run_id), store.checkpoints(run_id))
-    with pytest.raises(NotAllowed, match=f"only its owner or the teacher may {doing} it"):
+    with pytest.raises(PermissionDenied, match=f"only its owner or the teacher may {doing} it"):
         action(store, runner, run_id, "ben")
     now = (store.run(run_id), store.transitions(run_id), store.checkpoints(run_id))
     if state != "running":  # it goes on saving what it learns
         assert now == before
     assert now[0] is not None
     assert (now[0].state, now[0].name) == (state, "")
-    [refusal] = store.class_book.refusals()
+    [refusal] = store.class_store.refusals()
     assert (refusal["run_id"], refusal["actor"], refusal["doing"]) == (run_id, "ben", doing)
     action(store, runner, run_id, "ann")  # whose it is, may
-    assert len(store.class_book.refusals()) == 1
+    assert len(store.class_store.refusals()) == 1
 
 
 @pytest.mark.parametrize("actor", ["teacher", "local"])
@@ -93,7 +93,7 @@ def test_the_teacher_and_whoever_has_no_class_may_do_everything(
     runner.stop(run_id, actor).result(30)
     OF_AN_ENDED_RUN["delete"](store, runner, run_id, actor)
     assert store.run(run_id) is None
-    assert store.class_book.refusals() == []
+    assert store.class_store.refusals() == []
 
 
 def test_everybody_may_look(store: RunStore, runner: TrainingRunner) -> None:
@@ -110,8 +110,8 @@ def test_a_disk_that_is_full_lets_nobody_through(
     def fail(*_: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr(store.class_book, "add_refusal", fail)
-    with pytest.raises(NotAllowed):
+    monkeypatch.setattr(store.class_store, "add_refusal", fail)
+    with pytest.raises(PermissionDenied):
         delete_run(store, run_id, "ben")
     assert store.run(run_id) is not None
 
@@ -122,7 +122,7 @@ def test_a_name_that_looks_like_the_teachers_is_a_students() -> None:
 
 def test_a_run_that_does_not_exist_is_nobodys(store: RunStore) -> None:
     with pytest.raises(ValueError, match="There is no run x"):
-        find_own_run(store, "x", "ben", "delete")
+        require_owner(store, "x", "ben", "delete")
 
 
 @pytest.mark.slow
@@ -151,9 +151,9 @@ def test_students_take_turns_and_have_one_running_run_each(store: RunStore) -> N
 
 OWN_TEXT = Corpus("Ann's diary", TEXT.text.replace("one", "eleven"))
 
-Look = Callable[[RunStore, TrainingRunner, str, str], object]
-INSIDE: dict[str, Look] = {
-    "look into": lambda store, _, run_id, actor: ModelShelf().checkpoint(
+CurveStyle = Callable[[RunStore, TrainingRunner, str, str], object]
+INSIDE: dict[str, CurveStyle] = {
+    "look into": lambda store, _, run_id, actor: ModelCache().checkpoint(
         store, run_id, int(store.checkpoints(run_id)[-1]["global_step"]), actor
     ),
     "take the weights of": lambda store, _, run_id, actor: weights_zip(
@@ -161,7 +161,7 @@ INSIDE: dict[str, Look] = {
     ),
     **{
         f"take away {form}": lambda store, _, run_id, actor, form=form: export_runs(
-            store, [find_own_run(store, run_id, "local", "")], form, actor
+            store, [require_owner(store, run_id, "local", "")], form, actor
         )
         for form in ("settings", "record", "text", "notebook", "tensorboard")
     },
@@ -182,26 +182,26 @@ def test_into_a_private_run_looks_only_its_owner_unless_it_is_shared(
     store: RunStore, runner: TrainingRunner, private_run: str, doing: str
 ) -> None:
     look = INSIDE[doing]
-    with pytest.raises(NotAllowed, match="its curves are for all, the rest for its owner"):
+    with pytest.raises(PermissionDenied, match="its curves are for all, the rest for its owner"):
         look(store, runner, private_run, "ben")
-    [refusal] = store.class_book.refusals()
+    [refusal] = store.class_store.refusals()
     assert (refusal["run_id"], refusal["actor"]) == (private_run, "ben")
     assert doing.startswith(refusal["doing"])
     for actor in ("ann", "teacher", "local"):
         look(store, runner, private_run, actor)
-    with pytest.raises(NotAllowed, match="only its owner or the teacher may share it"):
+    with pytest.raises(PermissionDenied, match="only its owner or the teacher may share it"):
         share_run(store, private_run, True, "ben")
     share_run(store, private_run, True, "ann")
     look(store, runner, private_run, "ben")
     share_run(store, private_run, False, "ann")
-    with pytest.raises(NotAllowed):
+    with pytest.raises(PermissionDenied):
         look(store, runner, private_run, "ben")
 
 
 def test_the_curves_of_a_private_run_are_for_all(store: RunStore, private_run: str) -> None:
     for form in ("csv", "parquet"):
-        assert export_runs(store, [find_own_run(store, private_run, "ann", "")], form, "ben")[1]
-    assert store.class_book.refusals() == []
+        assert export_runs(store, [require_owner(store, private_run, "ann", "")], form, "ben")[1]
+    assert store.class_store.refusals() == []
 
 
 def test_a_live_private_run_is_copied_for_its_owner_alone(
@@ -210,19 +210,19 @@ def test_a_live_private_run_is_copied_for_its_owner_alone(
     run_id = runner.start(PRESET, OWN_TEXT, actor="ann", run_id="anns")
     while not store.steps(run_id):
         time.sleep(0.02)
-    shelf = ModelShelf()
-    with pytest.raises(NotAllowed):
+    shelf = ModelCache()
+    with pytest.raises(PermissionDenied):
         shelf.snapshot(runner, run_id, "ben")
-    with pytest.raises(NotAllowed, match="save it"):
+    with pytest.raises(PermissionDenied, match="save it"):
         runner.checkpoint(run_id, "ben")
     assert shelf.snapshot(runner, run_id, "ann").run_id == run_id
-    assert {row["doing"] for row in store.class_book.refusals()} == {"look into", "save"}
+    assert {row["doing"] for row in store.class_store.refusals()} == {"look into", "save"}
 
 
 def test_a_run_is_open_if_its_text_is_and_it_began_at_random(
     private_run: str, store: RunStore
 ) -> None:
-    run = find_own_run(store, private_run, "ann", "")
+    run = require_owner(store, private_run, "ann", "")
     shares_the_text = frozenset({(class_store.TEXT, run.text_sha256, "cleo")})
     assert not is_open(run, frozenset())
     assert is_open(run, shares_the_text)
@@ -243,9 +243,9 @@ def test_a_run_is_open_if_its_text_is_and_it_began_at_random(
 def test_what_is_the_teachers_is_refused_to_students(
     store: RunStore, runner: TrainingRunner, doing: str, action: Callable[[TrainingRunner], None]
 ) -> None:
-    with pytest.raises(NotAllowed, match=f"Only the teacher may {doing}"):
+    with pytest.raises(PermissionDenied, match=f"Only the teacher may {doing}"):
         action(runner)
-    [refusal] = store.class_book.refusals()
+    [refusal] = store.class_store.refusals()
     assert (refusal["actor"], refusal["doing"]) == ("ben", doing)
     assert not runner.is_held
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gpt_core.access import ClassRoll, NotAllowed
+from gpt_core.access import PermissionDenied, Roster
 from gpt_core.access.roster import CODE_LETTERS, WITHIN_SECONDS, WRONG_TRIES_OF_ALL, new_code
 from gpt_core.store import RunStore
 
@@ -25,11 +25,11 @@ def timer() -> Timer:
 
 
 @pytest.fixture
-def roll(store: RunStore, timer: Timer) -> ClassRoll:
-    return ClassRoll(store, CODE, PASSPHRASE, timer)
+def roll(store: RunStore, timer: Timer) -> Roster:
+    return Roster(store, CODE, PASSPHRASE, timer)
 
 
-def test_who_joins_is_known_by_the_token_and_by_nothing_else(roll: ClassRoll) -> None:
+def test_who_joins_is_known_by_the_token_and_by_nothing_else(roll: Roster) -> None:
     token = roll.join(" Ann\n Lee ", "ABC 234", HERE)
     ann = roll.who(token)
     assert ann is not None
@@ -39,23 +39,23 @@ def test_who_joins_is_known_by_the_token_and_by_nothing_else(roll: ClassRoll) ->
         assert roll.who(guess) is None
 
 
-def test_the_store_holds_no_token_that_could_be_used(roll: ClassRoll, store: RunStore) -> None:
+def test_the_store_holds_no_token_that_could_be_used(roll: Roster, store: RunStore) -> None:
     token = roll.join("Ann", CODE, HERE)
-    [row] = store.class_book.members()
+    [row] = store.class_store.members()
     assert token not in str(row)
     assert roll.who(row["token_sha256"]) is None
 
 
 def test_members_stay_when_the_app_starts_again(
-    roll: ClassRoll, store: RunStore, tmp_path: Path
+    roll: Roster, store: RunStore, tmp_path: Path
 ) -> None:
     token = roll.join("Ann", CODE, HERE)
-    again = ClassRoll(RunStore(tmp_path))
+    again = Roster(RunStore(tmp_path))
     assert again.who(token) == roll.who(token)
     assert again.join_code != CODE  # but the code is another one
 
 
-def test_two_of_one_name_are_told_apart(roll: ClassRoll) -> None:
+def test_two_of_one_name_are_told_apart(roll: Roster) -> None:
     for name in ("Ann", "ann", "Ann 2", "Ann"):
         roll.join(name, CODE, HERE)
     names = [member.name for member in roll.members()]
@@ -64,13 +64,13 @@ def test_two_of_one_name_are_told_apart(roll: ClassRoll) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "  ", "\n\t", "\u200b\u202e", "a" * 41])
-def test_a_name_that_cannot_be_shown_is_refused(roll: ClassRoll, name: str) -> None:
+def test_a_name_that_cannot_be_shown_is_refused(roll: Roster, name: str) -> None:
     with pytest.raises(ValueError, match=r"The name is (empty|too long)"):
         roll.join(name, CODE, HERE)
     assert roll.members() == []
 
 
-def test_the_teacher_signs_in_from_several_browsers_and_is_no_student(roll: ClassRoll) -> None:
+def test_the_teacher_signs_in_from_several_browsers_and_is_no_student(roll: Roster) -> None:
     tokens = {roll.sign_in_teacher(PASSPHRASE, HERE) for _ in range(2)}
     assert len(tokens) == 2
     for token in tokens:
@@ -82,14 +82,14 @@ def test_the_teacher_signs_in_from_several_browsers_and_is_no_student(roll: Clas
         roll.sign_in_teacher(CODE, HERE)  # the students' code opens nothing here
 
 
-def test_a_student_who_calls_herself_teacher_is_a_student(roll: ClassRoll) -> None:
+def test_a_student_who_calls_herself_teacher_is_a_student(roll: Roster) -> None:
     member = roll.who(roll.join("Teacher", CODE, HERE))
     assert member is not None
     assert not member.is_teacher
     assert member.name == "Teacher 2"  # and everybody can read that
 
 
-def test_two_who_join_at_once_under_one_name_are_told_apart(roll: ClassRoll) -> None:
+def test_two_who_join_at_once_under_one_name_are_told_apart(roll: Roster) -> None:
     threads = [
         threading.Thread(target=roll.join, args=("Anna", CODE, f"192.168.1.{i}")) for i in range(8)
     ]
@@ -101,7 +101,7 @@ def test_two_who_join_at_once_under_one_name_are_told_apart(roll: ClassRoll) -> 
 
 
 def test_wrong_codes_are_soon_refused_and_so_is_the_right_one_for_a_minute(
-    roll: ClassRoll, timer: Timer
+    roll: Roster, timer: Timer
 ) -> None:
     for _ in range(5):
         with pytest.raises(ValueError, match="join code is wrong"):
@@ -114,7 +114,7 @@ def test_wrong_codes_are_soon_refused_and_so_is_the_right_one_for_a_minute(
     assert roll.who(roll.join("Ann", CODE, HERE))
 
 
-def test_guesses_from_many_addresses_are_refused_too(roll: ClassRoll) -> None:
+def test_guesses_from_many_addresses_are_refused_too(roll: Roster) -> None:
     for i in range(WRONG_TRIES_OF_ALL):
         with pytest.raises(ValueError, match="join code is wrong"):
             roll.join("Ann", "aaaaaa", f"10.0.0.{i}")
@@ -122,7 +122,7 @@ def test_guesses_from_many_addresses_are_refused_too(roll: ClassRoll) -> None:
         roll.sign_in_teacher("aaaaaa", "10.0.1.1")
 
 
-def test_guesses_at_the_same_moment_are_counted_one_by_one(roll: ClassRoll) -> None:
+def test_guesses_at_the_same_moment_are_counted_one_by_one(roll: Roster) -> None:
     answers: list[str] = []
 
     def guess() -> None:
@@ -141,13 +141,13 @@ def test_guesses_at_the_same_moment_are_counted_one_by_one(roll: ClassRoll) -> N
 
 
 def test_only_the_teacher_sends_somebody_out_and_who_is_out_is_nobody(
-    roll: ClassRoll, store: RunStore
+    roll: Roster, store: RunStore
 ) -> None:
     ann_token, ben_token = roll.join("Ann", CODE, HERE), roll.join("Ben", CODE, HERE)
     ann, ben = roll.members()
-    with pytest.raises(NotAllowed, match="Only the teacher"):
+    with pytest.raises(PermissionDenied, match="Only the teacher"):
         roll.revoke(ann.id, ben.id)
-    assert [row["actor"] for row in store.class_book.refusals()] == [ben.id]
+    assert [row["actor"] for row in store.class_store.refusals()] == [ben.id]
     assert roll.who(ann_token) == ann
     roll.revoke(ann.id, "teacher")
     assert roll.who(ann_token) is None

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gpt_core.access import View
-from gpt_core.analysis import Board
+from gpt_core.analysis import CachedStore
 from gpt_core.library import share_run
 from gpt_core.presets import Preset
 from gpt_core.runner import TrainingRunner
@@ -41,15 +41,15 @@ def store(trained: Path, tmp_path: Path) -> Iterator[RunStore]:
 
 
 @pytest.fixture
-def board(store: RunStore) -> Board:
-    return Board(store)
+def board(store: RunStore) -> CachedStore:
+    return CachedStore(store)
 
 
-def test_nothing_of_a_private_run_gives_its_text_away(board: Board) -> None:
+def test_nothing_of_a_private_run_gives_its_text_away(board: CachedStore) -> None:
     view = View(board, "ben")
     run = view.run("anns")
     assert run is not None
-    assert run.is_veiled
+    assert run.is_redacted
     seen = [
         *(run, view.summaries(), view.runs(), view.live_runs(), view.latest_run()),
         *(view.history("anns").samples, view.probes("anns"), view.probes_at("anns", 0)),
@@ -63,42 +63,42 @@ def test_nothing_of_a_private_run_gives_its_text_away(board: Board) -> None:
     assert not view.checkpoints("anns")
 
 
-def test_the_curves_are_whole_and_made_once_for_all(board: Board) -> None:
+def test_the_curves_are_whole_and_made_once_for_all(board: CachedStore) -> None:
     view, other = View(board, "ben"), View(board, "cleo")
     history = board.history("anns")
     assert len(history.samples) == 2
-    veiled = view.history("anns")
-    assert veiled is other.history("anns")
-    assert (veiled.steps == history.steps).all()
-    assert (veiled.evaluations == history.evaluations).all()
+    redacted = view.history("anns")
+    assert redacted is other.history("anns")
+    assert (redacted.steps == history.steps).all()
+    assert (redacted.evaluations == history.evaluations).all()
     made = history.once("a chart", object, "evaluations")
-    assert veiled.once("a chart", object, "evaluations") is made
-    assert history.once("with samples", object) is not veiled.once("with samples", object)
+    assert redacted.once("a chart", object, "evaluations") is made
+    assert history.once("with samples", object) is not redacted.once("with samples", object)
     assert len(view.evaluations("anns")) == len(history.evaluations)
 
 
 @pytest.mark.parametrize("actor", ["ann", "teacher", "local"])
-def test_owner_and_teacher_see_everything(board: Board, actor: str) -> None:
+def test_owner_and_teacher_see_everything(board: CachedStore, actor: str) -> None:
     view = View(board, actor)
     assert view.run("anns") == board.run("anns")
     assert view.history("anns") is board.history("anns")
     assert view.probes("anns")
     assert view.checkpoints("anns")
     assert view.best_checkpoint("anns")
-    assert {run.id: run.is_veiled for run in view.runs()} == {"anns": False, "bens": False}
+    assert {run.id: run.is_redacted for run in view.runs()} == {"anns": False, "bens": False}
 
 
-def test_a_shared_run_is_seen_at_once(board: Board, store: RunStore) -> None:
+def test_a_shared_run_is_seen_at_once(board: CachedStore, store: RunStore) -> None:
     view = View(board, "ben")
-    assert view.run("anns").is_veiled  # type: ignore[union-attr]
+    assert view.run("anns").is_redacted  # type: ignore[union-attr]
     share_run(store, "anns", True, "ann")
-    assert not view.run("anns").is_veiled  # type: ignore[union-attr]
+    assert not view.run("anns").is_redacted  # type: ignore[union-attr]
     assert view.history("anns").samples
     share_run(store, "anns", False, "ann")
     assert not view.history("anns").samples
 
 
-def test_the_latest_run_is_a_students_own_or_else_the_newest(board: Board) -> None:
+def test_the_latest_run_is_a_students_own_or_else_the_newest(board: CachedStore) -> None:
     for actor, latest in (("ann", "anns"), ("ben", "bens"), ("cleo", "bens"), ("local", "bens")):
         assert View(board, actor).latest_run().id == latest  # type: ignore[union-attr]
 
@@ -106,7 +106,7 @@ def test_the_latest_run_is_a_students_own_or_else_the_newest(board: Board) -> No
 def test_only_ones_own_live_runs_are_ones_own(store: RunStore, runner: TrainingRunner) -> None:
     runner.hold(True)
     runner.start(PRESET, OPEN, actor="ann", run_id="waits")
-    board = Board(store)
+    board = CachedStore(store)
     assert [run.id for run in View(board, "ann").own_live_runs()] == ["waits"]
     assert View(board, "ben").own_live_runs() == []
     assert [run.id for run in View(board, "ben").live_runs()] == ["waits"]

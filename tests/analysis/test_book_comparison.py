@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from gpt_core.analysis import BOOK_RUN, NOTEBOOK_RUN, is_comparable, judge
+from gpt_core.analysis import BOOK_RUN, NOTEBOOK_RUN, compare_with_book, is_comparable
 from gpt_core.analysis.book_comparison import likely_causes
 from gpt_core.analysis.reference_runs import BAND
 from gpt_core.config import TrainingConfig
@@ -35,36 +35,36 @@ def shifted(by: float, from_step: int = 0) -> dict[int, tuple[float, float]]:
 
 
 def test_the_printed_run_is_equal_digit_for_digit(chapters: Run) -> None:
-    verdict = judge(chapters, evaluations(BOOK_RUN.losses))
+    verdict = compare_with_book(chapters, evaluations(BOOK_RUN.losses))
     assert verdict.kind == "equal"
     assert "18 of the book's 18 points" in verdict.sentence
     assert verdict.causes == ()
 
 
 def test_a_run_that_has_just_begun_is_equal_so_far(chapters: Run) -> None:
-    verdict = judge(chapters, evaluations(BOOK_RUN.losses)[:4])
+    verdict = compare_with_book(chapters, evaluations(BOOK_RUN.losses)[:4])
     assert (verdict.kind, "4 of the book's 18" in verdict.sentence) == ("equal", True)
 
 
 def test_before_its_first_evaluation_there_is_nothing_to_compare(chapters: Run) -> None:
-    assert judge(chapters, evaluations({})).kind == "early"
+    assert compare_with_book(chapters, evaluations({})).kind == "early"
 
 
 def test_digits_behind_the_third_do_not_count(chapters: Run) -> None:
-    assert judge(chapters, evaluations(shifted(0.0004))).kind == "equal"
-    assert judge(chapters, evaluations(shifted(0.002))).kind == "inside"
+    assert compare_with_book(chapters, evaluations(shifted(0.0004))).kind == "equal"
+    assert compare_with_book(chapters, evaluations(shifted(0.002))).kind == "inside"
 
 
 def test_on_another_device_a_sound_run_is_inside_the_band(chapters: Run) -> None:
     on_mps = replace(chapters, training_config=replace(TrainingConfig(), device="mps"))
-    verdict = judge(on_mps, evaluations(NOTEBOOK_RUN.losses))
+    verdict = compare_with_book(on_mps, evaluations(NOTEBOOK_RUN.losses))
     assert verdict.kind == "inside"
     assert verdict.sentence.startswith("As it should be")
     assert verdict.causes[0].startswith("device mps: dropout")
 
 
 def test_inside_the_band_on_an_x86_cpu_in_float32_something_is_different(chapters: Run) -> None:
-    verdict = judge(chapters, evaluations(shifted(0.1, from_step=20)))
+    verdict = compare_with_book(chapters, evaluations(shifted(0.1, from_step=20)))
     assert verdict.kind == "inside"
     assert verdict.sentence.startswith("Almost")
     assert (
@@ -83,7 +83,7 @@ def test_outside_the_band_the_likely_causes_are_named_and_where_it_began(chapter
         text_sha256="0" * 64,
         text_name="My novel",
     )
-    verdict = judge(changed, evaluations(shifted(BAND.train_loss + 0.1, from_step=30)))
+    verdict = compare_with_book(changed, evaluations(shifted(BAND.train_loss + 0.1, from_step=30)))
     assert verdict.kind == "outside"
     assert "from step 30 on" in verdict.sentence
     causes = "\n".join(verdict.causes)
@@ -97,7 +97,7 @@ def test_outside_the_band_the_likely_causes_are_named_and_where_it_began(chapter
 
 
 def test_outside_the_band_with_the_chapters_settings_the_code_is_suspected(chapters: Run) -> None:
-    verdict = judge(chapters, evaluations(shifted(2.0)))
+    verdict = compare_with_book(chapters, evaluations(shifted(2.0)))
     assert (verdict.kind, "an error in the code" in verdict.causes[0]) == ("outside", True)
 
 

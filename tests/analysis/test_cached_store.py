@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gpt_core.analysis import Board
+from gpt_core.analysis import CachedStore
 from gpt_core.analysis import cached_store as board_module
 from gpt_core.records import EvaluationRecord, SampleRecord, StepRecord
 from gpt_core.store import RunStore
@@ -27,7 +27,7 @@ def add_steps(store: RunStore, run_id: str, first: int, count: int) -> None:
 
 def test_a_history_grows_by_what_was_recorded_since(store: RunStore) -> None:
     add_run(store)
-    board = Board(store)
+    board = CachedStore(store)
     assert len(board.history("a-run").steps) == 0
     add_steps(store, "a-run", 0, 3)
     early = board.history("a-run")
@@ -43,7 +43,7 @@ def test_a_history_is_what_the_store_has(store: RunStore) -> None:
     store.add_records("a-run", [(StepRecord(0, 1, 64, 10.5, 2.0, 1e-3), 0.5)])
     store.add_records("a-run", [(EvaluationRecord(0, 1, 64, 9.5, 9.75), 1.0)])
     store.add_records("a-run", [(SampleRecord(0, 1, 64, "Every", "Every day", ((0, 2),)), 2.0)])
-    history = Board(store).history("a-run")
+    history = CachedStore(store).history("a-run")
     assert history.steps["loss"].tolist() == [10.5]
     assert history.evaluations["val_loss"].tolist() == [9.75]
     copying = history.samples[0].pop("copying")
@@ -58,7 +58,7 @@ def test_a_history_up_to_a_moment_holds_nothing_later(store: RunStore) -> None:
     add_steps(store, "a-run", 0, 10)
     store.add_records("a-run", [(EvaluationRecord(4, 1, 64, 9.5, 9.75), 2.0)])
     store.add_records("a-run", [(SampleRecord(9, 1, 64, "Every", "Every day"), 4.9)])
-    history = Board(store).history("a-run")
+    history = CachedStore(store).history("a-run")
     early = history.until(2.0)
     assert early.steps["global_step"].tolist() == [0, 1, 2, 3, 4]
     assert (len(early.evaluations), early.samples) == (1, [])
@@ -70,8 +70,8 @@ def test_a_history_up_to_a_moment_holds_nothing_later(store: RunStore) -> None:
 def test_only_so_many_rows_stand_in_memory(
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(board_module, "MOST_ROWS", 50)
-    board = Board(store)
+    monkeypatch.setattr(board_module, "MAX_ROWS", 50)
+    board = CachedStore(store)
     for i in range(30):
         add_run(store, f"run-{i}")
         add_steps(store, f"run-{i}", 0, 10)
@@ -81,7 +81,7 @@ def test_only_so_many_rows_stand_in_memory(
 
 
 def test_a_class_of_thirty_reads_no_history_twice_without_news(store: RunStore) -> None:
-    board = Board(store)
+    board = CachedStore(store)
     for i in range(30):
         add_run(store, f"run-{i}")
         add_steps(store, f"run-{i}", 0, 10)
@@ -93,7 +93,7 @@ def test_a_class_of_thirty_reads_no_history_twice_without_news(store: RunStore) 
 
 def test_many_viewers_at_once_see_each_row_once(store: RunStore) -> None:
     add_run(store)
-    board = Board(store)
+    board = CachedStore(store)
     seen: list[np.ndarray] = []
 
     def look() -> None:

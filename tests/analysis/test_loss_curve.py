@@ -10,10 +10,10 @@ BOOK = evaluations(BOOK_RUN.losses)
 def test_the_books_curves_part_in_the_second_epoch_and_turn_in_the_seventh() -> None:
     reading = read_curve(BOOK)
     assert reading is not None
-    assert reading.parting is not None
-    assert (reading.parting.step, reading.parting.epoch) == (10, 2)
+    assert reading.divergence is not None
+    assert (reading.divergence.step, reading.divergence.epoch) == (10, 2)
     assert (reading.best.step, reading.best.epoch, reading.best.val_loss) == (55, 7, 6.134)
-    assert reading.has_turned
+    assert reading.is_overfitting
     assert describe_curve(reading) == (
         "The curves part at step 10 (epoch 2: training 6.661, validation 7.048); validation is "
         "lowest, 6.134, at step 55 (epoch 7) and has risen to 6.452 since, while training went on "
@@ -24,10 +24,10 @@ def test_the_books_curves_part_in_the_second_epoch_and_turn_in_the_seventh() -> 
 def test_the_lectures_curve_reads_alike() -> None:
     reading = read_curve(evaluations(LECTURE_RUN.losses))
     assert reading is not None
-    assert reading.parting is not None
-    assert reading.parting.epoch in (1, 2)
+    assert reading.divergence is not None
+    assert reading.divergence.epoch in (1, 2)
     assert reading.best.step == 58  # its label 60 is 59 updates
-    assert reading.has_turned
+    assert reading.is_overfitting
 
 
 @pytest.mark.parametrize("points", range(1, 18))
@@ -36,9 +36,9 @@ def test_no_turn_is_claimed_before_there_is_one(points: int) -> None:
     assert reading is not None
     steps = sorted(BOOK_RUN.losses)[:points]
     # At steps 45 and 50 validation has gone up and down again by less than a hundredth.
-    assert reading.has_turned == (steps[-1] >= 65)
+    assert reading.is_overfitting == (steps[-1] >= 65)
     sentence = describe_curve(reading)
-    assert ("by heart" in sentence) == reading.has_turned
+    assert ("by heart" in sentence) == reading.is_overfitting
     assert ("still go together" in sentence) == (steps[-1] < 10)
 
 

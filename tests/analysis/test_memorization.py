@@ -3,7 +3,7 @@ import tiktoken
 import torch
 
 from gpt_core.analysis import find_copying, measure_copying
-from gpt_core.analysis.memorization import copied_runs
+from gpt_core.analysis.memorization import copied_spans
 from gpt_core.vocabularies import text_to_token_ids
 
 STORY = "The lamp was lit at six. Nobody came up the stairs that evening, and the wind fell."
@@ -33,7 +33,7 @@ def test_the_runs_are_those_of_a_search_through_everything(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     text = torch.randint(0, 4, (60,), generator=generator)
     sample = torch.randint(0, 4, (25,), generator=generator)
-    found = copied_runs(sample, text, at_least=3)
+    found = copied_spans(sample, text, at_least=3)
     assert found == brute_force(sample.tolist(), text.tolist(), 3)
 
 
@@ -47,7 +47,7 @@ def test_a_sentence_of_the_text_is_copied_whole(tokenizer: tiktoken.Encoding) ->
     assert "".join(pieces[start:end]) == ". Nobody came up the stairs that evening, and"
     assert copying.longest == end - start == 10
     assert copying.share == pytest.approx(10 / (len(pieces) - 4))
-    assert copying.run_of == [0 if start <= i < end else None for i in range(len(pieces))]
+    assert copying.span_of == [0 if start <= i < end else None for i in range(len(pieces))]
 
 
 def test_the_prompt_was_given_and_is_never_called_copied(tokenizer: tiktoken.Encoding) -> None:

@@ -8,7 +8,7 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from gpt_core.export import RECORDED_RUN, keep_recorded_run
+from gpt_core.export import RECORDED_RUN, import_recorded_run
 from gpt_core.library import label_run
 from gpt_core.store import RunStore
 from tests.browser.conftest import (
@@ -35,7 +35,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that has a run to show, with a name and a note that would like to be markup."""
     folder = tmp_path_factory.mktemp("server")
     store = RunStore(folder / "runs")
-    keep_recorded_run(store)
+    import_recorded_run(store)
     label_run(store, RECORDED_RUN, HOSTILE[:80], HOSTILE)
     store.close()
     with sqlite3.connect(folder / "runs" / "runs.sqlite") as connection:

@@ -264,5 +264,5 @@ def test_what_trains_is_saved_when_the_class_ends(
         [run] = store.runs()
         assert (run.state, run.message) == ("interrupted", "The app was closed.")
         assert store.checkpoints(run.id)[-1]["kind"] == "whole"
-        [ann] = store.class_book.members()
+        [ann] = store.class_store.members()
         assert run.owner == ann["member_id"]

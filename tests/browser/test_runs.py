@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from dashboard.charts import RUNS
-from gpt_core.export import keep_recorded_run
+from gpt_core.export import import_recorded_run
 from gpt_core.store import RunStore
 from tests.browser.conftest import Server, open_page, start_server, wait_until_settled
 from tests.support.curves import keep_chapter_run
@@ -32,7 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server whose store holds four runs that differ in their learning rate."""
     folder = tmp_path_factory.mktemp("server")
     store = RunStore(folder / "runs")
-    keep_recorded_run(store)
+    import_recorded_run(store)
     for run_id, rate in (("slow", 1e-4), ("chapter", 4e-4), ("fast", 1e-3)):
         losses = {
             step: (9.8 - step * 100 * rate, 9.9 - step * 40 * rate) for step in range(0, 90, 5)

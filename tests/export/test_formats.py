@@ -18,7 +18,7 @@ from tensorboard.plugins.hparams import plugin_data_pb2
 
 from gpt_core.cli import main
 from gpt_core.config import GPTConfig, TrainingConfig
-from gpt_core.export import EXPORTS, export_runs, keep_recording, read_settings
+from gpt_core.export import EXPORTS, export_runs, import_recording, read_settings
 from gpt_core.export import notebook as notebook_module
 from gpt_core.library import TextLibrary, label_run
 from gpt_core.presets import PRESETS, Preset
@@ -131,7 +131,7 @@ def test_settings_that_are_none_are_refused_in_words(data: bytes, message: str) 
 
 def test_the_record_is_a_run_in_another_store(store: RunStore, tmp_path: Path) -> None:
     other = RunStore(tmp_path)
-    keep_recording(other, export(store, "record", "first")[1].decode())
+    import_recording(other, export(store, "record", "first")[1].decode())
     assert other.run("first") == find(store, "first")  # with its name and note
     other.close()
 
@@ -256,7 +256,7 @@ def test_the_notebook_repeats_a_pocket_run_with_the_same_losses(tmp_path: Path) 
 def test_the_notebook_of_a_long_text_takes_it_from_beside(
     store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(notebook_module, "MOST_WITHIN", len(OWN_TEXT.text) - 1)
+    monkeypatch.setattr(notebook_module, "MAX_INLINE_CHARACTERS", len(OWN_TEXT.text) - 1)
     data = export(store, "notebook", "second")[1]
     with pytest.raises(nbclient.exceptions.CellExecutionError, match=r"a-name.*txt is not here"):
         run_notebook(data, tmp_path)
@@ -297,7 +297,7 @@ def test_the_terminal_trains_with_a_runs_settings_on_its_text(
     assert "The text of these settings is not here" in capsys.readouterr().err
     other = RunStore(tmp_path)
     TextLibrary(other).keep(OWN_TEXT, "upload")
-    keep_recording(other, export(store, "record", "second")[1].decode())
+    import_recording(other, export(store, "record", "second")[1].decode())
     assert main([*arguments, *runs_dir]) == 0
     run = find(other, "again")
     assert (run.model_config, run.text_sha256) == (TINY, OWN_TEXT.sha256)

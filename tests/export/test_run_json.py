@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gpt_core.analysis import find_copying
-from gpt_core.export import RECORDED_RUN, keep_recorded_run, keep_recording, write_recording
+from gpt_core.export import RECORDED_RUN, import_recorded_run, import_recording, write_recording
 from gpt_core.presets import GPT_CONFIG_124M
 from gpt_core.records import SampleRecord, StepRecord
 from gpt_core.store import RunStore
@@ -34,12 +34,12 @@ def everything(store: RunStore, run_id: str) -> dict[str, list]:
 
 
 def test_a_recorded_run_is_the_same_run_in_another_store(store: RunStore, tmp_path: Path) -> None:
-    keep_recorded_run(store)
+    import_recorded_run(store)
     run = store.run(RECORDED_RUN)
     assert run is not None
     recording = write_recording(store, run)
     other = RunStore(tmp_path / "elsewhere")
-    assert keep_recording(other, recording) == RECORDED_RUN
+    assert import_recording(other, recording) == RECORDED_RUN
     assert other.run(RECORDED_RUN) == run
     assert everything(other, RECORDED_RUN) == everything(store, RECORDED_RUN)
     assert write_recording(other, run) == recording
@@ -54,7 +54,7 @@ def test_hostile_text_survives_and_is_only_text(store: RunStore, tmp_path: Path)
     run = store.run("a-run")
     assert run is not None
     other = RunStore(tmp_path / "elsewhere")
-    keep_recording(other, write_recording(store, run))
+    import_recording(other, write_recording(store, run))
     assert other.samples("a-run")[0]["text"] == text
     assert other.samples("a-run")[0]["copied"] == ((0, 2),)
     assert other.steps("a-run")[0]["memory"] == 5
@@ -64,7 +64,7 @@ def test_hostile_text_survives_and_is_only_text(store: RunStore, tmp_path: Path)
 def test_the_run_that_comes_with_the_app_is_the_chapters_model_on_our_story(
     store: RunStore,
 ) -> None:
-    assert keep_recorded_run(store) == keep_recorded_run(store)  # twice is once
+    assert import_recorded_run(store) == import_recorded_run(store)  # twice is once
     run = store.run(RECORDED_RUN)
     assert run is not None
     story = load_text("the-lamp-room")
@@ -78,7 +78,7 @@ def test_the_run_that_comes_with_the_app_is_the_chapters_model_on_our_story(
 
 
 def test_what_it_copied_is_what_stands_in_the_story(store: RunStore) -> None:
-    keep_recorded_run(store)
+    import_recorded_run(store)
     run = store.run(RECORDED_RUN)
     assert run is not None
     tokenizer = get_tokenizer()
@@ -103,14 +103,14 @@ def test_what_it_copied_is_what_stands_in_the_story(store: RunStore) -> None:
     ],
 )
 def test_a_damaged_recording_is_refused_whole(store: RunStore, tmp_path: Path, damage) -> None:
-    keep_recorded_run(store)
+    import_recorded_run(store)
     run = store.run(RECORDED_RUN)
     assert run is not None
     parts = json.loads(write_recording(store, run))
     damage(parts)
     other = RunStore(tmp_path / "elsewhere")
     with pytest.raises(ValueError, match=r"recording|recorded run"):
-        keep_recording(other, json.dumps(parts))
+        import_recording(other, json.dumps(parts))
     assert other.runs() == []
     other.close()
 
@@ -118,31 +118,31 @@ def test_a_damaged_recording_is_refused_whole(store: RunStore, tmp_path: Path, d
 def test_what_is_no_recording_is_refused_in_words(store: RunStore) -> None:
     for text in ("", "[]", "null", '{"format": 1}', "<html>"):
         with pytest.raises(ValueError, match="not a recording"):
-            keep_recording(store, text)
+            import_recording(store, text)
 
 
 def test_a_taken_id_is_refused_and_the_run_there_stays(store: RunStore) -> None:
-    keep_recorded_run(store)
+    import_recorded_run(store)
     run = store.run(RECORDED_RUN)
     assert run is not None
     with pytest.raises(ValueError, match="was not taken in"):
-        keep_recording(store, write_recording(store, run))
+        import_recording(store, write_recording(store, run))
     assert len(store.steps(RECORDED_RUN)) == 90
 
 
 def test_two_visitors_who_open_the_recorded_run_at_once_both_see_it(
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep_recorded_run(store)
+    import_recorded_run(store)
     found = store.run
     answers = iter([None])  # as if it had not been there when the second one looked
     monkeypatch.setattr(store, "run", lambda run_id: next(answers, found(run_id)))
-    assert keep_recorded_run(store) == RECORDED_RUN
+    assert import_recorded_run(store) == RECORDED_RUN
 
 
 def test_the_recorded_run_stands_before_those_that_were_started_here(store: RunStore) -> None:
     add_run(store, "mine")
-    keep_recorded_run(store)
+    import_recorded_run(store)
     latest = store.latest_run()
     assert latest is not None
     assert latest.id == "mine"

@@ -35,7 +35,7 @@ from tests.support.paths import ROOT
 
 Seen = dict[tuple[str, int], dict[str, Any]]  # rows that were read, by table and ID
 
-LONGEST_LIFE = 9.0  # seconds until a process is killed, at most
+MAX_LIFE = 9.0  # seconds until a process is killed, at most
 
 
 def undisturbed_losses() -> list[float]:
@@ -135,7 +135,7 @@ def run_faults(kills: int, seed: int, folder: Path) -> dict[str, int]:
     while True:
         runs_dir = folder / f"runs-{number}"
         # Once there have been enough kills, the last run is left to come to its end.
-        life = draw.uniform(0.5, LONGEST_LIFE) if counts["kills"] < kills else 600.0
+        life = draw.uniform(0.5, MAX_LIFE) if counts["kills"] < kills else 600.0
         # Every second one dies while it trains, however long this machine takes to start it.
         killed = live(runs_dir, life, seen, from_the_first_step=counts["kills"] % 2 == 0)
         counts["kills"] += killed

@@ -261,7 +261,7 @@ def test_a_run_of_any_id_is_refused_or_nobodys(run_id: str) -> None:
 @fewer(2)
 @given(run_id=file_names, step=st.integers())
 def test_a_checkpoint_or_an_export_of_no_run_is_refused(run: Run, run_id: str, step: int) -> None:
-    store, shelf = runtime.get_store(), runtime.get_shelf()
+    store, shelf = runtime.get_store(), runtime.get_model_cache()
     with refused_in_words():
         shelf.checkpoint(store, run_id, step)
         pytest.fail("there is none")

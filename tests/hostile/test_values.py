@@ -18,10 +18,10 @@ from dashboard.forms import own_probes
 from dashboard.forms.rows import parse_rows
 from dashboard.forms.text import describe
 from dashboard.tokens.text_and_ids import parse_ids
-from gpt_core.access import ClassRoll, ClassRules, read_rules
+from gpt_core.access import ClassRules, Roster, read_rules
 from gpt_core.analysis import find_copying
 from gpt_core.config import GPTConfig, TrainingConfig
-from gpt_core.export import keep_recording, read_settings, write_recording
+from gpt_core.export import import_recording, read_settings, write_recording
 from gpt_core.export.settings import settings_json
 from gpt_core.library import TextLibrary, delete_run, label_run
 from gpt_core.model import Decoding, next_token_probas
@@ -71,7 +71,7 @@ def test_what_cannot_even_be_shown_is_refused_by_its_name(config: type) -> None:
 @fewer(2)
 @given(facts=st.dictionaries(st.sampled_from([field.name for field in fields(ClassRules)]), values))
 def test_whatever_is_on_record_there_are_rules(store: RunStore, facts: dict[str, Any]) -> None:
-    store.class_book.add_rules(facts, "teacher")
+    store.class_store.add_rules(facts, "teacher")
     assert isinstance(read_rules(store), ClassRules)
 
 
@@ -96,7 +96,7 @@ def test_lists_in_lists_in_lists_are_no_settings_and_no_recording(store: RunStor
     with pytest.raises(ValueError, match="no settings"):
         read_settings(deep.encode())
     with pytest.raises(ValueError, match="not a recording"):
-        keep_recording(store, deep)
+        import_recording(store, deep)
 
 
 @given(data=st.data())
@@ -120,7 +120,7 @@ def recording_of(store: RunStore, run: Run) -> dict[str, Any]:
 
 def take_in(store: RunStore, recording: str) -> None:
     """Keep a recording, read all of it as pages do, and delete it again."""
-    run_id = keep_recording(store, recording)
+    run_id = import_recording(store, recording)
     found = store.run(run_id)
     assert found is not None
     assert [summary.run.id for summary in store.summaries()] == [run_id]
@@ -145,7 +145,7 @@ def test_a_recording_in_which_something_is_odd_is_taken_in_whole_or_refused(
 @given(text=texts | st.binary().map(lambda data: data.decode("latin-1")))
 def test_a_text_that_is_no_recording_is_refused_in_words(store: RunStore, text: str) -> None:
     with refused_in_words("recording"):
-        keep_recording(store, text)
+        import_recording(store, text)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_recording_cannot_be_named_so_that_its_deletion_reaches_other_folders(
     recording = recording_of(store, run)
     recording["run"]["id"] = run_id
     with pytest.raises(ValueError, match="no name for a run"):
-        keep_recording(store, json.dumps(recording))
+        import_recording(store, json.dumps(recording))
 
 
 # Texts
@@ -230,7 +230,7 @@ def test_any_name_and_note_of_a_run_are_taken_or_refused(
 def test_any_name_and_code_at_a_classs_door_are_taken_or_refused(
     store: RunStore, name: str, code: str, token: str
 ) -> None:
-    roll = ClassRoll(store, join_code="abc234")
+    roll = Roster(store, join_code="abc234")
     assert roll.who(token) is None
     with refused_in_words():
         roll.join(name, "ABC 234", "here")

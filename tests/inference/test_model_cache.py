@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gpt_core.config import GPTConfig
-from gpt_core.inference import ModelShelf
+from gpt_core.inference import ModelCache
 from gpt_core.inference import model_cache as shelf_module
 from gpt_core.model import Decoding, GPTModel, build_model, count_parameters, generate
 from gpt_core.runner import TrainingRunner
@@ -20,13 +20,13 @@ PROMPT = torch.tensor([[6109, 3626]])
 
 @pytest.fixture
 def shelf():
-    shelf = ModelShelf()
+    shelf = ModelCache()
     yield shelf
     shelf.close()
 
 
 def test_eight_who_ask_at_once_get_one_model_built_once(
-    shelf: ModelShelf, monkeypatch: pytest.MonkeyPatch
+    shelf: ModelCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built = []
 
@@ -50,7 +50,7 @@ def test_eight_who_ask_at_once_get_one_model_built_once(
 
 def test_the_least_recently_used_model_goes_when_the_budget_is_spent() -> None:
     size = 4 * count_parameters(build_model(TINY, 1))
-    shelf = ModelShelf(budget_bytes=2 * size)
+    shelf = ModelCache(budget_bytes=2 * size)
     one, two = shelf.untrained(TINY, 1), shelf.untrained(TINY, 2)
     assert shelf.untrained(TINY, 1) is one
     shelf.untrained(TINY, 3)
@@ -60,12 +60,12 @@ def test_the_least_recently_used_model_goes_when_the_budget_is_spent() -> None:
 
 
 def test_a_model_larger_than_the_budget_is_given_all_the_same() -> None:
-    shelf = ModelShelf(budget_bytes=1)
+    shelf = ModelCache(budget_bytes=1)
     assert shelf.untrained(TINY).config == TINY
     shelf.close()
 
 
-def test_a_text_is_streamed_and_equals_what_generate_writes(shelf: ModelShelf) -> None:
+def test_a_text_is_streamed_and_equals_what_generate_writes(shelf: ModelCache) -> None:
     model = shelf.untrained(TINY)
     writing = shelf.write(model, PROMPT, 20, Decoding(temperature=1.0), seed=5)
     assert writing.ended.wait(timeout=30)
@@ -74,7 +74,7 @@ def test_a_text_is_streamed_and_equals_what_generate_writes(shelf: ModelShelf) -
     assert PROMPT[0].tolist() + writing.new_ids == whole[0].tolist()
 
 
-def test_stop_ends_a_text_and_the_next_one_is_written(shelf: ModelShelf) -> None:
+def test_stop_ends_a_text_and_the_next_one_is_written(shelf: ModelCache) -> None:
     model = shelf.untrained(TINY)
     long, next_one = shelf.write(model, PROMPT, 100_000), shelf.write(model, PROMPT, 3)
     while not long.new_ids:
@@ -86,7 +86,7 @@ def test_stop_ends_a_text_and_the_next_one_is_written(shelf: ModelShelf) -> None
     assert len(next_one.new_ids) == 3
 
 
-def test_what_goes_wrong_comes_back_as_the_texts_error(shelf: ModelShelf) -> None:
+def test_what_goes_wrong_comes_back_as_the_texts_error(shelf: ModelCache) -> None:
     writing = shelf.write(shelf.untrained(TINY), torch.zeros(1, 0, dtype=torch.int64), 3)
     assert writing.ended.wait(timeout=30)
     assert isinstance(writing.error, ValueError)
@@ -96,7 +96,7 @@ def test_what_goes_wrong_comes_back_as_the_texts_error(shelf: ModelShelf) -> Non
 
 
 def test_snapshots_and_checkpoints_of_a_run_stand_on_the_shelf(
-    shelf: ModelShelf, tmp_path: Path
+    shelf: ModelCache, tmp_path: Path
 ) -> None:
     store = RunStore(tmp_path)
     runner = TrainingRunner(store)
@@ -118,14 +118,14 @@ def test_snapshots_and_checkpoints_of_a_run_stand_on_the_shelf(
         shelf.checkpoint(store, run_id, 9999)
 
 
-def test_reading_draws_nothing_from_the_global_generator(shelf: ModelShelf) -> None:
+def test_reading_draws_nothing_from_the_global_generator(shelf: ModelCache) -> None:
     state = torch.get_rng_state()
     writing = shelf.write(shelf.untrained(TINY), PROMPT, 5, Decoding(temperature=1.0))
     writing.ended.wait(timeout=30)
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_models_on_the_shelf_are_laid_out_for_writing(shelf: ModelShelf) -> None:
+def test_models_on_the_shelf_are_laid_out_for_writing(shelf: ModelCache) -> None:
     plain, model = build_model(TINY, seed=5), shelf.untrained(TINY, seed=5)
     assert model.out_head.weight.stride(0) == 1
     assert model.out_head.weight.is_contiguous() is False

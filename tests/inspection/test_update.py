@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from gpt_core.config import TrainingConfig
-from gpt_core.inspection import Closeup
+from gpt_core.inspection import UpdateInspector
 from gpt_core.inspection.update import norms_by_part
 from gpt_core.model import build_model, calc_loss_batch
 from gpt_core.runner import TrainingRunner
 from gpt_core.store import RunStore
 from gpt_core.text import load_text
-from gpt_core.training import add_up_gradients, create_optimizer
+from gpt_core.training import accumulate_gradients, create_optimizer
 from tests.conftest import TINY
 from tests.support.runs import LONG, wait_for_steps
 
@@ -29,14 +29,14 @@ def batches() -> list[tuple[torch.Tensor, torch.Tensor]]:
 def test_what_is_measured_is_what_the_update_did() -> None:
     model = build_model(TINY, seed=1).train()
     optimizer = create_optimizer(model, CONFIG)
-    add_up_gradients(batches(), model, CONFIG)
+    accumulate_gradients(batches(), model, CONFIG)
     weights = {name: p.detach().clone() for name, p in model.named_parameters()}
     norm = torch.nn.utils.get_total_norm(p.grad for p in model.parameters()).item()
     with torch.no_grad():
         before = calc_loss_batch(*batches()[0], model.eval(), "cpu").item()
     model.train()
 
-    closeup = Closeup(model, optimizer, CONFIG)
+    closeup = UpdateInspector(model, optimizer, CONFIG)
     with closeup.around(batches()):
         optimizer.step()
     update = closeup.record((4, 1, 80), norm)
@@ -63,9 +63,9 @@ def test_what_is_measured_is_what_the_update_did() -> None:
 def test_looking_draws_nothing_random_and_leaves_the_model_in_training() -> None:
     model = build_model(TINY, seed=1).train()
     optimizer = create_optimizer(model, CONFIG)
-    add_up_gradients(batches(), model, CONFIG)
+    accumulate_gradients(batches(), model, CONFIG)
     random_state = torch.get_rng_state()
-    with Closeup(model, optimizer, CONFIG).around(batches()):
+    with UpdateInspector(model, optimizer, CONFIG).around(batches()):
         optimizer.step()
     assert torch.equal(torch.get_rng_state(), random_state)
     assert model.training

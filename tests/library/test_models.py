@@ -13,8 +13,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from gpt_core.access import NotAllowed
-from gpt_core.inference import ModelShelf
+from gpt_core.access import PermissionDenied
+from gpt_core.inference import ModelCache
 from gpt_core.library import ModelLibrary
 from gpt_core.library import models as library_module
 from gpt_core.model import GPTModel, build_model
@@ -453,14 +453,14 @@ def test_a_student_sees_their_own_models_and_those_that_are_shared(
     assert [card.owner for card in library.models("ann")] == ["ann"]
     assert library.models("ben") == []
     assert [card.key for card in library.models("teacher")] == [key]
-    with pytest.raises(NotAllowed, match="does not share it"):
+    with pytest.raises(PermissionDenied, match="does not share it"):
         library.load(key, "ben")
-    with pytest.raises(NotAllowed, match="does not share it"):
-        ModelShelf().kept(library, key, "ben")
+    with pytest.raises(PermissionDenied, match="does not share it"):
+        ModelCache().kept(library, key, "ben")
     library.share(key, True, "ann")
     assert_same(library.load(key, "ben"), model)
     for doing in (lambda: library.delete(key, "ben"), lambda: library.share(key, False, "ben")):
-        with pytest.raises(NotAllowed, match="only they or the teacher"):
+        with pytest.raises(PermissionDenied, match="only they or the teacher"):
             doing()
     library.delete(key, "teacher")
     assert library.models() == []
@@ -487,7 +487,9 @@ def test_what_lies_in_the_import_folder_is_for_the_whole_class(
     save_weights(library.import_folder / "ours", model)
     [card] = library.models("ben")
     assert_same(library.load(card.key, "ben"), model)
-    with pytest.raises(NotAllowed, match="Only the teacher may have OpenAI's weights downloaded"):
+    with pytest.raises(
+        PermissionDenied, match="Only the teacher may have OpenAI's weights downloaded"
+    ):
         library.download("124M", "ben")
     with pytest.raises(ValueError, match="was not uploaded"):
         library.share(card.key, True, "teacher")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gpt_core.analysis import Board
-from gpt_core.export import keep_recorded_run
+from gpt_core.analysis import CachedStore
+from gpt_core.export import import_recorded_run
 from gpt_core.library import TextLibrary, delete_run, label_run
 from gpt_core.presets import Preset
 from gpt_core.runner import TrainingRunner
@@ -139,14 +139,14 @@ def test_a_deletion_that_was_cut_off_is_finished_when_the_store_is_opened(store:
 
 
 def test_a_run_that_comes_back_after_its_deletion_is_read_anew(store: RunStore) -> None:
-    board = Board(store)
-    run_id = keep_recorded_run(store)
+    board = CachedStore(store)
+    run_id = import_recorded_run(store)
     steps = len(board.history(run_id).steps)
     evaluations = len(board.evaluations(run_id))
     assert steps
     assert evaluations
     delete_run(store, run_id)
     assert board.run(run_id) is None
-    keep_recorded_run(store)
+    import_recorded_run(store)
     assert len(board.history(run_id).steps) == steps
     assert len(board.evaluations(run_id)) == evaluations

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from gpt_core.access import NotAllowed
+from gpt_core.access import PermissionDenied
 from gpt_core.library import TextLibrary
 from gpt_core.runner import TrainingRunner
 from gpt_core.store import RunStore
@@ -92,18 +92,18 @@ def test_a_student_sees_their_own_texts_and_those_that_are_shared(store: RunStor
     card = ann.keep(BOOK, "pasted")
     assert [text.name for text in ann.texts()] == [BOOK.name]
     assert ben.texts() == []
-    with pytest.raises(NotAllowed, match="somebody else's, who does not share it"):
+    with pytest.raises(PermissionDenied, match="somebody else's, who does not share it"):
         ben.load(card.sha256)
     assert teacher.load(card.sha256) == BOOK
     ann.share(card, True)
     assert ben.load(card.sha256) == BOOK
     [seen] = ben.texts()
     for doing in (lambda: ben.share(seen, False), lambda: ben.delete(seen.sha256, "ann")):
-        with pytest.raises(NotAllowed, match="only they or the teacher"):
+        with pytest.raises(PermissionDenied, match="only they or the teacher"):
             doing()
     ann.share(card, False)
     assert ben.texts() == []
-    doings = [row["doing"] for row in store.class_book.refusals()]
+    doings = [row["doing"] for row in store.class_store.refusals()]
     assert doings == ["read the text", "share the text", "delete the text"]
 
 
@@ -133,7 +133,7 @@ def test_a_text_that_anothers_run_needs_can_be_given_up_by_who_has_no_run(
     ann.delete(card.sha256)
     assert ann.texts() == ben.texts() == []
     assert store.text(card.sha256) == text.text  # Ben's run goes on
-    assert store.class_book.shared() == frozenset()
+    assert store.class_store.shared() == frozenset()
     runner.stop(run_id, "ben").result(30)
     ben.keep(text, "pasted")
     with pytest.raises(ValueError, match="1 run trained on this text"):

@@ -6,11 +6,11 @@ from gpt_core.model import (
     Decoding,
     GPTModel,
     build_model,
+    describe_choice,
     generate,
-    look_at_choice,
     next_token_probas,
     stream_tokens,
-    turn_weights,
+    transpose_weights,
 )
 from gpt_core.model.generation import SHOWN_CANDIDATES
 from gpt_core.model.gpt import KeyValueCache
@@ -33,16 +33,16 @@ def recomputed(model: GPTModel, token_ids: Tensor, max_new_tokens: int) -> Tenso
     return token_ids
 
 
-@pytest.mark.parametrize("is_turned", [False, True])
+@pytest.mark.parametrize("is_transposed", [False, True])
 @pytest.mark.parametrize("length", [1, 2, 20, 31, 32, 33, 50])
 def test_the_cache_gives_the_tokens_that_computing_all_anew_gives(
-    length: int, is_turned: bool
+    length: int, is_transposed: bool
 ) -> None:
     model = build_model(TINY, seed=1)
     prompt = torch.randint(0, 50257, (1, length), generator=torch.Generator().manual_seed(2))
     expected = recomputed(model, prompt, 20)
-    if is_turned:
-        turn_weights(model)
+    if is_transposed:
+        transpose_weights(model)
     assert torch.equal(generate(model, prompt, 20), expected)
 
 
@@ -181,11 +181,11 @@ def test_a_draw_never_leaves_what_top_k_and_top_p_kept() -> None:
 def test_a_choice_shows_what_it_was_made_from_and_the_chosen_among_it() -> None:
     logits = torch.arange(100.0)[None] / 10  # (1, 100): the last is the most probable
     decoding = Decoding(2.0, top_k=50)
-    choice = look_at_choice(torch.tensor([[98]]), logits, decoding)
+    choice = describe_choice(torch.tensor([[98]]), logits, decoding)
     assert choice.candidates[:3] == (99, 98, 97)
     assert len(choice.candidates) == SHOWN_CANDIDATES
     assert choice.before[0] == pytest.approx(float(torch.softmax(logits[0], 0)[99]))
     assert choice.after[0] == pytest.approx(float(next_token_probas(logits[0], decoding)[99]))
-    rare = look_at_choice(torch.tensor([[3]]), logits, Decoding(50.0))
+    rare = describe_choice(torch.tensor([[3]]), logits, Decoding(50.0))
     assert rare.candidates[-1] == rare.token_id == 3
     assert rare.before[-1] < rare.after[-1]

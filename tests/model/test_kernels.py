@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gpt_core.model import turn_weights
+from gpt_core.model import transpose_weights
 from gpt_core.model.kernels import Dropout, Linear, causal_attention, dropout, linear_cross_entropy
 
 
@@ -151,7 +151,7 @@ def test_a_turned_layer_computes_what_it_did(
     weight, x = layer.weight.detach().clone(), torch.randn(*shape, in_features)
     expected = layer(x)
     assert torch.equal(expected, F.linear(x, layer.weight, layer.bias))  # PyTorch's own until then
-    turn_weights(layer)
+    transpose_weights(layer)
     assert torch.equal(layer.weight, weight)
     assert layer.weight.stride(0) == 1
     torch.testing.assert_close(layer(x), expected)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.app import fragments, in_words, runtime
-from gpt_core.export import keep_recorded_run
+from dashboard.app import errors_in_words, fragments, runtime
+from gpt_core.export import import_recorded_run
 from tests.support.app_driver import button, open_app, texts
 
 pytestmark = pytest.mark.usefixtures("own_runtime")
@@ -28,7 +28,7 @@ def test_a_record_that_was_damaged_is_told_on_every_page_until_it_is_read(runs_d
 
 def test_a_record_damaged_while_the_app_runs_is_a_sentence_on_every_page(runs_dir: Path) -> None:
     app = open_app()
-    keep_recorded_run(runtime.get_store())
+    import_recorded_run(runtime.get_store())
     path = runs_dir / "runs.sqlite"
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -48,7 +48,7 @@ def test_what_goes_wrong_in_a_callback_is_said_above_the_page() -> None:
 
         import streamlit as st
 
-        from dashboard.app import attempt, in_words
+        from dashboard.app import attempt, errors_in_words
 
         def fail(error: Exception) -> None:
             raise error
@@ -56,7 +56,7 @@ def test_what_goes_wrong_in_a_callback_is_said_above_the_page() -> None:
         full = OSError(errno.ENOSPC, "No space left on device", "/secret/place")
         st.button("full", on_click=lambda: attempt(fail, full))
         st.button("refused", on_click=lambda: attempt(fail, ValueError("<b>no</b>")))
-        with in_words():
+        with errors_in_words():
             fail(PermissionError(errno.EACCES, "Permission denied", "/secret/place"))
 
     app = AppTest.from_function(script, default_timeout=60).run()
@@ -69,7 +69,7 @@ def test_what_goes_wrong_in_a_callback_is_said_above_the_page() -> None:
 
 
 def test_a_mistake_of_ours_is_not_hidden() -> None:
-    with pytest.raises(KeyError), in_words():
+    with pytest.raises(KeyError), errors_in_words():
         raise KeyError("a bug")
 
 

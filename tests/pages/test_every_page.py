@@ -12,7 +12,7 @@ import pytest
 from dashboard.app import runtime
 from dashboard.ui import STEPS, section
 from gpt_core.store.run import LIVE_STATES, RESUMABLE_STATES
-from gpt_core.store.run_locks import acquire_run
+from gpt_core.store.run_locks import acquire_run_lock
 from gpt_core.text import load_text
 from gpt_core.training import evaluate_model, train
 from tests.conftest import TINY, TINY_TRAINING
@@ -47,7 +47,7 @@ def add_run_in_state(state: str) -> filelock.BaseFileLock | None:
         versions={},
         **sizes,
     )
-    lock = acquire_run(store, "there") if state in LIVE_STATES else None
+    lock = acquire_run_lock(store, "there") if state in LIVE_STATES else None
     if state != "queued":
         store.set_state("there", state, "ada", f"It is {state}.")
     return lock

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.app import runtime
 from dashboard.ui import STEPS, glossary
-from gpt_core.export import keep_recorded_run
+from gpt_core.export import import_recorded_run
 from tests.support.app_driver import open_app
 
 SHOWN = ("body", "label", "help", "value", "text")  # fields of an element that people read
@@ -56,7 +56,7 @@ def test_a_term_is_found_in_its_forms_and_not_within_other_words() -> None:
 def test_every_term_that_stands_on_a_page_is_among_its_words(title: str) -> None:
     app = open_app()
     if title != "Home":  # where the first visit is
-        keep_recorded_run(runtime.get_store())
+        import_recorded_run(runtime.get_store())
         state = {"walk_model": "pocket", "start": True}
         app = open_app(title.lower(), state=state, run="lamp-room-124m")
     assert words_of(app) <= set(glossary.ON_PAGE[title])

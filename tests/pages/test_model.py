@@ -4,7 +4,7 @@ import pytest
 
 from dashboard.model.architecture import drawing
 from gpt_core.config import GPTConfig, field_help
-from gpt_core.inspection import dissect
+from gpt_core.inspection import summarize
 from gpt_core.presets import GPT_CONFIG_124M
 from tests.support.app_driver import html, metric, open_app, texts
 
@@ -35,19 +35,19 @@ def test_a_change_of_layers_or_width_changes_everything_at_once() -> None:
     app = open_app("model")
     before = metric(app, "Parameters")
     set_field(app, "n_layers", 6)
-    halved = dissect(GPTConfig(n_layers=6), 1, 1)
+    halved = summarize(GPTConfig(n_layers=6), 1, 1)
     assert metric(app, "Parameters") == f"{halved.parameters:,}" != before
     assert "6 transformer blocks" in html(app)
     set_field(app, "emb_dim", 384)
     assert "(2, 256, 384)" in html(app)
     assert "(2, 256, 768)" not in html(app)
-    narrow = dissect(GPTConfig(n_layers=6, emb_dim=384), 1, 1)
+    narrow = summarize(GPTConfig(n_layers=6, emb_dim=384), 1, 1)
     assert f"6 × {narrow.part('trf_blocks.0').parameters:,}" in html(app)
 
 
 def test_the_drawing_shows_the_shape_at_each_arrow() -> None:
     config = GPTConfig(context_length=8, emb_dim=16, n_heads=2, n_layers=3, vocab_size=99)
-    shown = drawing(config, dissect(config, 2, 8))
+    shown = drawing(config, summarize(config, 2, 8))
     flows = [part.split("</code>")[0] for part in shown.split('class="flow">↓ <code>')[1:]]
     assert flows[0] == "(2, 8)"
     assert flows[-1] == "(2, 8, 99)"
@@ -79,6 +79,6 @@ def test_openais_models_can_be_looked_at() -> None:
 
 
 def test_the_drawing_of_the_chapters_model_adds_up() -> None:
-    shown = drawing(GPT_CONFIG_124M, dissect(GPT_CONFIG_124M, 2, 256))
+    shown = drawing(GPT_CONFIG_124M, summarize(GPT_CONFIG_124M, 2, 256))
     assert shown.count("38,597,376 · 23.8%") == 2
     assert "12 × 7,085,568 · 52.4%" in shown

@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.app import runtime, session_keys
-from gpt_core.export import EXPORTS, RECORDED_RUN, keep_recorded_run
+from gpt_core.export import EXPORTS, RECORDED_RUN, import_recorded_run
 from gpt_core.library import TextLibrary, label_run
 from gpt_core.presets import PRESETS
 from gpt_core.text import Corpus, load_text
@@ -191,7 +191,7 @@ def test_a_text_that_is_lost_is_said_to_be_instead_of_a_failing_download() -> No
 
 def test_the_recorded_run_that_was_deleted_stays_away_until_it_is_asked_for() -> None:
     store = runtime.get_store()
-    keep_recorded_run(store)
+    import_recorded_run(store)
     other = open_app("train", run=RECORDED_RUN)  # stays open
     button(open_runs(RECORDED_RUN), "Delete for good").click().run()
     other.run()
@@ -226,7 +226,7 @@ def again(run_id: str) -> AppTest:
 def test_run_again_fills_the_form_with_all_that_the_run_was_set_up_with() -> None:
     store = runtime.get_store()
     own = Corpus("mine.txt", "The boats came home, one by one. " * 60)
-    store.keep_text(own.text, own.sha256)
+    store.save_text(own.text, own.sha256)
     training = replace(
         POCKET.training,
         num_epochs=3,
@@ -258,7 +258,7 @@ def test_run_again_fills_the_form_with_all_that_the_run_was_set_up_with() -> Non
 def test_run_again_takes_settings_that_the_form_alone_would_not() -> None:
     store = runtime.get_store()
     text = load_text("counting")
-    store.keep_text(text.text, text.sha256)
+    store.save_text(text.text, text.sha256)
     training = replace(
         TINY_TRAINING,
         num_epochs=200_000,
@@ -292,7 +292,7 @@ def test_run_again_without_the_text_says_so_and_stays() -> None:
 
 
 def test_of_the_recorded_run_too_one_can_go_on_from() -> None:
-    keep_recorded_run(runtime.get_store())
+    import_recorded_run(runtime.get_store())
     label_run(runtime.get_store(), RECORDED_RUN, "ours", "")
     app = again(RECORDED_RUN)
     boxes = {box.label: box.value for box in app.selectbox}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dashboard.tokens.text_and_ids import MOST_CHARACTERS, MOST_CHIPS, parse_ids
+from dashboard.tokens.text_and_ids import MAX_CHARACTERS, MAX_CHIPS, parse_ids
 from gpt_core.vocabularies import byte_pair_merges
 from tests.support.app_driver import chips, html, metric, open_app, texts
 
@@ -134,7 +134,7 @@ def test_the_special_token_is_not_merged() -> None:
 def test_more_tokens_than_one_can_look_at_are_counted_but_not_drawn() -> None:
     app = open_app("tokens")
     enter(app, "Your text", "𠮷" * 2_000)
-    assert len(chips(app, "The tokens of your text")["ids"]) == MOST_CHIPS
+    assert len(chips(app, "The tokens of your text")["ids"]) == MAX_CHIPS
     assert metric(app, "Tokens") == "8,000"
     assert "Drawn are the first 4,000 tokens" in texts(app)
 
@@ -163,4 +163,4 @@ def test_a_text_that_is_too_long_is_cut_and_says_so() -> None:
     app = open_app("tokens")
     enter(app, "Your text", "word " * 3_000)
     assert "The text has 15,000 characters" in texts(app)
-    assert metric(app, "Characters") == f"{MOST_CHARACTERS:,}"
+    assert metric(app, "Characters") == f"{MAX_CHARACTERS:,}"

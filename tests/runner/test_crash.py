@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gpt_core.analysis import Board
+from gpt_core.analysis import CachedStore
 from gpt_core.model import calc_loss_batch
 from gpt_core.runner import TrainingRunner
 from gpt_core.runner import session as session_module
@@ -138,7 +138,7 @@ def test_an_end_that_cannot_be_written_holds_here_until_it_can(
     runner: TrainingRunner, store: RunStore, corpus: Corpus, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.CRITICAL + 1)
-    board = Board(store)
+    board = CachedStore(store)
     run_id = runner.start(LONG, corpus)
     wait_for_steps(store, run_id, 3)
     assert [run.id for run in board.live_runs()] == [run_id]
@@ -155,7 +155,7 @@ def test_an_end_that_cannot_be_written_holds_here_until_it_can(
 
     store._database._writer.execute("PRAGMA query_only = OFF")
     mark_interrupted_runs(store)
-    assert store.held_ends == {}
+    assert store.unsaved_final_states == {}
     with closing(RunStore(store.runs_dir)) as another:
         [written] = another.runs()
         assert (written.state, written.message) == (run.state, run.message)

@@ -3,16 +3,16 @@
 import math
 from collections.abc import Sequence
 
-from gpt_core.runner.fair_queue import FairQueue, Waiting, next_run
+from gpt_core.runner.fair_queue import FairQueue, QueuedRun, next_run
 
-ANN_1, ANN_2, ANN_3 = (Waiting(f"ann-{i}", "ann") for i in (1, 2, 3))
-BEN_1, BEN_2 = (Waiting(f"ben-{i}", "ben") for i in (1, 2))
-CLEO_1 = Waiting("cleo-1", "cleo")
-LOCAL_1, LOCAL_2 = (Waiting(f"local-{i}", "local") for i in (1, 2))
+ANN_1, ANN_2, ANN_3 = (QueuedRun(f"ann-{i}", "ann") for i in (1, 2, 3))
+BEN_1, BEN_2 = (QueuedRun(f"ben-{i}", "ben") for i in (1, 2))
+CLEO_1 = QueuedRun("cleo-1", "cleo")
+LOCAL_1, LOCAL_2 = (QueuedRun(f"local-{i}", "local") for i in (1, 2))
 
 
 def expected_order(
-    waiting: Sequence[Waiting], running: Sequence[Waiting] = (), queue: FairQueue | None = None
+    waiting: Sequence[QueuedRun], running: Sequence[QueuedRun] = (), queue: FairQueue | None = None
 ) -> list[str]:
     return list((queue or FairQueue()).expected_starts(waiting, running, 1, {}))
 
@@ -21,7 +21,7 @@ def after_turns_of(*owners: str) -> FairQueue:
     """A queue of which these owners have had their turns, one after the other."""
     queue = FairQueue()
     for owner in owners:
-        assert queue.take([Waiting(f"earlier of {owner}", owner)], [])
+        assert queue.take([QueuedRun(f"earlier of {owner}", owner)], [])
     return queue
 
 
@@ -47,7 +47,7 @@ def test_who_is_alone_on_the_machine_may_fill_every_place() -> None:
 
 
 def test_ten_runs_of_one_student_do_not_keep_the_others_waiting() -> None:
-    many = [Waiting(f"ann-{i}", "ann") for i in range(10)]
+    many = [QueuedRun(f"ann-{i}", "ann") for i in range(10)]
     order = expected_order([*many, BEN_1, CLEO_1], [ANN_3], after_turns_of("ann"))
     assert order[:3] == ["ben-1", "cleo-1", "ann-0"]
     assert order[3:] == [f"ann-{i}" for i in range(1, 10)]

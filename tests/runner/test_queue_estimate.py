@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from gpt_core.analysis import Board
+from gpt_core.analysis import CachedStore
 from gpt_core.presets import Preset
 from gpt_core.records import StepRecord
 from gpt_core.runner import TrainingRunner, expected_queue
@@ -20,7 +20,7 @@ TEXT = load_text("counting")
 def test_where_nothing_was_ever_trained_the_order_is_known_and_no_time(
     store: RunStore, runner: TrainingRunner
 ) -> None:
-    board = Board(store)
+    board = CachedStore(store)
     assert expected_queue(board, runner) == []
     runner.hold(True)
     for name in ("ann", "ben"):
@@ -34,13 +34,13 @@ def test_a_run_waits_for_as_long_as_those_before_it_will_take_by_the_pace_on_rec
     store: RunStore, runner: TrainingRunner
 ) -> None:
     assert runner.wait(runner.start(PRESET, TEXT, run_id="done"), 60)
-    seconds = Board(store).summaries()[0].seconds
+    seconds = CachedStore(store).summaries()[0].seconds
     runner.hold(True)
     longer = replace(TINY_TRAINING, num_epochs=3 * TINY_TRAINING.num_epochs)
     runner.start(PRESET, TEXT, longer, actor="ann", run_id="anns")
     runner.start(PRESET, TEXT, actor="ben", run_id="bens")
     runner.start(PRESET, TEXT, actor="cleo", run_id="cleos")
-    starts = {place.run.id: place.starts_in for place in expected_queue(Board(store), runner)}
+    starts = {place.run.id: place.starts_in for place in expected_queue(CachedStore(store), runner)}
     assert starts == pytest.approx({"anns": 0, "bens": 3 * seconds, "cleos": 4 * seconds})
 
 
@@ -53,7 +53,7 @@ def test_a_run_that_trains_is_waited_for_by_its_own_pace(store: RunStore) -> Non
             pass
         runner.start(PRESET, TEXT, actor="ben", run_id="bens")
         runner.start(PRESET, TEXT, actor="cleo", run_id="cleos")
-        queue = expected_queue(Board(store), runner)
+        queue = expected_queue(CachedStore(store), runner)
         assert [place.run.id for place in queue] == ["bens", "cleos"]
         assert 1 < queue[0].starts_in < queue[1].starts_in < math.inf
     finally:
@@ -65,11 +65,11 @@ def test_steps_that_are_done_are_not_waited_for_again(
     store: RunStore, runner: TrainingRunner
 ) -> None:
     assert runner.wait(runner.start(PRESET, TEXT, run_id="done"), 60)
-    seconds = Board(store).summaries()[0].seconds
+    seconds = CachedStore(store).summaries()[0].seconds
     runner.hold(True)
     runner.start(PRESET, TEXT, actor="ann", run_id="anns")
     half = store.run("anns").total_steps // 2  # type: ignore[union-attr]
     store.add_records("anns", [(StepRecord(half - 1, 1, 64, 9.0, 1.0, 1e-3), seconds / 2)])
     runner.start(PRESET, TEXT, actor="ben", run_id="bens")
-    starts = {place.run.id: place.starts_in for place in expected_queue(Board(store), runner)}
+    starts = {place.run.id: place.starts_in for place in expected_queue(CachedStore(store), runner)}
     assert starts["bens"] == pytest.approx(seconds / 2, rel=0.2)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from gpt_core.config import TrainingConfig
-from gpt_core.runner import Pace, TrainingRunner, measure_pace
+from gpt_core.runner import StepTiming, TrainingRunner, time_steps
 from gpt_core.store import RunStore
 from gpt_core.text import load_text
 from gpt_core.training import prepare_data
@@ -13,7 +13,7 @@ from tests.support.runs import LONG, wait_for_steps
 
 
 def test_a_runs_time_is_its_steps_evaluations_and_samples() -> None:
-    pace = Pace(step=2.0, evaluation=3.0, sample=5.0)
+    pace = StepTiming(step=2.0, evaluation=3.0, sample=5.0)
     config = TrainingConfig(num_epochs=4, eval_freq=5)
     assert pace.of_the_run(config, 36) == 36 * 2 + 8 * 3 + 4 * 5
 
@@ -29,7 +29,7 @@ def test_a_pace_is_measured_in_the_owner_thread_and_changes_nothing(tmp_path: Pa
         wait_for_steps(store, run_id, 3)
         if asks:
             data = prepare_data(corpus.text, get_tokenizer(), TINY, TINY_TRAINING)
-            pace = measure_pace(runner, TINY, TINY_TRAINING, data).result(timeout=60)
+            pace = time_steps(runner, TINY, TINY_TRAINING, data).result(timeout=60)
             assert pace.step > 0
             assert pace.evaluation > 0
             assert pace.sample > 0
@@ -46,4 +46,4 @@ def test_a_closed_runner_measures_nothing_and_says_so(tmp_path: Path) -> None:
     runner.close()
     data = prepare_data(load_text("counting").text, get_tokenizer(), TINY, TINY_TRAINING)
     with pytest.raises(ValueError, match="The app is closing"):
-        measure_pace(runner, TINY, TINY_TRAINING, data)
+        time_steps(runner, TINY, TINY_TRAINING, data)

@@ -5,7 +5,7 @@ from tests.support.stored_runs import add_run
 
 
 def test_what_was_said_last_of_a_share_counts(store: RunStore) -> None:
-    book = store.class_book
+    book = store.class_store
     assert book.shared() == frozenset()
     book.add_share(TEXT, "abc", "ann", shared=True)
     book.add_share(MODEL, "abc", "ann", shared=True)
@@ -18,13 +18,13 @@ def test_what_was_said_last_of_a_share_counts(store: RunStore) -> None:
 
 def test_a_deleted_run_takes_its_share_along(store: RunStore) -> None:
     add_run(store)
-    store.class_book.add_share(RUN, "a-run", "ann", shared=True)
+    store.class_store.add_share(RUN, "a-run", "ann", shared=True)
     store.remove_run("a-run", "ann")
-    assert store.class_book.shared() == frozenset()
+    assert store.class_store.shared() == frozenset()
 
 
 def test_names_are_kept_of_those_who_were_sent_out(store: RunStore) -> None:
-    book = store.class_book
+    book = store.class_store
     book.add_member("s-1", "Ann", "hash of her token")
     book.add_member("s-2", "Ben", "hash of his")
     book.revoke_member("s-1", "teacher")
@@ -33,7 +33,7 @@ def test_names_are_kept_of_those_who_were_sent_out(store: RunStore) -> None:
 
 
 def test_the_rules_written_last_hold(store: RunStore) -> None:
-    book = store.class_book
+    book = store.class_store
     assert book.rules() == {}
     book.add_rules({"most_steps": 5}, "teacher")
     book.add_rules({"presets": ("pocket",)}, "teacher")

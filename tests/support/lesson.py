@@ -24,7 +24,7 @@ class Class:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._monkeypatch = monkeypatch
-        roll = runtime.get_roll()
+        roll = runtime.get_roster()
         assert roll is not None
         self.roll = roll
         self.tokens = {name: roll.join(name, CODE, "here") for name in ("Ann", "Ben", HOSTILE)}

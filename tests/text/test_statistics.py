@@ -3,14 +3,14 @@ import tiktoken
 
 from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.presets import GPT_CONFIG_124M
-from gpt_core.text import create_dataloader, lay_out, load_text, survey_tokens
+from gpt_core.text import count_batches, count_tokens, create_dataloader, load_text
 from gpt_core.vocabularies import encode_corpus
 
 
 def test_the_tokens_of_a_text_are_counted(tokenizer: tiktoken.Encoding) -> None:
     text = "one two two two three three"
     ids = encode_corpus(text, tokenizer)
-    survey = survey_tokens(text, ids, tokenizer)
+    survey = count_tokens(text, ids, tokenizer)
     assert (survey.characters, survey.tokens, survey.distinct) == (27, 6, 3)
     assert survey.most_frequent[:2] == ((734, 3), (1115, 2))
     assert survey.longest[0] == 1115  # " three"
@@ -22,15 +22,14 @@ def test_a_script_the_vocabulary_was_not_made_for_takes_more_tokens(
 ) -> None:
     for text in ("नमस्ते दुनिया, यह एक परीक्षण है।", "مرحبا بالعالم، هذا اختبار."):
         assert (
-            survey_tokens(text, encode_corpus(text, tokenizer), tokenizer).tokens_per_character
-            > 0.8
+            count_tokens(text, encode_corpus(text, tokenizer), tokenizer).tokens_per_character > 0.8
         )
 
 
 def test_the_verdict_is_laid_out_as_in_the_chapter() -> None:
-    train = lay_out(4612, GPT_CONFIG_124M, TrainingConfig(), drop_last=True)
+    train = count_batches(4612, GPT_CONFIG_124M, TrainingConfig(), drop_last=True)
     assert (train.windows, train.batches) == (18, 9)
-    val = lay_out(533, GPT_CONFIG_124M, TrainingConfig(), drop_last=False)
+    val = count_batches(533, GPT_CONFIG_124M, TrainingConfig(), drop_last=False)
     assert (val.windows, val.batches) == (2, 1)
 
 
@@ -41,7 +40,7 @@ def test_the_layout_is_what_the_loader_gives(
     tokens: int, stride: int | None, drop_last: bool, tokenizer: tiktoken.Encoding
 ) -> None:
     model, config = GPTConfig(context_length=32), TrainingConfig(batch_size=3, stride=stride)
-    layout = lay_out(tokens, model, config, drop_last)
+    layout = count_batches(tokens, model, config, drop_last)
     ids = encode_corpus(load_text("counting").text, tokenizer)[:tokens]
     if not layout.windows:
         with pytest.raises(ValueError, match="too few for one window"):

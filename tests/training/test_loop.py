@@ -11,7 +11,7 @@ from gpt_core.model import GPTModel, build_model, check_device, generate
 from gpt_core.records import EvaluationRecord, ProbeRecord, Record, SampleRecord, StepRecord
 from gpt_core.text import DEFAULT_TEXT, load_text
 from gpt_core.training import (
-    add_up_gradients,
+    accumulate_gradients,
     create_optimizer,
     evaluate_model,
     learning_rate_at,
@@ -262,9 +262,9 @@ def test_several_batches_give_the_gradients_of_one_large_one() -> None:
     config = replace(TINY_TRAINING, accumulation_steps=3)
     together = build_model(TINY, seed=1).eval()  # dropout off, so that both see the same
     apart = build_model(TINY, seed=1).eval()
-    whole = add_up_gradients([(ids[:, :-1], ids[:, 1:])], together, config)
+    whole = accumulate_gradients([(ids[:, :-1], ids[:, 1:])], together, config)
     parts = [(rows[:, :-1], rows[:, 1:]) for rows in ids.split(2)]
-    loss = add_up_gradients(parts, apart, config)
+    loss = accumulate_gradients(parts, apart, config)
     assert loss.item() == pytest.approx(whole.item(), rel=1e-6)
     for one, other in zip(together.parameters(), apart.parameters(), strict=True):
         torch.testing.assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-7)
@@ -275,7 +275,7 @@ def test_clipped_gradients_are_those_of_pytorch() -> None:
     ids = torch.randint(0, 50257, (2, 17), generator=generator)
     ours, theirs = build_model(TINY, seed=1).eval(), build_model(TINY, seed=1).eval()
     for model in (ours, theirs):
-        add_up_gradients([(ids[:, :-1], ids[:, 1:])], model, TINY_TRAINING)
+        accumulate_gradients([(ids[:, :-1], ids[:, 1:])], model, TINY_TRAINING)
     norm = torch.nn.utils.clip_grad_norm_(theirs.parameters(), 0.1).item()
     assert norm > 0.1
     clip_gradients(ours, 0.1, norm)

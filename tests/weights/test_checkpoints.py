@@ -11,9 +11,9 @@ from gpt_core.records import StepRecord
 from gpt_core.text import load_text
 from gpt_core.training import TrainingState, create_optimizer, prepare_data, train
 from gpt_core.weights import (
-    disk_space,
     load_checkpoint,
     load_weights,
+    max_checkpoint_bytes,
     remove,
     save_checkpoint,
     save_weights,
@@ -120,5 +120,8 @@ def test_a_damaged_checkpoint_is_one_clear_error(how: str, tmp_path: Path) -> No
 
 def test_the_disk_space_of_a_run_is_known_before_it_starts() -> None:
     parameters = count_parameters(build_model(TINY, seed=1))
-    assert disk_space(TINY, keep_epochs=0) == parameters * (24 + 8)
-    assert disk_space(TINY, keep_epochs=3) - disk_space(TINY, keep_epochs=2) == 4 * parameters
+    assert max_checkpoint_bytes(TINY, keep_epochs=0) == parameters * (24 + 8)
+    assert (
+        max_checkpoint_bytes(TINY, keep_epochs=3) - max_checkpoint_bytes(TINY, keep_epochs=2)
+        == 4 * parameters
+    )

@@ -10,8 +10,8 @@ import torch
 
 from gpt_core.analysis import differing_settings, is_comparable
 from gpt_core.cli import main
-from gpt_core.export import export_runs, keep_recording, weights_zip
-from gpt_core.model import build_model, turn_weights
+from gpt_core.export import export_runs, import_recording, weights_zip
+from gpt_core.model import build_model, transpose_weights
 from gpt_core.presets import Preset
 from gpt_core.runner import TrainingRunner
 from gpt_core.store import Run, RunStore
@@ -106,7 +106,7 @@ def test_a_double_click_starts_one_run_and_other_weights_another(runner: Trainin
 @pytest.mark.slow
 def test_turned_weights_are_the_same_weights(store: RunStore, runner: TrainingRunner) -> None:
     plain, turned = build_model(TINY, seed=7), build_model(TINY, seed=7)
-    turn_weights(turned)
+    transpose_weights(turned)
     assert weights_sha256(turned) == weights_sha256(plain)
     finish(runner, "plain", initial=InitialWeights("Plain", plain))
     finish(runner, "turned", initial=InitialWeights("Turned", turned))
@@ -218,7 +218,7 @@ def test_the_settings_name_the_weights_and_the_terminal_wants_just_those(
 def test_a_recording_tells_what_the_run_began_with(begun: RunStore, tmp_path: Path) -> None:
     run = only_run(begun)
     with closing(RunStore(tmp_path)) as other:
-        keep_recording(other, export_runs(begun, [run], "record")[1].decode())
+        import_recording(other, export_runs(begun, [run], "record")[1].decode())
         assert only_run(other).initial_sha256 == run.initial_sha256
 
 

@@ -80,7 +80,7 @@ def marked(text: str, copying: Copying | None) -> list[Piece]:
     pieces = []
     # Two runs that touch or overlap are two: together they stand nowhere.
     for (run, is_prompt), group in groupby(
-        range(len(ids)), key=lambda i: (copying.run_of[i], i < copying.prompt_tokens)
+        range(len(ids)), key=lambda i: (copying.span_of[i], i < copying.prompt_tokens)
     ):
         kind = "prompt" if is_prompt else "" if run is None else "copied"
         words = get_tokenizer().decode([ids[i] for i in group])

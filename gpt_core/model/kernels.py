@@ -31,13 +31,14 @@ def is_reduced(x: Tensor) -> bool:
 
 
 class Linear(nn.Linear):
-    """A linear layer that is quick with a single row or few, once its weight is turned."""
+    """A linear layer that is quick with few rows once :func:`transpose_weights` has seen it."""
+
+    is_transposed = False  # whether its weight lies in memory input by input
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x (..., in_features) to x @ weight.T + bias: (..., out_features)."""
-        is_transposed = self.weight.stride(0) == 1 and self.out_features > 1
         rows = x.numel() // self.in_features
-        if not (is_transposed and 1 <= rows <= FEW_ROWS):
+        if not (self.is_transposed and 1 <= rows <= FEW_ROWS):
             return super().forward(x)
         # A product with one row leaves all but one thread idle. Cut by inputs it is several
         # products, which the threads share, and a sum.
@@ -57,8 +58,9 @@ def transpose_weights(model: nn.Module) -> None:
     computes differs by rounding from what it computed before.
     """
     for module in model.modules():
-        if isinstance(module, Linear) and module.weight.stride(0) != 1:
+        if isinstance(module, Linear) and not module.is_transposed:
             module.weight.data = module.weight.detach().T.contiguous().T
+            module.is_transposed = True
 
 
 class Dropout(nn.Dropout):

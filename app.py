@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+import dashboard
 from dashboard.app import (
     MACHINE_ERRORS,
     errors_in_words,
@@ -15,7 +16,7 @@ from dashboard.app import (
 from dashboard.components.accessibility import improve_markup
 from dashboard.ui import apply_look, section, show_current_run, show_notices
 
-ICON = Path(__file__).parent / "dashboard" / "icon.svg"
+ICON = Path(dashboard.__file__).parent / "icon.svg"
 # In the order of the lecture's steps; what belongs to none of them comes below Home.
 PAGES = ("Runs", "Tokens", "Model", "Loss", "Data", "Train", "Generate", "Weights")
 

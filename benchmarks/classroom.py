@@ -256,7 +256,7 @@ def prepare(folder: Path) -> str:
     runner = TrainingRunner(store)
     pocket = PRESETS["pocket"]
     config = replace(pocket.training, num_epochs=100_000)
-    run_id = runner.start(pocket, load_text("the-lamp-room"), config, "teacher")
+    run_id = runner.start(pocket, load_text("the-lamp-room"), config, actor="teacher")
     while not store.steps(run_id):
         time.sleep(0.1)
     runner.close()

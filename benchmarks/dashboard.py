@@ -26,7 +26,7 @@ from playwright.sync_api import sync_playwright
 from benchmarks.pairs import print_result
 from gpt_core.presets import PRESETS
 from gpt_core.records import EvaluationRecord, SampleRecord, StepRecord
-from gpt_core.store import RunStore
+from gpt_core.store import RunState, RunStore
 from gpt_core.store.run_locks import acquire_run_lock
 from gpt_core.text import load_text
 from tests.browser.conftest import CHROMIUM_FLAGS, Server, open_page, set_epochs, start_server
@@ -46,7 +46,7 @@ def watch(server: Server, run_id: str, count: int, seconds: float) -> "subproces
 def steps_done(store: RunStore, run_id: str) -> tuple[int, float]:
     """Return how many steps are on record, and until when they are."""
     last = store.last_steps(run_id, 1)[0]
-    return last["global_step"], time.perf_counter()
+    return last.global_step, time.perf_counter()
 
 
 def time_steps(server: Server, store: RunStore, run_id: str, viewers: int) -> dict[str, float]:
@@ -134,7 +134,7 @@ def fill(store: RunStore, points: int) -> str:
         total_steps=2 * points,
         versions={"threads": "2"},
     )
-    store.set_state(run_id, "running", "local")
+    store.set_state(run_id, RunState.RUNNING, "local")
     for first in range(0, points, 5000):
         records = []
         for i in range(first, min(points, first + 5000)):

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from benchmarks.pairs import measure_pairs, print_result
 from gpt_core.presets import PRESETS
 from gpt_core.records import EvaluationRecord, StepRecord
-from gpt_core.store import RunStore
+from gpt_core.store import RunState, RunStore
 from tests.browser.conftest import CHROMIUM_FLAGS, Server, start_server
 
 FEW, MANY, POINTS = 3, 500, 2000
@@ -48,7 +48,7 @@ def fill(folder: Path, runs: int) -> None:
                 (EvaluationRecord(*at, *losses), k * 0.1),
             ]
         store.add_records(name, records)
-        store.set_state(name, "finished", "ada")
+        store.set_state(name, RunState.FINISHED, "ada")
     store.close()
 
 

@@ -45,6 +45,7 @@ _OFFERED = {
         "Corpus",
         "create_dataloader",
         "download_the_verdict",
+        "has_the_verdict",
         "load_text",
         "read_text_file",
         "split_text",
@@ -75,6 +76,7 @@ _OFFERED = {
         "load_gpt2",
         "load_model",
         "load_weights",
+        "weights_sha256",
     ),
     "export": (
         "export_runs",

@@ -22,9 +22,13 @@ DEVICES = ("cpu", "cuda", "mps", "auto")
 SCHEDULES = ("constant", "cosine")
 
 
-def _setting(default: Any, help: str, group: str = "model") -> Any:
-    """Return a dataclass field with a default, a one-sentence explanation, and where it belongs."""
-    return field(default=default, metadata={"help": help, "group": group})
+def _setting(default: Any, help: str, group: str = "model", choices: tuple[str, ...] = ()) -> Any:
+    """Return a dataclass field with a default, a one-sentence explanation, and its group.
+
+    ``choices`` are the values that it may have, if they can be listed.
+    """
+    metadata = {"help": help, "group": group, "choices": choices}
+    return field(default=default, metadata=metadata)
 
 
 def field_help(config_class: type) -> dict[str, str]:
@@ -104,6 +108,7 @@ class TrainingConfig:
         "How the learning rate goes on after the warm-up: constant, as in the chapter, or down "
         "to min_learning_rate along half a cosine.",
         "optimizer",
+        SCHEDULES,
     )
     warmup_steps: int = _setting(
         0, "Steps over which the learning rate first rises in a straight line.", "optimizer"
@@ -150,11 +155,13 @@ class TrainingConfig:
         "float32 is the chapter's, exact; bfloat16 rounds matrix products and is faster where the "
         "device has it; auto measures both and chooses.",
         "machine",
+        PRECISIONS,
     )
     device: str = _setting(
         "cpu",
         "Where the model computes: cpu, cuda or mps; auto takes a GPU if there is one.",
         "machine",
+        DEVICES,
     )
 
     def __post_init__(self) -> None:
@@ -191,6 +198,6 @@ class TrainingConfig:
         object.__setattr__(self, "probes", tuple(probes))
         for number, probe in enumerate(self.probes, start=1):
             check_text(f"row {number} of probes", probe)
-        check_choice("schedule", self.schedule, SCHEDULES)
-        check_choice("precision", self.precision, PRECISIONS)
-        check_choice("device", self.device, DEVICES)
+        for f in fields(self):
+            if choices := f.metadata["choices"]:
+                check_choice(f.name, getattr(self, f.name), choices)

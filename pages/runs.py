@@ -87,7 +87,7 @@ def show_label(run: Run) -> None:
 
 def _label(run_id: str, name_key: str, note_key: str) -> None:
     name, note = (st.session_state[key] or "" for key in (name_key, note_key))
-    attempt(label_run, get_store(), run_id, name, note, current_actor())
+    attempt(label_run, get_store(), run_id, name, note, actor=current_actor())
 
 
 def show_deletion(runs: list[Run]) -> None:
@@ -97,7 +97,7 @@ def show_deletion(runs: list[Run]) -> None:
         st.text(f"Still live: {names}. Stop what is live first, or leave it out.")
         return
     checkpoints = [row for run in runs for row in get_visible_runs().checkpoints(run.id)]
-    size = format_bytes(sum(row["bytes"] for row in checkpoints))
+    size = format_bytes(sum(row.bytes for row in checkpoints))
     st.text(
         f"{count(len(runs), 'run')} with curves, samples and "
         f"{count(len(checkpoints), 'checkpoint')} ({size}). It cannot be brought back. The text "
@@ -109,7 +109,7 @@ def show_deletion(runs: list[Run]) -> None:
 def _delete(run_ids: list[str]) -> None:
     left = [run_id for run_id in chosen_runs() if run_id not in run_ids]
     for run_id in run_ids:
-        if not attempt(delete_run, get_store(), run_id, current_actor()):
+        if not attempt(delete_run, get_store(), run_id, actor=current_actor()):
             left.append(run_id)
     choose_runs(left)
 

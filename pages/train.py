@@ -31,16 +31,18 @@ from dashboard.train import (
     update,
 )
 from dashboard.ui import page_title
-from gpt_core.analysis import RunHistory
-from gpt_core.store import Run
+from gpt_core.analysis import CachedHistory
+from gpt_core.store import Run, RunState
 from gpt_core.system import shorten
 
 
-def recorded(run: Run) -> tuple[RunHistory, bool]:
+def recorded(run: Run) -> tuple[CachedHistory, bool]:
     """Return what is on record of a run, or was by the moment that is replayed; tell which."""
     history = get_visible_runs().history(run.id)
     seconds = replay.moment(run, history)
-    return (history, False) if seconds is None else (history.until(seconds), True)
+    if seconds is None:
+        return history, False
+    return CachedHistory(history.recorded.until(seconds)), True
 
 
 def show_run(run_id: str, drawn: list[tuple[str, str]], every: int) -> None:
@@ -133,7 +135,9 @@ if shown is None:
     fragment(watch, run_every=every)(outline(), every, None)
 else:
     fragment(show_run)(shown.id, outline(), every)
-    if not is_projected() and (shown.state == "paused" or recorded(shown)[0].updates):
+    if not is_projected() and (
+        shown.state is RunState.PAUSED or recorded(shown)[0].recorded.updates
+    ):
         fragment(show_update, run_every=every)(shown.id)
     fragment(show_rest, run_every=3 * every)(shown.id)
 if not is_projected():

@@ -13,7 +13,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from dashboard.app import runtime
 from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.runner import TrainingRunner
-from gpt_core.store import Run, RunStore
+from gpt_core.store import Run, RunState, RunStore
 from gpt_core.text import has_the_verdict, load_text
 from gpt_core.vocabularies import get_tokenizer
 
@@ -107,7 +107,7 @@ def run() -> Run:
         val_tokens=100,
         total_steps=20,
         versions={},
-        state="running",
+        state=RunState.RUNNING,
         state_at=0.0,
         message="",
     )

@@ -158,7 +158,7 @@ def test_two_terminals_train_into_one_store_at_the_same_time(tmp_path: Path) -> 
         assert process.returncode == 0, err
     with closing(RunStore(tmp_path)) as store:
         assert {run.id: run.state for run in store.runs()} == {"one": "finished", "two": "finished"}
-        losses = [[row["loss"] for row in store.steps(name)] for name in ("one", "two")]
+        losses = [[row.loss for row in store.steps(name)] for name in ("one", "two")]
     assert losses[0] == losses[1]
     assert len(losses[0]) == 9
 

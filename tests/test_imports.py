@@ -19,7 +19,7 @@ CORE_LAYERS = (
 )
 DASHBOARD_LAYERS = (
     "charts < app < components < ui < forms "
-    "< tokens, model, loss, data, train, generate, weights, runs, classroom"
+    "< tokens, model, loss, data, train, generate, weights, runs, classroom < launcher"
 )
 SOURCES = [
     path
@@ -125,11 +125,43 @@ def test_only_a_runs_session_seeds_the_global_random_generator() -> None:
         assert "fork_rng" not in source, path
 
 
-def test_files_keep_to_one_job() -> None:
+def test_a_module_a_function_and_a_folder_can_be_surveyed() -> None:
     for path in SOURCES:
-        lines = len(path.read_text().splitlines())
+        source = path.read_text()
+        lines = len(source.splitlines())
         limit = 50 if path.name == "app.py" else 150 if path.parent.name == "pages" else 400
         assert lines <= limit, f"{path} has {lines} lines"
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.FunctionDef):
+                length = (node.end_lineno or 0) - node.lineno + 1
+                assert length <= 80, f"{path}: {node.name} has {length} lines"
+    for folder in {path.parent for path in SOURCES} - {ROOT}:
+        names = [path.name for path in folder.glob("*.py") if path.name != "__init__.py"]
+        assert len(names) <= 12, f"{folder} has {len(names)} modules"
+
+
+def test_the_training_loop_is_on_one_blackboard() -> None:
+    tree = ast.parse((ROOT / "gpt_core" / "training" / "loop.py").read_text())
+    [train] = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "train"]
+    assert (train.end_lineno or 0) - train.lineno + 1 < 70
+
+
+def test_who_changes_something_is_always_named() -> None:
+    """An actor has no default: a call that forgets it fails instead of acting as the owner."""
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                arguments = node.args
+                optional = arguments.args[len(arguments.args) - len(arguments.defaults) :]
+                given = [
+                    argument
+                    for argument, default in zip(
+                        arguments.kwonlyargs, arguments.kw_defaults, strict=True
+                    )
+                    if default is not None
+                ]
+                names = {argument.arg for argument in (*optional, *given)}
+                assert "actor" not in names, f"{path}: {node.name}"
 
 
 def test_what_the_core_offers_is_there_and_in_order() -> None:

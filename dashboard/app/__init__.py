@@ -7,6 +7,7 @@ from dashboard.app.runtime import (
     close_runtime,
     get_cached_store,
     get_class_roster,
+    get_generation_worker,
     get_model_cache,
     get_models,
     get_roster,
@@ -26,6 +27,7 @@ from dashboard.app.selection import (
     selected_run,
     toggle_projector,
 )
+from dashboard.app.site import SITE_DIR
 from dashboard.app.visitor import (
     COOKIE,
     allowed_presets,
@@ -43,6 +45,7 @@ __all__ = [
     "CLASS_MODE",
     "COOKIE",
     "MACHINE_ERRORS",
+    "SITE_DIR",
     "allowed_presets",
     "attempt",
     "choose_runs",
@@ -54,6 +57,7 @@ __all__ = [
     "fragment",
     "get_cached_store",
     "get_class_roster",
+    "get_generation_worker",
     "get_model_cache",
     "get_models",
     "get_roster",

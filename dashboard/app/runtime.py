@@ -1,4 +1,4 @@
-"""The one store, runner, shelf, board, model library and class of this process, made on first use.
+"""The services of this process, made on first use: store, runner, caches, library and class.
 
 Module state on purpose, and the only such: ``st.cache_resource`` can be cleared by any
 client, and the old thread would train on beside a new one (STREAMLIT.md, fact 4).
@@ -10,6 +10,7 @@ import atexit
 import gc
 import os
 import threading
+import time
 from dataclasses import dataclass
 
 import streamlit as st
@@ -27,7 +28,7 @@ if PagesManager.uses_pages_directory:
 # After that, as this takes two seconds, in which another first visitor may come.
 from gpt_core.access import Roster, read_rules
 from gpt_core.analysis import CachedStore
-from gpt_core.inference import ModelCache
+from gpt_core.inference import GenerationWorker, ModelCache
 from gpt_core.library import ModelLibrary
 from gpt_core.runner import TrainingRunner
 from gpt_core.store import RunStore, default_runs_dir
@@ -38,19 +39,20 @@ gc.freeze()  # modules are no garbage: to go through theirs would halt all threa
 
 @dataclass(frozen=True)
 class Services:
-    """What there is once in this process."""
+    """The services of this process."""
 
     store: RunStore
     runner: TrainingRunner
-    shelf: ModelCache
-    board: CachedStore
+    model_cache: ModelCache
+    generation_worker: GenerationWorker
+    cached_store: CachedStore
     models: ModelLibrary
-    roll: Roster | None
+    roster: Roster | None
 
     def close(self) -> None:
         """End what trains, then everything else."""
         self.models.close()
-        self.shelf.close()
+        self.generation_worker.close()
         self.runner.close()
         self.store.close()
 
@@ -59,9 +61,10 @@ JOIN_CODE, PASSPHRASE = "GPT_LAB_JOIN_CODE", "GPT_LAB_PASSPHRASE"  # for a class
 FRESH_SECONDS = 0.5  # of each second between two drawings: what is drawn is no older
 CLASS_MODE = "GPT_LAB_CLASS"  # the environment variable by which classroom.py says that it is one
 
+SCRIPT_THREAD = "ScriptRunner"  # what Streamlit calls the threads that run pages
 TABS_A_SECOND = 6  # so many of the open ones are drawn each second
 
-_making = threading.Lock()  # guards _house: two first visitors must get the same one
+_making = threading.Lock()  # guards _services: two first visitors must get the same ones
 _services: Services | None = None
 
 
@@ -76,13 +79,18 @@ def get_runner() -> TrainingRunner:
 
 
 def get_model_cache() -> ModelCache:
-    """Return the shelf of the models that pages look into."""
-    return _get_services().shelf
+    """Return the models that pages read."""
+    return _get_services().model_cache
+
+
+def get_generation_worker() -> GenerationWorker:
+    """Return the worker that generates texts."""
+    return _get_services().generation_worker
 
 
 def get_cached_store() -> CachedStore:
-    """Return what is on record, as all who look see it."""
-    return _get_services().board
+    """Return what is on record, read once for all viewers."""
+    return _get_services().cached_store
 
 
 def get_models() -> ModelLibrary:
@@ -92,14 +100,14 @@ def get_models() -> ModelLibrary:
 
 def get_roster() -> Roster | None:
     """Return the members of the class; None where one person has the machine to themselves."""
-    return _get_services().roll
+    return _get_services().roster
 
 
 def get_class_roster() -> Roster:
     """Return the members of the class, for what is there only where there is one."""
-    roll = get_roster()
-    assert roll is not None
-    return roll
+    roster = get_roster()
+    assert roster is not None
+    return roster
 
 
 def is_class() -> bool:
@@ -124,13 +132,22 @@ def refresh_seconds(at_least: int = 1) -> int:
 
 
 def close_runtime() -> None:
-    """End what trains and forget all six; the next use makes new ones (tests need it)."""
+    """End what trains and forget the services; the next use makes new ones (tests need it)."""
     global _services
     with _making:
         if _services is not None:
             atexit.unregister(close_runtime)
+            atexit.unregister(wait_for_pages)
             _services.close()
             _services = None
+
+
+def wait_for_pages(seconds: float = 20.0) -> None:
+    """Wait until no page computes any more: torch, cut off in the middle, crashes the process."""
+    deadline = time.monotonic() + seconds
+    for thread in threading.enumerate():
+        if thread.name.startswith(SCRIPT_THREAD):
+            thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def _get_services() -> Services:
@@ -144,14 +161,26 @@ def _get_services() -> Services:
                 threads=_number_from("GPT_LAB_THREADS"),
                 rules=read_rules(store) if is_class() else None,
             )
-            roll = None
+            roster = None
             if is_class():
                 code, passphrase = os.environ.get(JOIN_CODE), os.environ.get(PASSPHRASE)
-                roll = Roster(store, code, passphrase)
-            board = CachedStore(store, fresh_seconds=lambda: FRESH_SECONDS * refresh_seconds())
-            # When the process ends: what trains is saved, then the store's file is made whole.
+                roster = Roster(store, code, passphrase)
+            cached_store = CachedStore(
+                store, fresh_seconds=lambda: FRESH_SECONDS * refresh_seconds()
+            )
+            # When the process ends, in reverse order: pages that compute come to their end, what
+            # trains is saved, then the store's file is made whole.
             atexit.register(close_runtime)
-            _services = Services(store, runner, ModelCache(), board, ModelLibrary(store), roll)
+            atexit.register(wait_for_pages)
+            _services = Services(
+                store=store,
+                runner=runner,
+                model_cache=ModelCache(),
+                generation_worker=GenerationWorker(),
+                cached_store=cached_store,
+                models=ModelLibrary(store),
+                roster=roster,
+            )
         return _services
 
 

@@ -8,7 +8,7 @@ from dashboard.app.runtime import get_runner, get_store
 from dashboard.app.session_keys import PROJECTOR, REPLAY, RUN
 from dashboard.app.visitor import get_visible_runs, is_restricted, may_change
 from gpt_core.export import RECORDED_RUN, import_recorded_run
-from gpt_core.store import Run
+from gpt_core.store import Run, RunState
 
 
 def selected_run() -> Run | None:
@@ -24,7 +24,7 @@ def selected_run() -> Run | None:
 def restore_recorded_run() -> Run | None:
     """Let the recorded run's address work where nobody has opened it yet, nor deleted it."""
     store = get_store()
-    if any(row["run_id"] == RECORDED_RUN for row in store.deletions()):
+    if any(row.run_id == RECORDED_RUN for row in store.deletions()):
         return None
     import_recorded_run(store)
     return store.run(RECORDED_RUN)
@@ -38,7 +38,7 @@ def current_run() -> Run | None:
     view = get_visible_runs()
     own = view.own_live_runs()
     if own:
-        return next((run for run in own if run.state == "running"), own[0])
+        return next((run for run in own if run.state is RunState.RUNNING), own[0])
     latest = view.latest_run()
     if latest is None or may_change(latest.owner):
         return latest

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard.app.runtime import get_cached_store, get_roster, get_runner
-from gpt_core.access import LOCAL, TEACHER, Member, View, is_student
+from gpt_core.access import LOCAL, TEACHER, Member, VisibleRuns, is_student
 from gpt_core.presets import PRESETS
 
 COOKIE = "gpt_lab_member"
@@ -17,7 +17,7 @@ def current_member() -> Member | None:
     roll, token = get_roster(), _token()
     if roll is None or token is None:
         return None
-    return get_cached_store().once(("member", token), lambda: roll.who(token))
+    return get_cached_store().cached(("member", token), lambda: roll.who(token))
 
 
 def _token() -> str | None:
@@ -33,9 +33,9 @@ def current_actor() -> str:
     return member.id if member else NOBODY
 
 
-def get_visible_runs() -> View:
+def get_visible_runs() -> VisibleRuns:
     """Return what is on record, as this visitor sees it."""
-    return View(get_cached_store(), current_actor())
+    return VisibleRuns(get_cached_store(), current_actor())
 
 
 def is_restricted() -> bool:

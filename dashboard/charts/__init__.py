@@ -20,7 +20,7 @@ from dashboard.charts.frames import (
     published_frame,
     tokens_per_second,
 )
-from dashboard.charts.loss_chart import describe_losses, loss_chart
+from dashboard.charts.loss_chart import LossCurves, describe_losses, loss_chart
 from dashboard.charts.loss_walk import probe_lines
 from dashboard.charts.palette import PREDICTED, RUNS
 from dashboard.charts.run_words import STATE_COLORS, changes_from_preset, describe_wait
@@ -33,6 +33,7 @@ __all__ = [
     "STATE_COLORS",
     "Axes",
     "Curve",
+    "LossCurves",
     "Panel",
     "changes_from_preset",
     "choice_bars",

@@ -1,8 +1,8 @@
 """Training and validation loss in one chart: a pure function, no streamlit."""
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -14,88 +14,41 @@ from dashboard.charts.palette import MEASURED, TRAINING, VALIDATION
 PUBLISHED_MARKERS = ("cross-thin-open", "x-thin-open", "asterisk-open")
 
 
+@dataclass(frozen=True)
+class LossCurves:
+    """What the chart of the losses is drawn from."""
+
+    evaluations: pd.DataFrame  # a row each, with the columns of AXES and both losses
+    steps: pd.DataFrame | None = None  # a row for each step, with its batch's own loss
+    published: Mapping[str, pd.DataFrame] = field(default_factory=dict)  # others' losses, by name
+
+
 def loss_chart(
-    evaluations: pd.DataFrame,
+    curves: LossCurves,
     extent: Extent,
     run_id: str,
-    steps: pd.DataFrame | None = None,
-    axes: Axes = Axes(),  # noqa: B008 (frozen)
+    axes: Axes,
     vocab_size: int | None = None,
-    published: Mapping[str, pd.DataFrame] | None = None,
     size: float = 1.0,
 ) -> Chart:
     """Draw training and validation loss; against epochs or steps, tokens seen along the top.
 
     Args:
-        evaluations: a row each, with the columns of :data:`AXES` and both losses.
+        curves: the losses.
         extent: how far the whole run goes.
-        run_id: whose curve it is; zoom is kept as long as this and the axes stay.
-        steps: a row for each step with its batch's own loss, drawn faintly behind.
+        run_id: the run; zoom is kept as long as this and the axes stay.
         axes: what it is drawn against, as loss or perplexity, on a linear or logarithmic scale.
         vocab_size: marks the loss of a guess that finds all tokens equally likely.
-        published: losses that others have published, by name, laid under the curve.
         size: of type and lines, for a projector.
 
     Source: the chapter's figure of the two losses, with its second axis.
     """
-    height = np.exp if axes.perplexity else np.asarray
-    when = "(step %{customdata[0]:,}, %{customdata[1]:,} tokens)"
-    shown = ".1f" if axes.perplexity else ".3f"
-    width = 2.5 * size
-    lines = []
-    for column, name, color, dash in (
-        ("train_loss", "Training", TRAINING, "solid"),
-        ("val_loss", "Validation", VALIDATION, "dash"),
-    ):
-        drawn = evaluations.iloc[kept_points(evaluations[column].to_numpy())]
-        lines.append(
-            {
-                "x": drawn[axes.x].to_numpy(np.float32),
-                "y": height(drawn[column].to_numpy(np.float32)),
-                "customdata": drawn[["global_step", "tokens_seen"]].to_numpy(np.float32),
-                "name": name,
-                "mode": "lines+markers" if len(drawn) <= 80 else "lines",
-                "line": {"color": color, "width": width, "dash": dash},
-                "marker": {"size": 5 * size},
-                "hovertemplate": f"%{{y:{shown}}} {when}",
-                "zorder": 2,
-            }
-        )
-    if steps is not None and len(steps):
-        drawn = steps.iloc[kept_points(steps["loss"].to_numpy())]
-        lines.append(
-            {
-                "x": drawn[axes.x].to_numpy(np.float32),
-                "y": height(drawn["loss"].to_numpy(np.float32)),
-                "name": "Each batch",
-                "mode": "lines",
-                "line": {"color": TRAINING, "width": size},
-                "opacity": 0.35,
-                "hovertemplate": f"%{{y:{shown}}}",
-                "zorder": 0,
-            }
-        )
-    for (name, frame), symbol in zip((published or {}).items(), PUBLISHED_MARKERS, strict=False):
-        for column, split, color in (
-            ("train_loss", "training", TRAINING),
-            ("val_loss", "validation", VALIDATION),
-        ):
-            edge = {"color": color, "width": 1.5}
-            lines.append(
-                {
-                    "x": frame[axes.x].to_numpy(np.float32),
-                    "y": height(frame[column].to_numpy(np.float32)),
-                    "name": f"{name}: {split}",
-                    "mode": "markers+lines",
-                    "line": {"color": color, "width": 1, "dash": "dot"},
-                    "marker": {"symbol": symbol, "size": 8 * size, "line": edge},
-                    "hovertemplate": f"%{{y:{shown}}}",
-                    "zorder": 1,
-                }
-            )
-    if len(evaluations):
-        lowest = int(evaluations["val_loss"].to_numpy().argmin())
-        lines.append(_best(evaluations.iloc[[lowest]], axes, height, size))
+    lines = [
+        *_evaluation_lines(curves.evaluations, axes, size),
+        *_step_line(curves.steps, axes, size),
+        *_published_lines(curves.published, axes, size),
+        *_best_marker(curves.evaluations, axes, size),
+    ]
     layout = _layout(extent, axes, run_id, size)
     if vocab_size:
         layout |= _mark_uniform(vocab_size, axes, size)
@@ -105,22 +58,100 @@ def loss_chart(
     return {"data": [{"type": "scatter", **line} for line in lines], "layout": layout}
 
 
-def _best(best: pd.DataFrame, axes: Axes, height: Callable[..., Any], size: float) -> Chart:
-    """Mark the lowest validation loss."""
+def _points(frame: pd.DataFrame, column: str, axes: Axes) -> Chart:
+    """Return the places of a line's points and how their height is shown."""
+    losses = frame[column].to_numpy(np.float32)
     return {
-        "x": best[axes.x].to_numpy(np.float32),
-        "y": height(best["val_loss"].to_numpy(np.float32)),
-        "name": "Lowest validation",
-        "mode": "markers",
-        "marker": {
-            "symbol": "star",
-            "size": 14 * size,
-            "color": VALIDATION,
-            "line": {"color": "white", "width": 1},
-        },
-        "hovertemplate": f"lowest, at step {best['global_step'].iloc[0]:,.0f}",
-        "zorder": 3,
+        "x": frame[axes.x].to_numpy(np.float32),
+        "y": np.exp(losses) if axes.perplexity else losses,
+        "hovertemplate": f"%{{y:{'.1f' if axes.perplexity else '.3f'}}}",
     }
+
+
+def _evaluation_lines(evaluations: pd.DataFrame, axes: Axes, size: float) -> list[Chart]:
+    """Return the two curves."""
+    lines = []
+    for column, name, color, dash in (
+        ("train_loss", "Training", TRAINING, "solid"),
+        ("val_loss", "Validation", VALIDATION, "dash"),
+    ):
+        drawn = evaluations.iloc[kept_points(evaluations[column].to_numpy())]
+        line = _points(drawn, column, axes)
+        line["hovertemplate"] += " (step %{customdata[0]:,}, %{customdata[1]:,} tokens)"
+        lines.append(
+            {
+                **line,
+                "customdata": drawn[["global_step", "tokens_seen"]].to_numpy(np.float32),
+                "name": name,
+                "mode": "lines+markers" if len(drawn) <= 80 else "lines",
+                "line": {"color": color, "width": 2.5 * size, "dash": dash},
+                "marker": {"size": 5 * size},
+                "zorder": 2,
+            }
+        )
+    return lines
+
+
+def _step_line(steps: pd.DataFrame | None, axes: Axes, size: float) -> list[Chart]:
+    """Return the loss of each step's own batch, drawn faintly behind, if there is any."""
+    if steps is None or steps.empty:
+        return []
+    drawn = steps.iloc[kept_points(steps["loss"].to_numpy())]
+    return [
+        {
+            **_points(drawn, "loss", axes),
+            "name": "Each batch",
+            "mode": "lines",
+            "line": {"color": TRAINING, "width": size},
+            "opacity": 0.35,
+            "zorder": 0,
+        }
+    ]
+
+
+def _published_lines(published: Mapping[str, pd.DataFrame], axes: Axes, size: float) -> list[Chart]:
+    """Return published losses, laid under the curve."""
+    return [
+        {
+            **_points(frame, column, axes),
+            "name": f"{name}: {split}",
+            "mode": "markers+lines",
+            "line": {"color": color, "width": 1, "dash": "dot"},
+            "marker": {
+                "symbol": symbol,
+                "size": 8 * size,
+                "line": {"color": color, "width": 1.5},
+            },
+            "zorder": 1,
+        }
+        for (name, frame), symbol in zip(published.items(), PUBLISHED_MARKERS, strict=False)
+        for column, split, color in (
+            ("train_loss", "training", TRAINING),
+            ("val_loss", "validation", VALIDATION),
+        )
+    ]
+
+
+def _best_marker(evaluations: pd.DataFrame, axes: Axes, size: float) -> list[Chart]:
+    """Return a star at the lowest validation loss, if there is one."""
+    if evaluations.empty:
+        return []
+    best = evaluations.iloc[[int(evaluations["val_loss"].to_numpy().argmin())]]
+    return [
+        {
+            **_points(best, "val_loss", axes),
+            "name": "Lowest validation",
+            "mode": "markers",
+            "marker": {
+                "symbol": "star",
+                "size": 14 * size,
+                "color": VALIDATION,
+                "line": {"color": "white", "width": 1},
+            },
+            "hovertemplate": f"lowest, at step {best['global_step'].iloc[0]:,.0f}",
+            "zorder": 3,
+        }
+    ]
 
 
 def _mark_uniform(vocab_size: int, axes: Axes, size: float) -> Chart:

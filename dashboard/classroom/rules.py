@@ -171,11 +171,11 @@ def _with_shown(rules: ClassRules, shown: Sequence[str]) -> ClassRules:
 
 
 def _set(rules: ClassRules) -> bool:
-    done = attempt(get_runner().set_rules, rules, current_actor())
+    done = attempt(get_runner().set_rules, rules, actor=current_actor())
     if done:
         st.toast("These rules hold now.")
     return done
 
 
 def _send_out(member_id: str) -> None:
-    attempt(get_class_roster().revoke, member_id, current_actor())
+    attempt(get_class_roster().revoke, member_id, actor=current_actor())

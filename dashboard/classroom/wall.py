@@ -31,7 +31,7 @@ from dashboard.components.sample_list import last_sample, sample_list
 from dashboard.ui import AXIS_NAMES, describe_run, run_buttons, run_title, state_badge
 from gpt_core.access import Member
 from gpt_core.runner import QueuePlace, expected_queue
-from gpt_core.store import RunSummary
+from gpt_core.store import RunState, RunSummary
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,14 @@ def places() -> list[Place]:
         runs: dict[str, RunSummary] = {}
         for summary in get_visible_runs().summaries():  # the newest first
             before = runs.setdefault(summary.run.owner, summary)
-            if summary.run.is_live and (not before.run.is_live or summary.run.state == "running"):
+            if summary.run.is_live and (
+                not before.run.is_live or summary.run.state is RunState.RUNNING
+            ):
                 runs[summary.run.owner] = summary
         return [Place(member, runs.get(member.id)) for member in seen]
 
     # Each fragment of the page asks.
-    return get_cached_store().once(("places", current_actor(), seen), find)
+    return get_cached_store().cached(("places", current_actor(), seen), find)
 
 
 def show_curves(every: int) -> None:
@@ -89,7 +91,7 @@ def _draw_curves(axes: Axes) -> None:
         return to_json(figure), describe_comparison(curves, ["val_loss"])
 
     key = ("wall", axes, tuple((name, run.id) for name, run in shown))
-    figure, description = get_cached_store().once(key, draw)  # made once for all who look
+    figure, description = get_cached_store().cached(key, draw)  # made once for all who look
     live_chart(figure, description, key="wall", save_as="class", title="The class")
 
 
@@ -117,7 +119,7 @@ def show_who() -> None:
 def show_queue() -> None:
     """Show which runs wait and when they begin; the teacher may change that."""
     runner = get_runner()
-    running = [run for run in get_visible_runs().live_runs() if run.state == "running"]
+    running = [run for run in get_visible_runs().live_runs() if run.state is RunState.RUNNING]
     queue = expected_queue(get_cached_store(), runner)
     if not is_restricted():
         st.button(
@@ -164,11 +166,11 @@ def _show_waiting(place: int, waiting: QueuePlace, count: int) -> None:
 
 
 def _hold(held: bool) -> None:
-    attempt(get_runner().hold, held, current_actor())
+    attempt(get_runner().hold, held, actor=current_actor())
 
 
 def _move(run_id: str, place: int) -> None:
-    attempt(get_runner().move, run_id, place, current_actor())
+    attempt(get_runner().move, run_id, place, actor=current_actor())
 
 
 def show_samples() -> None:

@@ -73,7 +73,9 @@ def choose_model() -> ChosenModel | None:
                 return ChosenModel(fetch(), f"Untrained {choice}, seed {UNTRAINED_SEED}", fetch)
         if choice in kept:
             key = choice.removeprefix(LIBRARY)
-            fetch = partial(get_model_cache().kept, get_models(), key, current_actor())
+            fetch = partial(
+                get_model_cache().library_model, get_models(), key, actor=current_actor()
+            )
             with st.spinner("Loading the model…"):
                 return ChosenModel(fetch(), kept[choice], fetch)
         if choice not in runs:
@@ -89,17 +91,17 @@ def choose_model() -> ChosenModel | None:
 def library_titles() -> dict[str, str]:
     """Return the models of the library as options, each with its title: no two are alike."""
     titles: dict[str, str] = {}
-    for card in get_models().models(current_actor()):
-        title = f"{card.name}, {card.source}"
+    for entry in get_models().models(actor=current_actor()):
+        title = f"{entry.name}, {entry.source}"
         # Streamlit knows a choice by its words: equal ones would be one.
-        titles[LIBRARY + card.key] = f"{title} {card.key}" if title in titles.values() else title
+        titles[LIBRARY + entry.key] = f"{title} {entry.key}" if title in titles.values() else title
     return titles
 
 
 def _choose_moment(run: Run) -> ChosenModel | None:
     """Let the user choose when in a run: as it is now, or at one of its checkpoints."""
     view = get_visible_runs()
-    steps = sorted({int(row["global_step"]) for row in view.checkpoints(run.id)}, reverse=True)
+    steps = sorted({int(row.global_step) for row in view.checkpoints(run.id)}, reverse=True)
     best = view.best_checkpoint(run.id)
     if get_runner().owns(run.id):
         steps.insert(0, NOW)
@@ -119,9 +121,9 @@ def _choose_moment(run: Run) -> ChosenModel | None:
         st.text(f"There is nothing of “{describe(before)}” any more: another moment is shown.")
     if step == NOW:
         return _snapshot(run)
-    if best is not None and step == best["global_step"]:
+    if best is not None and step == best.global_step:
         st.caption("Of its checkpoints, the one with the lowest validation loss.")
-    fetch = partial(get_model_cache().checkpoint, get_store(), run.id, step, current_actor())
+    fetch = partial(get_model_cache().checkpoint, get_store(), run.id, step, actor=current_actor())
     with st.spinner("Loading the checkpoint…"):
         return ChosenModel(fetch(), f"{run_title(run)}, {describe(step)}", fetch)
 
@@ -132,20 +134,22 @@ def _snapshot(run: Run) -> ChosenModel:
     if st.button("Look again", help="Takes a new copy of the model, between two of its steps."):
         st.session_state.pop(key, None)
     step = st.session_state.get(key, NOW)
-    model = get_model_cache().recall(run.id, step)
+    model = get_model_cache().last_snapshot(get_store(), run.id, step, actor=current_actor())
     if model is None:
         with st.spinner("Waiting for the end of a step…"):
-            snapshot = get_model_cache().snapshot(get_runner(), run.id, current_actor())
+            snapshot = get_model_cache().snapshot(get_runner(), run.id, actor=current_actor())
         step, model = snapshot.global_step, snapshot.model
         st.session_state[key] = step
     name = f"{run_title(run)}, a copy at step {step:,}"
-    return ChosenModel(model, name, partial(_recall, run.id, step))
+    return ChosenModel(model, name, partial(_last_snapshot, run.id, step))
 
 
-def _recall(run_id: str, step: int) -> GPTModel | None:
-    """Return a copy that was taken before; None if it is gone, or somebody else's by now."""
-    run = get_visible_runs().run(run_id)
-    return None if run is None or run.is_redacted else get_model_cache().recall(run_id, step)
+def _last_snapshot(run_id: str, step: int) -> GPTModel | None:
+    """Return a copy that was taken before; None if it is gone, or the visitor may not see it."""
+    try:
+        return get_model_cache().last_snapshot(get_store(), run_id, step, actor=current_actor())
+    except ValueError:
+        return None
 
 
 def chosen_run() -> Run | None:

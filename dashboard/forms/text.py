@@ -42,15 +42,15 @@ FILE_TYPES = ["txt", "md", "html", "htm", "pdf", "docx", "epub"]
 
 def get_library() -> TextLibrary:
     """Return the texts that were uploaded or pasted."""
-    return TextLibrary(get_store(), current_actor(), get_runner().rules)
+    return TextLibrary(get_store(), actor=current_actor(), rules=get_runner().rules)
 
 
 def choose_corpus() -> Corpus | None:
     """Let the user choose a text; None after saying how to get it."""
-    kept = {card.sha256: card for card in get_library().texts()}
+    kept = {entry.sha256: entry for entry in get_library().texts()}
     titles = {**BUNDLED_TEXTS, VERDICT: VERDICT_TITLE}
-    for sha256, card in kept.items():
-        title = f"{card.name} · {format_bytes(card.bytes)}{_whose(card)}"
+    for sha256, entry in kept.items():
+        title = f"{entry.name} · {format_bytes(entry.bytes)}{_whose(entry)}"
         # Streamlit knows a choice by its words: equal ones would be one.
         titles[sha256] = f"{title} · {sha256[:6]}" if title in titles.values() else title
     if (new := st.session_state.pop(session_keys.NEW_TEXT, None)) in titles:
@@ -91,42 +91,41 @@ def add_texts() -> None:
 
 def manage_library() -> None:
     """Let the user delete a text of their own; one that a run needs stays."""
-    cards = get_library().cards()
+    entries = get_library().entries()
     if is_restricted():
-        cards = [card for card in cards if card.owner == current_actor()]
-    if not cards:
+        entries = [entry for entry in entries if entry.owner == current_actor()]
+    if not entries:
         return
-    with st.expander(f"{'Texts kept' if get_roster() else 'Your texts'} ({len(cards)})"):
-        for card in cards:
+    with st.expander(f"{'Texts kept' if get_roster() else 'Your texts'} ({len(entries)})"):
+        for entry in entries:
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.text(describe(card) + _whose(card))
+                st.text(describe(entry) + _whose(entry))
                 share_toggle(
                     "For the class",
-                    f"share {card.sha256} {card.owner}",
-                    card.shared,
-                    partial(get_library().share, card),
+                    f"share {entry.sha256} {entry.owner}",
+                    entry.shared,
+                    partial(get_library().share, entry),
                     "Everybody may read it and train on it, and sees what runs on it write.",
                 )
                 with st.popover("Delete"):
                     st.text("It cannot be brought back.")
                     st.button(
                         "Delete for good",
-                        key=f"delete {card.sha256} {card.owner}",
+                        key=f"delete {entry.sha256} {entry.owner}",
                         on_click=_delete,
-                        args=(card,),
+                        args=(entry,),
                     )
 
 
-def _whose(card: LibraryText) -> str:
-    whose = owner_name(card.owner)
+def _whose(entry: LibraryText) -> str:
+    whose = owner_name(entry.owner)
     return f" · {whose}" if whose else ""
 
 
-def describe(card: LibraryText) -> str:
+def describe(entry: LibraryText) -> str:
     """Say what a kept text is, on one line."""
-    return (
-        f"{card.name} · {card.characters:,} characters, {format_bytes(card.bytes)} · {card.source}"
-    )
+    size = f"{entry.characters:,} characters, {format_bytes(entry.bytes)}"
+    return f"{entry.name} · {size} · {entry.source}"
 
 
 def _add_files() -> None:
@@ -220,9 +219,9 @@ def _offer(corpus: Corpus, source: str) -> None:
     )
 
 
-def _delete(card: LibraryText) -> None:
+def _delete(entry: LibraryText) -> None:
     """Delete a text, or say why it stays."""
-    attempt(get_library().delete, card.sha256, card.owner)
+    attempt(get_library().delete, entry.sha256, entry.owner)
 
 
 def _keep(corpus: Corpus, source: str) -> None:

@@ -72,13 +72,13 @@ def choose_starting_weights() -> StartingWeights | None:
     try:
         with st.spinner("Loading the weights…"):
             if option.startswith(LIBRARY):
-                model = get_model_cache().kept(
-                    get_models(), option.removeprefix(LIBRARY), current_actor()
+                model = get_model_cache().library_model(
+                    get_models(), option.removeprefix(LIBRARY), actor=current_actor()
                 )
             else:
                 run_id, _, step = option.removeprefix(CHECKPOINT).rpartition(":")
                 model = get_model_cache().checkpoint(
-                    get_store(), run_id, int(step), current_actor()
+                    get_store(), run_id, int(step), actor=current_actor()
                 )
         if model.config.context_length < MIN_CONTEXT_LENGTH:
             raise ValueError(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import streamlit as st
 import torch
 
-from dashboard.app import fragment, get_model_cache, session_keys, show_refusal, toast
+from dashboard.app import fragment, get_generation_worker, session_keys, show_refusal, toast
 from dashboard.charts import PREDICTED, choice_bars, format_probability, probability_strength
 from dashboard.components.live_chart import live_chart
 from dashboard.components.sample_list import Entry, Piece, on_few_lines, sample_list
@@ -33,7 +33,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Task:
+class GenerationTask:
     """What a model is asked to write."""
 
     model: weakref.ref[GPTModel]  # the shelf keeps it, as long as there is room
@@ -46,22 +46,22 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Written:
+class GeneratedText:
     """A text on its way: what it begins with, and what the worker adds."""
 
-    task: Task
+    task: GenerationTask
     begun: tuple[Place, ...]  # kept from a text that was branched
-    writing: GenerationJob
+    job: GenerationJob
 
     @property
     def is_under_way(self) -> bool:
         """Tell whether the worker is still at it, or has not begun."""
-        return not self.writing.ended.is_set()
+        return not self.job.ended.is_set()
 
     @property
     def places(self) -> list[Place]:
         """Return the tokens after the prompt, as far as they are written."""
-        return [*self.begun, *map(Place, list(self.writing.choices))]
+        return [*self.begun, *map(Place, list(self.job.choices))]
 
 
 def is_under_way() -> bool:
@@ -69,8 +69,8 @@ def is_under_way() -> bool:
     return any(text.is_under_way for text in _texts())
 
 
-def _texts() -> list[Written]:
-    texts: list[Written] = st.session_state.get(session_keys.WRITTEN, [])
+def _texts() -> list[GeneratedText]:
+    texts: list[GeneratedText] = st.session_state.get(session_keys.WRITTEN, [])
     return texts
 
 
@@ -137,7 +137,7 @@ def _ask(chosen: ChosenModel, decodings: list[Decoding], ends: bool) -> None:
             raise ValueError("The prompt is empty: give the model a word to go on from.")
         st.session_state[session_keys.WRITTEN] = [
             _begin(
-                Task(
+                GenerationTask(
                     model=weakref.ref(chosen.model),
                     model_name=chosen.name,
                     prompt=tuple(ids),
@@ -153,7 +153,7 @@ def _ask(chosen: ChosenModel, decodings: list[Decoding], ends: bool) -> None:
         toast(error)
 
 
-def _begin(task: Task, begun: tuple[Place, ...] = ()) -> Written:
+def _begin(task: GenerationTask, begun: tuple[Place, ...] = ()) -> GeneratedText:
     """Have a text written, or what follows its beginning.
 
     Raises:
@@ -163,7 +163,7 @@ def _begin(task: Task, begun: tuple[Place, ...] = ()) -> Written:
     if model is None:
         raise ValueError("This model had to make room for others: press Write once more.")
     ids = [*task.prompt, *(place.choice.token_id for place in begun)]
-    writing = get_model_cache().write(
+    job = get_generation_worker().submit(
         model,
         torch.tensor([ids]),
         task.tokens - len(begun),
@@ -171,12 +171,12 @@ def _begin(task: Task, begun: tuple[Place, ...] = ()) -> Written:
         END_OF_TEXT_ID if task.ends else None,
         task.seed,
     )
-    return Written(task, begun, writing)
+    return GeneratedText(task, begun, job)
 
 
 def _stop() -> None:
     for text in _texts():
-        text.writing.stop()
+        text.job.stop()
 
 
 def show() -> None:
@@ -197,10 +197,10 @@ def _show(wrote: bool) -> None:
         _show_text(number, text, has_ended=not wrote)
 
 
-def _show_text(number: int, text: Written, has_ended: bool) -> None:
+def _show_text(number: int, text: GeneratedText, has_ended: bool) -> None:
     """Show one text and, when all have ended, its tokens with what each was chosen from."""
-    if text.writing.error is not None:
-        show_refusal(ValueError(str(text.writing.error) or "It could not be written."))
+    if text.job.error is not None:
+        show_refusal(ValueError(str(text.job.error) or "It could not be written."))
         return
     places, task, tokenizer = text.places, text.task, get_tokenizer()
     ids = [place.choice.token_id for place in places]
@@ -214,7 +214,7 @@ def _show_text(number: int, text: Written, has_ended: bool) -> None:
         _show_choices(number, task, places)
 
 
-def _show_choices(number: int, task: Task, places: list[Place]) -> None:
+def _show_choices(number: int, task: GenerationTask, places: list[Place]) -> None:
     """Show the tokens, and for the one that is touched its candidates, one click from a branch."""
     found = [_found(place.choice) for place in places]
     selected = token_chips(

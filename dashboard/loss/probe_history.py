@@ -8,7 +8,7 @@ from dashboard.charts import count, probe_lines
 from dashboard.components.live_chart import live_chart
 from dashboard.components.token_chips import readable
 from dashboard.ui import run_title, show_probes
-from gpt_core.store import Row, Run
+from gpt_core.store import Run, StoredProbe
 from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
 
 
@@ -29,18 +29,18 @@ def _show(run: Run) -> None:
         st.text(f"{run_title(run)}: at its first evaluation it is asked for its rows.")
         return
     texts = run.training_config.probes
-    steps = list(dict.fromkeys(int(row["global_step"]) for row in probes))
+    steps = list(dict.fromkeys(int(row.global_step) for row in probes))
     made = count(len(steps), "evaluation")
     st.text(f"{run_title(run)}: {made}. Dropout is off, nothing random is drawn.")
     step = _choose_evaluation(run, steps)
-    show_probes(run, [row for row in probes if row["global_step"] == step], "history")
+    show_probes(run, [row for row in probes if row.global_step == step], "history")
     number = st.selectbox(
         "Its probabilities over the steps",
         range(len(texts)),
         format_func=lambda i: texts[i],
         key=f"{session_keys.PROBE}-{run.id}",
     )
-    rows = [row for row in probes if row["probe"] == number]
+    rows = [row for row in probes if row.probe == number]
     live_chart(
         probe_lines(probe_frame(rows, texts[number], number + 1), step, f"{run.id}-{number}"),
         f"Target probabilities of “{texts[number]}” over {len(rows)} evaluations.",
@@ -65,7 +65,7 @@ def _choose_evaluation(run: Run, steps: list[int]) -> int:
     )
 
 
-def probe_frame(rows: list[Row], text: str, number: int) -> pd.DataFrame:
+def probe_frame(rows: list[StoredProbe], text: str, number: int) -> pd.DataFrame:
     """Return a probe's probabilities as rows of ``global_step``, ``name`` and ``proba``.
 
     Args:
@@ -80,8 +80,8 @@ def probe_frame(rows: list[Row], text: str, number: int) -> pd.DataFrame:
         for j, target in enumerate(targets, start=1)
     ]
     records = [
-        (row["global_step"], name, proba)
+        (row.global_step, name, proba)
         for row in rows
-        for name, proba in zip(names, row["target_probas"], strict=True)
+        for name, proba in zip(names, row.target_probas, strict=True)
     ]
     return pd.DataFrame(records, columns=["global_step", "name", "proba"])

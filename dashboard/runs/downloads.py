@@ -41,7 +41,7 @@ def show_exports(runs: Sequence[Run]) -> None:
     name = EXPORTS[form].file_name(runs[0]) if len(runs) == 1 else f"runs.{form}.zip"
     st.download_button(
         f"Download {name}",
-        lambda: export_runs(store, runs, form, actor)[1],  # made when it is asked for
+        lambda: export_runs(store, runs, form, actor=actor)[1],  # made when it is asked for
         file_name=name,
         type="primary",
         on_click="ignore",

@@ -8,6 +8,7 @@ import streamlit as st
 from dashboard.app import is_projected, session_keys
 from dashboard.charts import (
     Axes,
+    LossCurves,
     Panel,
     describe_losses,
     extent_of,
@@ -24,8 +25,8 @@ from gpt_core.analysis import (
     BOOK_RUN,
     LECTURE_RUN,
     NOTEBOOK_RUN,
+    CachedHistory,
     PublishedRun,
-    RunHistory,
     compare_with_book,
     describe_curve,
     describe_start,
@@ -55,15 +56,17 @@ def choose_style(run: Run) -> CurveStyle:
     return CurveStyle(axes, _choose_published(run, axes))
 
 
-def show_curve(run: Run, history: RunHistory, look: CurveStyle) -> None:
+def show_curve(run: Run, history: CachedHistory, look: CurveStyle) -> None:
     """Draw the losses and say in words what they show."""
     projected = is_projected()
     axes, under = look.axes, look.under
-    figure, description = history.once(
+    figure, description = history.derive(
         ("losses", axes, tuple(published.name for published in under), projected),
         lambda: _draw(run, history, axes, under, PROJECTED if projected else 1.0),
     )
-    reading = history.once("reading", lambda: read_curve(history.evaluations), "evaluations")
+    reading = history.derive(
+        "reading", lambda: read_curve(history.recorded.evaluations), "evaluations"
+    )
     live_chart(figure, description, key="losses", save_as=run.id, title=run_title(run))
     if reading is not None:
         st.text(describe_curve(reading))
@@ -72,20 +75,14 @@ def show_curve(run: Run, history: RunHistory, look: CurveStyle) -> None:
 
 
 def _draw(
-    run: Run, history: RunHistory, axes: Axes, under: Sequence[PublishedRun], size: float
+    run: Run, history: CachedHistory, axes: Axes, under: Sequence[PublishedRun], size: float
 ) -> tuple[str, str]:
     """Return the chart as JSON, and in words."""
-    evaluations = numbers_frame(history.evaluations, run)
-    figure = loss_chart(
-        evaluations,
-        extent_of(run),
-        run.id,
-        steps=numbers_frame(history.steps, run),
-        axes=axes,
-        vocab_size=run.model_config.vocab_size,
-        published={published.name: published_frame(published, run) for published in under},
-        size=size,
-    )
+    evaluations = numbers_frame(history.recorded.evaluations, run)
+    published = {other.name: published_frame(other, run) for other in under}
+    curves = LossCurves(evaluations, numbers_frame(history.recorded.steps, run), published)
+    vocab_size = run.model_config.vocab_size
+    figure = loss_chart(curves, extent_of(run), run.id, axes, vocab_size, size)
     return to_json(figure), describe_losses(evaluations)
 
 
@@ -106,12 +103,12 @@ def _choose_published(run: Run, axes: Axes) -> tuple[PublishedRun, ...]:
     return tuple(PUBLISHED[name] for name in names)
 
 
-def show_book_comparison(run: Run, history: RunHistory) -> None:
+def show_book_comparison(run: Run, history: CachedHistory) -> None:
     """Answer "Is mine right?" for a run of the chapter's model."""
     if not is_comparable(run):
         return
-    comparison = history.once(
-        "verdict", lambda: compare_with_book(run, history.evaluations), "evaluations"
+    comparison = history.derive(
+        "verdict", lambda: compare_with_book(run, history.recorded.evaluations), "evaluations"
     )
     st.header("Is mine right?")
     st.text(comparison.sentence)
@@ -125,9 +122,9 @@ def show_book_comparison(run: Run, history: RunHistory) -> None:
     )
 
 
-def show_small_charts(run: Run, history: RunHistory) -> None:
+def show_small_charts(run: Run, history: CachedHistory) -> None:
     """Draw what is measured beside the losses."""
-    if len(history.steps) < 2:
+    if len(history.recorded.steps) < 2:
         return
     expander = st.expander(
         "Gradient norm, learning rate, pace and memory",
@@ -137,14 +134,14 @@ def show_small_charts(run: Run, history: RunHistory) -> None:
     if expander.open:  # drawn for those who look
         with expander:
             live_chart(
-                history.once("measured", lambda: _draw_measured(run, history)),
+                history.derive("measured", lambda: _draw_measured(run, history)),
                 "Gradient norm, learning rate, tokens per second and memory by steps.",
                 key="measured",
             )
 
 
-def _draw_measured(run: Run, history: RunHistory) -> str:
-    steps = history.steps
+def _draw_measured(run: Run, history: CachedHistory) -> str:
+    steps = history.recorded.steps
     at = steps["global_step"]
     panels = [
         Panel("Gradient norm, before clipping", at, steps["grad_norm"]),

@@ -4,29 +4,31 @@ import streamlit as st
 
 from dashboard.app import get_visible_runs
 from dashboard.ui import show_probes
-from gpt_core.analysis import RunHistory
-from gpt_core.store import Row, Run
+from gpt_core.analysis import CachedHistory
+from gpt_core.store import Run, StoredProbe
 
 
-def show_expectations(run: Run, probes: list[Row]) -> None:
+def show_expectations(run: Run, probes: list[StoredProbe]) -> None:
     """Show the probes of a run's last evaluation, and what they are."""
     if not run.training_config.probes:
         return
     if not probes:
         st.text("At each evaluation the model is asked how probable it finds the right tokens.")
         return
-    step = probes[-1]["global_step"]
+    step = probes[-1].global_step
     st.caption(
         "Each chip is the token that comes next in its row; p says how probable the model found "
         f"it, at step {step:,}. Training on these rows would bring each p close to 1; what "
         "rises here, the model has learnt from its own text."
     )
-    show_probes(run, [probe for probe in probes if probe["global_step"] == step], "probe")
+    show_probes(run, [probe for probe in probes if probe.global_step == step], "probe")
 
 
-def last_probes(run: Run, history: RunHistory) -> list[Row]:
+def last_probes(run: Run, history: CachedHistory) -> list[StoredProbe]:
     """Return what was made of the probes at the last evaluation at which they are on record."""
-    for step in history.evaluations["global_step"][:-3:-1]:  # they come just after the losses
+    for step in history.recorded.evaluations["global_step"][
+        :-3:-1
+    ]:  # they come just after the losses
         if probes := get_visible_runs().probes_at(run.id, int(step)):
             return probes
     return []

@@ -10,7 +10,7 @@ import time
 import streamlit as st
 
 from dashboard.app import session_keys
-from gpt_core.analysis import RunHistory
+from gpt_core.analysis import CachedHistory
 from gpt_core.store import Run
 
 SPEED = 10
@@ -26,7 +26,7 @@ def end() -> None:
     st.query_params.pop(session_keys.REPLAY, None)
 
 
-def moment(run: Run, history: RunHistory) -> float | None:
+def moment(run: Run, history: CachedHistory) -> float | None:
     """Return how many seconds of the run have been replayed; None if all of it is shown."""
     if run.is_live or session_keys.REPLAY not in st.query_params:
         return None
@@ -34,7 +34,7 @@ def moment(run: Run, history: RunHistory) -> float | None:
         seconds = SPEED * (time.time() - float(st.query_params[session_keys.REPLAY]))
     except ValueError:
         seconds = math.inf
-    if not -SPEED <= seconds < history.seconds:  # it is over, or the address was made up
+    if not -SPEED <= seconds < history.recorded.seconds:  # it is over, or the address was made up
         end()
         st.rerun()  # all of the page, not only the part that noticed
     return max(0.0, seconds)  # it may have begun a moment from now, by rounding

@@ -60,7 +60,7 @@ def _beginning(run: Run, notes: list[str]) -> StartingWeights:
     """Return the weights that a run began with, as it has kept them."""
     if not run.initial_sha256:
         return StartingWeights()
-    if any(row["global_step"] == INITIAL_STEP for row in get_visible_runs().checkpoints(run.id)):
+    if any(row.global_step == INITIAL_STEP for row in get_visible_runs().checkpoints(run.id)):
         return StartingWeights(checkpoint_option(run.id, INITIAL_STEP))
     notes.append(
         f"The weights it began with ({run.initial_name}) are gone: random ones are chosen."
@@ -73,7 +73,7 @@ def _text_key(corpus: Corpus, notes: list[str]) -> str:
     if name := bundled_text(corpus.sha256):
         return name
     library = get_library()
-    if corpus.sha256 not in {card.sha256 for card in library.texts()}:
+    if corpus.sha256 not in {entry.sha256 for entry in library.texts()}:
         library.keep(corpus, "of a run")
         notes.append("Its text is among your texts on Data again.")
     return corpus.sha256

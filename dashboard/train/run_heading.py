@@ -14,8 +14,8 @@ from dashboard.ui import (
     show_numbers,
     state_badge,
 )
-from gpt_core.analysis import SPEED_STEPS, RunHistory, run_progress
-from gpt_core.store import Run
+from gpt_core.analysis import SPEED_STEPS, CachedHistory, run_progress
+from gpt_core.store import Run, RunState
 
 
 def show_heading(run: Run, is_replayed: bool) -> None:
@@ -52,9 +52,9 @@ def show_heading(run: Run, is_replayed: bool) -> None:
         st.text(f"It began with weights, not at random: {run.initial_name}.")
     if run.is_live and not runner.owns(run.id):
         st.caption("It trains in another process on this machine, which alone can stop it.")
-    if run.state == "queued":
+    if run.state is RunState.QUEUED:
         st.text(describe_place(run))
-    for message in (run.message, runner.complaint(run.id)):
+    for message in (run.message, runner.last_error(run.id)):
         if message and not is_replayed:
             st.text(message)
 
@@ -69,18 +69,18 @@ def _settings(run: Run) -> str:
     return f"{run.id} · {run.training_config.precision}{machine}, seed {seed}{changed}"
 
 
-def show_run_numbers(run: Run, history: RunHistory, is_replayed: bool) -> None:
+def show_run_numbers(run: Run, history: CachedHistory, is_replayed: bool) -> None:
     """Show how far the run is, its last losses, and its pace."""
-    progress = run_progress(run, history.steps[-SPEED_STEPS:])
-    train_loss, val_loss = last_losses(history)
+    progress = run_progress(run, history.recorded.steps[-SPEED_STEPS:])
+    train_loss, val_loss = last_losses(history.recorded)
     pace = progress.tokens_per_second
     if run.is_live or is_replayed:
-        seconds = progress.seconds_left if run.state == "running" or is_replayed else None
+        seconds = progress.seconds_left if run.state is RunState.RUNNING or is_replayed else None
         time_label = "Time left"
         if is_replayed and seconds is not None:
             seconds /= replay.SPEED
     else:
-        time_label, seconds = "Time taken", history.seconds
+        time_label, seconds = "Time taken", history.recorded.seconds
     st.progress(
         progress.fraction,
         text=f"Epoch {progress.epoch} of {progress.num_epochs} · "

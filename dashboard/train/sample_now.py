@@ -7,6 +7,7 @@ import streamlit as st
 from dashboard.app import (
     current_actor,
     fragment,
+    get_generation_worker,
     get_model_cache,
     get_runner,
     get_store,
@@ -19,7 +20,7 @@ from dashboard.components.sample_list import Entry, describe_copying, marked, sa
 from gpt_core.analysis import Copying, find_copying
 from gpt_core.inference import GenerationJob
 from gpt_core.model import GPTModel
-from gpt_core.store import Run
+from gpt_core.store import Run, RunState
 from gpt_core.text import token_cache_in
 from gpt_core.training import encode_splits
 from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
@@ -31,14 +32,14 @@ class Asked:
 
     run_id: str
     prompt: str
-    writing: GenerationJob | None = None
+    job: GenerationJob | None = None
     step: int | None = None  # of the weights; the worker sets it once it has them
     copying: Copying | None = None  # once the text has ended
 
     @property
     def is_under_way(self) -> bool:
         """Tell whether the worker is still at it."""
-        return self.writing is not None and not self.writing.ended.is_set()
+        return self.job is not None and not self.job.ended.is_set()
 
 
 def show(run: Run | None) -> None:
@@ -62,7 +63,7 @@ def _show_sample_now(run_id: str, wrote: bool) -> None:
         return
     runner = get_runner()
     step = _newest_weights(run)
-    if step is None and (run.state == "queued" or not runner.owns(run.id)):
+    if step is None and (run.state is RunState.QUEUED or not runner.owns(run.id)):
         return  # it has learnt nothing yet, or nothing of it is here
     st.header("Let it write")
     when = "as it is now" if runner.owns(run.id) else f"as it was saved at step {step:,}"
@@ -76,12 +77,12 @@ def _show_sample_now(run_id: str, wrote: bool) -> None:
         )
         st.button("Write", on_click=_ask, args=(run, step), disabled=is_under_way())
     asked = st.session_state.get(session_keys.ASKED)
-    if asked is not None and asked.run_id == run.id and asked.writing is not None:
+    if asked is not None and asked.run_id == run.id and asked.job is not None:
         _show(run, asked)
 
 
 def _newest_weights(run: Run) -> int | None:
-    steps = [int(row["global_step"]) for row in get_visible_runs().checkpoints(run.id)]
+    steps = [int(row.global_step) for row in get_visible_runs().checkpoints(run.id)]
     return max(steps, default=None)
 
 
@@ -89,22 +90,24 @@ def _ask(run: Run, saved_step: int | None) -> None:
     """Hand the prompt to the shelf's worker, which takes the copy: the page does not wait."""
     prompt = st.session_state.get(f"{session_keys.PROMPT}-{run.id}") or ""
     asked = Asked(run.id, prompt)
-    runner, shelf, store = get_runner(), get_model_cache(), get_store()
+    runner, model_cache, store = get_runner(), get_model_cache(), get_store()
     actor = current_actor()  # the worker, which takes the copy, knows no visitor
 
     def take_copy() -> GPTModel:
         if runner.owns(run.id):
-            snapshot = shelf.snapshot(runner, run.id, actor)
+            snapshot = model_cache.snapshot(runner, run.id, actor=actor)
             asked.step = snapshot.global_step
             return snapshot.model
         if saved_step is None:
             raise ValueError("The run has ended, and kept no weights.")
         asked.step = saved_step
-        return shelf.checkpoint(store, run.id, saved_step, actor)
+        return model_cache.checkpoint(store, run.id, saved_step, actor=actor)
 
     try:
         token_ids = text_to_token_ids(prompt, get_tokenizer())  # (1, T)
-        asked.writing = shelf.write(take_copy, token_ids, run.training_config.sample_tokens)
+        asked.job = get_generation_worker().submit(
+            take_copy, token_ids, run.training_config.sample_tokens
+        )
     except ValueError as error:
         toast(error)
         return
@@ -113,24 +116,24 @@ def _ask(run: Run, saved_step: int | None) -> None:
 
 def _show(run: Run, asked: Asked) -> None:
     """Show a text as far as it is written and, once it has ended, what of it is copied."""
-    writing = asked.writing
-    assert writing is not None
-    has_ended = writing.ended.is_set()  # asked first: what comes after it is whole
-    if writing.error is not None:
-        show_refusal(ValueError(str(writing.error) or "It took too long. Try again."))
+    job = asked.job
+    assert job is not None
+    has_ended = job.ended.is_set()  # asked first: what comes after it is whole
+    if job.error is not None:
+        show_refusal(ValueError(str(job.error) or "It took too long. Try again."))
         return
     if asked.step is None:
         st.caption("Waiting for the end of a step…")
         return
     ids = text_to_token_ids(asked.prompt, get_tokenizer())[0].tolist()
-    text = get_tokenizer().decode([*ids, *writing.new_ids])
+    text = get_tokenizer().decode([*ids, *job.new_ids])
     if has_ended and asked.copying is None:
         try:
             asked.copying = _find_copying(run, text, asked.prompt)
         except ValueError as error:  # the run's text is gone, or damaged
             show_refusal(error)
     when = "Before the first step" if asked.step < 0 else f"At step {asked.step:,}"
-    note = describe_copying(asked.copying) if asked.copying else "" if has_ended else "writing…"
+    note = describe_copying(asked.copying) if asked.copying else "" if has_ended else "job…"
     sample_list([Entry(when, note, marked(text, asked.copying))], "A text", "now")
 
 

@@ -16,16 +16,16 @@ from dashboard.components.live_chart import live_chart
 from dashboard.components.sample_list import describe_copying, sample_entries, sample_list
 from dashboard.ui import share_toggle
 from gpt_core.access import is_open
-from gpt_core.analysis import MIN_COPIED_TOKENS, Copying, RunHistory
+from gpt_core.analysis import MIN_COPIED_TOKENS, CachedHistory, Copying
 from gpt_core.library import share_run
-from gpt_core.store import Row, Run, class_store
+from gpt_core.store import Run, Share, ShareKind
 
 MAX_SHOWN = 12
 
 
-def show_samples(run: Run, history: RunHistory) -> None:
+def show_samples(run: Run, history: CachedHistory) -> None:
     """Show the samples, the newest first, and how much of them is copied."""
-    samples = history.samples
+    samples = history.recorded.samples
     if run.is_redacted:
         st.text(
             "What it writes may give its text away, which is private: its curves are for all, the "
@@ -43,7 +43,7 @@ def show_samples(run: Run, history: RunHistory) -> None:
     shown = samples if st.session_state.get(session_keys.ALL_SAMPLES) else samples[-MAX_SHOWN:]
     if is_projected():
         shown = samples[-1:]
-    entries = history.once(
+    entries = history.derive(
         ("entries", len(shown)), lambda: sample_entries(shown, history), "samples"
     )
     sample_list(entries, "Samples, the newest first", key="samples")
@@ -57,37 +57,37 @@ def show_samples(run: Run, history: RunHistory) -> None:
 def show_sharing(run: Run) -> None:
     """Let the owner of a private run show it to the class."""
     shared = get_cached_store().shared()
-    is_shared = (class_store.RUN, run.id, run.owner) in shared
+    is_shared = Share(ShareKind.RUN, run.id, run.owner) in shared
     if not may_change(run.owner) or (is_open(run, shared) and not is_shared):
         return
     share_toggle(
         "Show the class what it writes",
         f"share {run.id}",
         is_shared,
-        lambda shared: share_run(get_store(), run.id, shared, current_actor()),
+        lambda shared: share_run(get_store(), run.id, shared, actor=current_actor()),
         "Its text or its first weights are private. So the others see its curves, and only its "
         "owner and the teacher its samples, its text and its weights.",
     )
 
 
-def _show_copying(run: Run, history: RunHistory) -> None:
+def _show_copying(run: Run, history: CachedHistory) -> None:
     """Draw over the steps how much of the samples is copied."""
-    measured = [sample for sample in history.samples if sample["copying"] is not None]
+    measured = [(s.global_step, s.copying) for s in history.recorded.samples if s.copying]
     if len(measured) > 1:
-        last: Copying = measured[-1]["copying"]
+        _, last = measured[-1]
         live_chart(
-            history.once("copying", lambda: _draw_copying(run, measured), "samples"),
+            history.derive("copying", lambda: _draw_copying(run, measured), "samples"),
             f"How much of each sample is copied. Of the last: {describe_copying(last)}.",
             key="copying",
         )
 
 
-def _draw_copying(run: Run, samples: list[Row]) -> str:
-    steps = np.array([float(sample["global_step"]) for sample in samples])
-    shares = np.array([sample["copying"].share for sample in samples])
-    longest = np.array([float(sample["copying"].longest) for sample in samples])
+def _draw_copying(run: Run, measured: list[tuple[int, Copying]]) -> str:
+    steps = np.array([float(step) for step, _ in measured])
+    fractions = np.array([copying.fraction for _, copying in measured])
+    longest = np.array([float(copying.longest) for _, copying in measured])
     panels = [
-        Panel("Share of the sample that is copied", steps, shares, palette.COPIED, ".0%"),
+        Panel("Share of the sample that is copied", steps, fractions, palette.COPIED, ".0%"),
         Panel("Longest copied run, tokens", steps, longest, palette.COPIED),
     ]
     return str(small_charts(panels, "Step", run.id).to_json())

@@ -16,7 +16,7 @@ from dashboard.app import (
 )
 from dashboard.charts import STATE_COLORS
 from gpt_core.presets import Preset
-from gpt_core.store import Run
+from gpt_core.store import Run, RunState
 from gpt_core.text import Corpus
 from gpt_core.training import with_text_probe
 from gpt_core.vocabularies import get_tokenizer
@@ -39,7 +39,9 @@ def start_run(preset: Preset, corpus: Corpus, initial: InitialWeights | None = N
         context_length = preset.model.context_length
         config = with_text_probe(preset.training, corpus.text, get_tokenizer(), context_length)
         with st.spinner("Preparing the text…"):  # seen where it is a long one
-            return get_runner().start(preset, corpus, config, current_actor(), initial=initial)
+            return get_runner().start(
+                preset, corpus, config, actor=current_actor(), initial=initial
+            )
     except ValueError as error:
         show_refusal(error)
         return None
@@ -50,16 +52,16 @@ def run_buttons(run: Run, place: str) -> None:
     if not may_change(run.owner):
         return
     runner = get_runner()
-    actions: list[tuple[str, Callable[[str, str], Future[None]]]] = []
-    if run.state in ("running", "queued") and runner.owns(run.id):
+    actions: list[tuple[str, Callable[..., Future[None]]]] = []
+    if run.state in (RunState.RUNNING, RunState.QUEUED) and runner.owns(run.id):
         actions = [("Pause", runner.pause), ("Stop", runner.stop)]
-    elif run.state == "paused" and runner.owns(run.id):
+    elif run.state is RunState.PAUSED and runner.owns(run.id):
         actions = [("Resume", runner.resume), ("Stop", runner.stop)]
         if place == "page":  # what it did is shown there
             actions.insert(1, ("One step", runner.step))
     elif run.is_resumable:
         actions = [("Resume", runner.resume)]
-    pending = bool(runner.pending(run.id))
+    pending = runner.pending(run.id) is not None
     for label, ask in actions:
         st.button(
             label,
@@ -81,9 +83,9 @@ def watch_button(label: str, run: Run) -> None:
         st.rerun()
 
 
-def _ask(ask: Callable[[str, str], "Future[None]"], run_id: str) -> None:
+def _ask(ask: Callable[..., "Future[None]"], run_id: str) -> None:
     """Ask without waiting: the redraw shows what is pending, and later what was done."""
-    attempt(ask, run_id, current_actor())
+    attempt(ask, run_id, actor=current_actor())
 
 
 def share_toggle(
@@ -101,5 +103,6 @@ def _share(share: Callable[[bool], None], shared: bool) -> None:
 
 def state_badge(run: Run) -> None:
     """Show a run's state, by word and by colour."""
-    text = get_runner().pending(run.id) or run.state
+    pending = get_runner().pending(run.id)
+    text = pending.ongoing if pending else run.state.value
     st.badge(text, color=STATE_COLORS[run.state])  # type: ignore[arg-type]

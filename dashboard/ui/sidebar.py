@@ -19,7 +19,7 @@ from dashboard.charts import format_duration, format_loss, last_losses, palette
 from dashboard.ui.run_controls import run_buttons, state_badge, watch_button
 from dashboard.ui.run_description import describe_place, run_title
 from gpt_core.analysis import SPEED_STEPS, run_progress
-from gpt_core.store import Run
+from gpt_core.store import Run, RunState
 
 TRAIN_PAGE = "pages/train.py"
 
@@ -72,17 +72,17 @@ def _which(run: Run) -> str:
 
 def _show_numbers(run: Run) -> None:
     history = get_visible_runs().history(run.id)
-    progress = run_progress(run, history.steps[-SPEED_STEPS:])
-    train_loss, val_loss = last_losses(history)
+    progress = run_progress(run, history.recorded.steps[-SPEED_STEPS:])
+    train_loss, val_loss = last_losses(history.recorded)
     st.progress(progress.fraction)
     rows = [
         ("Step", f"{progress.steps_done:,} of {progress.total_steps:,}", ""),
         ("Training loss", format_loss(train_loss), palette.TRAINING),
         ("Validation loss", format_loss(val_loss), palette.VALIDATION),
     ]
-    if run.state == "queued":
+    if run.state is RunState.QUEUED:
         st.caption(describe_place(run))
-    if run.state == "running" and progress.seconds_left is not None:
+    if run.state is RunState.RUNNING and progress.seconds_left is not None:
         rows.append(("Time left", format_duration(progress.seconds_left), ""))
     st.html(_numbers(rows))
 

@@ -1,7 +1,6 @@
 """The checkpoints of one run, and what can be done with each."""
 
 from functools import partial
-from typing import Any
 
 import streamlit as st
 
@@ -17,20 +16,19 @@ from dashboard.charts import count, format_bytes, format_loss
 from dashboard.forms import checkpoint_option, start_from
 from dashboard.ui import state_badge
 from gpt_core.export import WEIGHT_FORMS, delete_checkpoint, weights_zip
-from gpt_core.store import Run
+from gpt_core.store import Checkpoint, CheckpointKind, Run
 from gpt_core.weights import (
     INITIAL_STEP,
 )
 
-Row = dict[str, Any]  # of the store
 NEEDED = {
-    "whole": " Without it the run, resumed, begins anew.",
-    "initial": " Without it the run cannot begin anew.",
+    CheckpointKind.WHOLE: " Without it the run, resumed, begins anew.",
+    CheckpointKind.INITIAL: " Without it the run cannot begin anew.",
 }
 KINDS = {
-    "whole": "weights, optimizer and random state",
-    "weights": "weights",
-    "initial": "the weights it began with",
+    CheckpointKind.WHOLE: "weights, optimizer and random state",
+    CheckpointKind.WEIGHTS: "weights",
+    CheckpointKind.INITIAL: "the weights it began with",
 }
 
 
@@ -40,7 +38,9 @@ def show_checkpoints(run_id: str, drawn: str) -> None:
     run = view.run(run_id)
     if run is None or run.state != drawn:
         st.rerun()
-    rows = sorted(view.checkpoints(run.id), key=lambda row: (-row["global_step"], row["kind"]))
+    rows = sorted(
+        view.checkpoints(run.id), key=lambda checkpoint: (-checkpoint.global_step, checkpoint.kind)
+    )
     evaluations = view.evaluations(run.id)
     losses = {int(e["global_step"]): float(e["val_loss"]) for e in evaluations}
     best = view.best_checkpoint(run.id)
@@ -48,24 +48,26 @@ def show_checkpoints(run_id: str, drawn: str) -> None:
         st.text(f"{count(len(rows), 'checkpoint')} kept")
         state_badge(run)
         st.page_link("pages/runs.py", label="Its curve", query_params={session_keys.RUN: run.id})
-    for row in rows:
-        show_checkpoint(run, row, losses, bool(best and row["id"] == best["id"]))
+    for checkpoint in rows:
+        show_checkpoint(run, checkpoint, losses, bool(best and checkpoint.id == best.id))
 
 
-def show_checkpoint(run: Run, row: Row, losses: dict[int, float], is_best: bool) -> None:
+def show_checkpoint(
+    run: Run, checkpoint: Checkpoint, losses: dict[int, float], is_best: bool
+) -> None:
     """Show one checkpoint, and what can be done with it."""
-    step = int(row["global_step"])
+    step = int(checkpoint.global_step)
     loss = f" · validation loss {format_loss(losses[step])}" if step in losses else ""
     best = ", the lowest of those kept" if is_best else ""
     with st.container(border=True):
         at = "Before the first update" if step == INITIAL_STEP else f"Step {step:,}"
-        st.text(f"{at}{loss}{best} · {KINDS[row['kind']]}, {format_bytes(row['bytes'])}")
+        st.text(f"{at}{loss}{best} · {KINDS[checkpoint.kind]}, {format_bytes(checkpoint.bytes)}")
         with st.container(horizontal=True):
-            _show_actions(run, row)
+            _show_actions(run, checkpoint)
 
 
-def _show_actions(run: Run, row: Row) -> None:
-    step = int(row["global_step"])
+def _show_actions(run: Run, checkpoint: Checkpoint) -> None:
+    step = int(checkpoint.global_step)
     at = "initial" if step == INITIAL_STEP else f"step-{step:06d}"
     with st.popover("Take it with you"):
         for form, facts in WEIGHT_FORMS.items():
@@ -73,15 +75,15 @@ def _show_actions(run: Run, row: Row) -> None:
             st.download_button(
                 facts.title,
                 # Made when it is asked for.
-                partial(weights_zip, get_store(), row, form, current_actor()),
+                partial(weights_zip, get_store(), checkpoint, form, actor=current_actor()),
                 file_name=f"{run.id}-{at}-{form}.zip",
                 on_click="ignore",
-                key=f"take {row['id']} {form}",
+                key=f"take {checkpoint.id} {form}",
             )
-    if st.button("Let it write", key=f"write {row['id']}"):
+    if st.button("Let it write", key=f"write {checkpoint.id}"):
         st.session_state[f"{session_keys.WALK_STEP}-{run.id}"] = step
         st.switch_page("pages/generate.py", query_params={session_keys.RUN: run.id})
-    if st.button("Train it further", key=f"begin {row['id']}", help="As a run of its own."):
+    if st.button("Train it further", key=f"begin {checkpoint.id}", help="As a run of its own."):
         start_from(checkpoint_option(run.id, step))
     if not may_change(run.owner):
         return
@@ -91,10 +93,15 @@ def _show_actions(run: Run, row: Row) -> None:
         else:
             st.text(
                 "It cannot be brought back."
-                + (NEEDED.get(row["kind"], "") if run.is_resumable else "")
+                + (NEEDED.get(checkpoint.kind, "") if run.is_resumable else "")
             )
-            st.button("Delete for good", key=f"delete {row['id']}", on_click=_delete, args=(row,))
+            st.button(
+                "Delete for good",
+                key=f"delete {checkpoint.id}",
+                on_click=_delete,
+                args=(checkpoint,),
+            )
 
 
-def _delete(row: Row) -> None:
-    attempt(delete_checkpoint, get_store(), row, current_actor())
+def _delete(checkpoint: Checkpoint) -> None:
+    attempt(delete_checkpoint, get_store(), checkpoint, actor=current_actor())

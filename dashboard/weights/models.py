@@ -42,57 +42,59 @@ MAX_HEADS = 1024
 
 def show_models() -> None:
     """Show the models that are here, and what can be done with each."""
-    cards = get_models().models(current_actor())
-    if not cards:
+    entries = get_models().models(actor=current_actor())
+    if not entries:
         st.text("No model from elsewhere is here yet. Bring one in:")
-    for card in cards:
-        _show_model(card)
+    for entry in entries:
+        _show_model(entry)
 
 
-def _show_model(card: LibraryModel) -> None:
+def _show_model(entry: LibraryModel) -> None:
     with st.container(border=True):
-        whose = owner_name(card.owner)
+        whose = owner_name(entry.owner)
         by = f" · {whose}" if whose else ""
-        st.text(f"{card.name} · {card.source}, {format_bytes(card.bytes)}{by}")
+        st.text(f"{entry.name} · {entry.source}, {format_bytes(entry.bytes)}{by}")
         with st.container(horizontal=True):
-            _show_actions(card)
+            _show_actions(entry)
 
 
-def _show_actions(card: LibraryModel) -> None:
-    if st.button("Let it write", key=f"write {card.key}"):
-        _look_into(card, "pages/generate.py")
-    if st.button("Its loss", key=f"loss {card.key}", help="Of your words, and of whole texts."):
-        _look_into(card, "pages/loss.py")
-    if st.button("Train it further", key=f"begin {card.key}"):
-        start_from(LIBRARY + card.key)
-    if card.source == UPLOADED and not may_change(card.owner):
+def _show_actions(entry: LibraryModel) -> None:
+    if st.button("Let it write", key=f"write {entry.key}"):
+        _look_into(entry, "pages/generate.py")
+    if st.button("Its loss", key=f"loss {entry.key}", help="Of your words, and of whole texts."):
+        _look_into(entry, "pages/loss.py")
+    if st.button("Train it further", key=f"begin {entry.key}"):
+        start_from(LIBRARY + entry.key)
+    if entry.source == UPLOADED and not may_change(entry.owner):
         return
-    if card.source == UPLOADED:
+    if entry.source == UPLOADED:
         share_toggle(
             "For the class",
-            f"share {card.key}",
-            card.shared,
-            lambda shared: get_models().share(card.key, shared, current_actor()),
+            f"share {entry.key}",
+            entry.shared,
+            lambda shared: get_models().share(entry.key, shared, actor=current_actor()),
             "Everybody may let it write, and train it further.",
         )
         with st.popover("Delete"):
             st.text("It cannot be brought back. Runs that began with it keep their copy.")
             st.button(
-                "Delete for good", key=f"delete {card.key}", on_click=_delete, args=(card.key,)
+                "Delete for good", key=f"delete {entry.key}", on_click=_delete, args=(entry.key,)
             )
     elif not is_restricted():
         with st.popover("Where it lies"):
             st.text("Its files are not the app's own. Deleted there, it is gone from here.")
-            st.code(os.fsencode(card.path).decode(errors="replace"), language=None, wrap_lines=True)
+            st.code(
+                os.fsencode(entry.path).decode(errors="replace"), language=None, wrap_lines=True
+            )
 
 
-def _look_into(card: LibraryModel, page: str) -> None:
-    st.session_state[session_keys.WALK_MODEL] = LIBRARY + card.key
+def _look_into(entry: LibraryModel, page: str) -> None:
+    st.session_state[session_keys.WALK_MODEL] = LIBRARY + entry.key
     st.switch_page(page)
 
 
 def _delete(key: str) -> None:
-    attempt(get_models().delete, key, current_actor())
+    attempt(get_models().delete, key, actor=current_actor())
 
 
 def bring_in() -> None:
@@ -123,7 +125,7 @@ def _offer_openai(is_moving: bool) -> None:
         "The weights that OpenAI trained on eight million web pages, from the Hugging Face hub: "
         "downloaded once, checked by their hash, and kept where other programs find them too."
     )
-    here = {card.key for card in get_models().models(current_actor())}
+    here = {entry.key for entry in get_models().models(actor=current_actor())}
     for size, config in GPT2_CONFIGS.items():
         download = get_models().downloads().get(size)
         is_running = download is not None and not download.ended.is_set()
@@ -144,7 +146,7 @@ def _offer_openai(is_moving: bool) -> None:
 
 
 def _start(size: str) -> None:
-    attempt(get_models().download, size, current_actor())
+    attempt(get_models().download, size, actor=current_actor())
 
 
 def _stop(size: str) -> None:
@@ -205,12 +207,12 @@ def _take_upload() -> None:
     if st.button("Bring it in", type="primary"):
         try:
             with st.spinner("Reading the weights…"):
-                card = _keep(files, readable_name(name or default), n_heads)
+                entry = _keep(files, readable_name(name or default), n_heads)
         except ValueError as error:
             show_refusal(error)
             return
         st.session_state[session_keys.UPLOADS_KEPT] = emptied + 1
-        st.toast(f"It is here: {format_bytes(card.bytes)}.")
+        st.toast(f"It is here: {format_bytes(entry.bytes)}.")
         st.rerun()
 
 
@@ -237,7 +239,7 @@ def _keep(files: list[UploadedFile], name: str, n_heads: int | None) -> LibraryM
             raise ValueError(f"It was not brought in: {error.strerror or error}.") from error
         paths = list(folder.iterdir())
         model = load_model(paths[0] if len(paths) == 1 else folder, n_heads)
-    return get_models().keep(model, name, current_actor(), get_runner().rules)
+    return get_models().keep(model, name, actor=current_actor(), rules=get_runner().rules)
 
 
 def _explain_folder() -> None:

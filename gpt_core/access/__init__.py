@@ -27,7 +27,7 @@ from gpt_core.access.permissions import (
     require_teacher,
 )
 from gpt_core.access.roster import MAX_MEMBER_NAME, Member, Roster
-from gpt_core.access.visible_runs import View
+from gpt_core.access.visible_runs import VisibleRuns
 
 __all__ = [
     "CONTROLS",
@@ -42,7 +42,7 @@ __all__ = [
     "Member",
     "PermissionDenied",
     "Roster",
-    "View",
+    "VisibleRuns",
     "bytes_used",
     "is_open",
     "is_student",

@@ -72,11 +72,11 @@ def read_rules(store: RunStore) -> ClassRules:
         return ClassRules()
 
 
-def write_rules(store: RunStore, rules: ClassRules, actor: str) -> None:
+def write_rules(store: RunStore, rules: ClassRules, *, actor: str) -> None:
     """Put rules on record.
 
     Raises:
-        NotAllowed: it is a student who asks.
+        PermissionDenied: it is a student who asks.
     """
     require_teacher(store, actor, "set the rules")
     store.class_store.add_rules(asdict(rules), actor)
@@ -163,7 +163,7 @@ def seconds_left(store: RunStore, rules: ClassRules, owner: str, leave_out: str 
         for summary in store.summaries()
         if summary.run.owner == owner and summary.run.id != leave_out
     )
-    used += sum(row["seconds"] for row in store.deletions() if row["owner"] == owner)
+    used += sum(row.seconds for row in store.deletions() if row.owner == owner)
     return 60 * rules.most_minutes - used
 
 

@@ -9,7 +9,7 @@ import logging
 import sqlite3
 from typing import NoReturn
 
-from gpt_core.store import Run, RunStore, Shared, class_store, run_locks
+from gpt_core.store import Run, RunStore, Shared, ShareKind, run_locks
 from gpt_core.text import public_texts
 
 log = logging.getLogger(__name__)
@@ -32,8 +32,8 @@ def is_open(run: Run, shared: Shared) -> bool:
     They may if its owner shares it, or if it is nobody's secret: it began with random weights, and
     its text is one that comes with the app or that somebody shows to all.
     """
-    of_the_run = (class_store.RUN, run.id), (class_store.TEXT, run.text_sha256)
-    shows_run, shows_text = (any(what == share[:2] for share in shared) for what in of_the_run)
+    shows_run = any(s.kind is ShareKind.RUN and s.key == run.id for s in shared)
+    shows_text = any(s.kind is ShareKind.TEXT and s.key == run.text_sha256 for s in shared)
     is_public = shows_text or run.text_sha256 in public_texts()
     return shows_run or (is_public and not run.initial_sha256)
 
@@ -53,7 +53,7 @@ def require_owner(store: RunStore, run_id: str, actor: str, doing: str) -> Run:
         doing: what for, in words: "delete".
 
     Raises:
-        NotAllowed: it is somebody else's.
+        PermissionDenied: it is somebody else's.
         ValueError: there is no such run.
     """
     run = run_locks.find_run(store, run_id)
@@ -69,7 +69,7 @@ def require_read_access(store: RunStore, run_id: str, actor: str, doing: str) ->
     """Return a run that the actor may look into.
 
     Raises:
-        NotAllowed: it is somebody else's, and private.
+        PermissionDenied: it is somebody else's, and private.
         ValueError: there is no such run.
     """
     run = run_locks.find_run(store, run_id)
@@ -86,7 +86,7 @@ def refuse(store: RunStore, key: str, actor: str, doing: str, message: str) -> N
     """Write down that somebody asked for what they may not do, and say no.
 
     Raises:
-        NotAllowed: always.
+        PermissionDenied: always.
     """
     try:
         store.class_store.add_refusal(key, actor, doing)
@@ -99,7 +99,7 @@ def require_teacher(store: RunStore, actor: str, doing: str) -> None:
     """Let only the teacher through, or whoever is alone on the machine.
 
     Raises:
-        NotAllowed: it is a student who asks.
+        PermissionDenied: it is a student who asks.
     """
     if is_student(actor):
         refuse(store, "", actor, doing, f"Only the teacher may {doing}.")

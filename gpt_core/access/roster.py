@@ -107,12 +107,12 @@ class Roster:
     def who(self, token: str | None) -> Member | None:
         """Return whose token this is; None if it is nobody's, or was revoked."""
         row = self._store.class_store.member(_hash(token)) if token else None
-        return Member(row["member_id"], row["name"]) if row else None
+        return Member(row.member_id, row.name) if row else None
 
     def members(self) -> list[Member]:
         """Return the students who are in the class, in the order in which they came."""
         rows = self._store.class_store.members()
-        return [Member(r["member_id"], r["name"]) for r in rows if is_student(r["member_id"])]
+        return [Member(r.member_id, r.name) for r in rows if is_student(r.member_id)]
 
     def note_presence(self, member_id: str, page: str) -> None:
         """Take note that a member has a page open."""
@@ -127,11 +127,11 @@ class Roster:
         """Return the students who have been here since the class began."""
         return [member for member in self.members() if member.id in self._presence]
 
-    def revoke(self, member_id: str, actor: str) -> None:
+    def revoke(self, member_id: str, *, actor: str) -> None:
         """Take away somebody's tokens: their browser is nobody's from now on.
 
         Raises:
-            NotAllowed: it is not the teacher who asks.
+            PermissionDenied: it is not the teacher who asks.
         """
         require_teacher(self._store, actor, "send somebody out of the class")
         self._store.class_store.revoke_member(member_id, actor)

@@ -7,7 +7,7 @@ from gpt_core.analysis.memorization import MIN_COPIED_TOKENS, Copying, find_copy
 from gpt_core.analysis.progress import SPEED_STEPS, Progress, run_progress
 from gpt_core.analysis.reference_runs import BOOK_RUN, LECTURE_RUN, NOTEBOOK_RUN, PublishedRun
 from gpt_core.analysis.run_diff import differing_settings
-from gpt_core.analysis.run_history import Numbers, RunHistory
+from gpt_core.analysis.run_history import CachedHistory, MeasuredSample, Numbers, RunHistory
 
 __all__ = [
     "BOOK_RUN",
@@ -16,9 +16,11 @@ __all__ = [
     "NOTEBOOK_RUN",
     "SPEED_STEPS",
     "BookComparison",
+    "CachedHistory",
     "CachedStore",
     "Copying",
     "CurveReading",
+    "MeasuredSample",
     "Numbers",
     "Progress",
     "PublishedRun",

@@ -10,50 +10,50 @@ from torch import Tensor
 
 from gpt_core.vocabularies import text_to_token_ids
 
-MIN_COPIED_TOKENS = 5  # tokens: shorter runs are common phrases of any text
+MIN_COPIED_TOKENS = 5  # tokens: shorter spans are common phrases of any text
 
 
 @dataclass(frozen=True)
 class Copying:
-    """What of a sample is copied: runs of its tokens, given as (start, end) positions.
+    """What of a sample is copied: spans of its tokens, given as (start, end) positions.
 
     The prompt is left out: it was given, not written.
     """
 
     prompt_tokens: int
     tokens: int  # of prompt and continuation together
-    runs: tuple[tuple[int, int], ...]  # may overlap
+    spans: tuple[tuple[int, int], ...]  # may overlap
 
     @cached_property
     def span_of(self) -> list[int | None]:
-        """Return of each token, those of the prompt included, the first run that it stands in."""
+        """Return of each token, those of the prompt included, the first span that it is in."""
         numbers: list[int | None] = [None] * self.tokens
-        for number, (start, end) in reversed(list(enumerate(self.runs))):
+        for number, (start, end) in reversed(list(enumerate(self.spans))):
             numbers[start:end] = [number] * (end - start)
         return numbers
 
     @cached_property
-    def share(self) -> float:
-        """Return the share of what was written that is copied, 0 to 1."""
+    def fraction(self) -> float:
+        """Return the fraction of what was written that is copied, 0 to 1."""
         written = self.tokens - self.prompt_tokens
         copied = sum(number is not None for number in self.span_of)
         return copied / written if written else 0.0
 
     @property
     def longest(self) -> int:
-        """Return the length of the longest copied run, in tokens."""
-        return max((end - start for start, end in self.runs), default=0)
+        """Return the length of the longest copied span, in tokens."""
+        return max((end - start for start, end in self.spans), default=0)
 
 
 def measure_copying(
     text: str,
     prompt: str,
-    runs: Sequence[Sequence[int]],
+    spans: Sequence[Sequence[int]],
     tokenizer: tiktoken.Encoding,
 ) -> Copying:
-    """Return what is known of a sample whose copied runs were found before."""
+    """Return what is known of a sample whose copied spans were found before."""
     _, prompt_tokens, tokens = _split_off_prompt(text, prompt, tokenizer)
-    return Copying(prompt_tokens, tokens, tuple((start, end) for start, end in runs))
+    return Copying(prompt_tokens, tokens, tuple((start, end) for start, end in spans))
 
 
 def find_copying(
@@ -68,19 +68,19 @@ def find_copying(
         tokenizer: makes tokens of the sample.
     """
     ids, prompt_tokens, tokens = _split_off_prompt(text, prompt, tokenizer)
-    runs = copied_spans(ids[prompt_tokens:], training_ids)
-    shifted = tuple((start + prompt_tokens, end + prompt_tokens) for start, end in runs)
+    spans = copied_spans(ids[prompt_tokens:], training_ids)
+    shifted = tuple((start + prompt_tokens, end + prompt_tokens) for start, end in spans)
     return Copying(prompt_tokens, tokens, shifted)
 
 
 def copied_spans(
     token_ids: Tensor, training_ids: Tensor, at_least: int = MIN_COPIED_TOKENS
 ) -> list[tuple[int, int]]:
-    """Return the longest runs of the tokens (T,) that stand verbatim in the training text (N,).
+    """Return the longest spans of the tokens (T,) that stand verbatim in the training text (N,).
 
-    Each is (start, end) and cannot be made longer at either end; runs may overlap.
+    Each is (start, end) and cannot be made longer at either end; spans may overlap.
     """
-    runs: list[tuple[int, int]] = []
+    spans: list[tuple[int, int]] = []
     for start in range(len(token_ids)):
         # Where the run that begins here stands in the training text; fewer places as it grows.
         places = (training_ids == token_ids[start]).nonzero().flatten()  # (found,)
@@ -91,10 +91,10 @@ def copied_spans(
                 break
             places = places[places + end - start < len(training_ids)]
             places = places[training_ids[places + end - start] == token_ids[end]]
-        is_longer_to_the_left = bool(runs) and end <= runs[-1][1]
+        is_longer_to_the_left = bool(spans) and end <= spans[-1][1]
         if end - start >= at_least and not is_longer_to_the_left:
-            runs.append((start, end))
-    return runs
+            spans.append((start, end))
+    return spans
 
 
 def _split_off_prompt(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gpt_core.analysis.run_history import Numbers
-from gpt_core.store import Row, Run
+from gpt_core.store import Run, StoredStep
 
 SPEED_STEPS = 21  # the pace shown is that between the first and the last of so many steps
 
@@ -25,17 +25,17 @@ class Progress:
         return self.steps_done / self.total_steps
 
 
-def run_progress(run: Run, last_steps: list[Row] | Numbers) -> Progress:
+def run_progress(run: Run, last_steps: list[StoredStep] | Numbers) -> Progress:
     """Measure a run's progress; its pace is that of its last steps, evaluations included."""
-    done = int(last_steps[-1]["global_step"]) + 1 if len(last_steps) else 0
-    epoch = int(last_steps[-1]["epoch"]) if len(last_steps) else 1
+    done = int(last_steps[-1].global_step) + 1 if len(last_steps) else 0
+    epoch = int(last_steps[-1].epoch) if len(last_steps) else 1
     tokens_per_second = seconds_left = None
     if len(last_steps) > 1:
         first, last = last_steps[0], last_steps[-1]
-        seconds = last["seconds"] - first["seconds"]
+        seconds = last.seconds - first.seconds
         if seconds > 0:
-            tokens_per_second = float(last["tokens_seen"] - first["tokens_seen"]) / seconds
-            steps_per_second = (last["global_step"] - first["global_step"]) / seconds
+            tokens_per_second = float(last.tokens_seen - first.tokens_seen) / seconds
+            steps_per_second = (last.global_step - first.global_step) / seconds
             seconds_left = (run.total_steps - done) / steps_per_second
     return Progress(
         done,

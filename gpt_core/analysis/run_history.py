@@ -1,15 +1,21 @@
-"""RunHistory: all that a run has recorded, in memory, read on from where the last look ended."""
+"""RunHistory: all that a run has recorded, in memory, and what is derived from it, made once."""
 
 import threading
-from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from gpt_core.analysis.memorization import Copying, measure_copying
-from gpt_core.store import Row, RunStore
+from gpt_core.store import (
+    RunStore,
+    StoredEvaluation,
+    StoredSample,
+    StoredStep,
+    StoredUpdate,
+)
 from gpt_core.vocabularies import get_tokenizer
 
 STEP_COLUMNS = (
@@ -23,74 +29,102 @@ T = TypeVar("T")
 TABLES = ("steps", "evaluations", "samples", "updates")
 PARTS = (*TABLES, "all")
 
-Numbers = npt.NDArray[Any]  # a structured array: numbers["loss"] is a column
+# Rows of numbers: numbers["loss"] is a column, numbers[-1].loss a number of the last row.
+Numbers = npt.NDArray[Any]  # in fact an np.recarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredSample(StoredSample):
+    """A sample on record, and how much of it is copied from the training text."""
+
+    copying: Copying | None  # None where it was not measured
 
 
 @dataclass(frozen=True)
 class RunHistory:
-    """What a run has recorded up to a moment. Nobody changes it."""
+    """What a run had recorded at a moment."""
 
     steps: Numbers
     evaluations: Numbers
-    samples: list[Row]  # each with its "copying", or None where that was not measured
-    updates: list[Row]  # those that were looked at closely
-    _made: dict[str, "_Once"] = field(default_factory=lambda: _fresh(PARTS), repr=False)
-
-    def once(self, key: Hashable, make: Callable[[], T], of: str = "all") -> T:
-        """Return what is made of this history: by the first who asks, for all who do.
-
-        Args:
-            key: names it.
-            make: makes it; the others wait meanwhile.
-            of: what it depends on, "steps", "evaluations", "samples" or "updates", or "all": it is
-                kept until more of that is recorded.
-        """
-        return self._made[of].get(key, make)
+    samples: Sequence[MeasuredSample]
+    updates: Sequence[StoredUpdate]  # those that were inspected
 
     @property
     def seconds(self) -> float:
         """Return the time that was spent on the run."""
         last = [float(rows["seconds"][-1]) for rows in (self.steps, self.evaluations) if len(rows)]
-        return max([*last, *(row["seconds"] for row in self.samples[-1:])], default=0.0)
-
-    def redacted(self) -> "RunHistory":
-        """Return the history without the samples: one for all who look, and with what is made of
-        the curves alone.
-        """
-
-        def leave_out() -> RunHistory:
-            made = {**self._made, **_fresh(("samples", "all"))}
-            return RunHistory(self.steps, self.evaluations, [], self.updates, made)
-
-        return self.once("redacted", leave_out)
+        return max([*last, *(sample.seconds for sample in self.samples[-1:])], default=0.0)
 
     def until(self, seconds: float) -> "RunHistory":
         """Return the history as it was when so much time had been spent on the run."""
         return RunHistory(
             self.steps[: np.searchsorted(self.steps["seconds"], seconds, "right")],
             self.evaluations[: np.searchsorted(self.evaluations["seconds"], seconds, "right")],
-            [row for row in self.samples if row["seconds"] <= seconds],
-            [row for row in self.updates if row["seconds"] <= seconds],
+            [sample for sample in self.samples if sample.seconds <= seconds],
+            [update for update in self.updates if update.seconds <= seconds],
         )
 
+    def without_samples(self) -> "RunHistory":
+        """Return the history without what may give the run's text away."""
+        return RunHistory(self.steps, self.evaluations, [], self.updates)
 
-class _Once:
-    """Things that are made once, by the first thread that asks."""
+
+class DerivedValues:
+    """Values that are made once, by the first thread that asks; the others wait for it."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # guards _things, and that nothing is made twice
-        self._things: dict[Hashable, Any] = {}
+        self._lock = threading.Lock()  # guards _values, and that nothing is made twice
+        self._values: dict[Hashable, Any] = {}
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return the value of a key, made now if it is not there yet."""
         with self._lock:
-            if key not in self._things:
-                self._things[key] = make()
-            found: T = self._things[key]
+            if key not in self._values:
+                self._values[key] = make()
+            found: T = self._values[key]
             return found
 
 
-def _fresh(parts: Iterable[str]) -> dict[str, _Once]:
-    return {part: _Once() for part in parts}
+class CachedHistory:
+    """A run's history, read once for all who look, beside what is derived from it.
+
+    Args:
+        recorded: what the run has recorded.
+        derived: what was derived from each part of it already; None begins anew.
+    """
+
+    def __init__(
+        self, recorded: RunHistory, derived: dict[str, DerivedValues] | None = None
+    ) -> None:
+        self.recorded = recorded
+        self._derived = _new_values(PARTS) if derived is None else derived
+
+    def derive(self, key: Hashable, make: Callable[[], T], of: str = "all") -> T:
+        """Return what is derived from the history: made by the first who asks, for all who do.
+
+        Args:
+            key: names it.
+            make: makes it.
+            of: what it depends on, "steps", "evaluations", "samples" or "updates", or "all": it is
+                kept until more of that is recorded.
+        """
+        return self._derived[of].get(key, make)
+
+    def redacted(self) -> "CachedHistory":
+        """Return the history without the samples, with what is derived from the curves alone.
+
+        It is one object for all who look.
+        """
+
+        def leave_out() -> CachedHistory:
+            derived = {**self._derived, **_new_values(("samples", "all"))}
+            return CachedHistory(self.recorded.without_samples(), derived)
+
+        return self.derive("redacted", leave_out)
+
+
+def _new_values(parts: Iterable[str]) -> dict[str, DerivedValues]:
+    return {part: DerivedValues() for part in parts}
 
 
 class _GrowingTable:
@@ -98,17 +132,17 @@ class _GrowingTable:
 
     def __init__(self, columns: tuple[str, ...]) -> None:
         self._columns = columns
-        self._rows = np.empty(256, dtype=[(name, np.float64) for name in columns])
+        self._rows: Numbers = np.recarray(256, [(name, np.float64) for name in columns])
         self._count = 0
 
-    def append(self, rows: list[Row]) -> None:
+    def append(self, rows: Sequence[StoredStep] | Sequence[StoredEvaluation]) -> None:
         count = self._count + len(rows)
         if count > len(self._rows):
-            larger = np.empty(max(count, 2 * len(self._rows)), dtype=self._rows.dtype)
+            larger: Numbers = np.recarray(max(count, 2 * len(self._rows)), self._rows.dtype)
             larger[: self._count] = self._rows[: self._count]
             self._rows = larger
         self._rows[self._count : count] = [
-            tuple(row[name] for name in self._columns) for row in rows
+            tuple(getattr(row, name) for name in self._columns) for row in rows
         ]
         self._count = count
 
@@ -119,50 +153,47 @@ class _GrowingTable:
 
 @dataclass
 class HistoryReader:
-    """Reads a run's history on from where it was, by cursors. One thread at a time."""
+    """Reads a run's history by cursors, each time from where it was. One thread at a time."""
 
     run_id: str
     tables: tuple[str, ...] = TABLES  # what of it is read
     cursors: dict[str, int] = field(default_factory=dict)
     steps: _GrowingTable = field(default_factory=lambda: _GrowingTable(STEP_COLUMNS))
     evaluations: _GrowingTable = field(default_factory=lambda: _GrowingTable(EVALUATION_COLUMNS))
-    samples: list[Row] = field(default_factory=list)
-    updates: list[Row] = field(default_factory=list)
+    samples: list[MeasuredSample] = field(default_factory=list)
+    updates: list[StoredUpdate] = field(default_factory=list)
 
-    made: dict[str, _Once] = field(default_factory=lambda: _fresh(PARTS))
-    read_at: float = 0.0  # by the clock of whoever has it read
-    history: RunHistory | None = None
+    derived: dict[str, DerivedValues] = field(default_factory=lambda: _new_values(PARTS))
+    read_at: float = 0.0  # by the clock of the caller
+    history: CachedHistory | None = None
 
     @property
     def length(self) -> int:
-        """Return how many steps and evaluations stand in memory."""
+        """Return how many steps and evaluations are in memory."""
         return len(self.steps.rows) + len(self.evaluations.rows)
 
-    def read_on(self, store: RunStore) -> RunHistory:
-        """Return all that the run has recorded so far; without news, the very history of before."""
-        news: dict[str, list[Row]] = {table: [] for table in TABLES}
-        news |= store.news(self.run_id, self.tables, self.cursors)
-        if self.history is not None and not any(news.values()):
+    def read_new(self, store: RunStore) -> CachedHistory:
+        """Return all that the run has recorded so far; if nothing is new, the same object again."""
+        new = store.records_since(self.run_id, self.tables, self.cursors)
+        changed = [table for table in TABLES if getattr(new, table)]
+        if self.history is not None and not changed:
             return self.history
-        for table, rows in news.items():
-            if rows:
-                self.cursors[table] = rows[-1]["id"]
-        self.steps.append(news["steps"])
-        self.evaluations.append(news["evaluations"])
-        for row in news["samples"]:
-            row["copying"] = _copying_of(row)
+        for table in changed:
+            self.cursors[table] = getattr(new, table)[-1].id
+        self.steps.append(new.steps)
+        self.evaluations.append(new.evaluations)
         # New lists: those that were handed out stay as they are.
-        self.samples = [*self.samples, *news["samples"]]
-        self.updates = [*self.updates, *news["updates"]]
-        self.made |= _fresh([*(table for table in TABLES if news[table]), "all"])
-        self.history = RunHistory(
-            self.steps.rows, self.evaluations.rows, self.samples, self.updates, dict(self.made)
-        )
+        self.samples = [*self.samples, *map(_measured, new.samples)]
+        self.updates = [*self.updates, *new.updates]
+        self.derived |= _new_values([*changed, "all"])
+        recorded = RunHistory(self.steps.rows, self.evaluations.rows, self.samples, self.updates)
+        self.history = CachedHistory(recorded, dict(self.derived))
         return self.history
 
 
-def _copying_of(sample: Row) -> Copying | None:
-    runs = sample["copied"]
-    if runs is None:
-        return None
-    return measure_copying(sample["text"], sample["start_context"], runs, get_tokenizer())
+def _measured(sample: StoredSample) -> MeasuredSample:
+    """Return a sample with what its copied spans amount to."""
+    copying = None
+    if sample.copied is not None:
+        copying = measure_copying(sample.text, sample.start_context, sample.copied, get_tokenizer())
+    return MeasuredSample(**asdict(sample), copying=copying)

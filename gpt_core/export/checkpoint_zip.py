@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gpt_core.access import require_owner, require_read_access
-from gpt_core.store import Row, RunStore, run_locks
+from gpt_core.store import Checkpoint, RunStore, run_locks
 from gpt_core.weights import STATE_FILE, WEIGHTS_FILE, export_gpt2, load_weights, remove
 
 
@@ -21,32 +21,32 @@ class WeightsForm:
     write: Callable[[Path], bytes]
 
 
-def weights_zip(store: RunStore, checkpoint: Row, form: str, actor: str = "local") -> bytes:
+def weights_zip(store: RunStore, checkpoint: Checkpoint, form: str, *, actor: str) -> bytes:
     """Return a checkpoint's weights as a ZIP in one of :data:`WEIGHT_FORMS`.
 
     Raises:
-        NotAllowed: its run is somebody else's, and private.
+        PermissionDenied: its run is somebody else's, and private.
         ValueError: the checkpoint is damaged or not there any more.
     """
-    require_read_access(store, checkpoint["run_id"], actor, "take the weights of")
-    folder = store.runs_dir / checkpoint["folder"]
+    require_read_access(store, checkpoint.run_id, actor, "take the weights of")
+    folder = store.runs_dir / checkpoint.folder
     try:
         return WEIGHT_FORMS[form].write(folder)
     except OSError as error:
         raise ValueError(f"The checkpoint {folder.name} is not there any more.") from error
 
 
-def delete_checkpoint(store: RunStore, checkpoint: Row, actor: str = "local") -> None:
+def delete_checkpoint(store: RunStore, checkpoint: Checkpoint, *, actor: str) -> None:
     """Delete a checkpoint for good.
 
     Raises:
-        NotAllowed: its run is somebody else's.
+        PermissionDenied: its run is somebody else's.
         ValueError: its run is live and may need it, or the disk cannot be written.
     """
-    run = require_owner(store, checkpoint["run_id"], actor, "delete checkpoints of")
+    run = require_owner(store, checkpoint.run_id, actor, "delete checkpoints of")
     with run_locks.lock_ended_run(store, run.id, "changed"):
-        store.remove_checkpoint(checkpoint["id"])  # before its folder, as ever
-        remove(store.runs_dir / checkpoint["folder"])
+        store.remove_checkpoint(checkpoint.id)  # before its folder, as ever
+        remove(store.runs_dir / checkpoint.folder)
 
 
 def _ours(folder: Path) -> bytes:

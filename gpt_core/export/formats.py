@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gpt_core.access import LOCAL, require_read_access
+from gpt_core.access import require_read_access
 from gpt_core.export.metrics import metrics_csv, metrics_parquet
 from gpt_core.export.notebook import text_file_name, write_notebook
 from gpt_core.export.run_json import write_recording
@@ -86,12 +86,12 @@ EXPORTS: dict[str, Export] = {
 
 
 def export_runs(
-    store: RunStore, runs: Sequence[Run], form: str, actor: str = LOCAL
+    store: RunStore, runs: Sequence[Run], form: str, *, actor: str
 ) -> tuple[str, bytes]:
     """Return a file's name and content: the export of a run, or a ZIP of those of several.
 
     Raises:
-        NotAllowed: more than its curves is wanted of a run that is somebody else's, and private.
+        PermissionDenied: more than the curves is wanted of another student's private run.
         ValueError: a run's text is missing or damaged, or a run was deleted.
     """
     export = EXPORTS[form]

@@ -1,12 +1,13 @@
 """What a run measured, as one table: a row per step, ready for pandas and for a spreadsheet."""
 
 import io
+from dataclasses import asdict
 
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from gpt_core.store import Row, Run, RunStore
+from gpt_core.store import Run, RunStore
 
 COLUMNS = pa.schema(
     [
@@ -27,13 +28,12 @@ COLUMNS = pa.schema(
 
 def metrics_table(store: RunStore, run: Run) -> pa.Table:
     """Return a run's steps, each beside the evaluation that followed it, if one did."""
-    rows: dict[int, Row] = {}
-    news = store.news(run.id, ("steps", "evaluations"), {})
-    for step in news["steps"]:
-        rows[step["global_step"]] = step
-    for evaluation in news["evaluations"]:
-        evaluation["evaluation_seconds"] = evaluation.pop("seconds")
-        rows.setdefault(evaluation["global_step"], {}).update(evaluation)
+    records = store.records_since(run.id, ("steps", "evaluations"), {})
+    rows = {step.global_step: asdict(step) for step in records.steps}
+    for evaluation in records.evaluations:
+        values = asdict(evaluation)
+        values["evaluation_seconds"] = values.pop("seconds")
+        rows.setdefault(evaluation.global_step, {}).update(values)
     return pa.Table.from_pylist([rows[step] for step in sorted(rows)], COLUMNS)
 
 

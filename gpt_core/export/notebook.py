@@ -7,22 +7,20 @@ from dataclasses import asdict
 from typing import Any
 
 from gpt_core.config import GPTConfig, TrainingConfig
-from gpt_core.store import Run, RunStore
+from gpt_core.store import Run, RunStore, StoredEvaluation
 from gpt_core.text import VERDICT_SHA256, Corpus, bundled_text
 
 MAX_INLINE_CHARACTERS = 100_000  # characters of a text that stands in the notebook itself
 MAX_INLINE_EVALUATIONS = 200  # evaluations that stand there, to be compared with
 
 IMPORTS = """\
-import sys
-
-LAB = "."  # the folder of GPT Pretraining Lab, in which gpt_core lies
-sys.path.insert(0, LAB)
-
 try:
     import gpt_core
 except ModuleNotFoundError:
-    raise SystemExit("gpt_core is not here: set LAB to GPT Pretraining Lab's folder.") from None
+    raise SystemExit(
+        "gpt_core is not installed here: run pip install in the folder of GPT Pretraining Lab, or "
+        "put this notebook there."
+    ) from None
 
 import plotly.graph_objects as go
 import torch
@@ -111,7 +109,7 @@ def write_notebook(store: RunStore, run: Run) -> str:
     threads = run.versions.get("threads", "1")
     ran_on = ", ".join(f"{name} {value}" for name, value in run.versions.items())
     recorded = {
-        row["global_step"]: (row["train_loss"], row["val_loss"])
+        row.global_step: (row.train_loss, row.val_loss)
         for row in _evenly(store.evaluations(run.id), MAX_INLINE_EVALUATIONS)
     }
     cells = [
@@ -205,7 +203,7 @@ def _as_python(config: GPTConfig | TrainingConfig) -> str:
     return f"{type(config).__name__}(\n{fields}\n)"
 
 
-def _evenly(rows: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
+def _evenly(rows: list[StoredEvaluation], most: int) -> list[StoredEvaluation]:
     """Return at most so many rows, evenly spread, the first and the last among them."""
     if len(rows) <= most:
         return rows

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gpt_core.config import GPTConfig, TrainingConfig
-from gpt_core.store import RUN_ID, STATES, Run, RunStore
+from gpt_core.store import RUN_ID, Run, RunState, RunStore
 from gpt_core.system import DATA_DIR
 from gpt_core.text import load_text
 from gpt_core.validation import check_whole, shown
@@ -25,7 +25,7 @@ def write_recording(store: RunStore, run: Run) -> str:
         if name not in ("state", "state_at", "message", "name", "note", "is_redacted")
     }
     parts = [f'"format": {FORMAT}', f'"run": {json.dumps(facts)}']
-    for table, rows in store.news(run.id, TABLES, {}).items():
+    for table, rows in store.rows_of(run.id, TABLES).items():
         columns = [name for name in (rows[0] if rows else ()) if name not in ("id", "run_id")]
         lines = ",\n".join(json.dumps([row[name] for name in columns]) for row in rows)
         parts.append(f'"{table}": {{"columns": {json.dumps(columns)}, "rows": [\n{lines}\n]}}')
@@ -72,7 +72,7 @@ def _check(facts: dict[str, Any], rows: dict[str, list[dict[str, Any]]]) -> None
     if not isinstance(facts["versions"], dict):
         raise ValueError("versions is no object")
     states = [row["state"] for row in rows["transitions"]]
-    if not states or any(state not in STATES for state in states):
+    if not states or any(state not in list(RunState) for state in states):
         raise ValueError("its states are none that a run can be in")
 
 

@@ -1,11 +1,11 @@
 """A run as TensorBoard reads it: one event file, in a folder of the run's name."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from gpt_core.store import Run, RunStore
+from gpt_core.store import Run, RunStore, StoredRecord
 
 if TYPE_CHECKING:
     from tensorboardX.proto.event_pb2 import Event
@@ -57,18 +57,25 @@ def _events(store: RunStore, run: Run) -> "Iterator[Event]":
     for summary in hparams(settings, dict.fromkeys(EVALUATION_TAGS.values(), 0.0)):
         yield Event(wall_time=run.created_at, summary=summary)
 
-    news = store.news(run.id, ("steps", "evaluations", "samples"), {})
+    records = store.records_since(run.id, ("steps", "evaluations", "samples"), {})
 
-    def event(row: dict[str, Any], summary: Summary) -> Event:
-        when = run.created_at + row["seconds"]
-        return Event(wall_time=when, step=row["global_step"], summary=summary)
+    def event(record: StoredRecord, summary: Summary) -> Event:
+        when = run.created_at + record.seconds
+        return Event(wall_time=when, step=record.global_step, summary=summary)
 
-    for rows, tags in ((news["steps"], STEP_TAGS), (news["evaluations"], EVALUATION_TAGS)):
-        for row in rows:
-            values = [Summary.Value(tag=tag, simple_value=row[n]) for n, tag in tags.items()]
-            yield event(row, Summary(value=values))
-    for row in news["samples"]:
-        yield event(row, text("sample", _as_code(row["text"].splitlines())))
+    curves: tuple[tuple[Sequence[StoredRecord], dict[str, str]], ...] = (
+        (records.steps, STEP_TAGS),
+        (records.evaluations, EVALUATION_TAGS),
+    )
+    for recorded, tags in curves:
+        for record in recorded:
+            values = [
+                Summary.Value(tag=tag, simple_value=getattr(record, name))
+                for name, tag in tags.items()
+            ]
+            yield event(record, Summary(value=values))
+    for sample in records.samples:
+        yield event(sample, text("sample", _as_code(sample.text.splitlines())))
 
 
 def _as_code(lines: Iterable[str]) -> str:

@@ -1,5 +1,6 @@
 """Models for reading, within a memory budget, and the worker that generates."""
 
-from gpt_core.inference.model_cache import GenerationJob, ModelCache
+from gpt_core.inference.generation_worker import GenerationJob, GenerationWorker
+from gpt_core.inference.model_cache import ModelCache
 
-__all__ = ["GenerationJob", "ModelCache"]
+__all__ = ["GenerationJob", "GenerationWorker", "ModelCache"]

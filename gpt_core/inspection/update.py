@@ -1,4 +1,4 @@
-"""What a single update does to a model, measured when somebody asks for it."""
+"""What a single update does to a model."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,15 +9,15 @@ from torch.optim import Optimizer
 
 from gpt_core.config import TrainingConfig
 from gpt_core.model import GPTModel, autocast, calc_loss_batch
-from gpt_core.records import UpdateRecord
+from gpt_core.records import StepRecord, UpdateRecord
 from gpt_core.text import Batch
 
 
 class UpdateInspector:
-    """Looks at one update: at the weights, gradients and losses before and after it.
+    """Measures one update: the weights, gradients and losses before and after it.
 
-    It draws nothing random and changes nothing, so the run goes on as if nobody had looked. While
-    the update is made there is a second copy of the weights.
+    It draws nothing random and changes nothing: the run gives the same losses without it. During
+    the update there is a second copy of the weights in memory.
     """
 
     def __init__(self, model: GPTModel, optimizer: Optimizer, config: TrainingConfig) -> None:
@@ -49,14 +49,15 @@ class UpdateInspector:
             "largest_change_in": max(largest, key=lambda name: largest[name]),
         }
 
-    def record(self, at: tuple[int, int, int], grad_norm: float) -> UpdateRecord:
-        """Return what was measured.
-
-        Args:
-            at: the step, its epoch and the tokens seen.
-            grad_norm: of all gradients together, before they were clipped.
-        """
-        return UpdateRecord(*at, grad_norm=grad_norm, **self._measured)  # type: ignore[arg-type]
+    def record(self, step: StepRecord) -> UpdateRecord:
+        """Return what was measured of the update that made a step."""
+        return UpdateRecord(
+            step.global_step,
+            step.epoch,
+            step.tokens_seen,
+            grad_norm=step.grad_norm,
+            **self._measured,  # type: ignore[arg-type]
+        )
 
     @torch.no_grad()
     def _loss(self, batches: list[Batch]) -> float:

@@ -1,7 +1,14 @@
 """People's own texts and models, and what they do with recorded runs."""
 
 from gpt_core.library.models import UPLOADED, Download, LibraryModel, ModelLibrary
-from gpt_core.library.runs import MAX_NAME_LENGTH, MAX_NOTE_LENGTH, delete_run, label_run, share_run
+from gpt_core.library.runs import (
+    MAX_NAME_LENGTH,
+    MAX_NOTE_LENGTH,
+    clean_up,
+    delete_run,
+    label_run,
+    share_run,
+)
 from gpt_core.library.texts import LibraryText, TextLibrary
 
 __all__ = [
@@ -13,6 +20,7 @@ __all__ = [
     "LibraryText",
     "ModelLibrary",
     "TextLibrary",
+    "clean_up",
     "delete_run",
     "label_run",
     "share_run",

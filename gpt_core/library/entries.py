@@ -1,6 +1,6 @@
 """Cards: what is known of the texts and models that people keep, and who may do what with them.
 
-Whose a thing is, its card says. Two who keep the same have a card each and know nothing of each
+Whose a thing is, its entry says. Two who keep the same have a entry each and know nothing of each
 other; the thing itself lies there once.
 """
 
@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from gpt_core.access import LOCAL, is_student, refuse
-from gpt_core.store import RunStore
+from gpt_core.store import RunStore, ShareKind
 from gpt_core.system import write_atomically
 
 
 @dataclass(frozen=True, kw_only=True)
 class LibraryEntry:
-    """What every card says."""
+    """What every entry says."""
 
     owner: str = LOCAL  # an actor: the machine's own, or a student
     shared: bool = False  # whether its owner shows it to all
@@ -31,17 +31,17 @@ C = TypeVar("C", bound=LibraryEntry)
 
 
 class LibraryEntries(Generic[C]):
-    """The cards of one kind of things, each a small file beside the thing itself.
+    """The entries of one kind of things, each a small file beside the thing itself.
 
     Args:
         store: in whose runs directory they lie, and who shares what.
         kind: of things, as the class's book and messages call it: "text".
-        card_type: what a card is read as.
+        card_type: what a entry is read as.
         key_of: returns what a thing is called, a part of its files' names.
     """
 
     def __init__(
-        self, store: RunStore, kind: str, card_type: type[C], key_of: Callable[[C], str]
+        self, store: RunStore, kind: ShareKind, card_type: type[C], key_of: Callable[[C], str]
     ) -> None:
         self.folder = store.runs_dir / f"{kind}s"
         self._store = store
@@ -50,62 +50,62 @@ class LibraryEntries(Generic[C]):
         self._key_of = key_of
 
     def all(self) -> list[C]:
-        """Return all cards, by their files' names; damaged ones are passed over."""
+        """Return all entries, by their files' names; damaged ones are passed over."""
         shared = self._store.class_store.shared()
-        cards = []
+        entries = []
         for path in sorted(self.folder.glob("*.json")):
             try:
-                card = self._card_type(**json.loads(path.read_text(encoding="utf-8")))
-                key = self._key_of(card)
+                entry = self._card_type(**json.loads(path.read_text(encoding="utf-8")))
+                key = self._key_of(entry)
             except (OSError, ValueError, TypeError):
                 continue
-            if path == self._path(key, card.owner):
-                cards.append(replace(card, shared=(self._kind, key, card.owner) in shared))
-        return cards
+            if path == self._path(key, entry.owner):
+                entries.append(replace(entry, shared=(self._kind, key, entry.owner) in shared))
+        return entries
 
-    def once_each(self, cards: Iterable[C], actor: str) -> list[C]:
-        """Return one card of each thing: where the actor has kept it, too, with their card."""
+    def once_each(self, entries: Iterable[C], actor: str) -> list[C]:
+        """Return one entry of each thing: where the actor has kept it, too, with their entry."""
         chosen: dict[str, C] = {}
-        for card in cards:
-            if self._key_of(card) not in chosen or card.owner == owner_of(actor):
-                chosen[self._key_of(card)] = card
+        for entry in entries:
+            if self._key_of(entry) not in chosen or entry.owner == owner_of(actor):
+                chosen[self._key_of(entry)] = entry
         return list(chosen.values())
 
-    def write(self, card: C) -> None:
-        """Write a card down.
+    def write(self, entry: C) -> None:
+        """Write a entry down.
 
         Raises:
             OSError: the disk cannot be written.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self._path(self._key_of(card), card.owner)
-        write_atomically(path, json.dumps(asdict(card)).encode())
+        path = self._path(self._key_of(entry), entry.owner)
+        write_atomically(path, json.dumps(asdict(entry)).encode())
 
-    def forget(self, card: C) -> None:
-        """Remove a card; nobody is shown the thing any more.
+    def forget(self, entry: C) -> None:
+        """Remove a entry; nobody is shown the thing any more.
 
         Raises:
             OSError: the disk cannot be written.
         """
-        if card.shared:
-            self.share(card, False)
-        self._path(self._key_of(card), card.owner).unlink(missing_ok=True)
+        if entry.shared:
+            self.share(entry, False)
+        self._path(self._key_of(entry), entry.owner).unlink(missing_ok=True)
 
-    def share(self, card: C, shared: bool) -> None:
+    def share(self, entry: C, shared: bool) -> None:
         """Write down that a thing is shown to the whole class, or no longer."""
-        self._store.class_store.add_share(self._kind, self._key_of(card), card.owner, shared)
+        self._store.class_store.add_share(self._kind, self._key_of(entry), entry.owner, shared)
 
-    def refuse_foreign(self, card: C, actor: str, doing: str) -> None:
+    def refuse_foreign(self, entry: C, actor: str, doing: str) -> None:
         """Refuse a student who wants to change what is somebody else's.
 
         Raises:
-            NotAllowed: it is.
+            PermissionDenied: it is.
         """
-        if is_student(actor) and card.owner != actor:
+        if is_student(actor) and entry.owner != actor:
             message = (
                 f"This {self._kind} is somebody else's: only they or the teacher may {doing} it."
             )
-            refuse(self._store, self._key_of(card), actor, f"{doing} the {self._kind}", message)
+            refuse(self._store, self._key_of(entry), actor, f"{doing} the {self._kind}", message)
 
     def _path(self, key: str, owner: str) -> Path:
         return self.folder / (f"{key}.{owner}.json" if is_student(owner) else f"{key}.json")

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import psutil
 
-from gpt_core.access import LOCAL, ClassRules, refuse, require_disk_quota, require_teacher
+from gpt_core.access import ClassRules, refuse, require_disk_quota, require_teacher
 from gpt_core.library.entries import LibraryEntries, LibraryEntry, owner_of
 from gpt_core.model import BYTES_PER_PARAMETER, GPTModel, count_parameters
-from gpt_core.store import MODEL, RunStore
+from gpt_core.store import RunStore, ShareKind
 from gpt_core.text import readable_name
 from gpt_core.weights import download_gpt2, load_model, remove, save_weights, weights_sha256
 
@@ -70,55 +70,55 @@ class ModelLibrary:
 
     def __init__(self, store: RunStore) -> None:
         self._store = store
-        self._cards = LibraryEntries(store, MODEL, LibraryModel, attrgetter("key"))
+        self._entries = LibraryEntries(store, ShareKind.MODEL, LibraryModel, attrgetter("key"))
         self.import_folder = store.runs_dir / "import"
         self._lock = threading.Lock()  # guards _downloads: of two equal ones the first goes on
         self._downloads: dict[str, Download] = {}
 
-    def models(self, actor: str = LOCAL) -> list[LibraryModel]:
-        """Return the models that somebody may use, those with a card by name, then the import
+    def models(self, *, actor: str) -> list[LibraryModel]:
+        """Return the models that somebody may use, those with a entry by name, then the import
         folder's, which are for all, as OpenAI's are.
 
         Of uploaded ones a student sees their own, and those that are shared; anybody else, all.
-        Each model comes once: where they have uploaded it themselves, with their card.
+        Each model comes once: where they have uploaded it themselves, with their entry.
         """
-        cards = [c for c in self._found() if c.source != UPLOADED or c.is_seen_by(actor)]
-        cards = self._cards.once_each(cards, actor)
-        return [*sorted(cards, key=lambda card: card.name), *self._imports()]
+        entries = [c for c in self._found() if c.source != UPLOADED or c.is_seen_by(actor)]
+        entries = self._entries.once_each(entries, actor)
+        return [*sorted(entries, key=lambda entry: entry.name), *self._imports()]
 
-    def find(self, key: str, actor: str = LOCAL) -> LibraryModel:
+    def find(self, key: str, *, actor: str) -> LibraryModel:
         """Return what is known of a model.
 
         Raises:
-            NotAllowed: it is somebody else's, who does not share it.
+            PermissionDenied: it is somebody else's, who does not share it.
             ValueError: it is not here.
         """
-        for card in self.models(actor):
-            if card.key == key:
-                return card
-        if any(card.key == key for card in self._found()):
+        for entry in self.models(actor=actor):
+            if entry.key == key:
+                return entry
+        if any(entry.key == key for entry in self._found()):
             message = "This model is somebody else's, who does not share it."
             refuse(self._store, key, actor, "look into the model", message)
         raise ValueError("This model is not here any more: choose another one.")
 
-    def load(self, key: str, actor: str = LOCAL) -> GPTModel:
+    def load(self, key: str, *, actor: str) -> GPTModel:
         """Load a model in eval mode.
 
         Raises:
-            NotAllowed: it is somebody else's, who does not share it.
+            PermissionDenied: it is somebody else's, who does not share it.
             ValueError: it is not here, damaged, of another kind, or larger than the free memory.
         """
-        card = self.find(key, actor)
+        entry = self.find(key, actor=actor)
         free = psutil.virtual_memory().available
-        if card.bytes > free:
+        if entry.bytes > free:
             raise ValueError(
-                f"{card.name} takes {card.bytes / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB "
+                f"{entry.name} takes {entry.bytes / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB "
                 "are free on this machine: choose a smaller model, or end other programs."
             )
-        return load_model(card.path)
+        return load_model(entry.path)
 
     def keep(
-        self, model: GPTModel, name: str, actor: str = LOCAL, rules: ClassRules | None = None
+        self, model: GPTModel, name: str, *, actor: str, rules: ClassRules | None = None
     ) -> LibraryModel:
         """Keep a model; the same weights again only get the new name.
 
@@ -126,49 +126,49 @@ class ModelLibrary:
             ValueError: the disk cannot be written, or the student has used up their share of it.
         """
         key = weights_sha256(model)[:12]
-        folder, owner = self._cards.folder / key, owner_of(actor)
+        folder, owner = self._entries.folder / key, owner_of(actor)
         size = BYTES_PER_PARAMETER * count_parameters(model)
         require_disk_quota(self._store, rules or ClassRules(), owner, size)
         try:
             written = save_weights(folder, model)
-            card = LibraryModel(key, name, UPLOADED, str(folder), written, owner=owner)
-            self._cards.write(card)
+            entry = LibraryModel(key, name, UPLOADED, str(folder), written, owner=owner)
+            self._entries.write(entry)
         except OSError as error:
             raise ValueError(f"The model was not kept: {error.strerror or error}.") from error
-        return card
+        return entry
 
-    def share(self, key: str, shared: bool, actor: str = LOCAL) -> None:
+    def share(self, key: str, shared: bool, *, actor: str) -> None:
         """Show an uploaded model to the whole class; or no longer.
 
         Raises:
-            NotAllowed: it is somebody else's.
+            PermissionDenied: it is somebody else's.
             ValueError: it is not one that was uploaded.
         """
-        card = self._find_own(key, actor, "share")
-        self._cards.share(card, shared)
+        entry = self._find_own(key, actor, "share")
+        self._entries.share(entry, shared)
 
-    def delete(self, key: str, actor: str = LOCAL) -> None:
+    def delete(self, key: str, *, actor: str) -> None:
         """Delete an uploaded model for good; runs that began with it keep their copy.
 
-        As long as others have uploaded it too, only the card of one of them goes.
+        As long as others have uploaded it too, only the entry of one of them goes.
 
         Raises:
-            NotAllowed: it is somebody else's.
+            PermissionDenied: it is somebody else's.
             ValueError: it is not one that was uploaded, or the disk cannot be written.
         """
-        card = self._find_own(key, actor, "delete")
+        entry = self._find_own(key, actor, "delete")
         try:
-            self._cards.forget(card)
+            self._entries.forget(entry)
             if not any(other.key == key for other in self._found()):
-                remove(self._cards.folder / key)
+                remove(self._entries.folder / key)
         except OSError as error:
             raise ValueError(f"It was not deleted: {error.strerror or error}.") from error
 
-    def download(self, size: str, actor: str = LOCAL) -> Download:
+    def download(self, size: str, *, actor: str) -> Download:
         """Have one of OpenAI's GPT-2s downloaded in a thread; if it is on its way, return that.
 
         Raises:
-            NotAllowed: it is a student who asks: it takes gigabytes of the disk.
+            PermissionDenied: it is a student who asks: it takes gigabytes of the disk.
         """
         require_teacher(self._store, actor, "have OpenAI's weights downloaded")
         with self._lock:
@@ -202,30 +202,30 @@ class ModelLibrary:
     def _adopt(self, size: str, folder: Path) -> None:
         bytes_there = sum(path.stat().st_size for path in folder.iterdir())
         key, name = f"gpt2-{size}", OPENAI_NAME.format(size)
-        self._cards.write(LibraryModel(key, name, OPENAI, str(folder), bytes_there))
+        self._entries.write(LibraryModel(key, name, OPENAI, str(folder), bytes_there))
 
     def _find_own(self, key: str, actor: str, doing: str) -> LibraryModel:
-        """Return the card of an uploaded model that somebody may change.
+        """Return the entry of an uploaded model that somebody may change.
 
         Raises:
-            NotAllowed: it is somebody else's.
+            PermissionDenied: it is somebody else's.
             ValueError: it is not one that was uploaded.
         """
-        card = self.find(key, actor)
-        if card.source != UPLOADED:
-            raise ValueError(f"{card.name} was not uploaded: its files lie in {card.path}.")
-        self._cards.refuse_foreign(card, actor, doing)
-        return card
+        entry = self.find(key, actor=actor)
+        if entry.source != UPLOADED:
+            raise ValueError(f"{entry.name} was not uploaded: its files lie in {entry.path}.")
+        self._entries.refuse_foreign(entry, actor, doing)
+        return entry
 
     def _found(self) -> list[LibraryModel]:
-        """Return the cards of all models that have one and are there."""
-        cards = []
-        for card in self._cards.all():
-            if card.source == UPLOADED:  # wherever the runs directory lies by now
-                card = replace(card, path=str(self._cards.folder / card.key))
-            if Path(card.path).exists():
-                cards.append(card)
-        return cards
+        """Return the entries of all models that have one and are there."""
+        entries = []
+        for entry in self._entries.all():
+            if entry.source == UPLOADED:  # wherever the runs directory lies by now
+                entry = replace(entry, path=str(self._entries.folder / entry.key))
+            if Path(entry.path).exists():
+                entries.append(entry)
+        return entries
 
     def _imports(self) -> list[LibraryModel]:
         """Return what lies in the import folder: each folder, and each file, is a model."""

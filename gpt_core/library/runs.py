@@ -4,20 +4,20 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
-from gpt_core.access import require_owner
+from gpt_core.access import LOCAL, require_owner
 from gpt_core.library.texts import TextLibrary
-from gpt_core.store import RUN, RunStore, run_locks
+from gpt_core.store import RunStore, ShareKind, run_locks
 from gpt_core.system import describe_error, printable
 from gpt_core.weights import remove
 
 MAX_NAME_LENGTH, MAX_NOTE_LENGTH = 80, 2000  # characters
 
 
-def label_run(store: RunStore, run_id: str, name: str, note: str, actor: str = "local") -> None:
+def label_run(store: RunStore, run_id: str, name: str, note: str, *, actor: str) -> None:
     """Give a run a name and a note; an empty name takes it back.
 
     Raises:
-        NotAllowed: the run is somebody else's.
+        PermissionDenied: the run is somebody else's.
         ValueError: there is no such run, one of them is too long, or the disk is full.
     """
     require_owner(store, run_id, actor, "rename")
@@ -33,24 +33,24 @@ def label_run(store: RunStore, run_id: str, name: str, note: str, actor: str = "
         raise ValueError(f"It was not written down. {describe_error(error)}") from error
 
 
-def share_run(store: RunStore, run_id: str, shared: bool, actor: str = "local") -> None:
+def share_run(store: RunStore, run_id: str, shared: bool, *, actor: str) -> None:
     """Show what is private in a run, its text, samples and weights, to the class; or no longer.
 
     Raises:
-        NotAllowed: the run is somebody else's.
+        PermissionDenied: the run is somebody else's.
         ValueError: there is no such run.
     """
     run = require_owner(store, run_id, actor, "share")
-    store.class_store.add_share(RUN, run.id, run.owner, shared)
+    store.class_store.add_share(ShareKind.RUN, run.id, run.owner, shared)
 
 
-def delete_run(store: RunStore, run_id: str, actor: str = "local") -> None:
+def delete_run(store: RunStore, run_id: str, *, actor: str) -> None:
     """Delete a run for good: all it recorded, its checkpoints, and its text if nobody needs it.
 
     A text needed by another run, or kept on the Data page, stays.
 
     Raises:
-        NotAllowed: the run is somebody else's.
+        PermissionDenied: the run is somebody else's.
         ValueError: there is no such run, it is live, or the disk cannot be written.
     """
     run = require_owner(store, run_id, actor, "delete")
@@ -59,8 +59,8 @@ def delete_run(store: RunStore, run_id: str, actor: str = "local") -> None:
         # never a run without its checkpoints.
         store.remove_run(run_id, actor)
         remove(store.runs_dir / "checkpoints" / run_id)
-        library = TextLibrary(store)
-        if run.text_sha256 not in {card.sha256 for card in library.texts()}:
+        library = TextLibrary(store, actor=LOCAL)
+        if run.text_sha256 not in {entry.sha256 for entry in library.texts()}:
             with suppress(ValueError):  # another run needs it
                 library.delete(run.text_sha256)
         with suppress(OSError):  # Windows lets nobody remove an open file
@@ -70,7 +70,7 @@ def delete_run(store: RunStore, run_id: str, actor: str = "local") -> None:
 def clean_up(store: RunStore) -> None:
     """Put right what processes that were killed have left: live runs, half-deleted ones."""
     run_locks.mark_interrupted_runs(store)
-    for run_id in {row["run_id"] for row in store.deletions()}:
+    for run_id in {row.run_id for row in store.deletions()}:
         folder = store.runs_dir / "checkpoints" / run_id
         doomed = folder.with_name(f".{run_id}.removed")
         if (folder.exists() or doomed.exists()) and store.run(run_id) is None:

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
 
-from gpt_core.access import LOCAL, TEXTS, ClassRules, is_student, refuse, require_disk_quota
+from gpt_core.access import TEXTS, ClassRules, is_student, refuse, require_disk_quota
 from gpt_core.library.entries import LibraryEntries, LibraryEntry, owner_of
-from gpt_core.store import TEXT, RunStore
+from gpt_core.store import RunStore, ShareKind
 from gpt_core.system import describe_error
 from gpt_core.text import Corpus, token_cache_in
 
@@ -25,7 +25,7 @@ class LibraryText(LibraryEntry):
 
 
 class TextLibrary:
-    """Texts by their content hash, each with a card of its name, size, source and owner.
+    """Texts by their content hash, each with a entry of its name, size, source and owner.
 
     The text itself lies where a run's text lies, once, however many runs were trained on it.
 
@@ -39,7 +39,8 @@ class TextLibrary:
     def __init__(
         self,
         store: RunStore,
-        actor: str = LOCAL,
+        *,
+        actor: str,
         rules: ClassRules | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -48,7 +49,7 @@ class TextLibrary:
         self._rules = rules or ClassRules()
         self._owner = owner_of(actor)
         self._clock = clock
-        self._cards = LibraryEntries(store, TEXT, LibraryText, attrgetter("sha256"))
+        self._entries = LibraryEntries(store, ShareKind.TEXT, LibraryText, attrgetter("sha256"))
 
     def keep(self, corpus: Corpus, source: str) -> LibraryText:
         """Keep a text; the same text again only gets the new name.
@@ -60,42 +61,42 @@ class TextLibrary:
             raise ValueError("In this lesson you train on the texts that are here: choose one.")
         size = len(corpus.text.encode("utf-8"))
         require_disk_quota(self._store, self._rules, self._owner, size)
-        card = LibraryText(
+        entry = LibraryText(
             *(corpus.sha256, corpus.name, source, len(corpus.text), size, self._clock()),
             owner=self._owner,
         )
         try:
             self._store.save_text(corpus.text, corpus.sha256)
-            self._cards.write(card)
-            # Once more: somebody may have deleted it just before there was a card.
+            self._entries.write(entry)
+            # Once more: somebody may have deleted it just before there was a entry.
             self._store.save_text(corpus.text, corpus.sha256)
         except OSError as error:
             raise ValueError(f"The text was not kept. {describe_error(error)}") from error
-        return card
+        return entry
 
     def texts(self) -> list[LibraryText]:
-        """Return the cards of the texts that the actor may use, the newest first, each text once.
+        """Return the entries of the texts that the actor may use, the newest first, each text once.
 
-        Where they have kept it themselves, it is their card; damaged cards are passed over.
+        Where they have kept it themselves, it is their entry; damaged entries are passed over.
         """
-        return _newest_first(self._cards.once_each(self.cards(), self._actor))
+        return _newest_first(self._entries.once_each(self.entries(), self._actor))
 
-    def cards(self) -> list[LibraryText]:
-        """Return the cards that the actor may see: a student, their own and those of texts that
+    def entries(self) -> list[LibraryText]:
+        """Return the entries that the actor may see: a student, their own and those of texts that
         are shared; anybody else, all. The newest first.
         """
-        return _newest_first([c for c in self._cards.all() if c.is_seen_by(self._actor)])
+        return _newest_first([c for c in self._entries.all() if c.is_seen_by(self._actor)])
 
     def load(self, sha256: str) -> Corpus:
         """Return a kept text.
 
         Raises:
-            NotAllowed: it is somebody else's, who does not share it.
+            PermissionDenied: it is somebody else's, who does not share it.
             ValueError: it is not there, or damaged.
         """
-        names = {card.sha256: card.name for card in self.texts()}
+        names = {entry.sha256: entry.name for entry in self.texts()}
         if sha256 not in names:
-            if any(card.sha256 == sha256 for card in self._cards.all()):
+            if any(entry.sha256 == sha256 for entry in self._entries.all()):
                 message = "This text is somebody else's, who does not share it: choose another."
                 refuse(self._store, sha256, self._actor, "read the text", message)
             raise ValueError("This text is not kept any more: choose another, or upload it again.")
@@ -105,32 +106,32 @@ class TextLibrary:
         """Return the IDs of the runs that were trained on a text: they need it to go on."""
         return [run.id for run in self._store.runs() if run.text_sha256 == sha256]
 
-    def share(self, card: LibraryText, shared: bool) -> None:
+    def share(self, entry: LibraryText, shared: bool) -> None:
         """Show a text to the whole class, to be trained on and read; or no longer.
 
         Raises:
-            NotAllowed: it is somebody else's.
+            PermissionDenied: it is somebody else's.
         """
-        self._cards.refuse_foreign(card, self._actor, "share")
-        self._cards.share(card, shared)
+        self._entries.refuse_foreign(entry, self._actor, "share")
+        self._entries.share(entry, shared)
 
     def delete(self, sha256: str, owner: str | None = None) -> None:
-        """Delete a text for good; as long as others keep it too, only the card of one of them.
+        """Delete a text for good; as long as others keep it too, only the entry of one of them.
 
         Args:
             sha256: the text.
             owner: whose it is; None is the actor.
 
         Raises:
-            NotAllowed: it is somebody else's.
+            PermissionDenied: it is somebody else's.
             ValueError: a run was trained on it.
         """
-        cards = {card.owner: card for card in self._cards.all() if card.sha256 == sha256}
-        card = cards.pop(owner or self._owner, None)
-        if card is not None:
-            self._cards.refuse_foreign(card, self._actor, "delete")
-        if cards:
-            self._forget(card)
+        entries = {entry.owner: entry for entry in self._entries.all() if entry.sha256 == sha256}
+        entry = entries.pop(owner or self._owner, None)
+        if entry is not None:
+            self._entries.refuse_foreign(entry, self._actor, "delete")
+        if entries:
+            self._forget(entry)
             return
         text = self._store.text_path(sha256)
         aside = text.with_suffix(".deleted")
@@ -141,26 +142,26 @@ class TextLibrary:
         if users := self.users(sha256):
             if aside.exists():
                 aside.replace(text)
-            if card is None or not is_student(card.owner) or self._needs(card):
+            if entry is None or not is_student(entry.owner) or self._needs(entry):
                 raise ValueError(
                     f"{len(users)} run{'s' * (len(users) != 1)} trained on this text and could not "
                     f"go on without it ({', '.join(users[:3])}{' …' * (len(users) > 3)}): it stays."
                 )
-            self._forget(card)  # it stays for the runs of others
+            self._forget(entry)  # it stays for the runs of others
             return
-        self._forget(card)
+        self._forget(entry)
         aside.unlink(missing_ok=True)
         token_cache_in(self._store.runs_dir).forget(sha256)
 
-    def _needs(self, card: LibraryText) -> bool:
+    def _needs(self, entry: LibraryText) -> bool:
         """Tell whether a run of a text's owner was trained on it."""
         runs = self._store.runs()
-        return any((run.text_sha256, run.owner) == (card.sha256, card.owner) for run in runs)
+        return any((run.text_sha256, run.owner) == (entry.sha256, entry.owner) for run in runs)
 
-    def _forget(self, card: LibraryText | None) -> None:
-        if card is not None:
-            self._cards.forget(card)
+    def _forget(self, entry: LibraryText | None) -> None:
+        if entry is not None:
+            self._entries.forget(entry)
 
 
-def _newest_first(cards: list[LibraryText]) -> list[LibraryText]:
-    return sorted(cards, key=lambda card: card.kept_at, reverse=True)
+def _newest_first(entries: list[LibraryText]) -> list[LibraryText]:
+    return sorted(entries, key=lambda entry: entry.kept_at, reverse=True)

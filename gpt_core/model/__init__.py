@@ -30,7 +30,7 @@ from gpt_core.model.loss import (
     perplexity,
     target_ranks,
 )
-from gpt_core.model.precision import autocast, check_device, resolve_auto
+from gpt_core.model.precision import autocast, check_device, require_device, resolve_auto
 from gpt_core.model.size import (
     BYTES_PER_PARAMETER,
     TRAINED_BYTES_PER_PARAMETER,
@@ -66,6 +66,7 @@ __all__ = [
     "next_token_probas",
     "outline",
     "perplexity",
+    "require_device",
     "resolve_auto",
     "stream_tokens",
     "target_ranks",

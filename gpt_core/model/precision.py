@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gpt_core.config import TrainingConfig
 
@@ -61,6 +61,16 @@ def check_device(device: str) -> None:
     if not available[device]:
         usable = ", ".join(name for name, there in available.items() if there)
         raise ValueError(f"device={device!r} is not available on this machine: choose {usable}.")
+
+
+def require_device(model: nn.Module, device: str) -> None:
+    """Raise ValueError unless a model is on a device of this kind."""
+    actual, wanted = next(model.parameters()).device.type, torch.device(device).type
+    if actual != wanted:
+        raise ValueError(
+            f"The model is on {actual}, but device={device!r}: move it there with model.to(…) "
+            "before its optimizer is made, or choose the other device."
+        )
 
 
 @cache  # measured once per process: what is chosen must not depend on what else runs just then

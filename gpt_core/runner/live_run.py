@@ -1,33 +1,67 @@
-"""LiveRun: a run of this process, as the owner thread and the others see it."""
+"""LiveRun: a run of this process, between the training thread and the threads that ask of it."""
 
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from enum import Enum
+from functools import partial
 from typing import Any
 
 import filelock
 
 from gpt_core.access import ClassRules
 from gpt_core.runner.session import Session
+from gpt_core.store import RunState
 from gpt_core.system import describe_error
+
+
+class Command(Enum):
+    """What can be asked of a live run: as in "only its owner may … it"."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    STOP = "stop"
+    STEP = "step"
+    SAVE = "save"
+    SNAPSHOT = "look into"
+
+    @property
+    def ongoing(self) -> str:
+        """Return what the run is said to be doing until it is done: "stopping"."""
+        return ONGOING[self]
+
+
+ONGOING = {
+    Command.PAUSE: "pausing",
+    Command.RESUME: "resuming",
+    Command.STOP: "stopping",
+    Command.STEP: "stepping",
+    Command.SAVE: "saving",
+    Command.SNAPSHOT: "copying",
+}
 
 
 @dataclass
 class LiveRun:
-    """A live run, as both sides see it: the owner thread its session, the others the rest."""
+    """A live run: its session and state are the training thread's, the rest is for all threads."""
 
     session: Session
     lock: filelock.BaseFileLock
-    state: str = "queued"  # the owner thread's; the store has it for everybody else
-    reported: bool = False  # that it does not repeat what was recorded
-    asked: str = ""  # what was asked for last and is not done yet
-    complaint: str = ""  # why what was asked for last could not be done: shown
+    state: RunState = RunState.QUEUED  # as it is on record, too
+    mismatch_told: bool = False  # that it does not repeat what was recorded
+    pending: Command | None = None  # what was asked for last and is not done yet
+    last_error: str = ""  # why what was asked for last could not be done, in words
     limit: tuple[ClassRules, float] | None = None  # seconds it may take, by which rules
     ended: threading.Event = field(default_factory=threading.Event)
 
-    def answered(self, doing: str, future: "Future[Any]") -> None:
-        """Show no longer what has been done, unless something else is asked for by now."""
-        if self.asked == doing:
-            self.asked = ""
+    def expect(self, command: Command, future: "Future[Any]") -> None:
+        """Show a command as pending until its answer comes."""
+        self.pending = command
+        future.add_done_callback(partial(self._answered, command))
+
+    def _answered(self, command: Command, future: "Future[Any]") -> None:
+        if self.pending is command:  # else another one was given since
+            self.pending = None
         error = None if future.cancelled() else future.exception()
-        self.complaint = f"{doing.capitalize()} failed. {describe_error(error)}" if error else ""
+        failed = f"{command.ongoing.capitalize()} failed."
+        self.last_error = f"{failed} {describe_error(error)}" if error else ""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from gpt_core.analysis import SPEED_STEPS, CachedStore, run_progress
 from gpt_core.inspection import summarize
 from gpt_core.runner.training_runner import TrainingRunner
-from gpt_core.store import Run, RunSummary
+from gpt_core.store import Run, RunState, RunSummary
 
 
 @dataclass(frozen=True)
@@ -16,15 +16,15 @@ class QueuePlace:
     starts_in: float  # infinite where nobody knows
 
 
-def expected_queue(board: CachedStore, runner: TrainingRunner) -> list[QueuePlace]:
+def expected_queue(record: CachedStore, runner: TrainingRunner) -> list[QueuePlace]:
     """Return the waiting runs of this process in the order in which they will begin."""
-    runs = {run.id: run for run in board.live_runs() if runner.owns(run.id)}
-    seconds = board.once("seconds left", lambda: _seconds_of(board, list(runs.values())))
+    runs = {run.id: run for run in record.live_runs() if runner.owns(run.id)}
+    seconds = record.cached("seconds left", lambda: _seconds_of(record, list(runs.values())))
     starts = runner.expected_starts(seconds)
     return [QueuePlace(runs[run_id], at) for run_id, at in starts.items() if run_id in runs]
 
 
-def _seconds_of(board: CachedStore, runs: list[Run]) -> dict[str, float]:
+def _seconds_of(record: CachedStore, runs: list[Run]) -> dict[str, float]:
     """Return how long runs still take, as far as it can be known.
 
     One that trains: by its own pace. One that waits: as its steps' work compares to that of a run
@@ -32,17 +32,17 @@ def _seconds_of(board: CachedStore, runs: list[Run]) -> dict[str, float]:
     """
     seconds, pace = {}, None
     for run in runs:
-        if run.state == "running":
-            progress = run_progress(run, board.last_steps(run.id, SPEED_STEPS))
+        if run.state is RunState.RUNNING:
+            progress = run_progress(run, record.last_steps(run.id, SPEED_STEPS))
             if progress.seconds_left is not None and progress.tokens_per_second:
                 seconds[run.id] = progress.seconds_left
                 pace = progress.tokens_per_second * _parameters(run)
-    summaries = {summary.run.id: summary for summary in board.summaries()}
+    summaries = {summary.run.id: summary for summary in record.summaries()}
     if pace is None:
         pace = next(filter(None, map(_pace_of, summaries.values())), None)
     if pace is not None:
         for run in runs:
-            if run.state == "queued" and run.id in summaries:  # not deleted meanwhile
+            if run.state is RunState.QUEUED and run.id in summaries:  # not deleted meanwhile
                 left = run.total_steps - summaries[run.id].steps_done
                 seconds[run.id] = left * run.tokens_per_step * _parameters(run) / pace
     return seconds

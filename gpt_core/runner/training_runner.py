@@ -1,22 +1,18 @@
-"""TrainingRunner: the one thread that owns the models that train.
+"""TrainingRunner: how pages and the terminal speak to the thread that owns the models that train.
 
-Pages and the terminal ask it to start, pause, resume, stop, save and copy; what happens they
-read from the store. Nobody else touches such a model, or draws from torch's global random
-generator.
+They ask it to start, pause, resume, stop, save and copy; what happens they read from the store.
+No other thread touches such a model, or draws from torch's global random generator.
 """
 
 import atexit
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
-import filelock
 import torch
 
 from gpt_core.access import (
-    LOCAL,
     ClassRules,
     is_student,
     require_disk_quota,
@@ -27,37 +23,29 @@ from gpt_core.access import (
     write_rules,
 )
 from gpt_core.config import TrainingConfig
-from gpt_core.library import runs
+from gpt_core.library import clean_up
 from gpt_core.model import check_device
 from gpt_core.presets import Preset
-from gpt_core.runner.live_run import LiveRun
+from gpt_core.runner.live_run import Command
 from gpt_core.runner.new_run import prepare_run
 from gpt_core.runner.request_queue import done
 from gpt_core.runner.session import Session, Snapshot
-from gpt_core.runner.training_thread import OwnerThread
-from gpt_core.store import Run, RunStore, run_locks
-from gpt_core.system import describe_change, describe_machine, keep_freed_memory, shorten
+from gpt_core.runner.training_thread import TrainingThread
+from gpt_core.store import RunState, RunStore, find_run, run_locks
+from gpt_core.system import describe_change, describe_machine, keep_freed_memory
 from gpt_core.text import Corpus, token_cache_in
-from gpt_core.training import TrainingData, prepare_data
+from gpt_core.training import prepare_data
 from gpt_core.vocabularies import get_tokenizer
 from gpt_core.weights import InitialWeights
 
 T = TypeVar("T")
 
-VERBS = {
-    "pausing": "pause",
-    "resuming": "resume",
-    "stopping": "stop",
-    "stepping": "step",
-    "saving": "save",
-}
-
 
 class TrainingRunner:
     """Trains runs in a thread of its own, by turns, and writes down what happens.
 
-    Opening a runner also tidies up: runs recorded as live whose process is gone (nobody
-    holds their lock) become ``interrupted``; :meth:`resume` takes them up again.
+    Opening a runner also cleans up: runs recorded as live whose process is gone (their lock is
+    free) become ``interrupted``; :meth:`resume` takes them up again.
 
     Args:
         store: where everything is written down.
@@ -81,19 +69,22 @@ class TrainingRunner:
             raise ValueError(f"threads={threads}, active_runs={active_runs}: choose 1 or more.")
         self._timer = timer
         self._cache = token_cache_in(store.runs_dir)
-        runs.clean_up(store)
+        clean_up(store)
         keep_freed_memory()
-        self._owner = OwnerThread(store, active_runs, self._threads, timer, rules or ClassRules())
+        self._thread = TrainingThread(
+            store, active_runs, self._threads, timer, rules or ClassRules()
+        )
         atexit.register(self.close)
 
-    # What anybody may call, from any thread
+    # All of it may be called from any thread
 
     def start(
         self,
         preset: Preset,
         corpus: Corpus,
         training_config: TrainingConfig | None = None,
-        actor: str = "local",
+        *,
+        actor: str,
         run_id: str | None = None,
         initial: InitialWeights | None = None,
     ) -> str:
@@ -117,24 +108,23 @@ class TrainingRunner:
         new = prepare_run(preset, corpus, training_config, actor, initial, self._cache)
         if is_student(actor):
             new.require_allowed(self.rules, preset, training_config or preset.training)
-        with self._owner.lock:
-            self._require_open()
-            for live_id, entry in self._owner.entries.items():
-                is_equal = entry.session.run.setup == new.setup and run_id in (None, live_id)
-                if is_equal and entry.state != "paused" and entry.asked != "stopping":
-                    return live_id
+        with self._thread.admission():
+            equal = self._thread.find_equal(new.setup, run_id)
+            if equal is not None:
+                return equal
             self._require_within_quota(actor, new.max_checkpoint_bytes)
             run_id = run_locks.find_run_id(self._store, run_id, preset.name)
             with run_locks.lock_run(self._store, run_id, "started") as lock:
                 new.write_down(self._store, run_id, self._threads)
-                self._enqueue(run_locks.find_run(self._store, run_id), new.data, lock)
+                run = find_run(self._store, run_id)
+                self._thread.admit(Session(self._store, run, new.data, self._timer), lock)
             return run_id
 
-    def pause(self, run_id: str, actor: str = "local") -> "Future[None]":
+    def pause(self, run_id: str, *, actor: str) -> "Future[None]":
         """Halt a run after its present step, with a checkpoint; others have their turn."""
-        return self._ask("pausing", run_id, partial(self._owner.pause, run_id, actor), actor)
+        return self._request(run_id, actor, Command.PAUSE)
 
-    def resume(self, run_id: str, actor: str = "local") -> "Future[None]":
+    def resume(self, run_id: str, *, actor: str) -> "Future[None]":
         """Let a run go on: a paused one, or one that was stopped, interrupted or failed.
 
         Raises:
@@ -142,170 +132,144 @@ class TrainingRunner:
                 its text is gone.
         """
         if self.owns(run_id):
-            return self._ask("resuming", run_id, partial(self._owner.unpause, run_id, actor), actor)
+            return self._request(run_id, actor, Command.RESUME)
         self._reopen(run_id, actor)
         return done()
 
-    def stop(self, run_id: str, actor: str = "local") -> "Future[None]":
+    def stop(self, run_id: str, *, actor: str) -> "Future[None]":
         """End a run after its present step, with a checkpoint from which it can be resumed."""
-        return self._ask("stopping", run_id, partial(self._owner.stop, run_id, actor), actor)
+        return self._request(run_id, actor, Command.STOP)
 
-    def step(self, run_id: str, actor: str = "local") -> "Future[None]":
-        """Run a single update of a paused run, and write down closely what it did."""
-        return self._ask("stepping", run_id, partial(self._owner.step, run_id, actor), actor)
+    def step(self, run_id: str, *, actor: str) -> "Future[None]":
+        """Run a single update of a paused run, and write down what it did to the model."""
+        return self._request(run_id, actor, Command.STEP)
 
-    def checkpoint(self, run_id: str, actor: str = "local") -> "Future[int]":
+    def checkpoint(self, run_id: str, *, actor: str) -> "Future[int]":
         """Save a whole checkpoint between two steps; answers with the step it is of."""
-        save = partial(self._owner.in_turn, run_id, Session.checkpoint)
-        return self._ask("saving", run_id, save, actor)
+        return self._request(run_id, actor, Command.SAVE)
 
-    def snapshot(self, run_id: str, actor: str = "local") -> "Future[Snapshot]":
+    def snapshot(self, run_id: str, *, actor: str) -> "Future[Snapshot]":
         """Copy a run's model between two steps, for looking at it.
 
         Raises:
-            NotAllowed: it is somebody else's, and private.
+            PermissionDenied: it is another student's, and private.
             ValueError: it is not live here.
         """
-        return self._ask("", run_id, partial(self._owner.snapshot, run_id), actor)
+        return self._request(run_id, actor, Command.SNAPSHOT)
 
     def submit(self, action: Callable[[], T]) -> "Future[T]":
-        """Do something in the owner thread, between two steps of what trains there."""
-        with self._owner.lock:
-            self._require_open()
-            return self._owner.requests.ask(action)
+        """Do something in the training thread, between two steps of what trains there."""
+        return self._thread.submit(action)
 
     @property
     def rules(self) -> ClassRules:
         """Return what holds for the students of the class."""
-        return self._owner.rules
+        return self._thread.rules
 
-    def set_rules(self, rules: ClassRules, actor: str = "local") -> None:
+    def set_rules(self, rules: ClassRules, *, actor: str) -> None:
         """Let other rules hold from now on, also for what trains already.
 
         Raises:
-            NotAllowed: it is a student who asks.
+            PermissionDenied: a student asks.
         """
-        write_rules(self._store, rules, actor)
-        self._owner.rules = rules
+        write_rules(self._store, rules, actor=actor)
+        self._thread.rules = rules
 
     @property
     def is_held(self) -> bool:
-        """Tell whether no student's run begins."""
-        return self._owner.queue.held
+        """Tell whether the teacher holds the queue: no student's run begins."""
+        return self._thread.queue.held
 
-    def hold(self, held: bool, actor: str = "local") -> None:
+    def hold(self, held: bool, *, actor: str) -> None:
         """Let no student's run begin, or begin again; what trains goes on.
 
         Raises:
-            NotAllowed: it is a student who asks.
+            PermissionDenied: a student asks.
         """
         require_teacher(self._store, actor, "hold the queue")
-        self._owner.queue.held = held
-        self._owner.requests.wake()
+        self._thread.queue.held = held
+        self._thread.wake()
 
-    def move(self, run_id: str, place: int, actor: str = "local") -> None:
+    def move(self, run_id: str, place: int, *, actor: str) -> None:
         """Put a waiting run at a place of the queue, 0 being next; see :meth:`FairQueue.move`.
 
         Raises:
-            NotAllowed: it is a student who asks.
+            PermissionDenied: a student asks.
         """
         require_teacher(self._store, actor, "change the order of the queue")
-        self._owner.queue.move(run_id, place, list(self._owner.expected_starts({})))
+        self._thread.queue.move(run_id, place, list(self._thread.expected_starts({})))
 
     def expected_starts(self, seconds: Mapping[str, float]) -> dict[str, float]:
         """Return in how many seconds each waiting run of this process begins, the next one first.
 
         ``seconds`` says how long each run still takes, as far as it is known.
         """
-        return self._owner.expected_starts(seconds)
+        return self._thread.expected_starts(seconds)
 
-    def pending(self, run_id: str) -> str:
-        """Return what was asked of a run and is still to be done ("stopping"), or ""."""
-        entry = self._owner.entries.get(run_id)
-        return entry.asked if entry else ""
+    def pending(self, run_id: str) -> Command | None:
+        """Return what was asked of a live run and is still to be done."""
+        live = self._thread.find(run_id)
+        return live.pending if live else None
 
-    def complaint(self, run_id: str) -> str:
+    def last_error(self, run_id: str) -> str:
         """Return, in words, why the last thing asked of a live run could not be done, or ""."""
-        entry = self._owner.entries.get(run_id)
-        return entry.complaint if entry else ""
+        live = self._thread.find(run_id)
+        return live.last_error if live else ""
 
     def owns(self, run_id: str) -> bool:
         """Tell whether a run is live in this process, so that it can be asked here."""
-        return run_id in self._owner.entries
+        return self._thread.find(run_id) is not None
 
     def wait(self, run_id: str, timeout: float | None = None) -> bool:
         """Wait until a run of this process has ended; False if the timeout came first."""
-        entry = self._owner.entries.get(run_id)
-        return entry is None or entry.ended.wait(timeout)
+        live = self._thread.find(run_id)
+        return live is None or live.ended.wait(timeout)
 
     def close(self) -> None:
         """Save what trains or is paused, as ``interrupted``, and join the thread."""
-        self._owner.close()
+        self._thread.close()
         atexit.unregister(self.close)
 
-    # Starting and asking, in the caller's thread
-
-    def _enqueue(self, run: Run, data: TrainingData, lock: filelock.BaseFileLock) -> None:
-        self._owner.entries[run.id] = LiveRun(Session(self._store, run, data, self._timer), lock)
-        self._owner.requests.wake()
+    def _request(self, run_id: str, actor: str, command: Command) -> "Future[Any]":
+        """Ask something of a live run, if the actor may; it is done between two steps."""
+        self._thread.require_live(run_id)
+        if command is Command.SNAPSHOT:
+            require_read_access(self._store, run_id, actor, command.value)
+        else:
+            require_owner(self._store, run_id, actor, command.value)
+        return self._thread.request(run_id, actor, command)
 
     def _reopen(self, run_id: str, actor: str) -> None:
         """Queue a run again that has ended before its last step."""
         run = run_locks.find_unfinished_run(self._store, run_id)
-        require_owner(self._store, run_id, actor, "resume")
+        require_owner(self._store, run_id, actor, Command.RESUME.value)
         check_device(run.training_config.device)
         text, config = self._store.text(run.text_sha256), run.training_config
         data = prepare_data(text, get_tokenizer(), run.model_config, config, self._cache)
-        with self._owner.lock:
-            self._require_open()
+        with self._thread.admission():
             if self.owns(run_id):
-                return  # somebody else was quicker
+                return  # another click was quicker
             self._require_within_quota(run.owner, 0)
             with run_locks.lock_run(self._store, run_id, "resumed") as lock:
-                run_locks.find_unfinished_run(self._store, run_id)  # another was quicker?
+                run_locks.find_unfinished_run(self._store, run_id)  # another process was quicker?
                 change = describe_change(run.versions, describe_machine(self._threads))
-                self._store.set_state(run_id, "queued", actor, change)
-                self._enqueue(run_locks.find_run(self._store, run_id), data, lock)
+                self._store.set_state(run_id, RunState.QUEUED, actor, change)
+                run = find_run(self._store, run_id)
+                self._thread.admit(Session(self._store, run, data, self._timer), lock)
 
-    def _ask(
-        self, doing: str, run_id: str, action: Callable[[], T], actor: str = LOCAL
-    ) -> "Future[T]":
-        """Hand something to the owner thread; it is done between two steps."""
-        with self._owner.lock:
-            self._require_open()
-            entry = self._owner.entries.get(run_id)
-            if entry is None:
-                raise ValueError(
-                    f"Run {shorten(run_id)} is not live here: nothing can be asked of it."
-                )
-            if doing:
-                require_owner(self._store, run_id, actor, VERBS[doing])
-            else:
-                require_read_access(self._store, run_id, actor, "look into")
-            future = self._owner.requests.ask(action)
-            if doing:
-                entry.asked = doing
-                future.add_done_callback(partial(entry.answered, doing))
-            return future
-
-    def _require_within_quota(self, owner: str, max_checkpoint_bytes: int) -> None:
-        """Refuse a student's run that would be more than their share of the machine.
+    def _require_within_quota(self, owner: str, disk_space: int) -> None:
+        """Refuse a student's run that would be more than their quota of the machine.
 
         Raises:
             ValueError: they have too many live runs, no minutes left, or too much on the disk.
         """
         if not is_student(owner):
             return
-        rules = self.rules
-        theirs = sum(entry.session.run.owner == owner for _, entry in self._owner.live())
-        if rules.most_runs is not None and theirs >= rules.most_runs:
+        rules, live = self.rules, self._thread.count_live(owner)
+        if rules.most_runs is not None and live >= rules.most_runs:
             raise ValueError(
-                f"You have {theirs} runs that wait, train or are paused, and each student may have "
+                f"You have {live} runs that wait, train or are paused, and each student may have "
                 f"{rules.most_runs}: wait until one has ended, or stop one."
             )
         require_training_time(self._store, rules, owner)
-        require_disk_quota(self._store, rules, owner, max_checkpoint_bytes)
-
-    def _require_open(self) -> None:
-        if self._owner.closing:
-            raise ValueError("The app is closing: start it again first.")
+        require_disk_quota(self._store, rules, owner, disk_space)

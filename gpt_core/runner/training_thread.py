@@ -1,27 +1,36 @@
-"""OwnerThread: the one thread that owns the models that train, and what it does with them."""
+"""TrainingThread: the one thread that owns the models that train, and what it does with them."""
 
 import gc
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager
 from functools import cache, partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import filelock
 import torch
 
-from gpt_core.access import TEACHER, ClassRules, is_student, require_training_time, seconds_left
+from gpt_core.access import (
+    TEACHER,
+    ClassRules,
+    is_student,
+    require_training_time,
+    seconds_left,
+)
 from gpt_core.runner.fair_queue import FairQueue, QueuedRun
-from gpt_core.runner.live_run import LiveRun
+from gpt_core.runner.live_run import Command, LiveRun
 from gpt_core.runner.request_queue import RequestQueue
 from gpt_core.runner.session import Session, Snapshot
-from gpt_core.store import RunStore
-from gpt_core.system import describe_error, return_freed_memory, start_thread
+from gpt_core.store import FinalState, RunSetup, RunState, RunStore
+from gpt_core.system import describe_error, return_freed_memory, shorten, start_thread
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-QUIET_SECONDS = 5.0  # until something is prepared that nobody asked for: a first page is drawn
+QUIET_SECONDS = 5.0  # before the compiler's import: meanwhile a first page is drawn
 TURN_SECONDS = 1.0  # how long a run trains before the next one's turn
 
 
@@ -32,10 +41,10 @@ def prepare_optimizers() -> None:
     gc.freeze()  # 100,000 objects for good, which the garbage collector need not go through
 
 
-class OwnerThread:
-    """Trains the live runs by turns, and between two steps does what it is asked for.
+class TrainingThread:
+    """Trains the live runs by turns, and serves requests between two steps.
 
-    :class:`gpt_core.runner.training_runner.TrainingRunner` is how others speak to it.
+    :class:`gpt_core.runner.TrainingRunner` is how others speak to it.
 
     Args:
         store: where everything is written down.
@@ -57,168 +66,264 @@ class OwnerThread:
         self._active_runs = active_runs
         self._threads = threads
         self._timer = timer
-        # Guards entries and closing, and that of two equal starts the second finds the first.
-        self.lock = threading.RLock()
-        self.entries: dict[str, LiveRun] = {}  # the live runs, in the order of the queue
-        self.closing = False
+        self._lock = threading.RLock()  # guards the two below, and one admission at a time
+        self._live: dict[str, LiveRun] = {}  # in the order of the queue
+        self._closing = False
         self.queue = FairQueue()
-        self.requests = RequestQueue()
         self.rules = rules  # replaced as a whole
+        self._requests = RequestQueue()
         # A daemon thread. atexit joins it, since a torch thread that is cut off in the middle
         # aborts the process.
         self._thread = start_thread(self._work, name="training")
 
-    # What anybody may call, from any thread
+    # For any thread
 
-    def live(self) -> list[tuple[str, LiveRun]]:
-        """Return the live runs of this process, in the order of the queue."""
-        with self.lock:
-            return list(self.entries.items())
+    @contextmanager
+    def admission(self) -> Iterator[None]:
+        """Hold the door for one new run: of two equal starts the second finds the first.
+
+        Raises:
+            ValueError: the thread is closing.
+        """
+        with self._lock:
+            self._require_running()
+            yield
+
+    def admit(self, session: Session, lock: filelock.BaseFileLock) -> None:
+        """Queue a run, whose lock is held for it."""
+        with self._lock:
+            self._live[session.run.id] = LiveRun(session, lock)
+        self._requests.wake()
+
+    def find_equal(self, setup: RunSetup, run_id: str | None) -> str | None:
+        """Return the ID of a live run that will give the same losses and is not to be halted.
+
+        ``run_id`` is the ID that the new run is to have, if it is to have a certain one.
+        """
+        for live_id, live in self._all_live():
+            is_equal = live.session.run.setup == setup and run_id in (None, live_id)
+            is_halted = live.state is RunState.PAUSED or live.pending is Command.STOP
+            if is_equal and not is_halted:
+                return live_id
+        return None
+
+    def find(self, run_id: str) -> LiveRun | None:
+        """Return a live run of this process, or None if there is none of this ID."""
+        return self._live.get(run_id)
+
+    def count_live(self, owner: str) -> int:
+        """Return how many live runs of this process an owner has."""
+        return sum(live.session.run.owner == owner for _, live in self._all_live())
+
+    def request(self, run_id: str, actor: str, command: Command) -> "Future[Any]":
+        """Ask something of a live run; it is done between two steps.
+
+        Raises:
+            ValueError: the run is not live here, or the thread is closing.
+        """
+        with self._lock:
+            live = self.require_live(run_id)
+            future = self._requests.ask(partial(self._obey, run_id, actor, command))
+            if command is not Command.SNAPSHOT:  # which changes nothing
+                live.expect(command, future)
+            return future
+
+    def submit(self, action: Callable[[], T]) -> "Future[T]":
+        """Do something in this thread, between two steps.
+
+        Raises:
+            ValueError: the thread is closing.
+        """
+        with self._lock:
+            self._require_running()
+            return self._requests.ask(action)
+
+    def wake(self) -> None:
+        """Let the thread look at its queue again."""
+        self._requests.wake()
+
+    def require_live(self, run_id: str) -> LiveRun:
+        """Return a live run.
+
+        Raises:
+            ValueError: it is not live here, or the thread is closing.
+        """
+        self._require_running()
+        live = self._live.get(run_id)
+        if live is None:
+            raise ValueError(f"Run {shorten(run_id)} is not live here: nothing can be asked of it.")
+        return live
 
     def expected_starts(self, seconds: Mapping[str, float]) -> dict[str, float]:
         """Return in how many seconds each waiting run begins, in the order in which they will.
 
         ``seconds`` says how long each run still takes, as far as it is known.
         """
-        running, waiting = self._by_state("running"), self._by_state("queued")
+        running, waiting = self._in_state(RunState.RUNNING), self._in_state(RunState.QUEUED)
         return self.queue.expected_starts(waiting, running, self._active_runs, seconds)
 
     def close(self) -> None:
         """Save what trains or is paused, as ``interrupted``, and join the thread."""
-        with self.lock:
-            self.closing = True
-        self.requests.wake()
+        with self._lock:
+            self._closing = True
+        self._requests.wake()
         self._thread.join()
 
-    # What it does itself: nobody else calls these, but by a request
+    def _all_live(self) -> list[tuple[str, LiveRun]]:
+        with self._lock:
+            return list(self._live.items())
+
+    def _in_state(self, state: RunState) -> list[QueuedRun]:
+        """Return the live runs that are in a state, in the order of the queue."""
+        return [
+            QueuedRun(run_id, live.session.run.owner)
+            for run_id, live in self._all_live()
+            if live.state is state
+        ]
+
+    def _require_running(self) -> None:
+        if self._closing:
+            raise ValueError("The app is closing: start it again first.")
+
+    # In the training thread alone
 
     def _work(self) -> None:
         torch.set_num_threads(self._threads)  # it counts in the thread that calls it, only there
-        self.requests.serve(wait=True, at_most=QUIET_SECONDS)
-        if not self.closing:
+        self._requests.serve(wait=True, at_most=QUIET_SECONDS)
+        if not self._closing:
             prepare_optimizers()
-        while not self.closing:
+        while not self._closing:
             running = self._activate()
             if not running:
                 return_freed_memory()
-            self.requests.serve(wait=not running)
+            self._requests.serve(wait=not running)
             for run_id in running:
                 self._take_turn(run_id)
         self._close_sessions()
 
     def _activate(self) -> list[str]:
         """Move runs from the queue to the free places; return those that are running."""
-        running, waiting = self._by_state("running"), self._by_state("queued")
+        running, waiting = self._in_state(RunState.RUNNING), self._in_state(RunState.QUEUED)
         while len(running) < self._active_runs:
             run = self.queue.take(waiting, [other.owner for other in running])
             if run is None:
                 break
             waiting.remove(run)
-            if self._guard(run.run_id, partial(self._set_state, run.run_id, "running")):
+            begin = partial(self._set_state, run.run_id, RunState.RUNNING, run.owner)
+            if self._guard(run.run_id, begin):
                 running.append(run)
         return [run.run_id for run in running]
 
-    def _by_state(self, state: str) -> list[QueuedRun]:
-        """Return the live runs that are in a state, in the order of the queue."""
-        return [
-            QueuedRun(run_id, entry.session.run.owner)
-            for run_id, entry in self.live()
-            if entry.state == state
-        ]
-
     def _take_turn(self, run_id: str) -> None:
         """Train one run for a turn, up to a point between two steps."""
-        entry = self.entries.get(run_id)
-        if entry is not None and entry.state == "running" and not self.closing:
-            self._guard(run_id, partial(self._advance, run_id, entry))
+        live = self._live.get(run_id)
+        if live is not None and live.state is RunState.RUNNING and not self._closing:
+            self._guard(run_id, partial(self._advance, run_id, live))
 
-    def _time_is_up(self, entry: LiveRun) -> bool:
-        """Tell whether a student's runs have trained for as long as the teacher allows."""
-        rules, run = self.rules, entry.session.run
-        if rules.most_minutes is None or not is_student(run.owner):
-            return False
-        if entry.limit is None or entry.limit[0] is not rules:  # their other runs stand still
-            entry.limit = (rules, seconds_left(self._store, rules, run.owner, leave_out=run.id))
-        return entry.session.seconds >= entry.limit[1]
-
-    def _advance(self, run_id: str, entry: LiveRun) -> None:
-        if self._time_is_up(entry):
-            self.stop(run_id, TEACHER, "The minutes that each student has are used up.")
+    def _advance(self, run_id: str, live: LiveRun) -> None:
+        if self._time_is_up(live):
+            self._stop(run_id, TEACHER, "The minutes that each student has are used up.")
             return
-        session = entry.session
+        session = live.session
         turn_ends = self._timer() + TURN_SECONDS
         session.enter()
         while session.advance():
-            if session.mismatch and not self.entries[run_id].reported:
-                self.entries[run_id].reported = True
-                self._store.set_state(run_id, "running", session.run.owner, session.mismatch)
+            if session.mismatch and not live.mismatch_told:
+                live.mismatch_told = True
+                owner = session.run.owner
+                self._store.set_state(run_id, RunState.RUNNING, owner, session.mismatch)
             if session.between_steps and (
-                self.closing or not self.requests.is_empty() or self._timer() >= turn_ends
+                self._closing or not self._requests.is_empty() or self._timer() >= turn_ends
             ):
                 session.leave()
                 return
         session.checkpoint()
-        self._end(run_id, "finished", session.run.owner, session.mismatch)
+        self._end(run_id, RunState.FINISHED, session.run.owner, session.mismatch)
 
-    def pause(self, run_id: str, actor: str) -> None:
+    def _time_is_up(self, live: LiveRun) -> bool:
+        """Tell whether a student's runs have trained for as long as the teacher allows."""
+        rules, run = self.rules, live.session.run
+        if rules.most_minutes is None or not is_student(run.owner):
+            return False
+        if live.limit is None or live.limit[0] is not rules:  # their other runs stand still
+            live.limit = (rules, seconds_left(self._store, rules, run.owner, leave_out=run.id))
+        return live.session.seconds >= live.limit[1]
+
+    def _obey(self, run_id: str, actor: str, command: Command) -> Any:
+        """Do what was asked of a run, and return the answer."""
+        match command:
+            case Command.PAUSE:
+                return self._pause(run_id, actor)
+            case Command.RESUME:
+                return self._unpause(run_id, actor)
+            case Command.STOP:
+                return self._stop(run_id, actor)
+            case Command.STEP:
+                return self._step(run_id, actor)
+            case Command.SAVE:
+                return self._in_turn(run_id, Session.checkpoint)
+            case Command.SNAPSHOT:
+                return self._snapshot(run_id)
+
+    def _pause(self, run_id: str, actor: str) -> None:
         """Halt a run, with a checkpoint."""
-        entry = self._get(run_id)
-        if entry.state == "running":
-            self.in_turn(run_id, Session.checkpoint)
-        if entry.state != "paused":
-            self._set_state(run_id, "paused", actor)
-            entry.session.unload()
+        live = self._get(run_id)
+        if live.state is RunState.RUNNING:
+            self._in_turn(run_id, Session.checkpoint)
+        if live.state is not RunState.PAUSED:
+            self._set_state(run_id, RunState.PAUSED, actor)
+            live.session.unload()
 
-    def unpause(self, run_id: str, actor: str) -> None:
+    def _unpause(self, run_id: str, actor: str) -> None:
         """Put a paused run into the queue again."""
-        entry = self._get(run_id)
-        if entry.state == "paused":
-            self._set_state(run_id, "queued", actor)
+        if self._get(run_id).state is RunState.PAUSED:
+            self._set_state(run_id, RunState.QUEUED, actor)
 
-    def step(self, run_id: str, actor: str) -> None:
+    def _step(self, run_id: str, actor: str) -> None:
         """Run a single update of a paused run.
 
         Raises:
             ValueError: it is not paused, or its owner has no minutes left.
         """
-        entry = self._get(run_id)
-        if entry.state != "paused":
+        live = self._get(run_id)
+        if live.state is not RunState.PAUSED:
             raise ValueError("One step is for a run that is paused: pause it first.")
-        require_training_time(self._store, self.rules, entry.session.run.owner)
-        for _, other in self.live():
+        require_training_time(self._store, self.rules, live.session.run.owner)
+        for _, other in self._all_live():
             other.limit = None  # one that trains meanwhile has less left
         self._guard(run_id, partial(self._step_and_inspect, run_id, actor))
 
     def _step_and_inspect(self, run_id: str, actor: str) -> None:
-        if self.in_turn(run_id, Session.step_and_inspect):
-            self._set_state(run_id, "paused", actor)
+        if self._in_turn(run_id, Session.step_and_inspect):
+            self._set_state(run_id, RunState.PAUSED, actor)
         else:
-            self.in_turn(run_id, Session.checkpoint)
-            self._end(run_id, "finished", actor, self._get(run_id).session.mismatch)
+            self._in_turn(run_id, Session.checkpoint)
+            self._end(run_id, RunState.FINISHED, actor, self._get(run_id).session.mismatch)
 
-    def stop(self, run_id: str, actor: str, message: str = "") -> None:
+    def _stop(self, run_id: str, actor: str, message: str = "") -> None:
         """End a run with a checkpoint, and say why, if there is something to say."""
-        entry = self._get(run_id)
-        self._end(run_id, "stopped", actor, f"{message} {self._save(run_id, entry)}".strip())
+        message = f"{message} {self._save(run_id, self._get(run_id))}".strip()
+        self._end(run_id, RunState.STOPPED, actor, message)
 
-    def _save(self, run_id: str, entry: LiveRun) -> str:
+    def _snapshot(self, run_id: str) -> Snapshot:
+        """Copy a run's model, once per step as long as the copy is in use."""
+        return self._get(run_id).session.last_snapshot() or self._in_turn(run_id, Session.snapshot)
+
+    def _save(self, run_id: str, live: LiveRun) -> str:
         """Save a run that is about to end; where that fails, return what to say about it."""
         try:
-            if entry.session.is_open:
-                self.in_turn(run_id, Session.checkpoint)
+            if live.session.is_open:
+                self._in_turn(run_id, Session.checkpoint)
         except Exception as error:
             log.exception("run %s could not be saved", run_id)
             return f"Its last steps are not in a checkpoint. {describe_error(error)}"
         return ""
 
-    def snapshot(self, run_id: str) -> Snapshot:
-        """Copy a run's model, once per step as long as somebody keeps the copy."""
-        return self._get(run_id).session.last_snapshot() or self.in_turn(run_id, Session.snapshot)
-
-    def in_turn(self, run_id: str, action: Callable[[Session], T]) -> T:
+    def _in_turn(self, run_id: str, action: Callable[[Session], T]) -> T:
         """Do something with a run's session while the global random generator is this run's.
 
-        What was at rest is so again afterwards, unless there is something new to be saved.
+        A session whose model was not in memory rests again afterwards, unless there is something
+        new to be saved.
         """
         session = self._get(run_id).session
         was_open = session.is_open
@@ -231,14 +336,15 @@ class OwnerThread:
                 session.unload()
 
     def _get(self, run_id: str) -> LiveRun:
-        if run_id not in self.entries:
+        if run_id not in self._live:
             raise ValueError(f"Run {run_id} has ended meanwhile.")
-        return self.entries[run_id]
+        return self._live[run_id]
 
-    def _set_state(self, run_id: str, state: str, actor: str | None = None) -> None:
-        entry = self._get(run_id)
-        self._store.set_state(run_id, state, actor or entry.session.run.owner)
-        entry.state = state
+    def _set_state(self, run_id: str, state: RunState, actor: str) -> None:
+        """Write down a run's new state."""
+        live = self._get(run_id)
+        self._store.set_state(run_id, state, actor)
+        live.state = state
 
     def _guard(self, run_id: str, action: Callable[[], None]) -> bool:
         """Do something with a run; what goes wrong ends this run in words, never the thread."""
@@ -251,33 +357,33 @@ class OwnerThread:
         return True
 
     def _fail(self, run_id: str, message: str) -> None:
-        entry = self.entries.get(run_id)
-        if entry is not None:
+        live = self._live.get(run_id)
+        if live is not None:
             try:
-                entry.session.flush()
+                live.session.flush()
             except Exception:
                 log.exception("the last records of run %s could not be written", run_id)
-            self._end(run_id, "failed", entry.session.run.owner, message)
+            self._end(run_id, RunState.FAILED, live.session.run.owner, message)
 
-    def _end(self, run_id: str, state: str, actor: str, message: str = "") -> None:
+    def _end(self, run_id: str, state: RunState, actor: str, message: str = "") -> None:
         """Write down how a run ended, then let it go."""
-        entry = self._get(run_id)
+        live = self._get(run_id)
         is_written = True
         try:
             self._store.set_state(run_id, state, actor, message)
         except Exception:  # a full disk, or one that can only be read
             log.exception("the end of run %s could not be written", run_id)
             is_written = False
-        with self.lock:
-            del self.entries[run_id]
-        entry.lock.release()
+        with self._lock:
+            del self._live[run_id]
+        live.lock.release()
         if not is_written:  # after that: what is locked counts as live (mark_interrupted_runs)
-            self._store.keep_final_state(run_id, state, actor, message)
-        entry.ended.set()
+            self._store.keep_final_state(run_id, FinalState(state, actor, message))
+        live.ended.set()
 
     def _close_sessions(self) -> None:
         """Save what is in memory, end it as interrupted, and fail what is still asked for."""
-        for run_id, entry in self.live():
-            message = f"The app was closed. {self._save(run_id, entry)}".strip()
-            self._end(run_id, "interrupted", entry.session.run.owner, message)
-        self.requests.fail_all("The app is closing.")
+        for run_id, live in self._all_live():
+            message = f"The app was closed. {self._save(run_id, live)}".strip()
+            self._end(run_id, RunState.INTERRUPTED, live.session.run.owner, message)
+        self._requests.fail_all("The app is closing.")

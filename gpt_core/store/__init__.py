@@ -1,25 +1,54 @@
 """What happened in each run, append-only, in one SQLite file. Imports no torch."""
 
-from gpt_core.store.class_store import MODEL, RUN, TEXT, Shared
-from gpt_core.store.rows import Row
-from gpt_core.store.run import STATES, Run, RunSetup, RunSummary
+from gpt_core.store.class_store import Share, Shared, ShareKind
+from gpt_core.store.recorded_runs import RecordedRuns
+from gpt_core.store.rows import (
+    Checkpoint,
+    StoredEvaluation,
+    StoredProbe,
+    StoredRecord,
+    StoredSample,
+    StoredStep,
+    StoredUpdate,
+)
+from gpt_core.store.run import (
+    LIVE_STATES,
+    CheckpointKind,
+    Run,
+    RunSetup,
+    RunState,
+    RunSummary,
+)
 from gpt_core.store.run_locks import RUN_ID, find_run, mark_interrupted_runs
-from gpt_core.store.run_store import RECORD_TABLES, RunStore
+from gpt_core.store.run_reader import RECORD_KINDS, FinalState, RunRecords
+from gpt_core.store.run_store import RunStore
+from gpt_core.store.run_writer import RECORD_TABLES
 from gpt_core.store.runs_dir import default_runs_dir
 
 __all__ = [
-    "MODEL",
+    "LIVE_STATES",
+    "RECORD_KINDS",
     "RECORD_TABLES",
-    "RUN",
     "RUN_ID",
-    "STATES",
-    "TEXT",
-    "Row",
+    "Checkpoint",
+    "CheckpointKind",
+    "FinalState",
+    "RecordedRuns",
     "Run",
+    "RunRecords",
     "RunSetup",
+    "RunState",
     "RunStore",
     "RunSummary",
+    "Share",
+    "ShareKind",
     "Shared",
+    "StoredEvaluation",
+    "StoredProbe",
+    "StoredRecord",
+    "StoredSample",
+    "StoredStep",
+    "StoredUpdate",
     "default_runs_dir",
     "find_run",
     "mark_interrupted_runs",

@@ -5,14 +5,49 @@ Imports no torch, as the store, whose database it is in.
 
 import json
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple
 
 from gpt_core.store.database import Database, insert
-from gpt_core.store.rows import Row
 
-RUN, TEXT, MODEL = "run", "text", "model"  # what can be shown to the whole class
 
-Shared = frozenset[tuple[str, str, str]]  # kind, key and owner of all that is
+class ShareKind(StrEnum):
+    """What can be shown to the whole class."""
+
+    RUN = "run"
+    TEXT = "text"
+    MODEL = "model"
+
+
+class Share(NamedTuple):
+    """Something that its owner shows to the whole class."""
+
+    kind: ShareKind
+    key: str  # a run's ID, a text's hash, a model's key
+    owner: str
+
+
+Shared = frozenset[Share]
+
+
+@dataclass(frozen=True)
+class StoredMember:
+    """A browser that belongs to a member of the class."""
+
+    member_id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What was asked for by an actor who may not do it."""
+
+    id: int
+    run_id: str
+    at: float
+    actor: str
+    doing: str
 
 
 class ClassStore:
@@ -41,15 +76,16 @@ class ClassStore:
                 (actor, member_id),
             )
 
-    def members(self) -> list[Row]:
+    def members(self) -> list[StoredMember]:
         """Return the browsers that belong to a class, the first that came first."""
-        return self._database.select("SELECT * FROM members WHERE revoked_by IS NULL ORDER BY id")
+        sql = "SELECT member_id, name FROM members WHERE revoked_by IS NULL ORDER BY id"
+        return [StoredMember(**row) for row in self._database.select(sql)]
 
-    def member(self, token_sha256: str) -> Row | None:
+    def member(self, token_sha256: str) -> StoredMember | None:
         """Return the browser of a token, or None if it belongs to nobody any more."""
-        sql = "SELECT * FROM members WHERE token_sha256 = ? AND revoked_by IS NULL"
+        sql = "SELECT member_id, name FROM members WHERE token_sha256 = ? AND revoked_by IS NULL"
         found = self._database.select(sql, token_sha256)
-        return found[0] if found else None
+        return StoredMember(**found[0]) if found else None
 
     def names(self) -> dict[str, str]:
         """Return what each member is called, by ID; also of those who were sent out."""
@@ -62,11 +98,12 @@ class ClassStore:
         with self._database.transaction() as connection:
             insert(connection, "refusals", row)
 
-    def refusals(self, after: int = 0) -> list[Row]:
-        """Return what was refused to whom, with ``id > after``, oldest first."""
-        return self._database.select("SELECT * FROM refusals WHERE id > ? ORDER BY id", after)
+    def refusals(self) -> list[Refusal]:
+        """Return what was refused to whom, oldest first."""
+        rows = self._database.select("SELECT * FROM refusals ORDER BY id")
+        return [Refusal(**row) for row in rows]
 
-    def add_share(self, kind: str, key: str, actor: str, shared: bool) -> None:
+    def add_share(self, kind: ShareKind, key: str, actor: str, shared: bool) -> None:
         """Write down that somebody shows all what is theirs, or no longer does."""
         row = {"kind": kind, "key": key, "at": self._clock(), "actor": actor, "shared": shared}
         with self._database.transaction() as connection:
@@ -80,7 +117,7 @@ class ClassStore:
                 WHERE kind = last.kind AND key = last.key AND actor = last.actor
             )"""
         rows = self._database.select(sql)
-        return frozenset((row["kind"], row["key"], row["actor"]) for row in rows)
+        return frozenset(Share(ShareKind(row["kind"]), row["key"], row["actor"]) for row in rows)
 
     def add_rules(self, rules: dict[str, Any], actor: str) -> None:
         """Write down what holds for a class's students from now on."""

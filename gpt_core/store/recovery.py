@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gpt_core.store.migrations import MIGRATIONS
 from gpt_core.store.rows import decoded, run_from_row
+from gpt_core.store.run import CheckpointKind, RunState
 from gpt_core.system import DAMAGED, write_atomically
 
 COMPANIONS = ("-wal", "-shm")  # what lies beside a SQLite file that is in use
@@ -146,6 +147,15 @@ def _drop_what_makes_no_sense(into: sqlite3.Connection) -> None:
         assert parent == "runs"
         into.execute(
             f"DELETE FROM {table} WHERE run_id NOT IN (SELECT id FROM runs)"  # noqa: S608
+        )
+    for table, column, known in (
+        ("transitions", "state", tuple(RunState)),
+        ("checkpoints", "kind", tuple(CheckpointKind)),
+    ):
+        marks = ", ".join("?" * len(known))
+        into.execute(
+            f"DELETE FROM {table} WHERE {column} NOT IN ({marks})",  # noqa: S608
+            known,
         )
     into.execute(
         """

@@ -2,14 +2,109 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from gpt_core.config import GPTConfig, TrainingConfig
-from gpt_core.store.run import Run
+from gpt_core.records import EvaluationRecord, ProbeRecord, SampleRecord, StepRecord, UpdateRecord
+from gpt_core.store.run import CheckpointKind, Run, RunState
 from gpt_core.validation import is_whole_text, shown
 
-Row = dict[str, Any]
+Row = dict[str, Any]  # as SQLite gives it
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredStep(StepRecord):
+    """A step on record."""
+
+    id: int
+    seconds: float  # spent on the run by its end
+    memory: int  # of the process, in bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredEvaluation(EvaluationRecord):
+    """An evaluation on record."""
+
+    id: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredSample(SampleRecord):
+    """A sample on record."""
+
+    id: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredProbe(ProbeRecord):
+    """A probe on record."""
+
+    id: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredUpdate(UpdateRecord):
+    """An inspected update on record."""
+
+    id: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Transition:
+    """A run's step from one state to the next."""
+
+    id: int
+    run_id: str
+    at: float  # seconds since 1970
+    state: RunState
+    actor: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint that is whole on the disk."""
+
+    id: int
+    run_id: str
+    global_step: int
+    kind: CheckpointKind
+    folder: str  # relative to the runs directory
+    bytes: int
+    at: float
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """A run that was deleted."""
+
+    id: int
+    run_id: str
+    at: float
+    actor: str
+    owner: str
+    seconds: float  # for which it had trained
+
+
+StoredRecord = StoredStep | StoredEvaluation | StoredSample | StoredProbe | StoredUpdate
+TABLES: dict[type, str] = {
+    StoredStep: "steps",
+    StoredEvaluation: "evaluations",
+    StoredSample: "samples",
+    StoredProbe: "probes",
+    StoredUpdate: "updates",
+    Transition: "transitions",
+    Checkpoint: "checkpoints",
+    Deletion: "deletions",
+}
+ENUMS: dict[str, type[StrEnum]] = {"state": RunState, "kind": CheckpointKind}
 
 JSON_COLUMNS = {
     "samples": ("copied",),
@@ -69,11 +164,26 @@ def _as_tuples(value: Any) -> Any:
     return tuple(map(_as_tuples, value)) if isinstance(value, list) else value
 
 
+def column_names(kind: type) -> str:
+    """Return the columns that make an object of a stored kind, as SQL names them."""
+    return ", ".join(field.name for field in fields(kind))
+
+
+def from_row(kind: type[T], row: Row) -> T:
+    """Return the object that a row of its table stands for."""
+    row = decoded(TABLES[kind], row)
+    for name, enum in ENUMS.items():
+        if name in row:
+            row[name] = enum(row[name])
+    return kind(**row)
+
+
 def run_from_row(row: Row) -> Run:
     """Return a run from its row, which its last transition is joined to."""
     return Run(
         **{
             **row,
+            "state": RunState(row["state"]),
             "model_config": GPTConfig(**json.loads(row["model_config"])),
             "training_config": TrainingConfig(**json.loads(row["training_config"])),
             "versions": json.loads(row["versions"]),

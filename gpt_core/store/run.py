@@ -1,13 +1,34 @@
 """Run: a run as the store knows it, the states it can be in, and how far it has come."""
 
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import NamedTuple
 
 from gpt_core.config import GPTConfig, TrainingConfig
 
-LIVE_STATES = ("queued", "running", "paused")  # a process holds the run
-RESUMABLE_STATES = ("stopped", "failed", "interrupted")  # no process does, and it can go on
-STATES = (*LIVE_STATES, *RESUMABLE_STATES, "finished")
+
+class RunState(StrEnum):
+    """The states that a run can be in; the record has their values."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    FINISHED = "finished"
+
+
+LIVE_STATES = (RunState.QUEUED, RunState.RUNNING, RunState.PAUSED)  # a process holds the run
+RESUMABLE_STATES = (RunState.STOPPED, RunState.FAILED, RunState.INTERRUPTED)  # none does
+
+
+class CheckpointKind(StrEnum):
+    """What a checkpoint holds."""
+
+    WHOLE = "whole"  # weights, optimizer and random state: training goes on from it exactly
+    WEIGHTS = "weights"  # weights alone
+    INITIAL = "initial"  # the weights that the run began with
 
 
 class RunSetup(NamedTuple):
@@ -36,7 +57,7 @@ class Run:
     val_tokens: int
     total_steps: int
     versions: dict[str, str]
-    state: str
+    state: RunState
     state_at: float
     message: str
     name: str = ""  # what somebody calls it; "" if nobody has named it

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 
 import filelock
 
-from gpt_core.store.run import Run
+from gpt_core.store.run import Run, RunState
+from gpt_core.store.run_reader import FinalState
 from gpt_core.store.run_store import RunStore
 from gpt_core.system import describe_error, shorten
 
@@ -95,19 +96,21 @@ def mark_interrupted_runs(store: RunStore) -> None:
     """Record as ended what reads as live though no process trains it: as interrupted where its
     process is gone, or as it ended here while nothing could be written.
     """
-    for run in store.live_runs(as_written=True):
+    for run in store.runs_recorded_as_live():
         try:
             lock = acquire_run_lock(store, run.id)
         except ValueError:  # another process trains it, and has perhaps taken it up since
-            store.unsaved_final_states.pop(run.id, None)
+            store.discard_unsaved(run.id)
             continue
         except OSError:  # its lock cannot be looked at
             continue
         try:
             current = store.run(run.id)  # it may have ended just before its lock was free
-            if current is not None and (current.is_live or run.id in store.unsaved_final_states):
-                gone = ("interrupted", run.owner, "The process that trained it is gone.")
-                store.set_state(run.id, *store.unsaved_final_states.get(run.id, gone))
+            final = store.final_state(run.id)
+            if current is not None and (current.is_live or final):
+                gone = "The process that trained it is gone."
+                final = final or FinalState(RunState.INTERRUPTED, run.owner, gone)
+                store.set_state(run.id, final.state, final.actor, final.message)
         except sqlite3.Error:  # a full disk must not keep anybody from looking
             log.exception("run %s could not be marked as interrupted", run.id)
         finally:
@@ -133,6 +136,6 @@ def find_unfinished_run(store: RunStore, run_id: str) -> Run:
         ValueError: there is no such run, or it has finished.
     """
     run = find_run(store, run_id)
-    if run.state == "finished":
+    if run.state is RunState.FINISHED:
         raise ValueError(f"Run {run_id} has finished: there is nothing to resume.")
     return run

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import psutil
 
+from gpt_core.system import USER_DIR
+
 NETWORK_FILE_SYSTEMS = (
     *("nfs", "nfs3", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afpfs", "afs", "ceph"),
     *("glusterfs", "lustre", "webdav", "davfs", "fuse.sshfs", "fuse.glusterfs", "fuse.rclone"),
@@ -12,9 +14,9 @@ NETWORK_FILE_SYSTEMS = (
 
 
 def default_runs_dir() -> Path:
-    """Return ``$GPT_LAB_RUNS_DIR`` or, without it, ``runs/`` in the project."""
+    """Return ``$GPT_LAB_RUNS_DIR`` or, without it, ``runs/`` in the clone or the user's folder."""
     chosen = os.environ.get("GPT_LAB_RUNS_DIR")
-    return Path(chosen) if chosen else Path(__file__).parent.parent / "runs"
+    return Path(chosen) if chosen else USER_DIR / "runs"
 
 
 def require_local_file_system(folder: Path) -> None:

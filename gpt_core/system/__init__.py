@@ -1,7 +1,7 @@
 """The machine: atomic files, text fit to be shown, memory, and what went wrong, in words."""
 
 from gpt_core.system.atomic_write import write_atomically
-from gpt_core.system.data_dir import DATA_DIR
+from gpt_core.system.data_dir import DATA_DIR, FETCHED_DIR, USER_DIR
 from gpt_core.system.display_text import printable, shorten
 from gpt_core.system.environment import describe_change, describe_machine
 from gpt_core.system.errors import DAMAGED, describe_error
@@ -10,6 +10,8 @@ from gpt_core.system.malloc import keep_freed_memory, return_freed_memory, start
 __all__ = [
     "DAMAGED",
     "DATA_DIR",
+    "FETCHED_DIR",
+    "USER_DIR",
     "describe_change",
     "describe_error",
     "describe_machine",

@@ -1,5 +1,16 @@
-"""Where the files lie that come with the project: the vocabulary and the texts."""
+"""Where the project's own files lie, and where a user's are kept.
+
+In a clone both are in its folder, as README says. Installed, the project's files are inside the
+package, which may be read-only, and a user's go to the user's data folder.
+"""
 
 from pathlib import Path
 
-DATA_DIR = Path(__file__).parents[2] / "data"
+import platformdirs
+
+_PACKAGE = Path(__file__).parents[1]  # gpt_core
+IS_INSTALLED = (_PACKAGE / "data").is_dir()  # only the wheel has it there
+
+DATA_DIR = (_PACKAGE if IS_INSTALLED else _PACKAGE.parent) / "data"  # vocabulary and texts
+USER_DIR = platformdirs.user_data_path("gpt-lab") if IS_INSTALLED else _PACKAGE.parent
+FETCHED_DIR = USER_DIR / "data"  # texts that were fetched

@@ -3,7 +3,7 @@
 from functools import cache
 from pathlib import Path
 
-from gpt_core.system import DATA_DIR
+from gpt_core.system import DATA_DIR, FETCHED_DIR
 from gpt_core.text.corpus import Corpus
 from gpt_core.text.the_verdict import (
     VERDICT,
@@ -21,12 +21,12 @@ BUNDLED_TEXTS: dict[str, str] = {
 }
 
 
-def bundled_text(sha256: str, data_dir: Path = DATA_DIR) -> str | None:
+def bundled_text(sha256: str, data_dir: Path | None = None) -> str | None:
     """Return the name of the text with this hash, of those that come with the app and The Verdict.
 
     None where it is none of them, or The Verdict and not fetched yet.
     """
-    names = [*BUNDLED_TEXTS, *([VERDICT] if has_the_verdict(data_dir) else [])]
+    names = [*BUNDLED_TEXTS, *([VERDICT] if has_the_verdict(data_dir or FETCHED_DIR) else [])]
     return next((name for name in names if load_text(name, data_dir).sha256 == sha256), None)
 
 
@@ -36,8 +36,12 @@ def public_texts() -> frozenset[str]:
     return frozenset({VERDICT_SHA256, *(load_text(name).sha256 for name in BUNDLED_TEXTS)})
 
 
-def load_text(name: str, data_dir: Path = DATA_DIR) -> Corpus:
+def load_text(name: str, data_dir: Path | None = None) -> Corpus:
     """Load a bundled text or, once it is there, "The Verdict", by its name.
+
+    Args:
+        name: one of :data:`BUNDLED_TEXTS`, or "the-verdict".
+        data_dir: where they lie; None is where they belong.
 
     Raises:
         ValueError: no text has this name, or The Verdict has not been fetched yet.
@@ -47,5 +51,7 @@ def load_text(name: str, data_dir: Path = DATA_DIR) -> Corpus:
             f"There is no text named {name!r}: choose {', '.join(BUNDLED_TEXTS)} or {VERDICT}."
         )
     if name == VERDICT:
-        return read_the_verdict(data_dir)
-    return Corpus(BUNDLED_TEXTS[name], (data_dir / f"{name}.txt").read_bytes().decode("utf-8"))
+        return read_the_verdict(data_dir or FETCHED_DIR)
+    return Corpus(
+        BUNDLED_TEXTS[name], ((data_dir or DATA_DIR) / f"{name}.txt").read_bytes().decode("utf-8")
+    )

@@ -30,18 +30,18 @@ class Corpus:
             raise ValueError(f"{self.name!r} holds no text: choose a file with some writing in it.")
         if "\0" in self.text:
             raise ValueError(f"{self.name!r} is not a text: it holds NUL characters.")
-        _ = self.sha256  # refuses half surrogate pairs
-
-    @cached_property
-    def sha256(self) -> str:
-        """Return the SHA-256 of the text's UTF-8 bytes, by which a text is recognised."""
         try:
-            return hashlib.sha256(self.text.encode("utf-8")).hexdigest()
+            self.text.encode("utf-8")
         except UnicodeEncodeError as error:
             raise ValueError(
                 f"{self.name!r} is damaged at character {error.start:,}: half of a surrogate pair "
                 "stands there. Remove it or save the text again as UTF-8."
             ) from error
+
+    @cached_property
+    def sha256(self) -> str:
+        """Return the SHA-256 of the text's UTF-8 bytes, by which a text is recognised."""
+        return hashlib.sha256(self.text.encode("utf-8")).hexdigest()
 
 
 def readable_name(name: str) -> str:

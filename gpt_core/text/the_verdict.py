@@ -5,7 +5,7 @@ import urllib.request
 from http.client import HTTPException
 from pathlib import Path
 
-from gpt_core.system import DATA_DIR, write_atomically
+from gpt_core.system import FETCHED_DIR, write_atomically
 from gpt_core.text.corpus import Corpus
 
 VERDICT = "the-verdict"
@@ -18,13 +18,13 @@ VERDICT_SHA256 = "b41e41a68f0398a3154ae69e2e4c0e2694e17fe0d66730536837f1b01935b3
 VERDICT_BYTES = 20_479
 
 
-def has_the_verdict(data_dir: Path = DATA_DIR) -> bool:
+def has_the_verdict(data_dir: Path = FETCHED_DIR) -> bool:
     """Tell whether "The Verdict" is there and whole."""
     path = data_dir / f"{VERDICT}.txt"
     return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == VERDICT_SHA256
 
 
-def read_the_verdict(data_dir: Path = DATA_DIR) -> Corpus:
+def read_the_verdict(data_dir: Path = FETCHED_DIR) -> Corpus:
     """Read "The Verdict" once it is there.
 
     Raises:
@@ -36,7 +36,7 @@ def read_the_verdict(data_dir: Path = DATA_DIR) -> Corpus:
     return Corpus(VERDICT_TITLE, path.read_bytes().decode("utf-8"))
 
 
-def download_the_verdict(data_dir: Path = DATA_DIR, url: str = VERDICT_URL) -> Corpus:
+def download_the_verdict(data_dir: Path = FETCHED_DIR, url: str = VERDICT_URL) -> Corpus:
     """Fetch "The Verdict" from the book's public repository, check it and keep it.
 
     Raises:
@@ -56,7 +56,7 @@ def download_the_verdict(data_dir: Path = DATA_DIR, url: str = VERDICT_URL) -> C
     return read_the_verdict(data_dir)
 
 
-def save_the_verdict(data: bytes, data_dir: Path = DATA_DIR) -> None:
+def save_the_verdict(data: bytes, data_dir: Path = FETCHED_DIR) -> None:
     """Put "The Verdict" in its place, whole or not at all; other bytes are passed over.
 
     Raises:
@@ -66,6 +66,7 @@ def save_the_verdict(data: bytes, data_dir: Path = DATA_DIR) -> None:
         return
     path = data_dir / f"{VERDICT}.txt"
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, data)
     except OSError as error:
         raise ValueError(f"{path} cannot be written: {error.strerror}.") from error

@@ -3,10 +3,11 @@
 from gpt_core.training.data import TrainingData, encode_splits, prepare_data
 from gpt_core.training.evaluation import evaluate_model
 from gpt_core.training.gradients import accumulate_gradients
-from gpt_core.training.loop import TrainingState, train
+from gpt_core.training.loop import train
 from gpt_core.training.lr_schedule import learning_rate_at, steps_in_run
 from gpt_core.training.optimizer import create_optimizer
 from gpt_core.training.probes import PROBE_TOKENS, with_text_probe
+from gpt_core.training.state import TrainingState
 
 __all__ = [
     "PROBE_TOKENS",

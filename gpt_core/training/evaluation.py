@@ -1,4 +1,4 @@
-"""What a run looks at between its updates: both losses, and a sample."""
+"""What a run measures between its updates: both losses, the probes, and a sample."""
 
 import math
 
@@ -7,14 +7,35 @@ import torch
 from torch.utils.data import DataLoader
 
 from gpt_core.config import TrainingConfig
-from gpt_core.model import (
-    GPTModel,
-    autocast,
-    calc_loss_loader,
-    generate,
-)
+from gpt_core.model import GPTModel, autocast, calc_loss_loader, generate
+from gpt_core.records import EvaluationRecord, ProbeRecord, SampleRecord
 from gpt_core.text import Batch
+from gpt_core.training.probes import probe_model
+from gpt_core.training.state import TrainingState
 from gpt_core.vocabularies import text_to_token_ids, token_ids_to_text
+
+
+def evaluate(
+    model: GPTModel,
+    train_loader: DataLoader[Batch],
+    val_loader: DataLoader[Batch],
+    tokenizer: tiktoken.Encoding,
+    config: TrainingConfig,
+    state: TrainingState,
+) -> list[EvaluationRecord | ProbeRecord]:
+    """Return a record of both losses after an update, then one of each probe.
+
+    Raises:
+        FloatingPointError: a loss is not finite.
+    """
+    with autocast(config):
+        train_loss, val_loss = evaluate_model(
+            model, train_loader, val_loader, config.device, config.eval_iter
+        )
+    losses = EvaluationRecord(
+        state.global_step, state.epoch, state.tokens_seen, train_loss, val_loss
+    )
+    return [losses, *probe_model(model, tokenizer, config, state)]
 
 
 def evaluate_model(
@@ -44,8 +65,21 @@ def evaluate_model(
     return train_loss, val_loss
 
 
+def write_sample(
+    model: GPTModel, tokenizer: tiktoken.Encoding, config: TrainingConfig, state: TrainingState
+) -> SampleRecord:
+    """Return a record of the text that the model writes at the end of an epoch."""
+    text = generate_sample(model, tokenizer, config)
+    return SampleRecord(
+        state.global_step, state.epoch, state.tokens_seen, config.start_context, text
+    )
+
+
 def generate_sample(model: GPTModel, tokenizer: tiktoken.Encoding, config: TrainingConfig) -> str:
-    """Return ``start_context`` and the greedy continuation of ``sample_tokens`` tokens."""
+    """Return ``start_context`` and the greedy continuation of ``sample_tokens`` tokens.
+
+    Source: the chapter, "Training an LLM", ``generate_and_print_sample``.
+    """
     model.eval()
     start_ids = text_to_token_ids(config.start_context, tokenizer).to(config.device)  # (1, T)
     with autocast(config):

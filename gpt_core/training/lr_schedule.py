@@ -2,6 +2,8 @@
 
 import math
 
+from torch.optim import Optimizer
+
 from gpt_core.config import TrainingConfig
 
 
@@ -33,6 +35,12 @@ def learning_rate_at(global_step: int, total_steps: int, config: TrainingConfig)
     if config.schedule == "constant":
         return config.learning_rate
     decaying = max(1, total_steps - 1 - config.warmup_steps)
-    share = min(1.0, (global_step - config.warmup_steps) / decaying)  # 0 to 1
-    height = (1 + math.cos(math.pi * share)) / 2  # 1 to 0
+    fraction = min(1.0, (global_step - config.warmup_steps) / decaying)  # 0 to 1
+    height = (1 + math.cos(math.pi * fraction)) / 2  # 1 to 0
     return config.min_learning_rate + height * (config.learning_rate - config.min_learning_rate)
+
+
+def set_learning_rate(optimizer: Optimizer, learning_rate: float) -> None:
+    """Give all parameters this learning rate, from the next update on."""
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate

@@ -6,18 +6,16 @@ import tiktoken
 import torch
 
 from gpt_core.config import TrainingConfig
-from gpt_core.model import (
-    GPTModel,
-    loss_walkthrough,
-)
+from gpt_core.model import GPTModel, loss_walkthrough
 from gpt_core.records import ProbeRecord
+from gpt_core.training.state import TrainingState
 from gpt_core.vocabularies import text_to_token_ids, token_ids_to_text
 
 PROBE_TOKENS = 8  # of the training text that one probe asks for
 
 
 def probe_model(
-    model: GPTModel, tokenizer: tiktoken.Encoding, config: TrainingConfig, at: tuple[int, int, int]
+    model: GPTModel, tokenizer: tiktoken.Encoding, config: TrainingConfig, state: TrainingState
 ) -> list[ProbeRecord]:
     """Return what the model makes of each probe, dropout off: nothing random is drawn.
 
@@ -28,9 +26,16 @@ def probe_model(
     for i, text in enumerate(config.probes):
         ids = text_to_token_ids(text, tokenizer).to(config.device)  # (1, T + 1)
         walk = loss_walkthrough(model, ids[:, :-1], ids[:, 1:])
-        target_probas = tuple(walk.target_probas[0].tolist())  # T of them
-        predicted_ids = tuple(walk.predicted_ids[0].tolist())
-        records.append(ProbeRecord(*at, i, walk.loss.item(), target_probas, predicted_ids))
+        record = ProbeRecord(
+            state.global_step,
+            state.epoch,
+            state.tokens_seen,
+            probe=i,
+            loss=walk.loss.item(),
+            target_probas=tuple(walk.target_probas[0].tolist()),  # T of them
+            predicted_ids=tuple(walk.predicted_ids[0].tolist()),
+        )
+        records.append(record)
     model.train()
     return records
 

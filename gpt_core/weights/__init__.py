@@ -17,7 +17,6 @@ from gpt_core.weights.gpt2_format import export_gpt2, load_gpt2
 from gpt_core.weights.hub import GPT2_REPOSITORIES, download_gpt2, how_to_get, repository
 from gpt_core.weights.initial_weights import (
     FREE,
-    INITIAL,
     INITIAL_STEP,
     InitialWeights,
     save_initial_weights,
@@ -29,7 +28,6 @@ __all__ = [
     "CONFIG_FILE",
     "FREE",
     "GPT2_REPOSITORIES",
-    "INITIAL",
     "INITIAL_STEP",
     "STATE_FILE",
     "WEIGHTS_FILE",

@@ -5,11 +5,10 @@ from dataclasses import asdict, dataclass, replace
 
 from gpt_core.config import GPTConfig
 from gpt_core.model import GPTModel, outline
-from gpt_core.store import RunStore
+from gpt_core.store import CheckpointKind, RunState, RunStore
 from gpt_core.system import describe_error
 from gpt_core.weights.checkpoints import save_weights
 
-INITIAL = "initial"  # of a run's checkpoint that holds them
 INITIAL_STEP = -1  # of that checkpoint: the book's counter before the first update
 FREE = ("context_length", "drop_rate")  # what need not be as in the weights
 
@@ -71,10 +70,10 @@ def save_initial_weights(store: RunStore, run_id: str, model: GPTModel, actor: s
     Raises:
         OSError: the disk is full or cannot be written; the run has failed.
     """
-    folder = store.runs_dir / "checkpoints" / run_id / f"{INITIAL}-weights"
+    folder = store.runs_dir / "checkpoints" / run_id / f"{CheckpointKind.INITIAL}-weights"
     try:
         written = save_weights(folder, model)
     except OSError as error:
-        store.set_state(run_id, "failed", actor, describe_error(error))
+        store.set_state(run_id, RunState.FAILED, actor, describe_error(error))
         raise
-    store.add_checkpoint(run_id, INITIAL_STEP, INITIAL, folder, written)
+    store.add_checkpoint(run_id, INITIAL_STEP, CheckpointKind.INITIAL, folder, written)

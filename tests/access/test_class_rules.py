@@ -108,12 +108,12 @@ def test_rules_hold_over_a_restart_and_only_the_teacher_sets_them(store: RunStor
     runner = TrainingRunner(store)
     rules = ClassRules(most_steps=7, presets=("pocket",), hidden=("seed",))
     with pytest.raises(PermissionDenied, match="Only the teacher may set the rules"):
-        runner.set_rules(rules, "ann")
+        runner.set_rules(rules, actor="ann")
     assert runner.rules == ClassRules()
-    runner.set_rules(rules, "teacher")
+    runner.set_rules(rules, actor="teacher")
     runner.close()
     assert read_rules(store) == rules
-    assert [row["actor"] for row in store.class_store.refusals()] == ["ann"]
+    assert [row.actor for row in store.class_store.refusals()] == ["ann"]
 
 
 def test_rules_of_another_version_are_passed_over(store: RunStore) -> None:
@@ -128,16 +128,18 @@ def test_a_student_has_so_many_live_runs_and_no_more(store: RunStore) -> None:
     runner = TrainingRunner(store, threads=1, rules=ClassRules(most_runs=2))
     try:
         for seed in (1, 2):
-            runner.start(TINY_PRESET, TEXT, replace(LONG, seed=seed), "ann", run_id=f"ann-{seed}")
+            runner.start(
+                TINY_PRESET, TEXT, replace(LONG, seed=seed), actor="ann", run_id=f"ann-{seed}"
+            )
         with pytest.raises(ValueError, match="You have 2 runs that wait, train or are paused"):
-            runner.start(TINY_PRESET, TEXT, replace(LONG, seed=3), "ann")
-        runner.start(TINY_PRESET, TEXT, LONG, "ben")  # others have their own share
-        runner.stop("ann-2", "ann").result(30)
-        runner.start(TINY_PRESET, TEXT, replace(LONG, seed=3), "ann")
+            runner.start(TINY_PRESET, TEXT, replace(LONG, seed=3), actor="ann")
+        runner.start(TINY_PRESET, TEXT, LONG, actor="ben")  # others have their own share
+        runner.stop("ann-2", actor="ann").result(30)
+        runner.start(TINY_PRESET, TEXT, replace(LONG, seed=3), actor="ann")
         with pytest.raises(ValueError, match="each student may have"):
-            runner.resume("ann-2", "ann")
+            runner.resume("ann-2", actor="ann")
         for seed in range(4, 9):  # who is alone on the machine has no share
-            runner.start(TINY_PRESET, TEXT, replace(LONG, seed=seed), "local")
+            runner.start(TINY_PRESET, TEXT, replace(LONG, seed=seed), actor="local")
     finally:
         runner.close()
 
@@ -157,10 +159,12 @@ def test_who_has_used_up_their_minutes_trains_no_longer_and_keeps_what_was_learn
 
     runner = TrainingRunner(store, threads=1, timer=Timer())
     try:
-        runner.start(TINY_PRESET, TEXT, LONG, "ann", run_id="anns")
+        runner.start(TINY_PRESET, TEXT, LONG, actor="ann", run_id="anns")
         while not store.steps("anns"):
             time.sleep(0.02)
-        runner.set_rules(ClassRules(most_minutes=1), "teacher")  # also for what trains already
+        runner.set_rules(
+            ClassRules(most_minutes=1), actor="teacher"
+        )  # also for what trains already
         assert runner.wait("anns", 60)
         run = store.run("anns")
         assert run is not None
@@ -168,30 +172,30 @@ def test_who_has_used_up_their_minutes_trains_no_longer_and_keeps_what_was_learn
             "stopped",
             "The minutes that each student has are used up.",
         )
-        assert store.transitions("anns")[-1]["actor"] == "teacher"
+        assert store.transitions("anns")[-1].actor == "teacher"
         last = store.last_steps("anns", 1)[0]
-        assert store.checkpoints("anns")[-1]["global_step"] == last["global_step"]
+        assert store.checkpoints("anns")[-1].global_step == last.global_step
         assert seconds_left(store, runner.rules, "ann") <= 0
         assert seconds_left(store, runner.rules, "ben") == 60
         assert seconds_left(store, ClassRules(), "ann") == math.inf
         for again in (
-            lambda: runner.resume("anns", "ann"),
-            lambda: runner.start(TINY_PRESET, TEXT, TINY_TRAINING, "ann"),
+            lambda: runner.resume("anns", actor="ann"),
+            lambda: runner.start(TINY_PRESET, TEXT, TINY_TRAINING, actor="ann"),
         ):
             with pytest.raises(ValueError, match="Your training time, 1 min, is used up"):
                 again()
-        runner.set_rules(ClassRules(), "teacher")
-        runner.resume("anns", "ann")
+        runner.set_rules(ClassRules(), actor="teacher")
+        runner.resume("anns", actor="ann")
         assert not runner.wait("anns", 0.5)
 
-        runner.pause("anns", "ann").result(30)
-        runner.set_rules(ClassRules(most_minutes=1), "teacher")
+        runner.pause("anns", actor="ann").result(30)
+        runner.set_rules(ClassRules(most_minutes=1), actor="teacher")
         with pytest.raises(ValueError, match="Your training time, 1 min, is used up"):
-            runner.step("anns", "ann").result(30)
+            runner.step("anns", actor="ann").result(30)
         assert store.run("anns").state == "paused"  # type: ignore[union-attr]
-        runner.stop("anns", "ann").result(30)
+        runner.stop("anns", actor="ann").result(30)
         left = seconds_left(store, runner.rules, "ann")
-        delete_run(store, "anns", "ann")  # what it took is not given back
+        delete_run(store, "anns", actor="ann")  # what it took is not given back
         assert seconds_left(store, runner.rules, "ann") == left < 0
     finally:
         runner.close()
@@ -201,47 +205,47 @@ def test_a_students_share_of_the_disk_holds_runs_texts_and_models(
     store: RunStore, tmp_path: Path
 ) -> None:
     rules = ClassRules(most_megabytes=4)
-    library, models = TextLibrary(store, "ann", rules), ModelLibrary(store)
+    library, models = TextLibrary(store, actor="ann", rules=rules), ModelLibrary(store)
     assert bytes_used(store, "ann") == 0
     card = library.keep(OWN_TEXT, "pasted")
     model: GPTModel = build_model(replace(TINY, emb_dim=8), 1)  # 3.2 MB
-    kept = models.keep(model, "mine", "ann", rules)
+    kept = models.keep(model, "mine", actor="ann", rules=rules)
     assert bytes_used(store, "ann") == card.bytes + kept.bytes
     assert bytes_used(store, "ben") == 0
     with pytest.raises(ValueError, match=r"4 MB of the disk. You use 3\.\d, and this takes"):
-        models.keep(build_model(replace(TINY, emb_dim=8), 2), "another", "ann", rules)
+        models.keep(build_model(replace(TINY, emb_dim=8), 2), "another", actor="ann", rules=rules)
     with pytest.raises(ValueError, match="MB of the disk"):
         library.keep(Corpus("long", "word " * 500_000), "pasted")
     runner = TrainingRunner(store, threads=1, rules=rules)
     try:
         with pytest.raises(ValueError, match="MB of the disk"):
-            runner.start(TINY_PRESET, TEXT, TINY_TRAINING, "ann")
-        run_id = runner.start(TINY_PRESET, TEXT, TINY_TRAINING, "teacher")
+            runner.start(TINY_PRESET, TEXT, TINY_TRAINING, actor="ann")
+        run_id = runner.start(TINY_PRESET, TEXT, TINY_TRAINING, actor="teacher")
         assert runner.wait(run_id, 60)
     finally:
         runner.close()
     assert bytes_used(store, "teacher") > 3_000_000
-    models.keep(build_model(replace(TINY, emb_dim=8), 2), "another", "teacher", rules)
+    models.keep(build_model(replace(TINY, emb_dim=8), 2), "another", actor="teacher", rules=rules)
 
 
 def test_texts_of_ones_own_can_be_hidden(store: RunStore) -> None:
     rules = ClassRules(hidden=(TEXTS,))
     with pytest.raises(ValueError, match="texts that are here"):
-        TextLibrary(store, "ann", rules).keep(OWN_TEXT, "pasted")
-    TextLibrary(store, "teacher", rules).keep(OWN_TEXT, "pasted")
+        TextLibrary(store, actor="ann", rules=rules).keep(OWN_TEXT, "pasted")
+    TextLibrary(store, actor="teacher", rules=rules).keep(OWN_TEXT, "pasted")
 
 
 def test_a_student_is_refused_before_anything_is_written(store: RunStore) -> None:
     runner = TrainingRunner(store, threads=1, rules=ClassRules(most_steps=1))
     try:
         with pytest.raises(ValueError, match="allows 1 a run"):
-            runner.start(TINY_PRESET, TEXT, LONG, "ann")
+            runner.start(TINY_PRESET, TEXT, LONG, actor="ann")
         weights = InitialWeights("x", build_model(TINY, 1))
-        runner.set_rules(ClassRules(hidden=(WEIGHTS,)), "teacher")
+        runner.set_rules(ClassRules(hidden=(WEIGHTS,)), actor="teacher")
         with pytest.raises(ValueError, match="random weights"):
-            runner.start(POCKET, TEXT, None, "ann", initial=InitialWeights("x", _pocket()))
+            runner.start(POCKET, TEXT, None, actor="ann", initial=InitialWeights("x", _pocket()))
         with pytest.raises(ValueError, match="not for this lesson"):
-            runner.start(TINY_PRESET, TEXT, LONG, "ann", initial=weights)
+            runner.start(TINY_PRESET, TEXT, LONG, actor="ann", initial=weights)
     finally:
         runner.close()
     assert store.runs() == []

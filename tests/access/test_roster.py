@@ -1,6 +1,8 @@
 """Who belongs to a class: join codes, tokens, and what becomes of wrong ones."""
 
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -41,9 +43,13 @@ def test_who_joins_is_known_by_the_token_and_by_nothing_else(roll: Roster) -> No
 
 def test_the_store_holds_no_token_that_could_be_used(roll: Roster, store: RunStore) -> None:
     token = roll.join("Ann", CODE, HERE)
-    [row] = store.class_store.members()
+    [member] = store.class_store.members()
+    assert token not in str(member)
+    with closing(sqlite3.connect(store.runs_dir / "runs.sqlite")) as connection:
+        [row] = connection.execute("SELECT * FROM members").fetchall()
+        [(token_sha256,)] = connection.execute("SELECT token_sha256 FROM members").fetchall()
     assert token not in str(row)
-    assert roll.who(row["token_sha256"]) is None
+    assert roll.who(token_sha256) is None
 
 
 def test_members_stay_when_the_app_starts_again(
@@ -146,10 +152,10 @@ def test_only_the_teacher_sends_somebody_out_and_who_is_out_is_nobody(
     ann_token, ben_token = roll.join("Ann", CODE, HERE), roll.join("Ben", CODE, HERE)
     ann, ben = roll.members()
     with pytest.raises(PermissionDenied, match="Only the teacher"):
-        roll.revoke(ann.id, ben.id)
-    assert [row["actor"] for row in store.class_store.refusals()] == [ben.id]
+        roll.revoke(ann.id, actor=ben.id)
+    assert [row.actor for row in store.class_store.refusals()] == [ben.id]
     assert roll.who(ann_token) == ann
-    roll.revoke(ann.id, "teacher")
+    roll.revoke(ann.id, actor="teacher")
     assert roll.who(ann_token) is None
     assert roll.who(ben_token) == ben
     assert roll.members() == [ben]

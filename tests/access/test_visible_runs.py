@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gpt_core.access import View
+from gpt_core.access import VisibleRuns
 from gpt_core.analysis import CachedStore
 from gpt_core.library import share_run
 from gpt_core.presets import Preset
@@ -46,40 +46,40 @@ def board(store: RunStore) -> CachedStore:
 
 
 def test_nothing_of_a_private_run_gives_its_text_away(board: CachedStore) -> None:
-    view = View(board, "ben")
+    view = VisibleRuns(board, "ben")
     run = view.run("anns")
     assert run is not None
     assert run.is_redacted
     seen = [
         *(run, view.summaries(), view.runs(), view.live_runs(), view.latest_run()),
-        *(view.history("anns").samples, view.probes("anns"), view.probes_at("anns", 0)),
+        *(view.history("anns").recorded.samples, view.probes("anns"), view.probes_at("anns", 0)),
         *(view.checkpoints("anns"), view.best_checkpoint("anns")),
     ]
     shown = repr(seen)
     assert "diary" not in shown
     assert "heron" not in shown
     assert SECRET.sha256 not in shown
-    assert not view.history("anns").samples
+    assert not view.history("anns").recorded.samples
     assert not view.checkpoints("anns")
 
 
 def test_the_curves_are_whole_and_made_once_for_all(board: CachedStore) -> None:
-    view, other = View(board, "ben"), View(board, "cleo")
+    view, other = VisibleRuns(board, "ben"), VisibleRuns(board, "cleo")
     history = board.history("anns")
-    assert len(history.samples) == 2
+    assert len(history.recorded.samples) == 2
     redacted = view.history("anns")
     assert redacted is other.history("anns")
-    assert (redacted.steps == history.steps).all()
-    assert (redacted.evaluations == history.evaluations).all()
-    made = history.once("a chart", object, "evaluations")
-    assert redacted.once("a chart", object, "evaluations") is made
-    assert history.once("with samples", object) is not redacted.once("with samples", object)
-    assert len(view.evaluations("anns")) == len(history.evaluations)
+    assert (redacted.recorded.steps == history.recorded.steps).all()
+    assert (redacted.recorded.evaluations == history.recorded.evaluations).all()
+    made = history.derive("a chart", object, "evaluations")
+    assert redacted.derive("a chart", object, "evaluations") is made
+    assert history.derive("with samples", object) is not redacted.derive("with samples", object)
+    assert len(view.evaluations("anns")) == len(history.recorded.evaluations)
 
 
 @pytest.mark.parametrize("actor", ["ann", "teacher", "local"])
 def test_owner_and_teacher_see_everything(board: CachedStore, actor: str) -> None:
-    view = View(board, actor)
+    view = VisibleRuns(board, actor)
     assert view.run("anns") == board.run("anns")
     assert view.history("anns") is board.history("anns")
     assert view.probes("anns")
@@ -89,26 +89,26 @@ def test_owner_and_teacher_see_everything(board: CachedStore, actor: str) -> Non
 
 
 def test_a_shared_run_is_seen_at_once(board: CachedStore, store: RunStore) -> None:
-    view = View(board, "ben")
+    view = VisibleRuns(board, "ben")
     assert view.run("anns").is_redacted  # type: ignore[union-attr]
-    share_run(store, "anns", True, "ann")
+    share_run(store, "anns", True, actor="ann")
     assert not view.run("anns").is_redacted  # type: ignore[union-attr]
-    assert view.history("anns").samples
-    share_run(store, "anns", False, "ann")
-    assert not view.history("anns").samples
+    assert view.history("anns").recorded.samples
+    share_run(store, "anns", False, actor="ann")
+    assert not view.history("anns").recorded.samples
 
 
 def test_the_latest_run_is_a_students_own_or_else_the_newest(board: CachedStore) -> None:
     for actor, latest in (("ann", "anns"), ("ben", "bens"), ("cleo", "bens"), ("local", "bens")):
-        assert View(board, actor).latest_run().id == latest  # type: ignore[union-attr]
+        assert VisibleRuns(board, actor).latest_run().id == latest  # type: ignore[union-attr]
 
 
 def test_only_ones_own_live_runs_are_ones_own(store: RunStore, runner: TrainingRunner) -> None:
-    runner.hold(True)
+    runner.hold(True, actor="local")
     runner.start(PRESET, OPEN, actor="ann", run_id="waits")
     board = CachedStore(store)
-    assert [run.id for run in View(board, "ann").own_live_runs()] == ["waits"]
-    assert View(board, "ben").own_live_runs() == []
-    assert [run.id for run in View(board, "ben").live_runs()] == ["waits"]
-    assert [run.id for run in View(board, "teacher").own_live_runs()] == ["waits"]
-    assert View(board, "ben").run("nowhere") is None
+    assert [run.id for run in VisibleRuns(board, "ann").own_live_runs()] == ["waits"]
+    assert VisibleRuns(board, "ben").own_live_runs() == []
+    assert [run.id for run in VisibleRuns(board, "ben").live_runs()] == ["waits"]
+    assert [run.id for run in VisibleRuns(board, "teacher").own_live_runs()] == ["waits"]
+    assert VisibleRuns(board, "ben").run("nowhere") is None

@@ -1,14 +1,15 @@
 import threading
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gpt_core.analysis import CachedStore
+from gpt_core.analysis import CachedStore, MeasuredSample
 from gpt_core.analysis import cached_store as board_module
 from gpt_core.records import EvaluationRecord, SampleRecord, StepRecord
-from gpt_core.store import RunStore
+from gpt_core.store import RunState, RunStore
 from tests.support.stored_runs import add_run
 
 
@@ -28,11 +29,11 @@ def add_steps(store: RunStore, run_id: str, first: int, count: int) -> None:
 def test_a_history_grows_by_what_was_recorded_since(store: RunStore) -> None:
     add_run(store)
     board = CachedStore(store)
-    assert len(board.history("a-run").steps) == 0
+    assert len(board.history("a-run").recorded.steps) == 0
     add_steps(store, "a-run", 0, 3)
-    early = board.history("a-run")
+    early = board.history("a-run").recorded
     add_steps(store, "a-run", 3, 2000)  # its array has to be made larger
-    late = board.history("a-run")
+    late = board.history("a-run").recorded
     assert late.steps["global_step"].tolist() == list(range(2003))
     assert set(late.steps["memory"]) == {1000}
     assert early.steps["global_step"].tolist() == [0, 1, 2]  # what was handed out stays
@@ -43,13 +44,15 @@ def test_a_history_is_what_the_store_has(store: RunStore) -> None:
     store.add_records("a-run", [(StepRecord(0, 1, 64, 10.5, 2.0, 1e-3), 0.5)])
     store.add_records("a-run", [(EvaluationRecord(0, 1, 64, 9.5, 9.75), 1.0)])
     store.add_records("a-run", [(SampleRecord(0, 1, 64, "Every", "Every day", ((0, 2),)), 2.0)])
-    history = CachedStore(store).history("a-run")
+    history = CachedStore(store).history("a-run").recorded
     assert history.steps["loss"].tolist() == [10.5]
     assert history.evaluations["val_loss"].tolist() == [9.75]
-    copying = history.samples[0].pop("copying")
-    assert history.samples == store.samples("a-run")
-    assert copying.runs == ((0, 2),)
-    assert history.samples[0]["copied"] == ((0, 2),)
+    [sample] = history.samples
+    assert sample.copying is not None
+    assert sample.copying.spans == ((0, 2),)
+    [stored] = store.samples("a-run")
+    assert sample == MeasuredSample(**asdict(stored), copying=sample.copying)
+    assert sample.copied == ((0, 2),)
     assert history.seconds == 2.0
 
 
@@ -58,7 +61,7 @@ def test_a_history_up_to_a_moment_holds_nothing_later(store: RunStore) -> None:
     add_steps(store, "a-run", 0, 10)
     store.add_records("a-run", [(EvaluationRecord(4, 1, 64, 9.5, 9.75), 2.0)])
     store.add_records("a-run", [(SampleRecord(9, 1, 64, "Every", "Every day"), 4.9)])
-    history = CachedStore(store).history("a-run")
+    history = CachedStore(store).history("a-run").recorded
     early = history.until(2.0)
     assert early.steps["global_step"].tolist() == [0, 1, 2, 3, 4]
     assert (len(early.evaluations), early.samples) == (1, [])
@@ -77,7 +80,7 @@ def test_only_so_many_rows_stand_in_memory(
         add_steps(store, f"run-{i}", 0, 10)
         board.history(f"run-{i}")
     assert sum(reader.length for reader in board._readers.values()) <= 50 + 10
-    assert len(board.history("run-0").steps) == 10  # read again
+    assert len(board.history("run-0").recorded.steps) == 10  # read again
 
 
 def test_a_class_of_thirty_reads_no_history_twice_without_news(store: RunStore) -> None:
@@ -86,7 +89,7 @@ def test_a_class_of_thirty_reads_no_history_twice_without_news(store: RunStore) 
         add_run(store, f"run-{i}")
         add_steps(store, f"run-{i}", 0, 10)
     first = [board.history(f"run-{i}") for i in range(30)]
-    store.set_state("run-0", "stopped", "local")  # news of one
+    store.set_state("run-0", RunState.STOPPED, "local")  # news of one
     assert [board.history(f"run-{i}") for i in range(30)] == first
     assert all(board.history(f"run-{i}") is first[i] for i in range(30))
 
@@ -98,7 +101,7 @@ def test_many_viewers_at_once_see_each_row_once(store: RunStore) -> None:
 
     def look() -> None:
         for _ in range(20):
-            seen.append(board.history("a-run").steps["global_step"])
+            seen.append(board.history("a-run").recorded.steps["global_step"])
 
     threads = [threading.Thread(target=look) for _ in range(8)]
     for thread in threads:
@@ -107,6 +110,6 @@ def test_many_viewers_at_once_see_each_row_once(store: RunStore) -> None:
         add_steps(store, "a-run", 4 * i, 4)
     for thread in threads:
         thread.join()
-    assert board.history("a-run").steps["global_step"].tolist() == list(range(200))
+    assert board.history("a-run").recorded.steps["global_step"].tolist() == list(range(200))
     for steps in seen:
         assert steps.tolist() == list(range(len(steps)))

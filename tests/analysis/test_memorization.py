@@ -41,25 +41,25 @@ def test_a_sentence_of_the_text_is_copied_whole(tokenizer: tiktoken.Encoding) ->
     prompt = "Every effort moves you"
     text = f"{prompt} nobody. Nobody came up the stairs that evening, and he slept"
     copying = find_copying(text, prompt, ids(STORY, tokenizer), tokenizer)
-    (start, end), *others = copying.runs
+    (start, end), *others = copying.spans
     assert not others
     pieces = [tokenizer.decode([i]) for i in ids(text, tokenizer).tolist()]
     assert "".join(pieces[start:end]) == ". Nobody came up the stairs that evening, and"
     assert copying.longest == end - start == 10
-    assert copying.share == pytest.approx(10 / (len(pieces) - 4))
+    assert copying.fraction == pytest.approx(10 / (len(pieces) - 4))
     assert copying.span_of == [0 if start <= i < end else None for i in range(len(pieces))]
 
 
 def test_the_prompt_was_given_and_is_never_called_copied(tokenizer: tiktoken.Encoding) -> None:
     prompt = "Nobody came up the stairs that evening"
     copying = find_copying(prompt + " zebra", prompt, ids(STORY, tokenizer), tokenizer)
-    assert copying.runs == ()
-    assert (copying.share, copying.longest) == (0.0, 0)
+    assert copying.spans == ()
+    assert (copying.fraction, copying.longest) == (0.0, 0)
 
 
 def test_a_sample_that_adds_nothing_has_copied_nothing(tokenizer: tiktoken.Encoding) -> None:
     copying = find_copying("Every", "Every", ids(STORY, tokenizer), tokenizer)
-    assert (copying.share, copying.longest, copying.tokens) == (0.0, 0, 1)
+    assert (copying.fraction, copying.longest, copying.tokens) == (0.0, 0, 1)
 
 
 def test_a_prompt_whose_last_token_has_grown_ends_before_it(tokenizer: tiktoken.Encoding) -> None:
@@ -73,5 +73,5 @@ def test_what_is_measured_from_recorded_runs_is_what_was_found(
 ) -> None:
     text = "So it was. Nobody came up the stairs that evening, and the wind fell."
     found = find_copying(text, "So it was", ids(STORY, tokenizer), tokenizer)
-    assert found.runs
-    assert measure_copying(text, "So it was", found.runs, tokenizer) == found
+    assert found.spans
+    assert measure_copying(text, "So it was", found.spans, tokenizer) == found

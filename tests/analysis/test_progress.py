@@ -1,16 +1,21 @@
 import pytest
 
 from gpt_core.analysis import run_progress
-from gpt_core.store import Run
+from gpt_core.store import Run, StoredStep
 
 
-def step(global_step: int, seconds: float) -> dict:
-    return {
-        "global_step": global_step,
-        "epoch": 1 + global_step // 10,
-        "tokens_seen": 64 * (global_step + 1),
-        "seconds": seconds,
-    }
+def step(global_step: int, seconds: float) -> StoredStep:
+    return StoredStep(
+        global_step,
+        epoch=1 + global_step // 10,
+        tokens_seen=64 * (global_step + 1),
+        loss=9.0,
+        grad_norm=1.0,
+        learning_rate=4e-4,
+        id=global_step + 1,
+        seconds=seconds,
+        memory=0,
+    )
 
 
 def test_progress_counts_steps_and_takes_its_pace_from_the_last_ones(run: Run) -> None:
@@ -22,7 +27,7 @@ def test_progress_counts_steps_and_takes_its_pace_from_the_last_ones(run: Run) -
 
 
 @pytest.mark.parametrize("rows", [[], [step(0, 0.5)]])
-def test_before_the_second_step_there_is_no_pace(run: Run, rows: list[dict]) -> None:
+def test_before_the_second_step_there_is_no_pace(run: Run, rows: list[StoredStep]) -> None:
     progress = run_progress(run, rows)
     assert progress.steps_done == len(rows)
     assert progress.tokens_per_second is None

@@ -36,7 +36,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("server")
     store = RunStore(folder / "runs")
     import_recorded_run(store)
-    label_run(store, RECORDED_RUN, HOSTILE[:80], HOSTILE)
+    label_run(store, RECORDED_RUN, HOSTILE[:80], HOSTILE, actor="local")
     store.close()
     with sqlite3.connect(folder / "runs" / "runs.sqlite") as connection:
         connection.execute("UPDATE samples SET text = ? WHERE epoch = 10", (HOSTILE,))

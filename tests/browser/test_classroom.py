@@ -263,6 +263,6 @@ def test_what_trains_is_saved_when_the_class_ends(
     with closing(RunStore(server.runs_dir)) as store:
         [run] = store.runs()
         assert (run.state, run.message) == ("interrupted", "The app was closed.")
-        assert store.checkpoints(run.id)[-1]["kind"] == "whole"
+        assert store.checkpoints(run.id)[-1].kind == "whole"
         [ann] = store.class_store.members()
-        assert run.owner == ann["member_id"]
+        assert run.owner == ann.member_id

@@ -10,6 +10,7 @@ import pytest
 
 from dashboard.charts import (
     Axes,
+    LossCurves,
     Panel,
     describe_losses,
     loss_chart,
@@ -47,9 +48,18 @@ STEPS = pd.DataFrame(
 EXTENT = Extent(num_epochs=10, total_steps=90, tokens_per_epoch=4608)
 
 
-def draw_losses(*args: Any, **options: Any) -> go.Figure:
+def draw_losses(
+    evaluations: pd.DataFrame,
+    extent: Extent,
+    run_id: str,
+    steps: pd.DataFrame | None = None,
+    axes: Axes = Axes(),  # noqa: B008 (frozen)
+    published: dict[str, pd.DataFrame] | None = None,
+    **options: Any,
+) -> go.Figure:
     """The chart as plotly takes it up: it refuses what is no figure."""
-    return go.Figure(loss_chart(*args, **options))
+    curves = LossCurves(evaluations, steps, published or {})
+    return go.Figure(loss_chart(curves, extent, run_id, axes, **options))
 
 
 def named(figure: go.Figure, name: str) -> go.Scatter:
@@ -195,7 +205,7 @@ def test_the_description_names_the_last_losses() -> None:
 
 @pytest.mark.parametrize("axes", [Axes(), Axes("minutes", perplexity=True, log=True)])
 def test_what_the_browser_gets_is_the_figure(axes: Axes) -> None:
-    chart = loss_chart(EVALUATIONS, EXTENT, "a-run", STEPS, axes, vocab_size=50257)
+    chart = loss_chart(LossCurves(EVALUATIONS, STEPS), EXTENT, "a-run", axes, vocab_size=50257)
     sent = json.loads(to_json(chart))
     figure = json.loads(go.Figure(chart).to_json())
     del figure["layout"]["template"]  # plotly's own colours: the page has its own
@@ -216,8 +226,7 @@ def _numbers(values: Any) -> Any:
 
 @pytest.mark.parametrize("perplexity", [False, True])
 def test_the_note_on_the_guess_stands_at_its_line_on_a_logarithmic_axis(perplexity: bool) -> None:
-    layout = loss_chart(EVALUATIONS, EXTENT, "r", None, Axes("epochs", perplexity, True), 50257)[
-        "layout"
-    ]
+    axes = Axes("epochs", perplexity, True)
+    layout = loss_chart(LossCurves(EVALUATIONS), EXTENT, "r", axes, 50257)["layout"]
     [line], [note] = layout["shapes"], layout["annotations"]
     assert 10 ** note["y"] == pytest.approx(line["y0"])  # notes are placed in exponents

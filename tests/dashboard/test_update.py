@@ -3,6 +3,7 @@
 import pytest
 
 from dashboard.train.update import describe_largest
+from gpt_core.store import StoredUpdate
 
 
 @pytest.mark.parametrize(
@@ -12,5 +13,7 @@ from dashboard.train.update import describe_largest
 def test_the_largest_change_is_compared_with_the_learning_rate_unless_that_is_0(
     rate: float, change: float, words: str
 ) -> None:
-    update = {"learning_rate": rate, "largest_change": change, "largest_change_in": "tok_emb"}
+    update = StoredUpdate(
+        *(3, 1, 256, rate, 9.0, 8.5, 1.5, (), (), change, "tok_emb"), id=1, seconds=2.0
+    )
     assert words in describe_largest(update)

@@ -26,7 +26,13 @@ PRESET = Preset("pocket", "Two layers.", TINY, TINY_TRAINING)
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunStore]:
     store = RunStore(tmp_path_factory.mktemp("runs"))
     runner = TrainingRunner(store, threads=1)
-    runner.start(PRESET, load_text("counting"), replace(TINY_TRAINING, num_epochs=1), run_id="run")
+    runner.start(
+        PRESET,
+        load_text("counting"),
+        replace(TINY_TRAINING, num_epochs=1),
+        run_id="run",
+        actor="local",
+    )
     assert runner.wait("run", 60)
     runner.close()
     yield store
@@ -41,9 +47,9 @@ def unpack(data: bytes, folder: Path) -> Path:
 
 def test_our_own_form_comes_back_bit_by_bit(store: RunStore, tmp_path: Path) -> None:
     for row in store.checkpoints("run"):  # the whole one too: without its optimizer
-        folder = unpack(weights_zip(store, row, "ours"), tmp_path / str(row["id"]))
+        folder = unpack(weights_zip(store, row, "ours", actor="local"), tmp_path / str(row.id))
         assert sorted(p.name for p in folder.iterdir()) == ["model.safetensors", "state.json"]
-        kept = load_weights(store.runs_dir / row["folder"]).state_dict()
+        kept = load_weights(store.runs_dir / row.folder).state_dict()
         for name, tensor in load_weights(folder).state_dict().items():
             assert torch.equal(tensor, kept[name]), name
 
@@ -52,8 +58,8 @@ def test_transformers_reads_the_other_form_with_the_same_logits(
     store: RunStore, tmp_path: Path
 ) -> None:
     row = store.checkpoints("run")[-1]
-    folder = unpack(weights_zip(store, row, "gpt2"), tmp_path)
-    ours = load_weights(store.runs_dir / row["folder"])
+    folder = unpack(weights_zip(store, row, "gpt2", actor="local"), tmp_path)
+    ours = load_weights(store.runs_dir / row.folder)
     theirs = GPT2LMHeadModel.from_pretrained(folder).eval()
     with torch.no_grad():
         torch.testing.assert_close(ours(IDS), theirs(IDS).logits, atol=1e-4, rtol=1e-4)
@@ -66,4 +72,4 @@ def test_a_checkpoint_that_is_gone_or_damaged_is_refused_in_words(
     row = store.checkpoints("run")[0]
     for form in WEIGHT_FORMS:
         with pytest.raises(ValueError, match=r"not there any more|cannot be read"):
-            weights_zip(store, {**row, "folder": "checkpoints/run/nowhere"}, form)
+            weights_zip(store, replace(row, folder="checkpoints/run/nowhere"), form, actor="local")

@@ -42,14 +42,14 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunStore]:
         ("first", TINY_TRAINING),
         ("second", replace(TINY_TRAINING, learning_rate=1e-3, max_grad_norm=1.0)),
     ):
-        runner.start(PRESET, OWN_TEXT, config, run_id=run_id)
+        runner.start(PRESET, OWN_TEXT, config, run_id=run_id, actor="local")
         assert runner.wait(run_id, 60)
     runner.close()
     train = replace(TINY_TRAINING, num_epochs=3)
     store.add_run(
         "empty", "ada", "pocket", TINY, train, HOSTILE, OWN_TEXT.sha256, 9, 9, 30, {"torch": "x"}
     )
-    label_run(store, "first", HOSTILE, "a note")
+    label_run(store, "first", HOSTILE, "a note", actor="local")
     yield store
     store.close()
 
@@ -61,7 +61,7 @@ def find(store: RunStore, run_id: str) -> Run:
 
 
 def export(store: RunStore, form: str, *run_ids: str) -> tuple[str, bytes]:
-    return export_runs(store, [find(store, run_id) for run_id in run_ids], form)
+    return export_runs(store, [find(store, run_id) for run_id in run_ids], form, actor="local")
 
 
 def in_zip(data: bytes) -> dict[str, bytes]:
@@ -77,12 +77,12 @@ def test_pandas_reads_from_the_csv_what_was_measured_to_the_last_digit(store: Ru
     steps, evaluations = store.steps("first"), store.evaluations("first")
     for column in ("global_step", "epoch", "tokens_seen", "seconds", "loss", "grad_norm",
                    "learning_rate", "memory"):  # fmt: skip
-        assert frame[column].tolist() == [row[column] for row in steps]
+        assert frame[column].tolist() == [getattr(row, column) for row in steps]
     evaluated = frame.dropna(subset=["val_loss"])
-    assert evaluated["global_step"].tolist() == [row["global_step"] for row in evaluations]
+    assert evaluated["global_step"].tolist() == [row.global_step for row in evaluations]
     for column in ("train_loss", "val_loss"):
-        assert evaluated[column].tolist() == [row[column] for row in evaluations]
-    assert evaluated["evaluation_seconds"].tolist() == [row["seconds"] for row in evaluations]
+        assert evaluated[column].tolist() == [getattr(row, column) for row in evaluations]
+    assert evaluated["evaluation_seconds"].tolist() == [row.seconds for row in evaluations]
 
 
 def test_the_parquet_is_the_same_table_with_types(store: RunStore) -> None:
@@ -173,15 +173,17 @@ def test_tensorboard_reads_every_number_at_its_step_and_time(
         ("progress/tokens_seen", store.steps("first"), "tokens_seen"),
     ):
         scalars = reader.Scalars(tag)
-        assert [scalar.step for scalar in scalars] == [row["global_step"] for row in rows]
-        assert [np.float32(s.value) for s in scalars] == [np.float32(row[column]) for row in rows]
+        assert [scalar.step for scalar in scalars] == [row.global_step for row in rows]
+        assert [np.float32(s.value) for s in scalars] == [
+            np.float32(getattr(row, column)) for row in rows
+        ]
         times = [scalar.wall_time - created for scalar in scalars]
-        assert times == pytest.approx([row["seconds"] for row in rows], abs=1e-5)
+        assert times == pytest.approx([row.seconds for row in rows], abs=1e-5)
     samples = reader.Tensors("sample/text_summary")
     shown = [sample.tensor_proto.string_val[0].decode() for sample in samples]
     for text, row in zip(shown, store.samples("first"), strict=True):
         assert text.startswith("    ")  # as code, so that it is no markup
-        assert text.replace("    ", "") == "\n".join(row["text"].splitlines()).replace("    ", "")
+        assert text.replace("    ", "") == "\n".join(row.text.splitlines()).replace("    ", "")
 
 
 def test_tensorboard_lays_runs_side_by_side_with_their_settings(
@@ -235,13 +237,13 @@ def test_the_notebook_repeats_a_pocket_run_with_the_same_losses(tmp_path: Path) 
     runner = TrainingRunner(store, threads=2)
     pocket = PRESETS["pocket"]
     config = replace(pocket.training, num_epochs=2)
-    runner.start(pocket, load_text("counting"), config, run_id="pocket")
+    runner.start(pocket, load_text("counting"), config, run_id="pocket", actor="local")
     assert runner.wait("pocket", 120)
     runner.close()
     printed = run_notebook(export(store, "notebook", "pocket")[1], tmp_path)
     store_lines = [
-        f"Ep {row['epoch']} (Step {row['global_step']:06d}): "
-        f"Train loss {row['train_loss']:.3f}, Val loss {row['val_loss']:.3f}"
+        f"Ep {row.epoch} (Step {row.global_step:06d}): "
+        f"Train loss {row.train_loss:.3f}, Val loss {row.val_loss:.3f}"
         for row in store.evaluations("pocket")
     ]
     training = next(text for source, text in printed.items() if "in records" in source)
@@ -296,7 +298,7 @@ def test_the_terminal_trains_with_a_runs_settings_on_its_text(
     assert main([*arguments, *runs_dir]) == 2  # its text is not here, and no other is taken for it
     assert "The text of these settings is not here" in capsys.readouterr().err
     other = RunStore(tmp_path)
-    TextLibrary(other).keep(OWN_TEXT, "upload")
+    TextLibrary(other, actor="local").keep(OWN_TEXT, "upload")
     import_recording(other, export(store, "record", "second")[1].decode())
     assert main([*arguments, *runs_dir]) == 0
     run = find(other, "again")

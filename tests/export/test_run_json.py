@@ -29,7 +29,7 @@ def everything(store: RunStore, run_id: str) -> dict[str, list]:
     tables = ("transitions", "steps", "evaluations", "samples", "probes", "updates")
     return {
         table: [{k: v for k, v in row.items() if k != "id"} for row in rows]
-        for table, rows in store.news(run_id, tables, {}).items()
+        for table, rows in store.rows_of(run_id, tables).items()
     }
 
 
@@ -55,9 +55,9 @@ def test_hostile_text_survives_and_is_only_text(store: RunStore, tmp_path: Path)
     assert run is not None
     other = RunStore(tmp_path / "elsewhere")
     import_recording(other, write_recording(store, run))
-    assert other.samples("a-run")[0]["text"] == text
-    assert other.samples("a-run")[0]["copied"] == ((0, 2),)
-    assert other.steps("a-run")[0]["memory"] == 5
+    assert other.samples("a-run")[0].text == text
+    assert other.samples("a-run")[0].copied == ((0, 2),)
+    assert other.steps("a-run")[0].memory == 5
     other.close()
 
 
@@ -85,8 +85,8 @@ def test_what_it_copied_is_what_stands_in_the_story(store: RunStore) -> None:
     training_text = load_text("the-lamp-room").text
     train_ids, _ = encode_splits(training_text, tokenizer, run.training_config)
     for sample in store.samples(run.id):
-        found = find_copying(sample["text"], sample["start_context"], train_ids, tokenizer)
-        assert found.runs == sample["copied"]
+        found = find_copying(sample.text, sample.start_context, train_ids, tokenizer)
+        assert found.spans == sample.copied
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ from gpt_core.weights import load_checkpoint, load_weights
 from tests.faults.victim import PRESET, RUN, TEXT
 from tests.support.paths import ROOT
 
-Seen = dict[tuple[str, int], dict[str, Any]]  # rows that were read, by table and ID
+Seen = dict[tuple[str, int], Any]  # what was read, by table and ID
 
 MAX_LIFE = 9.0  # seconds until a process is killed, at most
 
@@ -54,14 +54,18 @@ def read_everything(store: RunStore, seen: Seen, run_id: str = RUN) -> None:
     """Read on from where the last reading ended, as a page does."""
     for table in ("steps", "evaluations", "samples", "transitions"):
         after = max((row_id for name, row_id in seen if name == table), default=0)
-        for row in getattr(store, table)(run_id, after):
-            seen[table, row["id"]] = row
+        if table == "transitions":  # these are read all at once
+            rows = [row for row in store.transitions(run_id) if row.id > after]
+        else:
+            rows = getattr(store, table)(run_id, after)
+        for row in rows:
+            seen[table, row.id] = row
 
 
 def count_missing(store: RunStore, seen: Seen, run_id: str = RUN) -> int:
     """Return how many rows that were read once are gone or different now."""
     now = {
-        (table, row["id"]): row
+        (table, row.id): row
         for table in ("steps", "evaluations", "samples", "transitions")
         for row in getattr(store, table)(run_id)
     }
@@ -73,9 +77,9 @@ def count_unreadable(store: RunStore) -> tuple[int, int]:
     rows, unreadable = store.checkpoints(RUN), 0
     random_state = torch.get_rng_state()
     for row in rows:
-        folder = store.runs_dir / row["folder"]
+        folder = store.runs_dir / row.folder
         try:
-            if row["kind"] == "whole":
+            if row.kind == "whole":
                 model = GPTModel(PRESET.model)
                 load_checkpoint(folder, model, create_optimizer(model, PRESET.training))
             else:
@@ -148,7 +152,7 @@ def run_faults(kills: int, seed: int, folder: Path) -> dict[str, int]:
         counts["checkpoints_unreadable"] += unreadable
         run = store.run(RUN)
         if run is not None and run.state == "finished":
-            losses = [row["loss"] for row in store.steps(RUN)]
+            losses = [row.loss for row in store.steps(RUN)]
             counts["runs_finished"] += 1
             counts["runs_not_equal"] += losses != expected or run.message != ""
             counts["rows_read"] += len(seen)

@@ -19,14 +19,14 @@ PRESET = Preset("tiny", "Two layers.", TINY, replace(TINY_TRAINING, num_epochs=3
 def main() -> None:
     """Start the run or, if it is there, go on with it."""
     session_module.CHECKPOINT_SECONDS = 0.2  # so that a kill finds it writing one
-    session_module.CHECKPOINT_SHARE = 1.0
+    session_module.CHECKPOINT_COST = 1.0
     store = RunStore(Path(sys.argv[1]))
     runner = TrainingRunner(store)
     run = store.run(RUN)
     if run is None:
-        runner.start(PRESET, load_text(TEXT), run_id=RUN)
+        runner.start(PRESET, load_text(TEXT), run_id=RUN, actor="local")
     elif run.state != "finished":
-        runner.resume(RUN)
+        runner.resume(RUN, actor="local")
     runner.wait(RUN)
     runner.close()
     store.close()

@@ -176,8 +176,8 @@ def bring_in(*files: Upload, name: str = "a model") -> None:
     """Bring a model in as the page does and, where it was taken, delete it again."""
     with refused_in_words():
         card = _keep(list(files), readable_name(name), None)  # type: ignore[arg-type]
-        runtime.get_models().delete(card.key)
-    assert runtime.get_models().models() == []
+        runtime.get_models().delete(card.key, actor="local")
+    assert runtime.get_models().models(actor="local") == []
 
 
 @pytest.mark.usefixtures("own_runtime")
@@ -239,15 +239,15 @@ def test_a_run_of_any_id_is_refused_or_nobodys(run_id: str) -> None:
     runner, store = runtime.get_runner(), runtime.get_store()
     if not RUN_ID.fullmatch(run_id):
         with refused_in_words("run_id="):
-            runner.start(POCKET, load_text("counting"), run_id=run_id)
+            runner.start(POCKET, load_text("counting"), run_id=run_id, actor="local")
             pytest.fail("it was started")
     calls = (
         lambda: store.run(run_id),
-        lambda: delete_run(store, run_id),
-        lambda: label_run(store, run_id, "a", "b"),
-        lambda: runner.resume(run_id),
-        lambda: runner.stop(run_id),
-        lambda: runner.snapshot(run_id),
+        lambda: delete_run(store, run_id, actor="local"),
+        lambda: label_run(store, run_id, "a", "b", actor="local"),
+        lambda: runner.resume(run_id, actor="local"),
+        lambda: runner.stop(run_id, actor="local"),
+        lambda: runner.snapshot(run_id, actor="local"),
     )
     for call in calls:
         with refused_in_words():
@@ -263,13 +263,13 @@ def test_a_run_of_any_id_is_refused_or_nobodys(run_id: str) -> None:
 def test_a_checkpoint_or_an_export_of_no_run_is_refused(run: Run, run_id: str, step: int) -> None:
     store, shelf = runtime.get_store(), runtime.get_model_cache()
     with refused_in_words():
-        shelf.checkpoint(store, run_id, step)
+        shelf.checkpoint(store, run_id, step, actor="local")
         pytest.fail("there is none")
     with refused_in_words():
-        shelf.kept(runtime.get_models(), run_id)
+        shelf.library_model(runtime.get_models(), run_id, actor="local")
         pytest.fail("there is none")
     with refused_in_words():
-        runtime.get_models().delete(run_id)
+        runtime.get_models().delete(run_id, actor="local")
     with refused_in_words():
-        export_runs(store, [replace(run, id=run_id)], "csv")
+        export_runs(store, [replace(run, id=run_id)], "csv", actor="local")
         pytest.fail("there is none")

@@ -171,20 +171,20 @@ def plant() -> str:
     store, models = runtime.get_store(), runtime.get_models()
     corpus = Corpus(NAME, f"{HOSTILE}\n" * 12)
     model = build_model(replace(TINY, qkv_bias=True), seed=4)
-    models.keep(model, NAME)
-    TextLibrary(store).keep(corpus, "pasted")
+    models.keep(model, NAME, actor="local")
+    TextLibrary(store, actor="local").keep(corpus, "pasted")
     training = replace(
         TINY_TRAINING, num_epochs=1, start_context=HOSTILE, probes=("**b** $x$", "<img src=x")
     )
     preset = Preset("pocket", "", replace(TINY, qkv_bias=True), training)
     runner = runtime.get_runner()
     run_ids = [
-        runner.start(preset, corpus, initial=InitialWeights(NAME, model)),
-        runner.start(replace(preset, training=replace(training, seed=1)), corpus),
+        runner.start(preset, corpus, initial=InitialWeights(NAME, model), actor="local"),
+        runner.start(replace(preset, training=replace(training, seed=1)), corpus, actor="local"),
     ]
     for run_id in run_ids:
         assert runner.wait(run_id, 60)
-        label_run(store, run_id, NAME, HOSTILE)
+        label_run(store, run_id, NAME, HOSTILE, actor="local")
     return run_ids[0]
 
 
@@ -208,7 +208,7 @@ def everything(app: AppTest) -> str:
 def test_what_a_user_writes_is_never_markup_on_any_page() -> None:
     run_id = plant()
     others = [other.id for other in runtime.get_store().runs() if other.id != run_id]
-    for model in (run_id, f"model:{runtime.get_models().models()[0].key}"):
+    for model in (run_id, f"model:{runtime.get_models().models(actor='local')[0].key}"):
         session = {**FIELDS, session_keys.WALK_MODEL: model, session_keys.WRITE_TOKENS: 2}
         for page in PAGES:
             app = open_app(page, state=session, run=run_id)
@@ -261,9 +261,9 @@ def test_the_name_of_a_student_is_never_markup(monkeypatch: pytest.MonkeyPatch) 
     lesson.tokens[STUDENT] = lesson.roll.join(STUDENT, CODE, "here")
     owner = lesson.id(STUDENT)
     run_id = lesson.train(STUDENT, Corpus(NAME, f"{HOSTILE}\n" * 12))
-    label_run(runtime.get_store(), run_id, NAME, HOSTILE, owner)
-    TextLibrary(runtime.get_store(), owner).keep(Corpus(NAME, HOSTILE), "pasted")
-    runtime.get_models().keep(build_model(replace(TINY, qkv_bias=True), seed=4), NAME, owner)
+    label_run(runtime.get_store(), run_id, NAME, HOSTILE, actor=owner)
+    TextLibrary(runtime.get_store(), actor=owner).keep(Corpus(NAME, HOSTILE), "pasted")
+    runtime.get_models().keep(build_model(replace(TINY, qkv_bias=True), seed=4), NAME, actor=owner)
     lesson.visit(STUDENT, "classroom")
     for name in (STUDENT, "Teacher"):
         for page in ("classroom", *PAGES):

@@ -125,7 +125,7 @@ def take_in(store: RunStore, recording: str) -> None:
     assert found is not None
     assert [summary.run.id for summary in store.summaries()] == [run_id]
     write_recording(store, found)
-    delete_run(store, run_id)
+    delete_run(store, run_id, actor="local")
 
 
 @fewer(2)
@@ -135,7 +135,7 @@ def test_a_recording_in_which_something_is_odd_is_taken_in_whole_or_refused(
 ) -> None:
     if not hasattr(store, "example"):
         store.example = recording_of(store, run)  # type: ignore[attr-defined]
-        delete_run(store, run.id)
+        delete_run(store, run.id, actor="local")
     odd = data.draw(changed(store.example))  # type: ignore[attr-defined]
     with refused_in_words("recording", "recorded run"):
         take_in(store, json.dumps(odd))
@@ -200,13 +200,13 @@ def test_any_text_and_name_make_a_corpus_or_a_refusal(name: str, text: str) -> N
 @fewer(2)
 @given(name=texts, text=texts)
 def test_a_text_is_kept_as_it_is_or_refused(store: RunStore, name: str, text: str) -> None:
-    library = TextLibrary(store)
+    library = TextLibrary(store, actor="local")
     with refused_in_words():
         card = library.keep(Corpus(readable_name(name), text), "pasted")
         assert library.load(card.sha256).text == text
         describe(card).encode()
         library.delete(card.sha256)
-    assert library.cards() == []
+    assert library.entries() == []
 
 
 @fewer(2)
@@ -217,7 +217,7 @@ def test_any_name_and_note_of_a_run_are_taken_or_refused(
     if store.run(run.id) is None:
         record_run(store, run)
     with refused_in_words("name", "note"):
-        label_run(store, run.id, name, note)
+        label_run(store, run.id, name, note, actor="local")
     found = store.run(run.id)
     assert found is not None
     assert "\n" not in found.name
@@ -247,4 +247,4 @@ def test_copying_is_measured_in_any_text_or_refused(text: str, prompt: str, trai
     with refused_in_words():
         ids = text_to_token_ids(training[:500], tokenizer)[0]
         copying = find_copying(text[:300], prompt[:100], ids, tokenizer)
-        assert 0 <= copying.share <= 1
+        assert 0 <= copying.fraction <= 1

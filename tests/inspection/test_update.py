@@ -10,6 +10,7 @@ from gpt_core.config import TrainingConfig
 from gpt_core.inspection import UpdateInspector
 from gpt_core.inspection.update import norms_by_part
 from gpt_core.model import build_model, calc_loss_batch
+from gpt_core.records import StepRecord
 from gpt_core.runner import TrainingRunner
 from gpt_core.store import RunStore
 from gpt_core.text import load_text
@@ -39,7 +40,7 @@ def test_what_is_measured_is_what_the_update_did() -> None:
     closeup = UpdateInspector(model, optimizer, CONFIG)
     with closeup.around(batches()):
         optimizer.step()
-    update = closeup.record((4, 1, 80), norm)
+    update = closeup.record(StepRecord(4, 1, 80, before, norm, 0.01))
 
     with torch.no_grad():
         after = calc_loss_batch(*batches()[0], model.eval(), "cpu").item()
@@ -88,34 +89,36 @@ def store(tmp_path: Path) -> Iterator[RunStore]:
 def test_steps_one_by_one_to_the_end_finish_the_run_with_the_same_losses(store: RunStore) -> None:
     short = type(LONG)("short", "", LONG.model, TrainingConfig(num_epochs=1, sample_tokens=5))
     runner = TrainingRunner(store)
-    whole = runner.start(short, load_text("counting"))
+    whole = runner.start(short, load_text("counting"), actor="local")
     runner.wait(whole, 60)
-    expected = [row["loss"] for row in store.steps(whole)]
+    expected = [row.loss for row in store.steps(whole)]
 
-    blocker = runner.start(LONG, load_text("counting"))  # so that the other can be paused in time
-    stepped = runner.start(short, load_text("counting"))
-    runner.pause(stepped).result(timeout=30)
+    blocker = runner.start(
+        LONG, load_text("counting"), actor="local"
+    )  # so that the other can be paused in time
+    stepped = runner.start(short, load_text("counting"), actor="local")
+    runner.pause(stepped, actor="local").result(timeout=30)
     for _ in expected:
-        runner.step(stepped).result(timeout=60)
-    assert [row["loss"] for row in store.steps(stepped)] == expected
+        runner.step(stepped, actor="local").result(timeout=60)
+    assert [row.loss for row in store.steps(stepped)] == expected
     updates = store.updates(stepped)
-    assert [row["global_step"] for row in updates] == list(range(len(expected)))
+    assert [row.global_step for row in updates] == list(range(len(expected)))
     run = store.run(stepped)
     assert run is not None
     assert run.state == "finished"
     assert store.samples(stepped) != []
     assert len(store.evaluations(stepped)) == len(store.evaluations(whole))
-    runner.stop(blocker).result(timeout=30)
+    runner.stop(blocker, actor="local").result(timeout=30)
     runner.close()
 
 
 def test_only_a_paused_run_takes_single_steps(store: RunStore) -> None:
     runner = TrainingRunner(store)
-    run_id = runner.start(LONG, load_text("counting"))
+    run_id = runner.start(LONG, load_text("counting"), actor="local")
     wait_for_steps(store, run_id, 1)
     with pytest.raises(ValueError, match="pause it first"):
-        runner.step(run_id).result(timeout=30)
-    assert "pause it first" in runner.complaint(run_id)
+        runner.step(run_id, actor="local").result(timeout=30)
+    assert "pause it first" in runner.last_error(run_id)
     run = store.run(run_id)
     assert run is not None
     assert run.state == "running"

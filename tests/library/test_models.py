@@ -192,20 +192,20 @@ def test_what_holds_no_model_is_refused_with_what_would(model: GPTModel, tmp_pat
 def test_a_kept_model_comes_back_bit_by_bit_and_the_same_again_only_gets_a_name(
     library: ModelLibrary, model: GPTModel
 ) -> None:
-    assert library.models() == []
-    card = library.keep(model, "Mine")
-    assert library.models() == [card]
+    assert library.models(actor="local") == []
+    card = library.keep(model, "Mine", actor="local")
+    assert library.models(actor="local") == [card]
     assert (card.name, card.source) == ("Mine", "uploaded")
-    assert_same(library.load(card.key), model)
-    again = library.keep(model, "Mine too")
-    assert library.models() == [again]
+    assert_same(library.load(card.key, actor="local"), model)
+    again = library.keep(model, "Mine too", actor="local")
+    assert library.models(actor="local") == [again]
     assert again == replace(card, name="Mine too")
-    other = library.keep(build_model(TINY, seed=5), "A")
-    assert [kept.name for kept in library.models()] == ["A", "Mine too"]
-    library.delete(card.key)
-    assert library.models() == [other]
+    other = library.keep(build_model(TINY, seed=5), "A", actor="local")
+    assert [kept.name for kept in library.models(actor="local")] == ["A", "Mine too"]
+    library.delete(card.key, actor="local")
+    assert library.models(actor="local") == [other]
     with pytest.raises(ValueError, match="not here any more"):
-        library.load(card.key)
+        library.load(card.key, actor="local")
 
 
 def test_the_import_folder_is_read_where_it_lies(
@@ -216,37 +216,37 @@ def test_the_import_folder_is_read_where_it_lies(
     zipped(as_ours(model, tmp_path)).rename(library.import_folder / "b.zip")
     (library.import_folder / ".hidden").mkdir()
     (library.import_folder / "notes.txt").write_text("no model")
-    cards = library.models()
+    cards = library.models(actor="local")
     assert [(c.name, c.source) for c in cards] == [
         ("b.zip", "from the import folder"),
         ("from a friend", "from the import folder"),
     ]
     for card in cards:
-        assert_same(library.load(card.key), model)
+        assert_same(library.load(card.key, actor="local"), model)
         with pytest.raises(ValueError, match="was not uploaded: its files lie in"):
-            library.delete(card.key)
+            library.delete(card.key, actor="local")
 
 
 def test_a_damaged_card_and_one_whose_files_are_gone_are_passed_over(
     library: ModelLibrary, model: GPTModel
 ) -> None:
-    card = library.keep(model, "Mine")
+    card = library.keep(model, "Mine", actor="local")
     folder = Path(card.path).parent
     (folder / "x.json").write_text("{")
     (folder / "y.json").write_text(json.dumps({**asdict(card), "key": "z"}))
-    assert library.models() == [card]
+    assert library.models(actor="local") == [card]
     shutil.rmtree(card.path)
-    assert library.models() == []
+    assert library.models(actor="local") == []
 
 
 def test_a_model_larger_than_the_free_memory_is_refused(
     library: ModelLibrary, model: GPTModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    card = library.keep(model, "Mine")
+    card = library.keep(model, "Mine", actor="local")
     little = psutil.virtual_memory()._replace(available=card.bytes - 1)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: little)
     with pytest.raises(ValueError, match=r"Mine takes 0\.0 GB of memory, and 0\.0 GB are free"):
-        library.load(card.key)
+        library.load(card.key, actor="local")
 
 
 def test_a_full_disk_keeps_nothing_and_says_so(
@@ -257,8 +257,8 @@ def test_a_full_disk_keeps_nothing_and_says_so(
 
     monkeypatch.setattr(library_module, "save_weights", refuse)
     with pytest.raises(ValueError, match=r"not kept: No space left on device\."):
-        library.keep(model, "Mine")
-    assert library.models() == []
+        library.keep(model, "Mine", actor="local")
+    assert library.models(actor="local") == []
 
 
 @pytest.fixture
@@ -275,14 +275,14 @@ def hub(model: GPTModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 def test_openais_weights_come_from_the_hub_once_and_are_a_model_like_others(
     library: ModelLibrary, hub: Hub, model: GPTModel
 ) -> None:
-    download = library.download("124M")
+    download = library.download("124M", actor="local")
     assert download.ended.wait(20)
     assert (download.error, download.bytes_done) == ("", download.bytes_total)
-    [card] = library.models()
+    [card] = library.models(actor="local")
     assert (card.key, card.name, card.source) == ("gpt2-124M", "GPT-2 124M", "OpenAI's")
-    assert_same(library.load("gpt2-124M"), model)
+    assert_same(library.load("gpt2-124M", actor="local"), model)
     asked = len(hub.requests)
-    assert library.download("124M").ended.wait(20)
+    assert library.download("124M", actor="local").ended.wait(20)
     assert len(hub.requests) == asked
 
 
@@ -290,17 +290,17 @@ def test_a_download_is_stopped_by_request_and_by_the_library_and_goes_on(
     library: ModelLibrary, hub: Hub
 ) -> None:
     hub.cut_after = 1_000_000
-    download = library.download("124M")
+    download = library.download("124M", actor="local")
     assert download.ended.wait(20)
     assert "broke off at 1.0 of" in download.error
-    assert library.models() == []
+    assert library.models(actor="local") == []
     hub.cut_after, hub.hangs = None, True
-    stopped = library.download("124M")
-    assert library.download("124M") is stopped  # one at a time
+    stopped = library.download("124M", actor="local")
+    assert library.download("124M", actor="local") is stopped  # one at a time
     library.close()
     assert stopped.ended.wait(20)
     hub.hangs = False
-    again = library.download("124M")
+    again = library.download("124M", actor="local")
     assert again.ended.wait(20)
     assert again.error == ""
     assert hub.ranges[-1] == "bytes=1000000-"
@@ -318,13 +318,13 @@ def test_what_goes_wrong_with_a_download_is_said_by_it(
             raise error
 
         monkeypatch.setattr(library_module, "download_gpt2", fail)
-        download = library.download("124M")
+        download = library.download("124M", actor="local")
         assert download.ended.wait(10)
         assert download.error == message
 
 
 def test_a_model_of_the_library_begins_a_run(library: ModelLibrary, model: GPTModel) -> None:
-    loaded = library.load(library.keep(model, "Mine").key)
+    loaded = library.load(library.keep(model, "Mine", actor="local").key, actor="local")
     short = replace(WITH_BIAS, context_length=8)
     assert_same(InitialWeights("Mine", loaded).fitted(WITH_BIAS), model)
     assert InitialWeights("Mine", loaded).fitted(short).config == short
@@ -332,9 +332,9 @@ def test_a_model_of_the_library_begins_a_run(library: ModelLibrary, model: GPTMo
 
 def test_the_heads_are_part_of_what_a_model_is(library: ModelLibrary) -> None:
     one, four = (build_model(replace(WITH_BIAS, n_heads=n), seed=4) for n in (1, 4))
-    keys = {library.keep(model, "a name").key for model in (one, four)}
+    keys = {library.keep(model, "a name", actor="local").key for model in (one, four)}
     assert len(keys) == 2
-    assert {library.load(key).config.n_heads for key in keys} == {1, 4}
+    assert {library.load(key, actor="local").config.n_heads for key in keys} == {1, 4}
 
 
 def test_heads_that_no_file_says_can_be_given(model: GPTModel, tmp_path: Path) -> None:
@@ -349,21 +349,21 @@ def test_heads_that_no_file_says_can_be_given(model: GPTModel, tmp_path: Path) -
 def test_a_damaged_upload_is_mended_by_uploading_it_again(
     library: ModelLibrary, model: GPTModel
 ) -> None:
-    card = library.keep(model, "Mine")
+    card = library.keep(model, "Mine", actor="local")
     (Path(card.path) / "model.safetensors").write_bytes(b"")
     with pytest.raises(ValueError, match="cannot be loaded"):
-        library.load(card.key)
-    library.keep(model, "Mine")
-    assert_same(library.load(card.key), model)
+        library.load(card.key, actor="local")
+    library.keep(model, "Mine", actor="local")
+    assert_same(library.load(card.key, actor="local"), model)
 
 
 def test_uploads_move_with_the_runs_directory(model: GPTModel, tmp_path: Path) -> None:
     store = RunStore(tmp_path / "before")
-    key = ModelLibrary(store).keep(model, "Mine").key
+    key = ModelLibrary(store).keep(model, "Mine", actor="local").key
     store.close()
     (tmp_path / "before").rename(tmp_path / "after")
     store = RunStore(tmp_path / "after")
-    assert_same(ModelLibrary(store).load(key), model)
+    assert_same(ModelLibrary(store).load(key, actor="local"), model)
     store.close()
 
 
@@ -377,21 +377,21 @@ def test_odd_things_in_the_import_folder_break_nothing(
     (folder / "loop.pth").symlink_to("loop.pth")
     (folder / "itself").symlink_to(folder, target_is_directory=True)
     shutil.copytree(as_gpt2(model, tmp_path), folder / ("new\nline " + "x" * 200))
-    [card] = library.models()
+    [card] = library.models(actor="local")
     assert "\n" not in card.name
     assert len(card.name) <= 80
-    assert_same(library.load(card.key), model)
+    assert_same(library.load(card.key, actor="local"), model)
     # A name that is no text: safetensors cannot open what is in it.
     shutil.copytree(tmp_path / "gpt2", Path(os.fsdecode(os.fsencode(folder) + b"/\xff\xfe")))
-    for card in library.models():
+    for card in library.models(actor="local"):
         (card.key + card.name).encode()  # they can be sent to a browser
     with pytest.raises(ValueError, match="cannot be loaded as GPT-2"):
-        library.load(card.key)
+        library.load(card.key, actor="local")
 
 
 def test_files_that_vanish_are_said_to(library: ModelLibrary, model: GPTModel) -> None:
     export_gpt2(model, library.import_folder / "a")
-    [card] = library.models()
+    [card] = library.models(actor="local")
     shutil.rmtree(library.import_folder)
     with pytest.raises(ValueError, match="a cannot be read"):
         card.modified()
@@ -449,35 +449,38 @@ def test_what_macos_adds_to_a_zip_is_passed_over(tmp_path: Path) -> None:
 def test_a_student_sees_their_own_models_and_those_that_are_shared(
     library: ModelLibrary, model: GPTModel
 ) -> None:
-    key = library.keep(model, "Ann's", "ann").key
-    assert [card.owner for card in library.models("ann")] == ["ann"]
-    assert library.models("ben") == []
-    assert [card.key for card in library.models("teacher")] == [key]
+    key = library.keep(model, "Ann's", actor="ann").key
+    assert [card.owner for card in library.models(actor="ann")] == ["ann"]
+    assert library.models(actor="ben") == []
+    assert [card.key for card in library.models(actor="teacher")] == [key]
     with pytest.raises(PermissionDenied, match="does not share it"):
-        library.load(key, "ben")
+        library.load(key, actor="ben")
     with pytest.raises(PermissionDenied, match="does not share it"):
-        ModelCache().kept(library, key, "ben")
-    library.share(key, True, "ann")
-    assert_same(library.load(key, "ben"), model)
-    for doing in (lambda: library.delete(key, "ben"), lambda: library.share(key, False, "ben")):
+        ModelCache().library_model(library, key, actor="ben")
+    library.share(key, True, actor="ann")
+    assert_same(library.load(key, actor="ben"), model)
+    for doing in (
+        lambda: library.delete(key, actor="ben"),
+        lambda: library.share(key, False, actor="ben"),
+    ):
         with pytest.raises(PermissionDenied, match="only they or the teacher"):
             doing()
-    library.delete(key, "teacher")
-    assert library.models() == []
+    library.delete(key, actor="teacher")
+    assert library.models(actor="local") == []
 
 
 def test_two_who_bring_in_the_same_model_have_a_card_each(
     library: ModelLibrary, model: GPTModel
 ) -> None:
-    key = library.keep(model, "Ann's", "ann").key
-    assert library.keep(model, "Ben's", "ben").key == key
-    assert [card.name for card in library.models("ann")] == ["Ann's"]
-    assert [card.name for card in library.models("ben")] == ["Ben's"]
-    assert len(library.models("teacher")) == 1
-    library.delete(key, "ann")
-    assert library.models("ann") == []
-    assert_same(library.load(key, "ben"), model)
-    library.delete(key, "ben")
+    key = library.keep(model, "Ann's", actor="ann").key
+    assert library.keep(model, "Ben's", actor="ben").key == key
+    assert [card.name for card in library.models(actor="ann")] == ["Ann's"]
+    assert [card.name for card in library.models(actor="ben")] == ["Ben's"]
+    assert len(library.models(actor="teacher")) == 1
+    library.delete(key, actor="ann")
+    assert library.models(actor="ann") == []
+    assert_same(library.load(key, actor="ben"), model)
+    library.delete(key, actor="ben")
     assert not list(Path(library.import_folder).parent.glob("models/*"))
 
 
@@ -485,11 +488,11 @@ def test_what_lies_in_the_import_folder_is_for_the_whole_class(
     library: ModelLibrary, model: GPTModel
 ) -> None:
     save_weights(library.import_folder / "ours", model)
-    [card] = library.models("ben")
-    assert_same(library.load(card.key, "ben"), model)
+    [card] = library.models(actor="ben")
+    assert_same(library.load(card.key, actor="ben"), model)
     with pytest.raises(
         PermissionDenied, match="Only the teacher may have OpenAI's weights downloaded"
     ):
-        library.download("124M", "ben")
+        library.download("124M", actor="ben")
     with pytest.raises(ValueError, match="was not uploaded"):
-        library.share(card.key, True, "teacher")
+        library.share(card.key, True, actor="teacher")

@@ -31,7 +31,7 @@ def files_of(store: RunStore, run_id: str) -> list[Path]:
 
 def train(store: RunStore, run_id: str = "doomed") -> None:
     runner = TrainingRunner(store, threads=1)
-    runner.start(PRESET, OWN_TEXT, run_id=run_id)
+    runner.start(PRESET, OWN_TEXT, run_id=run_id, actor="local")
     assert runner.wait(run_id, 60)
     runner.close()
 
@@ -45,7 +45,7 @@ def test_the_name_and_note_of_a_run_are_the_last_it_was_given(store: RunStore) -
     label_run(store, "a-run", "the first one", "too high a learning rate", actor="teacher")
     (found,) = store.runs()
     assert (found.name, found.note) == ("the first one", "too high a learning rate")
-    label_run(store, "a-run", "", "")
+    label_run(store, "a-run", "", "", actor="local")
     assert store.runs()[0].name == ""
 
 
@@ -62,7 +62,7 @@ def test_the_name_and_note_of_a_run_are_the_last_it_was_given(store: RunStore) -
 )
 def test_a_name_holds_only_what_can_be_seen(given: str, kept: str, store: RunStore) -> None:
     keep_chapter_run(store, "a-run", {0: (9.0, 9.0)})
-    label_run(store, "a-run", given, given)
+    label_run(store, "a-run", given, given, actor="local")
     run = store.runs()[0]
     assert (run.name, run.note) == (" ".join(kept.split()), kept)
 
@@ -79,20 +79,20 @@ def test_a_name_that_cannot_be_kept_is_refused_in_words(
 ) -> None:
     keep_chapter_run(store, "a-run", {0: (9.0, 9.0)})
     with pytest.raises(ValueError, match=message):
-        label_run(store, "a-run", name, note)
+        label_run(store, "a-run", name, note, actor="local")
 
 
 def test_there_must_be_a_run_to_name_or_delete(store: RunStore) -> None:
     with pytest.raises(ValueError, match="There is no run nobody"):
-        label_run(store, "nobody", "x", "")
+        label_run(store, "nobody", "x", "", actor="local")
     with pytest.raises(ValueError, match="There is no run nobody"):
-        delete_run(store, "nobody")
+        delete_run(store, "nobody", actor="local")
 
 
 def test_a_deleted_run_leaves_no_row_no_checkpoint_and_no_text_behind(store: RunStore) -> None:
     keep_chapter_run(store, "another", {0: (9.0, 9.0)})
     train(store)
-    label_run(store, "doomed", "a name", "")
+    label_run(store, "doomed", "a name", "", actor="local")
     assert list((store.runs_dir / "checkpoints" / "doomed").iterdir())
     delete_run(store, "doomed", actor="teacher")
     assert [run.id for run in store.runs()] == ["another"]
@@ -101,29 +101,29 @@ def test_a_deleted_run_leaves_no_row_no_checkpoint_and_no_text_behind(store: Run
     assert files_of(store, "doomed") == []
     assert not store.text_path(OWN_TEXT.sha256).exists()
     assert not list((store.runs_dir / "tokens").rglob(f"*{OWN_TEXT.sha256}*"))
-    assert [(row["run_id"], row["actor"]) for row in store.deletions()] == [("doomed", "teacher")]
+    assert [(row.run_id, row.actor) for row in store.deletions()] == [("doomed", "teacher")]
 
 
 def test_a_text_stays_while_another_run_needs_it_or_somebody_keeps_it(store: RunStore) -> None:
     train(store, "first")
     train(store, "second")
-    delete_run(store, "first")
+    delete_run(store, "first", actor="local")
     assert store.text(OWN_TEXT.sha256) == OWN_TEXT.text
-    TextLibrary(store).keep(OWN_TEXT, "upload")
-    delete_run(store, "second")
-    assert TextLibrary(store).load(OWN_TEXT.sha256) == OWN_TEXT
+    TextLibrary(store, actor="local").keep(OWN_TEXT, "upload")
+    delete_run(store, "second", actor="local")
+    assert TextLibrary(store, actor="local").load(OWN_TEXT.sha256) == OWN_TEXT
 
 
 def test_a_live_run_is_not_deleted_in_this_process_or_another(store: RunStore) -> None:
     runner = TrainingRunner(store, threads=1)
-    runner.start(PRESET, OWN_TEXT, run_id="alive")
+    runner.start(PRESET, OWN_TEXT, run_id="alive", actor="local")
     other = RunStore(store.runs_dir)  # as another process has it
     for mine in (store, other):
         with pytest.raises(ValueError, match=r"Run alive is (queued|running): stop it first"):
-            delete_run(mine, "alive")
-    runner.stop("alive").result(60)
+            delete_run(mine, "alive", actor="local")
+    runner.stop("alive", actor="local").result(60)
     runner.wait("alive", 60)
-    delete_run(other, "alive")
+    delete_run(other, "alive", actor="local")
     assert store.runs() == []
     other.close()
     runner.close()
@@ -141,12 +141,12 @@ def test_a_deletion_that_was_cut_off_is_finished_when_the_store_is_opened(store:
 def test_a_run_that_comes_back_after_its_deletion_is_read_anew(store: RunStore) -> None:
     board = CachedStore(store)
     run_id = import_recorded_run(store)
-    steps = len(board.history(run_id).steps)
+    steps = len(board.history(run_id).recorded.steps)
     evaluations = len(board.evaluations(run_id))
     assert steps
     assert evaluations
-    delete_run(store, run_id)
+    delete_run(store, run_id, actor="local")
     assert board.run(run_id) is None
     import_recorded_run(store)
-    assert len(board.history(run_id).steps) == steps
+    assert len(board.history(run_id).recorded.steps) == steps
     assert len(board.evaluations(run_id)) == evaluations

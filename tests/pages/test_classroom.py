@@ -84,7 +84,7 @@ def test_a_run_on_a_text_of_the_app_has_nothing_to_share(lesson: Class) -> None:
 
 
 def test_a_text_is_its_owners_until_they_share_it(lesson: Class) -> None:
-    TextLibrary(runtime.get_store(), lesson.id("Ann")).keep(SECRET, "pasted")
+    TextLibrary(runtime.get_store(), actor=lesson.id("Ann")).keep(SECRET, "pasted")
 
     def offered(name: str) -> str:
         app = lesson.visit(name, "data")
@@ -103,7 +103,7 @@ def test_a_text_is_its_owners_until_they_share_it(lesson: Class) -> None:
 
 
 def test_the_sidebar_shows_a_student_their_own_run(lesson: Class) -> None:
-    runtime.get_runner().hold(True)
+    runtime.get_runner().hold(True, actor="local")
     lesson.start("Ann", run_id="anns")
     lesson.start("Ben", run_id="bens")
     for name, other in (("Ann", "Ben"), ("Ben", "Ann")):
@@ -206,7 +206,7 @@ def test_the_teacher_sets_rules_and_a_student_finds_them_in_the_form(lesson: Cla
 
 
 def test_a_preset_that_is_not_for_the_lesson_is_not_offered(lesson: Class) -> None:
-    runtime.get_runner().set_rules(ClassRules(presets=("evening",)), "teacher")
+    runtime.get_runner().set_rules(ClassRules(presets=("evening",)), actor="teacher")
     app = lesson.visit("Ben", "train")
     box = next(box for box in app.selectbox if box.label == "Model and training")
     assert box.options == ["evening"]
@@ -216,7 +216,7 @@ def test_a_preset_that_is_not_for_the_lesson_is_not_offered(lesson: Class) -> No
 
 
 def test_a_refusal_of_the_rules_is_a_sentence(lesson: Class) -> None:
-    runtime.get_runner().set_rules(ClassRules(most_steps=3), "teacher")
+    runtime.get_runner().set_rules(ClassRules(most_steps=3), actor="teacher")
     app = lesson.visit("Ben")
     button(app, "Train a small GPT now").click().run()
     assert not app.exception

@@ -91,7 +91,7 @@ def test_the_same_file_twice_is_one_text() -> None:
 
 
 def test_a_text_that_cannot_be_encoded_says_so_and_another_can_be_chosen() -> None:
-    library = TextLibrary(runtime.get_store())
+    library = TextLibrary(runtime.get_store(), actor="local")
     library.keep(Corpus("blanks.txt", "Once." + " " * 1_500_000 + "The end. " * 99_999), "uploaded")
     app = open_app("data")
     choose(app, "Text", library.texts()[0].sha256)
@@ -113,7 +113,7 @@ def test_a_pasted_text_is_kept_under_its_name() -> None:
 
 @pytest.mark.slow
 def test_a_kept_text_is_deleted_unless_a_run_needs_it() -> None:
-    library = TextLibrary(runtime.get_store())
+    library = TextLibrary(runtime.get_store(), actor="local")
     library.keep(Corpus("mine.txt", STORY), "uploaded")
     app = open_app("data")
     button(app, "Delete for good").click().run()
@@ -148,7 +148,7 @@ def test_the_verdict_is_laid_out_as_in_the_chapter(verdict: str) -> None:
 
 
 def test_the_survey_counts_and_names_what_a_script_costs() -> None:
-    library = TextLibrary(runtime.get_store())
+    library = TextLibrary(runtime.get_store(), actor="local")
     library.keep(Corpus("hindi.txt", "नमस्ते दुनिया, यह एक परीक्षण है। " * 100), "pasted")
     app = open_app("data")
     assert "English prose takes about 0.25" in texts(app)
@@ -203,7 +203,7 @@ def test_the_expected_time_is_measured_on_its_own_steps() -> None:
 
 
 def test_end_of_text_in_a_text_is_a_boundary_or_plain_text_by_choice() -> None:
-    library = TextLibrary(runtime.get_store())
+    library = TextLibrary(runtime.get_store(), actor="local")
     library.keep(Corpus("two.txt", f"{STORY}<|endoftext|>{STORY}"), "uploaded")
     app = open_app("data")
     choose(app, "Text", library.texts()[0].sha256)

@@ -11,7 +11,8 @@ import pytest
 
 from dashboard.app import runtime
 from dashboard.ui import STEPS, section
-from gpt_core.store.run import LIVE_STATES, RESUMABLE_STATES
+from gpt_core.store import LIVE_STATES, RunState
+from gpt_core.store.run import RESUMABLE_STATES
 from gpt_core.store.run_locks import acquire_run_lock
 from gpt_core.text import load_text
 from gpt_core.training import evaluate_model, train
@@ -49,7 +50,7 @@ def add_run_in_state(state: str) -> filelock.BaseFileLock | None:
     )
     lock = acquire_run_lock(store, "there") if state in LIVE_STATES else None
     if state != "queued":
-        store.set_state("there", state, "ada", f"It is {state}.")
+        store.set_state("there", RunState(state), "ada", f"It is {state}.")
     return lock
 
 
@@ -127,7 +128,7 @@ def test_a_setting_that_is_no_number_is_said_in_words(monkeypatch: pytest.Monkey
 NETWORK_PROGRAM = """
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
-from dashboard import runtime
+from dashboard.app import runtime
 
 app = AppTest.from_file("app.py", default_timeout=60).run()
 app.button[0].click().run()

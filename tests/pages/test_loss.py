@@ -165,7 +165,7 @@ def test_a_run_can_be_looked_into_now_and_at_its_checkpoints() -> None:
     now = metric(app, "Loss")
     step = app.session_state[f"snapshot-{run_id}"]
     assert metric(app.run(), "Loss") == now  # the copy stays until another is asked for
-    runtime.get_runner().checkpoint(run_id).result(timeout=30)
+    runtime.get_runner().checkpoint(run_id, actor="local").result(timeout=30)
     next(b for b in app.main.button if b.label == "Look again").click().run()
     assert app.session_state[f"snapshot-{run_id}"] > step
     assert metric(app, "Loss") != now
@@ -198,7 +198,7 @@ def test_a_run_stays_chosen_when_it_pauses_and_when_it_ends() -> None:
     app = open_app("loss", run=run_id)
     loss = metric(app, "Loss")
     assert "a copy at step" in texts(app)
-    runtime.get_runner().pause(run_id).result(timeout=30)
+    runtime.get_runner().pause(run_id, actor="local").result(timeout=30)
     app.run()
     app.slider[0].set_value(0.5).run()
     assert next(box for box in app.selectbox if box.label == "Model").value == run_id
@@ -223,7 +223,7 @@ def test_a_run_without_weights_says_so() -> None:
     run_id = start_pocket_run(1)
     finish(run_id)
     for row in store.checkpoints(run_id):
-        store.remove_checkpoint(row["id"])
+        store.remove_checkpoint(row.id)
     assert "kept no weights yet" in texts(open_app("loss", run=run_id))
 
 

@@ -7,6 +7,7 @@ import pytest
 from dashboard.app import runtime
 from dashboard.forms import own_probes
 from dashboard.loss.probe_history import probe_frame
+from gpt_core.store import StoredProbe
 from gpt_core.text import load_text
 from tests.support.app_driver import (
     button,
@@ -32,10 +33,10 @@ def test_one_drags_through_the_evaluations_and_sees_the_probabilities_move() -> 
         return [float(line.split()[1]) for line in chips(app, label)["second_line"]]
 
     def recorded(step: int) -> list[float]:
-        row = next(r for r in probes if r["global_step"] == step and r["probe"] == 0)
-        return list(row["target_probas"])
+        row = next(r for r in probes if r.global_step == step and r.probe == 0)
+        return list(row.target_probas)
 
-    steps = sorted({row["global_step"] for row in probes})
+    steps = sorted({row.global_step for row in probes})
     assert shown() == pytest.approx(recorded(steps[-1]), rel=0.06, abs=0.0006)
     next(s for s in app.select_slider if s.label == "At step").set_value(steps[0]).run()
     assert not app.exception
@@ -58,7 +59,7 @@ def test_the_newest_evaluation_is_shown_until_one_chooses_another() -> None:
 
     def wait_for_another() -> None:
         known = len(slider().options)
-        while len({r["global_step"] for r in runtime.get_store().probes(run_id)}) <= known:
+        while len({r.global_step for r in runtime.get_store().probes(run_id)}) <= known:
             time.sleep(0.05)
         app.run()
 
@@ -115,7 +116,10 @@ def test_without_a_run_the_history_says_what_to_do() -> None:
 
 
 def test_a_frame_has_a_row_per_token_and_evaluation() -> None:
-    rows = [{"global_step": step, "target_probas": (0.1, 0.2, 0.3), "probe": 1} for step in (0, 5)]
+    rows = [
+        StoredProbe(step, 1, 64, 1, 9.0, (0.1, 0.2, 0.3), (1, 2, 3), id=step + 1, seconds=1.0)
+        for step in (0, 5)
+    ]
     frame = probe_frame(rows, "I really like chocolate", 2)
     assert len(frame) == 6
     assert frame["name"].tolist()[:3] == ["p21 ·really", "p22 ·like", "p23 ·chocolate"]

@@ -54,10 +54,10 @@ def test_train_shows_how_probable_each_token_of_the_probes_is() -> None:
     assert chips[0]["texts"] == ["·effort", "·moves", "·you"]
     for chip, probe in zip(chips, probes[-2:], strict=True):
         names = [line.split()[0] for line in chip["second_line"]]
-        row = probe["probe"] + 1
+        row = probe.probe + 1
         assert names == [f"p{row}1", f"p{row}2", f"p{row}3"]
         shown = [float(line.split()[1]) for line in chip["second_line"]]
-        assert shown == pytest.approx(probe["target_probas"], rel=0.06, abs=0.0006)
+        assert shown == pytest.approx(probe.target_probas, rel=0.06, abs=0.0006)
         assert all(0 <= strength <= 1 for strength in chip["strengths"])
 
 

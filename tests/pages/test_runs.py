@@ -9,6 +9,7 @@ from dashboard.app import runtime, session_keys
 from gpt_core.export import EXPORTS, RECORDED_RUN, import_recorded_run
 from gpt_core.library import TextLibrary, label_run
 from gpt_core.presets import PRESETS
+from gpt_core.store import RunState
 from gpt_core.text import Corpus, load_text
 from tests.conftest import TINY, TINY_TRAINING
 from tests.support.app_driver import (
@@ -203,7 +204,7 @@ def test_the_recorded_run_that_was_deleted_stays_away_until_it_is_asked_for() ->
 def test_what_somebody_else_wrote_is_not_undone_by_an_open_form() -> None:
     keep_runs(first=4e-4)
     app = open_runs("first")
-    label_run(runtime.get_store(), "first", "Alpha", "theirs")
+    label_run(runtime.get_store(), "first", "Alpha", "theirs", actor="local")
     app.run()
     next(field for field in app.text_area if field.label == "Note").input("mine")
     button(app, "Save").click().run()
@@ -242,13 +243,13 @@ def test_run_again_fills_the_form_with_all_that_the_run_was_set_up_with() -> Non
     store.add_run(
         "run", "ada", "pocket", model, training, own.name, own.sha256, 400, 40, 18, {"torch": "x"}
     )
-    store.set_state("run", "finished", "ada")
+    store.set_state("run", RunState.FINISHED, "ada")
     app = again("run")
-    assert TextLibrary(store).load(own.sha256) == own  # it can be chosen again
+    assert TextLibrary(store, actor="local").load(own.sha256) == own  # it can be chosen again
     assert "Filled in as run run was set up." in texts(app)
     button(app, "Start training").click().run()
     (new,) = [r for r in store.runs() if r.id != "run"]
-    runtime.get_runner().stop(new.id).result(timeout=60)
+    runtime.get_runner().stop(new.id, actor="local").result(timeout=60)
     assert new.model_config == model
     assert replace(new.training_config, probes=()) == replace(training, probes=())
     assert set(training.probes) <= set(new.training_config.probes)
@@ -271,7 +272,7 @@ def test_run_again_takes_settings_that_the_form_alone_would_not() -> None:
     store.add_run(
         "run", "ada", "pocket", TINY, training, text.name, text.sha256, 9, 9, 9, {"torch": "x"}
     )
-    store.set_state("run", "finished", "ada")
+    store.set_state("run", RunState.FINISHED, "ada")
     app = again("run")
     app.session_state["other_settings"] = True
     app.run()
@@ -293,7 +294,7 @@ def test_run_again_without_the_text_says_so_and_stays() -> None:
 
 def test_of_the_recorded_run_too_one_can_go_on_from() -> None:
     import_recorded_run(runtime.get_store())
-    label_run(runtime.get_store(), RECORDED_RUN, "ours", "")
+    label_run(runtime.get_store(), RECORDED_RUN, "ours", "", actor="local")
     app = again(RECORDED_RUN)
     boxes = {box.label: box.value for box in app.selectbox}
     assert (boxes["Model and training"], boxes["Text"]) == ("book-124m", "the-lamp-room")

@@ -43,7 +43,7 @@ def setting(app, name: str):
 
 def paused_run() -> str:
     run_id = start_pocket_run(3)
-    runtime.get_runner().pause(run_id).result(timeout=30)
+    runtime.get_runner().pause(run_id, actor="local").result(timeout=30)
     return run_id
 
 
@@ -238,8 +238,8 @@ def test_one_step_shows_what_a_single_update_did() -> None:
     (update,) = store.updates(run_id)
     assert len(store.steps(run_id)) == before + 1
     assert f"What step {before:,} did" in texts(app)
-    assert metric(app, "Loss before") == f"{update['loss_before']:.3f}"
-    assert metric(app, "Loss after") == f"{update['loss_after']:.3f}"
+    assert metric(app, "Loss before") == f"{update.loss_before:.3f}"
+    assert metric(app, "Loss after") == f"{update.loss_after:.3f}"
     assert metric(app, "Learning rate") == f"{POCKET.training.learning_rate:.3g}"
     bars = [c for c in components(app, "live_chart") if c["figure"]["data"][0]["type"] == "bar"]
     assert [len(bar["figure"]["data"][0]["y"]) for bar in bars] == [6, 6]  # two blocks, four others
@@ -350,19 +350,19 @@ def test_watching_and_asking_change_no_loss() -> None:
     app = open_app("train", run=run_id)
     button(app, "Write").click().run()
     for _ in range(4):
-        runtime.get_runner().step(run_id).result(timeout=30)
-    runtime.get_runner().resume(run_id).result(timeout=30)
+        runtime.get_runner().step(run_id, actor="local").result(timeout=30)
+    runtime.get_runner().resume(run_id, actor="local").result(timeout=30)
     while len(store.steps(run_id)) < 12:
         time.sleep(0.05)
     finish(run_id)
-    expected = [row["loss"] for row in store.steps(left_alone)][:12]
-    assert [row["loss"] for row in store.steps(run_id)][:12] == expected
+    expected = [row.loss for row in store.steps(left_alone)][:12]
+    assert [row.loss for row in store.steps(run_id)][:12] == expected
 
 
 def test_samples_are_text_and_many_breaks_of_the_line_are_counted() -> None:
     pieces = marked("Every day" + "\n" * 40 + "end", None)
     assert [piece.text for piece in pieces] == ["Every day ↵ × 40 end"]
-    copying = Copying(prompt_tokens=1, tokens=4, runs=((2, 4),))
+    copying = Copying(prompt_tokens=1, tokens=4, spans=((2, 4),))
     pieces = marked("Every effort moves you", copying)
     assert [(p.text, p.kind) for p in pieces] == [
         ("Every", "prompt"),

@@ -25,8 +25,8 @@ class TestPage:
         assert f"{len(rows)} checkpoint" in texts(app)
         labels = [b.label for b in app.get("download_button")]
         assert labels == [facts.title for facts in WEIGHT_FORMS.values()] * len(rows)
-        newest = max(rows, key=lambda row: (row["global_step"], row["kind"] == "weights"))
-        assert f"Step {newest['global_step']}" in texts(app)
+        newest = max(rows, key=lambda row: (row.global_step, row.kind == "weights"))
+        assert f"Step {newest.global_step}" in texts(app)
         assert "Without it the run, resumed, begins anew." in texts(app)
         button(app, "Delete for good").click().run()
         assert len(store.checkpoints(run_id)) == len(rows) - 1
@@ -35,7 +35,7 @@ class TestPage:
     def test_let_it_write_opens_that_checkpoint(self) -> None:
         run_id = start_pocket_run(30)
         finish(run_id)
-        steps = {int(row["global_step"]) for row in runtime.get_store().checkpoints(run_id)}
+        steps = {int(row.global_step) for row in runtime.get_store().checkpoints(run_id)}
         app = self.open(run=run_id)
         oldest = [b for b in app.main.button if b.label == "Let it write"][-1]
         oldest.click().run()
@@ -45,13 +45,13 @@ class TestPage:
 
     def test_a_live_runs_checkpoints_are_not_deleted(self) -> None:
         run_id = start_pocket_run()
-        runtime.get_runner().pause(run_id).result(timeout=30)
+        runtime.get_runner().pause(run_id, actor="local").result(timeout=30)
         store = runtime.get_store()
         app = self.open(run=run_id)
         assert "Its run is live and may need it" in texts(app)
         assert "Delete for good" not in [b.label for b in app.main.button]
         with pytest.raises(ValueError, match=f"Run {run_id} is paused: stop it first"):
-            delete_checkpoint(store, store.checkpoints(run_id)[0])
+            delete_checkpoint(store, store.checkpoints(run_id)[0], actor="local")
 
 
 @pytest.mark.usefixtures("own_runtime")
@@ -60,10 +60,10 @@ def test_a_run_whose_only_whole_checkpoint_was_deleted_begins_anew_and_ends_the_
     finish(run_id)
     store, runner = runtime.get_store(), runtime.get_runner()
     steps = len(store.steps(run_id))
-    (whole,) = [row for row in store.checkpoints(run_id) if row["kind"] == "whole"]
-    delete_checkpoint(store, whole)
-    assert not (store.runs_dir / whole["folder"]).exists()
-    runner.resume(run_id)
+    (whole,) = [row for row in store.checkpoints(run_id) if row.kind == "whole"]
+    delete_checkpoint(store, whole, actor="local")
+    assert not (store.runs_dir / whole.folder).exists()
+    runner.resume(run_id, actor="local")
     while len(store.steps(run_id)) <= steps:
         assert not runner.wait(run_id, 0.05)
     finish(run_id)

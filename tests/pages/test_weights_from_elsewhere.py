@@ -52,21 +52,21 @@ def put_gpt2(name: str = "small") -> None:
 
 
 def the_small_one() -> str:
-    [card] = runtime.get_models().models()
+    [card] = runtime.get_models().models(actor="local")
     return f"model:{card.key}"
 
 
 def test_a_file_of_the_book_is_uploaded_kept_and_deleted() -> None:
     app = bring_in(open_app("weights"), (HOSTILE, book_file()))
     assert not app.exception
-    [card] = runtime.get_models().models()
+    [card] = runtime.get_models().models(actor="local")
     assert card.name == HOSTILE
     assert f"{HOSTILE} · uploaded" in texts(app)
-    assert weights_sha256(runtime.get_models().load(card.key)) == weights_sha256(
+    assert weights_sha256(runtime.get_models().load(card.key, actor="local")) == weights_sha256(
         build_model(GPT2, 3)
     )
     button(app, "Delete for good").click().run()
-    assert runtime.get_models().models() == []
+    assert runtime.get_models().models(actor="local") == []
     assert "No model from elsewhere is here yet" in texts(app)
 
 
@@ -77,8 +77,11 @@ def test_two_files_that_belong_together_and_a_zip_of_this_page_are_taken(tmp_pat
     run_id = start_pocket_run()
     finish(run_id)
     row = runtime.get_store().checkpoints(run_id)[-1]
-    bring_in(open_app("weights"), ("mine.zip", weights_zip(runtime.get_store(), row, "ours")))
-    names = [card.name for card in runtime.get_models().models()]
+    bring_in(
+        open_app("weights"),
+        ("mine.zip", weights_zip(runtime.get_store(), row, "ours", actor="local")),
+    )
+    names = [card.name for card in runtime.get_models().models(actor="local")]
     assert "mine.zip" in names
     assert len(names) == 2
 
@@ -109,7 +112,7 @@ def test_a_file_that_holds_no_model_is_refused_in_words(
     app = bring_in(open_app("weights"), (name, data))
     assert not app.exception
     assert message in texts(app)
-    assert runtime.get_models().models() == []
+    assert runtime.get_models().models(actor="local") == []
 
 
 def test_a_model_is_let_write_and_asked_for_its_loss() -> None:
@@ -210,7 +213,9 @@ def test_a_run_is_trained_further_from_a_checkpoint_as_a_run_of_its_own() -> Non
 def test_run_again_begins_with_the_same_weights() -> None:
     initial = build_model(TINY, 9)
     runner, store = runtime.get_runner(), runtime.get_store()
-    first = runner.start(POCKET, load_text("counting"), initial=InitialWeights("Nine", initial))
+    first = runner.start(
+        POCKET, load_text("counting"), initial=InitialWeights("Nine", initial), actor="local"
+    )
     while not store.steps(first):
         time.sleep(0.05)
     finish(first)
@@ -262,17 +267,17 @@ def test_the_upload_can_be_given_a_name_and_its_heads() -> None:
     heads = next(i for i in app.number_input if i.label.startswith("Attention heads"))
     heads.set_value(4).run()
     button(app, "Bring it in").click().run()
-    [card] = runtime.get_models().models()
+    [card] = runtime.get_models().models(actor="local")
     assert card.name == "Mine"
-    assert runtime.get_models().load(card.key).config.n_heads == 4
+    assert runtime.get_models().load(card.key, actor="local").config.n_heads == 4
 
 
 @pytest.mark.parametrize("page", ["generate", "loss", "train"])
 def test_a_model_that_is_gone_is_not_replaced_unseen(page: str) -> None:
-    key = runtime.get_models().keep(build_model(GPT2, 3), "Mine").key
+    key = runtime.get_models().keep(build_model(GPT2, 3), "Mine", actor="local").key
     app = open_app(page, state={"walk_model": f"model:{key}", "begin_with": f"model:{key}"})
     assert "not here any more" not in texts(app)
-    runtime.get_models().delete(key)
+    runtime.get_models().delete(key, actor="local")
     for _ in range(2):  # for as long as it is chosen
         app.run()
         assert not app.exception

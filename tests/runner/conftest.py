@@ -7,6 +7,7 @@ import pytest
 from gpt_core.runner import TrainingRunner
 from gpt_core.store import RunStore
 from gpt_core.text import Corpus, load_text
+from tests.support.runs import SIX_EPOCHS, everything
 
 
 @pytest.fixture
@@ -19,3 +20,16 @@ def runner(store: RunStore) -> Iterator[TrainingRunner]:
 @pytest.fixture
 def corpus() -> Corpus:
     return load_text("counting")
+
+
+@pytest.fixture(scope="module")
+def left_alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list]:
+    """Everything recorded by a run that nobody touched."""
+    store = RunStore(tmp_path_factory.mktemp("alone"))
+    runner = TrainingRunner(store)
+    run_id = runner.start(SIX_EPOCHS, load_text("counting"), actor="local")
+    runner.wait(run_id, timeout=120)
+    runner.close()
+    recorded = everything(store, run_id)
+    store.close()
+    return recorded

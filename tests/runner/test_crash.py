@@ -39,12 +39,12 @@ def test_a_run_that_fails_says_why_and_the_next_one_trains(
     caplog.set_level(logging.CRITICAL + 1)
     with monkeypatch.context() as patch:
         patch.setattr(session_module, "create_optimizer", fail)
-        run_id = runner.start(PRESET, corpus)
+        run_id = runner.start(PRESET, corpus, actor="local")
         runner.wait(run_id, timeout=60)
     run = store.run(run_id)
     assert run is not None
     assert (run.state, run.message) == ("failed", "the optimizer is broken")
-    again = runner.start(PRESET, corpus)
+    again = runner.start(PRESET, corpus, actor="local")
     runner.wait(again, timeout=60)
     assert states(store, again)[-1] == "finished"
 
@@ -57,22 +57,22 @@ def test_a_diverging_run_fails_in_words_and_its_last_checkpoint_stays_good(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.CRITICAL + 1)
-    run_id = runner.start(LONG, corpus)
+    run_id = runner.start(LONG, corpus, actor="local")
     wait_for_steps(store, run_id, 3)
-    runner.pause(run_id).result(timeout=30)
-    step = store.checkpoints(run_id)[-1]["global_step"]
+    runner.pause(run_id, actor="local").result(timeout=30)
+    step = store.checkpoints(run_id)[-1].global_step
     with monkeypatch.context() as patch:
         patch.setattr(
             gradients, "calc_loss_batch", lambda *args: calc_loss_batch(*args) * torch.nan
         )
-        runner.resume(run_id).result(timeout=30)
+        runner.resume(run_id, actor="local").result(timeout=30)
         runner.wait(run_id, timeout=30)
     run = store.run(run_id)
     assert run is not None
     assert run.state == "failed"
     assert f"Step {step + 1}: the loss is nan" in run.message
     assert len(store.steps(run_id)) == step + 1
-    runner.resume(run_id)
+    runner.resume(run_id, actor="local")
     wait_for_steps(store, run_id, step + 4)
 
 
@@ -114,18 +114,20 @@ def test_a_full_disk_fails_the_run_in_words_and_the_next_run_trains(
     try:
         store = RunStore(disk)
         runner = TrainingRunner(store)
-        run_id = runner.start(SIX_EPOCHS, corpus)  # its weights alone take 6 MB each time
+        run_id = runner.start(
+            SIX_EPOCHS, corpus, actor="local"
+        )  # its weights alone take 6 MB each time
         assert runner.wait(run_id, timeout=60)
         run = store.run(run_id)
         assert run is not None
         assert run.state == "failed"
         assert run.message.startswith("The disk is full: make room on it")
         assert not list(disk.rglob("*.part"))
-        steps = [row["global_step"] for row in store.steps(run_id)]
+        steps = [row.global_step for row in store.steps(run_id)]
         assert steps == list(range(len(steps)))
 
         subprocess.run(["mount", "-o", "remount,size=200m", str(disk)], check=True)
-        runner.resume(run_id)
+        runner.resume(run_id, actor="local")
         runner.wait(run_id, timeout=60)
         assert states(store, run_id)[-1] == "finished"
         runner.close()
@@ -139,7 +141,7 @@ def test_an_end_that_cannot_be_written_holds_here_until_it_can(
 ) -> None:
     caplog.set_level(logging.CRITICAL + 1)
     board = CachedStore(store)
-    run_id = runner.start(LONG, corpus)
+    run_id = runner.start(LONG, corpus, actor="local")
     wait_for_steps(store, run_id, 3)
     assert [run.id for run in board.live_runs()] == [run_id]
     store._database._writer.execute("PRAGMA query_only = ON")  # as on a disk that is only read
@@ -155,17 +157,17 @@ def test_an_end_that_cannot_be_written_holds_here_until_it_can(
 
     store._database._writer.execute("PRAGMA query_only = OFF")
     mark_interrupted_runs(store)
-    assert store.unsaved_final_states == {}
+    assert store.final_state(run_id) is None
     with closing(RunStore(store.runs_dir)) as another:
         [written] = another.runs()
         assert (written.state, written.message) == (run.state, run.message)
-    runner.resume(run_id)
+    runner.resume(run_id, actor="local")
     wait_for_steps(store, run_id, 6)
 
 
 def _train_until_killed(runs_dir: Path) -> None:
     runner = TrainingRunner(RunStore(runs_dir))
-    runner.wait(runner.start(LONG, load_text("counting")))
+    runner.wait(runner.start(LONG, load_text("counting"), actor="local"))
 
 
 @pytest.mark.slow
@@ -193,5 +195,5 @@ def test_a_run_whose_process_was_killed_is_interrupted_but_a_living_one_is_not(
     run = store.run(run_id)
     assert run is not None
     assert (run.state, run.message) == ("interrupted", "The process that trained it is gone.")
-    steps = [row["global_step"] for row in store.steps(run_id)]
+    steps = [row.global_step for row in store.steps(run_id)]
     assert steps == list(range(len(steps)))

@@ -28,9 +28,9 @@ def test_a_run_goes_from_queued_to_finished_and_everything_is_written_down(
     assert run is not None
     assert states(store, run_id) == ["queued", "running", "finished"]
     assert (run.owner, run.text_name, run.text_sha256) == ("ada", corpus.name, corpus.sha256)
-    assert [row["global_step"] for row in store.steps(run_id)] == list(range(run.total_steps))
+    assert [row.global_step for row in store.steps(run_id)] == list(range(run.total_steps))
     assert len(store.evaluations(run_id)) == len(range(0, run.total_steps, 5))
-    assert [row["epoch"] for row in store.samples(run_id)] == [1, 2]
+    assert [row.epoch for row in store.samples(run_id)] == [1, 2]
     assert run.versions["torch"] == torch.__version__
 
 
@@ -43,12 +43,12 @@ def test_stop_ends_a_run_with_a_checkpoint_and_no_step_comes_after_it(
     runner.stop(run_id, actor="teacher").result(timeout=30)
     count = len(store.steps(run_id))
     last = store.transitions(run_id)[-1]
-    assert (last["state"], last["actor"]) == ("stopped", "teacher")
-    assert store.checkpoints(run_id)[-1]["global_step"] == count - 1
+    assert (last.state, last.actor) == ("stopped", "teacher")
+    assert store.checkpoints(run_id)[-1].global_step == count - 1
     time.sleep(0.3)
     assert len(store.steps(run_id)) == count
     assert not runner.owns(run_id)
-    assert runner.pending(run_id) == ""
+    assert runner.pending(run_id) is None
 
 
 def test_a_paused_run_takes_no_step_until_it_is_resumed(
@@ -58,27 +58,27 @@ def test_a_paused_run_takes_no_step_until_it_is_resumed(
     wait_for_steps(store, run_id, 3)
     runner.pause(run_id, actor="ada").result(timeout=30)
     count = len(store.steps(run_id))
-    assert store.checkpoints(run_id)[-1]["global_step"] == count - 1
+    assert store.checkpoints(run_id)[-1].global_step == count - 1
     time.sleep(0.3)
     assert len(store.steps(run_id)) == count
     runner.resume(run_id, actor="teacher").result(timeout=30)
     wait_for_steps(store, run_id, count + 3)
     rows = store.transitions(run_id)
-    assert [row["state"] for row in rows] == ["queued", "running", "paused", "queued", "running"]
-    assert [row["actor"] for row in rows[2:4]] == ["ada", "teacher"]
+    assert [row.state for row in rows] == ["queued", "running", "paused", "queued", "running"]
+    assert [row.actor for row in rows[2:4]] == ["ada", "teacher"]
 
 
 def test_a_paused_or_queued_run_can_be_stopped(
     runner: TrainingRunner, store: RunStore, corpus: Corpus
 ) -> None:
-    paused = runner.start(LONG, corpus)
+    paused = runner.start(LONG, corpus, actor="local")
     wait_for_steps(store, paused, 1)
-    runner.pause(paused).result(timeout=30)
+    runner.pause(paused, actor="local").result(timeout=30)
     running = runner.start(LONG, corpus, actor="another")
     queued = runner.start(LONG, corpus, actor="a third")
     wait_for_steps(store, running, 1)
-    runner.stop(paused).result(timeout=30)
-    runner.stop(queued).result(timeout=30)
+    runner.stop(paused, actor="local").result(timeout=30)
+    runner.stop(queued, actor="local").result(timeout=30)
     assert states(store, paused)[-1] == "stopped"
     assert states(store, queued) == ["queued", "stopped"]
     assert states(store, running)[-1] == "running"
@@ -88,16 +88,16 @@ def test_what_is_not_live_cannot_be_asked(
     runner: TrainingRunner, store: RunStore, corpus: Corpus
 ) -> None:
     with pytest.raises(ValueError, match="nobody is not live here"):
-        runner.stop("nobody")
+        runner.stop("nobody", actor="local")
     with pytest.raises(ValueError, match="There is no run nobody"):
-        runner.resume("nobody")
-    run_id = runner.start(PRESET, corpus)
+        runner.resume("nobody", actor="local")
+    run_id = runner.start(PRESET, corpus, actor="local")
     runner.wait(run_id, timeout=60)
     for ask in (runner.stop, runner.pause, runner.checkpoint, runner.snapshot):
         with pytest.raises(ValueError, match="not live here"):
-            ask(run_id)
+            ask(run_id, actor="local")
     with pytest.raises(ValueError, match="has finished"):
-        runner.resume(run_id)
+        runner.resume(run_id, actor="local")
     assert states(store, run_id)[-1] == "finished"
 
 
@@ -106,7 +106,7 @@ def test_eight_equal_starts_at_once_start_one_run(
 ) -> None:
     run_ids: list[str] = []
     threads = [
-        threading.Thread(target=lambda: run_ids.append(runner.start(LONG, corpus)))
+        threading.Thread(target=lambda: run_ids.append(runner.start(LONG, corpus, actor="local")))
         for _ in range(8)
     ]
     for thread in threads:
@@ -121,13 +121,13 @@ def test_eight_equal_starts_at_once_start_one_run(
 def test_a_run_can_be_named_once_and_only_by_a_plain_name(
     runner: TrainingRunner, store: RunStore, corpus: Corpus
 ) -> None:
-    assert runner.start(PRESET, corpus, run_id="my-run_1.0") == "my-run_1.0"
+    assert runner.start(PRESET, corpus, run_id="my-run_1.0", actor="local") == "my-run_1.0"
     runner.wait("my-run_1.0", timeout=60)
     with pytest.raises(ValueError, match="is taken"):
-        runner.start(PRESET, corpus, run_id="my-run_1.0")
+        runner.start(PRESET, corpus, run_id="my-run_1.0", actor="local")
     for name in ("", "../up", "a/b", ".hidden", "x" * 65, "<b>"):
         with pytest.raises(ValueError, match="no name for a run"):
-            runner.start(PRESET, corpus, run_id=name)
+            runner.start(PRESET, corpus, run_id=name, actor="local")
 
 
 class CountingStore(RunStore):
@@ -151,7 +151,7 @@ def test_records_are_written_in_batches_by_time_not_one_by_one(
     clock = itertools.count()
     runner = TrainingRunner(store, timer=lambda: next(clock) / 1000)
     quiet = replace(SIX_EPOCHS.training, eval_freq=10_000, keep_epochs=0)
-    run_id = runner.start(SIX_EPOCHS, corpus, quiet)
+    run_id = runner.start(SIX_EPOCHS, corpus, quiet, actor="local")
     runner.wait(run_id, timeout=120)
     runner.close()
     assert len(store.steps(run_id)) == 108
@@ -162,9 +162,9 @@ def test_records_are_written_in_batches_by_time_not_one_by_one(
 def test_an_equal_start_beside_a_paused_run_starts_another(
     runner: TrainingRunner, store: RunStore, corpus: Corpus
 ) -> None:
-    paused = runner.start(LONG, corpus)
-    runner.pause(paused).result(timeout=30)
-    assert runner.start(LONG, corpus) != paused
+    paused = runner.start(LONG, corpus, actor="local")
+    runner.pause(paused, actor="local").result(timeout=30)
+    assert runner.start(LONG, corpus, actor="local") != paused
 
 
 @pytest.mark.parametrize("settings", [{"threads": 0}, {"threads": -1}, {"active_runs": 0}])
@@ -178,17 +178,17 @@ def test_a_runner_without_threads_or_places_is_refused(
 def test_a_snapshot_is_made_once_per_step_and_is_not_the_model_that_trains(
     runner: TrainingRunner, store: RunStore, corpus: Corpus
 ) -> None:
-    run_id = runner.start(LONG, corpus)
+    run_id = runner.start(LONG, corpus, actor="local")
     wait_for_steps(store, run_id, 3)
-    runner.pause(run_id).result(timeout=30)
-    first, second = (runner.snapshot(run_id).result(timeout=30) for _ in range(2))
+    runner.pause(run_id, actor="local").result(timeout=30)
+    first, second = (runner.snapshot(run_id, actor="local").result(timeout=30) for _ in range(2))
     assert first.model is second.model
     assert first.global_step == len(store.steps(run_id)) - 1
     before = first.model.tok_emb.weight.clone()
-    runner.resume(run_id).result(timeout=30)
+    runner.resume(run_id, actor="local").result(timeout=30)
     wait_for_steps(store, run_id, first.global_step + 5)
     assert torch.equal(first.model.tok_emb.weight, before)
-    third = runner.snapshot(run_id).result(timeout=30)
+    third = runner.snapshot(run_id, actor="local").result(timeout=30)
     assert third.global_step > first.global_step
     assert not torch.equal(third.model.tok_emb.weight, before)
     assert not third.model.training
@@ -204,35 +204,35 @@ def test_a_run_that_stands_still_keeps_no_model_in_memory(
 ) -> None:
     training_thread.prepare_optimizers()  # what is there by then is not counted
     others = models_in_memory()
-    run_id = runner.start(LONG, corpus)
+    run_id = runner.start(LONG, corpus, actor="local")
     wait_for_steps(store, run_id, 3)
     assert models_in_memory() == others + 1
-    waiting = runner.start(SIX_EPOCHS, corpus)
-    copies = [runner.snapshot(waiting).result(timeout=30)]  # as it will begin
+    waiting = runner.start(SIX_EPOCHS, corpus, actor="local")
+    copies = [runner.snapshot(waiting, actor="local").result(timeout=30)]  # as it will begin
     assert copies[0].global_step == -1
     assert models_in_memory() == others + 2  # the copy, and what trains
-    runner.stop(waiting).result(timeout=30)
+    runner.stop(waiting, actor="local").result(timeout=30)
 
-    runner.pause(run_id).result(timeout=30)
+    runner.pause(run_id, actor="local").result(timeout=30)
     step = len(store.steps(run_id)) - 1
-    copies = [runner.snapshot(run_id).result(timeout=30) for _ in range(2)]
+    copies = [runner.snapshot(run_id, actor="local").result(timeout=30) for _ in range(2)]
     assert copies[0].model is copies[1].model
     assert copies[0].global_step == step
     assert models_in_memory() == others + 1  # the copy
     copies.clear()
     assert models_in_memory() == others
 
-    runner.step(run_id).result(timeout=30)
+    runner.step(run_id, actor="local").result(timeout=30)
     assert models_in_memory() == others + 1  # what is not saved is kept
-    runner.resume(run_id).result(timeout=30)
+    runner.resume(run_id, actor="local").result(timeout=30)
     wait_for_steps(store, run_id, step + 4)
-    runner.pause(run_id).result(timeout=30)
+    runner.pause(run_id, actor="local").result(timeout=30)
     assert models_in_memory() == others
 
 
 def test_a_text_too_short_leaves_no_trace(runner: TrainingRunner, store: RunStore) -> None:
     with pytest.raises(ValueError, match="too short"):
-        runner.start(PRESET, Corpus("short", "Just this."))
+        runner.start(PRESET, Corpus("short", "Just this."), actor="local")
     assert store.runs() == []
 
 
@@ -240,10 +240,10 @@ def test_close_interrupts_what_trains_and_may_be_called_twice(
     store: RunStore, corpus: Corpus
 ) -> None:
     runner = TrainingRunner(store)
-    run_id = runner.start(LONG, corpus)
+    run_id = runner.start(LONG, corpus, actor="local")
     wait_for_steps(store, run_id, 2)
     runner.close()
     runner.close()
     assert states(store, run_id) == ["queued", "running", "interrupted"]
     with pytest.raises(ValueError, match="closing"):
-        runner.start(PRESET, corpus)
+        runner.start(PRESET, corpus, actor="local")

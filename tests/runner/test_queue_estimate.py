@@ -22,7 +22,7 @@ def test_where_nothing_was_ever_trained_the_order_is_known_and_no_time(
 ) -> None:
     board = CachedStore(store)
     assert expected_queue(board, runner) == []
-    runner.hold(True)
+    runner.hold(True, actor="local")
     for name in ("ann", "ben"):
         runner.start(PRESET, TEXT, actor=name, run_id=f"{name}s")
     queue = expected_queue(board, runner)
@@ -33,9 +33,9 @@ def test_where_nothing_was_ever_trained_the_order_is_known_and_no_time(
 def test_a_run_waits_for_as_long_as_those_before_it_will_take_by_the_pace_on_record(
     store: RunStore, runner: TrainingRunner
 ) -> None:
-    assert runner.wait(runner.start(PRESET, TEXT, run_id="done"), 60)
+    assert runner.wait(runner.start(PRESET, TEXT, run_id="done", actor="local"), 60)
     seconds = CachedStore(store).summaries()[0].seconds
-    runner.hold(True)
+    runner.hold(True, actor="local")
     longer = replace(TINY_TRAINING, num_epochs=3 * TINY_TRAINING.num_epochs)
     runner.start(PRESET, TEXT, longer, actor="ann", run_id="anns")
     runner.start(PRESET, TEXT, actor="ben", run_id="bens")
@@ -64,9 +64,9 @@ def test_a_run_that_trains_is_waited_for_by_its_own_pace(store: RunStore) -> Non
 def test_steps_that_are_done_are_not_waited_for_again(
     store: RunStore, runner: TrainingRunner
 ) -> None:
-    assert runner.wait(runner.start(PRESET, TEXT, run_id="done"), 60)
+    assert runner.wait(runner.start(PRESET, TEXT, run_id="done", actor="local"), 60)
     seconds = CachedStore(store).summaries()[0].seconds
-    runner.hold(True)
+    runner.hold(True, actor="local")
     runner.start(PRESET, TEXT, actor="ann", run_id="anns")
     half = store.run("anns").total_steps // 2  # type: ignore[union-attr]
     store.add_records("anns", [(StepRecord(half - 1, 1, 64, 9.0, 1.0, 1e-3), seconds / 2)])

@@ -21,7 +21,7 @@ from tests.support.runs import PRESET, losses
 def test_a_run_in_the_runner_gives_the_losses_of_the_plain_loop(
     runner: TrainingRunner, store: RunStore, corpus: Corpus, tokenizer: tiktoken.Encoding
 ) -> None:
-    run_id = runner.start(PRESET, corpus)
+    run_id = runner.start(PRESET, corpus, actor="local")
     runner.wait(run_id, timeout=60)
 
     data = prepare_data(corpus.text, tokenizer, TINY, TINY_TRAINING)
@@ -32,12 +32,12 @@ def test_a_run_in_the_runner_gives_the_losses_of_the_plain_loop(
         train(model, data.train_loader, data.val_loader, optimizer, tokenizer, TINY_TRAINING)
     )
     plain = [r.loss for r in records if isinstance(r, StepRecord)]
-    assert [row["loss"] for row in store.steps(run_id)] == plain
+    assert [row.loss for row in store.steps(run_id)] == plain
     evaluations = [(r.train_loss, r.val_loss) for r in records if isinstance(r, EvaluationRecord)]
-    stored = [(row["train_loss"], row["val_loss"]) for row in store.evaluations(run_id)]
+    stored = [(row.train_loss, row.val_loss) for row in store.evaluations(run_id)]
     assert stored == evaluations
     samples = [r.text for r in records if isinstance(r, SampleRecord)]
-    assert [row["text"] for row in store.samples(run_id)] == samples
+    assert [row.text for row in store.samples(run_id)] == samples
 
 
 @pytest.mark.slow
@@ -47,20 +47,16 @@ def test_two_active_runs_advance_by_turns_and_neither_disturbs_the_other(
     monkeypatch.setattr(training_thread, "TURN_SECONDS", 0.05)
     other = Preset("tiny", "Another seed.", TINY, replace(TINY_TRAINING, seed=9))
     runner = TrainingRunner(store, active_runs=2)
-    together = [runner.start(preset, corpus) for preset in (PRESET, other)]
+    together = [runner.start(preset, corpus, actor="local") for preset in (PRESET, other)]
     for run_id in together:
         runner.wait(run_id, timeout=60)
     alone = []
     for preset in (PRESET, other):
-        alone.append(runner.start(preset, corpus))
+        alone.append(runner.start(preset, corpus, actor="local"))
         runner.wait(alone[-1], timeout=60)
     runner.close()
-    order = [
-        row["run_id"]
-        for row in sorted(
-            (row for run_id in together for row in store.steps(run_id)), key=lambda row: row["id"]
-        )
-    ]
+    written = [(row.id, run_id) for run_id in together for row in store.steps(run_id)]
+    order = [run_id for _, run_id in sorted(written)]
     assert order[0] in order[order.index(together[1]) :], "they did not take turns"
     for a, b in zip(together, alone, strict=True):
         assert losses(store, a) == losses(store, b)
@@ -70,9 +66,9 @@ def test_two_active_runs_advance_by_turns_and_neither_disturbs_the_other(
 def test_after_a_run_has_ended_an_equal_one_gives_the_same_losses(
     runner: TrainingRunner, store: RunStore, corpus: Corpus
 ) -> None:
-    first = runner.start(PRESET, corpus)
+    first = runner.start(PRESET, corpus, actor="local")
     runner.wait(first, timeout=60)
-    second = runner.start(PRESET, corpus)
+    second = runner.start(PRESET, corpus, actor="local")
     runner.wait(second, timeout=60)
     assert first != second
     assert losses(store, first) == losses(store, second)

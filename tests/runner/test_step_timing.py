@@ -25,7 +25,7 @@ def test_a_pace_is_measured_in_the_owner_thread_and_changes_nothing(tmp_path: Pa
     for asks in (False, True):
         store = RunStore(tmp_path / str(asks))
         runner = TrainingRunner(store)
-        run_id = runner.start(LONG, corpus)
+        run_id = runner.start(LONG, corpus, actor="local")
         wait_for_steps(store, run_id, 3)
         if asks:
             data = prepare_data(corpus.text, get_tokenizer(), TINY, TINY_TRAINING)
@@ -35,7 +35,7 @@ def test_a_pace_is_measured_in_the_owner_thread_and_changes_nothing(tmp_path: Pa
             assert pace.sample > 0
         wait_for_steps(store, run_id, len(store.steps(run_id)) + 20)
         runner.close()
-        losses.append([row["loss"] for row in store.steps(run_id)])
+        losses.append([row.loss for row in store.steps(run_id)])
     shorter = min(map(len, losses))
     assert losses[0][:shorter] == losses[1][:shorter]
     assert shorter > 20

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gpt_core.records import EvaluationRecord, SampleRecord, StepRecord
-from gpt_core.store import RunStore
+from gpt_core.store import RunState, RunStore
 from gpt_core.store.recovery import is_damaged, notices
 from tests.support.stored_runs import add_run
 
@@ -29,7 +29,7 @@ def fill(runs_dir: Path, runs: int = 5) -> None:
                     (SampleRecord(*at[-1], "Every", "Every day", ()), 0.1),
                 ],
             )
-            store.set_state(f"run-{number}", "finished", "local")
+            store.set_state(f"run-{number}", RunState.FINISHED, "local")
 
 
 def damage(path: Path, start: int, length: int, seed: int = 1) -> None:
@@ -58,7 +58,7 @@ def test_damage_in_the_middle_costs_what_stands_there_and_is_told(tmp_path: Path
         assert runs == [f"run-{number}" for number in reversed(range(5))]  # in their order
         kept = sum(len(store.steps(run_id)) for run_id in runs)
         assert 3 * STEPS < kept <= 5 * STEPS
-        store.set_state("run-0", "stopped", "local")  # it can be written to
+        store.set_state("run-0", RunState.STOPPED, "local")  # it can be written to
         [(place, notice)] = store.notices().items()
     [aside] = tmp_path.glob("*.damaged.sqlite")
     assert aside.read_bytes() == before  # as it was: somebody may know how to read more of it

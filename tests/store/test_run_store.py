@@ -11,9 +11,9 @@ import psutil
 import pytest
 
 from gpt_core.records import EvaluationRecord, SampleRecord, StepRecord
-from gpt_core.store import RunStore
+from gpt_core.store import RunState, RunStore
 from gpt_core.store.migrations import MIGRATIONS
-from gpt_core.store.run_store import SUMMARIES
+from gpt_core.store.run_reader import SUMMARIES
 from tests.conftest import TINY, TINY_TRAINING
 from tests.support.stored_runs import add_run
 
@@ -39,16 +39,16 @@ def test_a_run_is_read_back_as_it_was_written(store: RunStore) -> None:
 
 def test_a_runs_state_is_its_latest_transition_with_time_actor_and_message(store: RunStore) -> None:
     add_run(store)
-    store.set_state("a-run", "running", "ada")
-    store.set_state("a-run", "failed", "ada", "no more memory")
+    store.set_state("a-run", RunState.RUNNING, "ada")
+    store.set_state("a-run", RunState.FAILED, "ada", "no more memory")
     run = store.run("a-run")
     assert run is not None
     assert (run.state, run.message) == ("failed", "no more memory")
     assert not run.is_live
     rows = store.transitions("a-run")
-    assert [row["state"] for row in rows] == ["queued", "running", "failed"]
-    assert [row["at"] for row in rows] == sorted(row["at"] for row in rows)
-    assert {row["actor"] for row in rows} == {"ada"}
+    assert [row.state for row in rows] == ["queued", "running", "failed"]
+    assert [row.at for row in rows] == sorted(row.at for row in rows)
+    assert {row.actor for row in rows} == {"ada"}
 
 
 def test_records_are_read_by_cursor(store: RunStore) -> None:
@@ -60,10 +60,10 @@ def test_records_are_read_by_cursor(store: RunStore) -> None:
     store.add_records("another", [(StepRecord(0, 1, 8, 1.0, 1.0, 4e-4), 0.1)])
     store.add_records("a-run", [(StepRecord(3, 1, 24, 6.5, 1.0, 4e-4), 0.3)])
     rows = store.steps("a-run")
-    assert [row["loss"] for row in rows] == [9.5, 8.5, 7.5, 6.5]
-    assert [row["loss"] for row in store.steps("a-run", after=rows[1]["id"])] == [7.5, 6.5]
-    assert [row["global_step"] for row in store.last_steps("a-run", 2)] == [2, 3]
-    assert store.steps("a-run", after=rows[-1]["id"]) == []
+    assert [row.loss for row in rows] == [9.5, 8.5, 7.5, 6.5]
+    assert [row.loss for row in store.steps("a-run", after=rows[1].id)] == [7.5, 6.5]
+    assert [row.global_step for row in store.last_steps("a-run", 2)] == [2, 3]
+    assert store.steps("a-run", after=rows[-1].id) == []
 
 
 def test_evaluations_and_samples_are_kept_with_all_they_say(store: RunStore) -> None:
@@ -72,8 +72,8 @@ def test_evaluations_and_samples_are_kept_with_all_they_say(store: RunStore) -> 
     sample = SampleRecord(9, 1, 640, "Every", "Every <b>effort</b>\n$x$ 🙂")
     store.add_records("a-run", [(evaluation, 0.5), (sample, 1.5)])
     row = store.evaluations("a-run")[0]
-    assert (row["train_loss"], row["val_loss"], row["seconds"]) == (9.75, 9.5, 0.5)
-    assert store.samples("a-run")[0]["text"] == sample.text
+    assert (row.train_loss, row.val_loss, row.seconds) == (9.75, 9.5, 0.5)
+    assert store.samples("a-run")[0].text == sample.text
 
 
 def test_a_batch_of_records_is_written_whole_or_not_at_all(store: RunStore) -> None:
@@ -87,14 +87,14 @@ def test_a_batch_of_records_is_written_whole_or_not_at_all(store: RunStore) -> N
                 (StepRecord(0, 1, 8, 9.0, 1.0, 4e-4), 0.1),
             ],
         )
-    assert [row["global_step"] for row in store.steps("a-run")] == [0]
+    assert [row.global_step for row in store.steps("a-run")] == [0]
 
 
 def test_runs_are_listed_newest_first_and_the_latest_is_the_first(store: RunStore) -> None:
     assert store.latest_run() is None
     for run_id in ("one", "two", "three"):
         add_run(store, run_id)
-    store.set_state("two", "stopped", "ada")
+    store.set_state("two", RunState.STOPPED, "ada")
     assert [run.id for run in store.runs()] == ["three", "two", "one"]
     assert [run.id for run in store.live_runs()] == ["one", "three"]
     latest = store.latest_run()
@@ -118,7 +118,7 @@ def test_many_threads_read_while_one_writes(store: RunStore) -> None:
     def read() -> None:
         while not done.is_set():
             rows = store.steps("a-run")
-            assert [row["global_step"] for row in rows] == list(range(len(rows)))
+            assert [row.global_step for row in rows] == list(range(len(rows)))
             counts.append(len(rows))
 
     readers = [threading.Thread(target=read) for _ in range(4)]
@@ -199,8 +199,8 @@ def test_a_store_of_the_first_version_is_brought_up_to_date_with_its_learning_ra
         connection.commit()
     store = RunStore(tmp_path)
     (step,) = store.steps("old")
-    assert (step["learning_rate"], step["memory"], step["loss"]) == (0.002, 0, 9.5)
-    assert store.samples("old")[0]["copied"] is None
+    assert (step.learning_rate, step.memory, step.loss) == (0.002, 0, 9.5)
+    assert store.samples("old")[0].copied is None
     run = store.run("old")
     assert run is not None
     assert run.training_config.learning_rate == 0.002
@@ -216,7 +216,7 @@ def test_the_version_changes_with_every_write_of_this_process_and_of_others(
     after = store.version()
     assert after != version
     other = RunStore(tmp_path)  # as another process has it: a connection of its own
-    other.set_state("a-run", "running", "ada")
+    other.set_state("a-run", RunState.RUNNING, "ada")
     deadline = time.monotonic() + 10
     while store.version() == after:
         assert time.monotonic() < deadline
@@ -227,9 +227,9 @@ def test_the_version_changes_with_every_write_of_this_process_and_of_others(
 def test_news_of_several_tables_is_what_came_after_each_cursor(store: RunStore) -> None:
     add_run(store)
     store.add_records("a-run", [(StepRecord(i, 1, i, 9.0, 1.0, 4e-4), i) for i in range(3)])
-    news = store.news("a-run", ("steps", "samples"), {"steps": 1})
-    assert [row["global_step"] for row in news["steps"]] == [1, 2]
-    assert news["samples"] == []
+    news = store.records_since("a-run", ("steps", "samples"), {"steps": 1})
+    assert [row.global_step for row in news.steps] == [1, 2]
+    assert news.samples == []
 
 
 def test_a_summary_says_how_far_each_run_has_come(store: RunStore) -> None:
@@ -276,7 +276,7 @@ def test_runs_stand_in_the_order_they_were_started_even_if_the_clock_jumps_back(
     store = RunStore(tmp_path, clock=lambda: float(next(times)))
     for name in ("first", "second", "third"):
         add_run(store, name)
-        store.set_state(name, "running", "local")
+        store.set_state(name, RunState.RUNNING, "local")
     assert [run.id for run in store.runs()] == ["third", "second", "first"]
     assert [run.id for run in store.live_runs()] == ["first", "second", "third"]
     latest = store.latest_run()

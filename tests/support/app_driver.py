@@ -36,7 +36,7 @@ def open_app(
 
 def start_pocket_run(steps: int = 11) -> str:
     runner = runtime.get_runner()
-    run_id = runner.start(POCKET, load_text("counting"))
+    run_id = runner.start(POCKET, load_text("counting"), actor="local")
     deadline = time.monotonic() + 60
     while len(runtime.get_store().steps(run_id)) < steps:
         assert time.monotonic() < deadline
@@ -45,7 +45,7 @@ def start_pocket_run(steps: int = 11) -> str:
 
 
 def finish(run_id: str) -> None:
-    runtime.get_runner().stop(run_id).result(timeout=30)
+    runtime.get_runner().stop(run_id, actor="local").result(timeout=30)
 
 
 def wait_for_state(run_id: str, state: str) -> None:

@@ -10,7 +10,7 @@ from gpt_core.analysis.run_history import EVALUATION_COLUMNS
 from gpt_core.config import TrainingConfig
 from gpt_core.presets import GPT_CONFIG_124M
 from gpt_core.records import EvaluationRecord
-from gpt_core.store import RunStore
+from gpt_core.store import RunState, RunStore
 from gpt_core.text import VERDICT_SHA256
 
 STEPS_PER_EPOCH = 9  # of the chapter's run
@@ -46,4 +46,4 @@ def keep_chapter_run(
         for step, pair in losses.items()
     ]
     store.add_records(run_id, rows)
-    store.set_state(run_id, "finished", "ada")
+    store.set_state(run_id, RunState.FINISHED, "ada")

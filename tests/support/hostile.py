@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from gpt_core.records import EvaluationRecord, ProbeRecord, SampleRecord, StepRecord
-from gpt_core.store import Run, RunStore
+from gpt_core.store import Run, RunState, RunStore
 
 HOSTILE = (
     "<script>window.hacked=1</script><img src=x onerror='window.hacked=1'> **b** $x$ "
@@ -128,4 +128,4 @@ def record_run(store: RunStore, run: Run) -> None:
         SampleRecord(0, 1, 64, "Every", "Every one", ((0, 1),)),
     ]
     store.add_records(run.id, [(record, 1.0) for record in records])
-    store.set_state(run.id, "finished", run.owner)
+    store.set_state(run.id, RunState.FINISHED, run.owner)

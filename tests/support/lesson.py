@@ -42,7 +42,7 @@ class Class:
     def start(self, name: str, text: Corpus | None = None, run_id: str = "a-run") -> str:
         config = replace(POCKET.training, num_epochs=2)
         text = text or load_text("counting")
-        return runtime.get_runner().start(POCKET, text, config, self.id(name), run_id)
+        return runtime.get_runner().start(POCKET, text, config, actor=self.id(name), run_id=run_id)
 
     def train(self, name: str, text: Corpus | None = None, run_id: str = "a-run") -> str:
         self.start(name, text, run_id)

@@ -1,7 +1,7 @@
 """Runs that tests start, wait for and read."""
 
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from gpt_core.presets import Preset
 from gpt_core.store import RunStore
@@ -20,14 +20,14 @@ def wait_for_steps(store: RunStore, run_id: str, count: int) -> None:
 
 
 def losses(store: RunStore, run_id: str) -> list[float]:
-    return [row["loss"] for row in store.steps(run_id)]
+    return [row.loss for row in store.steps(run_id)]
 
 
 def everything(store: RunStore, run_id: str) -> dict[str, list]:
     """All that a run recorded, without row numbers, names and times."""
     return {
         table: [
-            {k: v for k, v in row.items() if k not in ("id", "run_id", "seconds", "memory")}
+            {k: v for k, v in asdict(row).items() if k not in ("id", "seconds", "memory")}
             for row in rows
         ]
         for table, rows in (
@@ -39,4 +39,4 @@ def everything(store: RunStore, run_id: str) -> dict[str, list]:
 
 
 def states(store: RunStore, run_id: str) -> list[str]:
-    return [row["state"] for row in store.transitions(run_id)]
+    return [row.state for row in store.transitions(run_id)]

@@ -14,10 +14,9 @@ from gpt_core.export import export_runs, import_recording, weights_zip
 from gpt_core.model import build_model, transpose_weights
 from gpt_core.presets import Preset
 from gpt_core.runner import TrainingRunner
-from gpt_core.store import Run, RunStore
+from gpt_core.store import CheckpointKind, Run, RunStore
 from gpt_core.text import load_text
 from gpt_core.weights import (
-    INITIAL,
     INITIAL_STEP,
     InitialWeights,
     export_gpt2,
@@ -35,11 +34,11 @@ TEXT = load_text("counting")
 
 
 def losses(store: RunStore, run_id: str) -> list[float]:
-    return [row["loss"] for row in store.steps(run_id)]
+    return [row.loss for row in store.steps(run_id)]
 
 
 def finish(runner: TrainingRunner, run_id: str, **options: object) -> str:
-    run_id = runner.start(PRESET, TEXT, ONE_EPOCH, run_id=run_id, **options)
+    run_id = runner.start(PRESET, TEXT, ONE_EPOCH, run_id=run_id, **options, actor="local")
     assert runner.wait(run_id, 60)
     return run_id
 
@@ -65,9 +64,9 @@ def test_a_run_says_what_it_began_with_and_keeps_it(
     assert run is not None
     assert (run.initial_name, run.initial_sha256) == ("Seven", before)
     assert weights_sha256(model) == before  # it was copied
-    [kept] = [row for row in store.checkpoints("run") if row["kind"] == INITIAL]
-    assert kept["global_step"] == INITIAL_STEP
-    assert weights_sha256(load_weights(store.runs_dir / kept["folder"])) == before
+    [kept] = [row for row in store.checkpoints("run") if row.kind is CheckpointKind.INITIAL]
+    assert kept.global_step == INITIAL_STEP
+    assert weights_sha256(load_weights(store.runs_dir / kept.folder)) == before
     assert not is_comparable(run)  # the book's log is of random weights
     plain = store.run(finish(runner, "plain"))
     assert plain is not None
@@ -81,11 +80,11 @@ def test_a_queued_run_that_was_interrupted_begins_with_its_weights_when_resumed(
     initial = InitialWeights("Seven", build_model(TINY, seed=7))
     first = TrainingRunner(store, threads=1)
     expected = losses(store, finish(first, "whole", initial=initial))
-    first.start(PRESET, TEXT, replace(ONE_EPOCH, num_epochs=40), run_id="ahead")
-    first.start(PRESET, TEXT, ONE_EPOCH, run_id="waiting", initial=initial)
+    first.start(PRESET, TEXT, replace(ONE_EPOCH, num_epochs=40), run_id="ahead", actor="local")
+    first.start(PRESET, TEXT, ONE_EPOCH, run_id="waiting", initial=initial, actor="local")
     first.close()
     second = TrainingRunner(store, threads=1)
-    second.resume("waiting")
+    second.resume("waiting", actor="local")
     assert second.wait("waiting", 60)
     second.close()
     assert losses(store, "waiting") == expected
@@ -96,7 +95,7 @@ def test_a_double_click_starts_one_run_and_other_weights_another(runner: Trainin
 
     def start(seed: int) -> str:
         initial = InitialWeights("A name", build_model(TINY, seed))
-        return runner.start(PRESET, TEXT, long, initial=initial)
+        return runner.start(PRESET, TEXT, long, initial=initial, actor="local")
 
     first = start(1)
     assert start(1) == first
@@ -138,7 +137,9 @@ def test_weights_of_another_model_are_refused(
 ) -> None:
     preset = replace(PRESET, model=replace(TINY, **change))
     with pytest.raises(ValueError, match=message):
-        runner.start(preset, TEXT, initial=InitialWeights("Seven", build_model(TINY, seed=7)))
+        runner.start(
+            preset, TEXT, initial=InitialWeights("Seven", build_model(TINY, seed=7)), actor="local"
+        )
     assert store.runs() == []
 
 
@@ -150,7 +151,9 @@ def test_a_full_disk_leaves_a_failed_run_and_says_so(
 
     monkeypatch.setattr(initial_module, "save_weights", refuse)
     with pytest.raises(ValueError, match="The run was not started"):
-        runner.start(PRESET, TEXT, initial=InitialWeights("Seven", build_model(TINY, seed=7)))
+        runner.start(
+            PRESET, TEXT, initial=InitialWeights("Seven", build_model(TINY, seed=7)), actor="local"
+        )
     [run] = store.runs()
     assert run.state == "failed"
     with pytest.raises(ValueError, match="weights that the run begins with are gone"):
@@ -158,7 +161,7 @@ def test_a_full_disk_leaves_a_failed_run_and_says_so(
 
 
 def raise_what_resuming_says(runner: TrainingRunner, store: RunStore, run_id: str) -> None:
-    runner.resume(run_id)
+    runner.resume(run_id, actor="local")
     assert runner.wait(run_id, 60)
     run = store.run(run_id)
     assert run is not None
@@ -175,7 +178,7 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunStore]:
     runner = TrainingRunner(store, threads=1)
     initial = InitialWeights('Seven"\n$x$ </script>', build_model(TINY, seed=7))
     config = replace(ONE_EPOCH, probes=())
-    runner.start(PRESET, TEXT, config, run_id="begun", initial=initial)
+    runner.start(PRESET, TEXT, config, run_id="begun", initial=initial, actor="local")
     assert runner.wait("begun", 60)
     runner.close()
     yield store
@@ -192,7 +195,7 @@ def test_the_settings_name_the_weights_and_the_terminal_wants_just_those(
 ) -> None:
     run = only_run(begun)
     settings = tmp_path / "settings.json"
-    settings.write_bytes(export_runs(begun, [run], "settings")[1])
+    settings.write_bytes(export_runs(begun, [run], "settings", actor="local")[1])
     right, wrong = tmp_path / "right", tmp_path / "wrong"
     save_weights(right, build_model(TINY, seed=7))
     export_gpt2(build_model(replace(TINY, qkv_bias=True), seed=7), wrong)
@@ -218,7 +221,7 @@ def test_the_settings_name_the_weights_and_the_terminal_wants_just_those(
 def test_a_recording_tells_what_the_run_began_with(begun: RunStore, tmp_path: Path) -> None:
     run = only_run(begun)
     with closing(RunStore(tmp_path)) as other:
-        import_recording(other, export_runs(begun, [run], "record")[1].decode())
+        import_recording(other, export_runs(begun, [run], "record", actor="local")[1].decode())
         assert only_run(other).initial_sha256 == run.initial_sha256
 
 
@@ -226,10 +229,12 @@ def test_a_recording_tells_what_the_run_began_with(begun: RunStore, tmp_path: Pa
 def test_the_notebook_asks_for_the_weights_and_repeats_the_run_with_them(
     begun: RunStore, tmp_path: Path
 ) -> None:
-    data = export_runs(begun, [only_run(begun)], "notebook")[1]
+    data = export_runs(begun, [only_run(begun)], "notebook", actor="local")[1]
     assert b"take the checkpoint from the Weights page" in data  # where it is not beside it
-    [row] = [row for row in begun.checkpoints("begun") if row["kind"] == INITIAL]
-    (tmp_path / "begun-initial-ours.zip").write_bytes(weights_zip(begun, row, "ours"))
+    [row] = [row for row in begun.checkpoints("begun") if row.kind is CheckpointKind.INITIAL]
+    (tmp_path / "begun-initial-ours.zip").write_bytes(
+        weights_zip(begun, row, "ours", actor="local")
+    )
     printed = "".join(run_notebook(data, tmp_path).values())
     assert "Largest difference from the run on record: 0\n" in printed
 

@@ -16,8 +16,10 @@ import plotly
 import plotly.graph_objects as go
 import streamlit as st
 
+from dashboard.app import SITE_DIR
+
 HERE = Path(__file__).parent
-STATIC = HERE.parents[1] / "static"  # what Streamlit serves at app/static
+STATIC = SITE_DIR / "static"  # what Streamlit serves at app/static
 
 # Registered once: an instance that is mounted belongs to the registration it came from.
 _component = st.components.v2.component(

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from dashboard.charts import count, format_loss
-from gpt_core.analysis import Copying, RunHistory
-from gpt_core.store import Row
+from gpt_core.analysis import CachedHistory, Copying, MeasuredSample
 from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
 
 LINE_BREAKS = re.compile(r"\n{3,}")
@@ -33,43 +32,45 @@ class Entry:
     pieces: Sequence[Piece]
 
 
-def sample_entries(samples: list[Row], history: RunHistory) -> list[Entry]:
+def sample_entries(samples: Sequence[MeasuredSample], history: CachedHistory) -> list[Entry]:
     """Return the samples, the newest first, each with the last losses before it."""
-    evaluated = history.evaluations["global_step"]
+    evaluated = history.recorded.evaluations["global_step"]
     entries = []
     for sample in reversed(samples):
-        before = int(np.searchsorted(evaluated, sample["global_step"], "right")) - 1
-        entries.append(_entry(sample, history.evaluations[before] if before >= 0 else None))
+        before = int(np.searchsorted(evaluated, sample.global_step, "right")) - 1
+        entries.append(
+            _entry(sample, history.recorded.evaluations[before] if before >= 0 else None)
+        )
     return entries
 
 
-def last_sample(history: RunHistory, heading: str) -> Entry | None:
+def last_sample(history: CachedHistory, heading: str) -> Entry | None:
     """Return a run's newest sample, if it has one, under a heading of the caller's."""
-    if not history.samples:
+    if not history.recorded.samples:
         return None
-    [entry] = history.once(
-        ("entries", 1), lambda: sample_entries(history.samples[-1:], history), "samples"
+    [entry] = history.derive(
+        ("entries", 1), lambda: sample_entries(history.recorded.samples[-1:], history), "samples"
     )
     return replace(entry, heading=heading, note=f"{entry.heading}, {entry.note}")
 
 
-def _entry(sample: Row, losses: Any) -> Entry:
-    note = f"step {sample['global_step']:,}"
+def _entry(sample: MeasuredSample, losses: Any) -> Entry:
+    note = f"step {sample.global_step:,}"
     if losses is not None:
         train_loss, val_loss = format_loss(losses["train_loss"]), format_loss(losses["val_loss"])
         note += f" · training {train_loss}, validation {val_loss}"
-    copying: Copying | None = sample["copying"]
+    copying: Copying | None = sample.copying
     if copying is not None:
         note += f" · {describe_copying(copying)}"
-    pieces = marked(sample["text"], copying)
-    return Entry(f"Epoch {sample['epoch']}", note, pieces)
+    pieces = marked(sample.text, copying)
+    return Entry(f"Epoch {sample.epoch}", note, pieces)
 
 
 def describe_copying(copying: Copying) -> str:
     """Say how much is copied, and how long the longest run of it is."""
-    if not copying.runs:
+    if not copying.spans:
         return "nothing copied"
-    return f"{copying.share:.0%} copied, the longest run {count(copying.longest, 'token')}"
+    return f"{copying.fraction:.0%} copied, the longest run {count(copying.longest, 'token')}"
 
 
 def marked(text: str, copying: Copying | None) -> list[Piece]:

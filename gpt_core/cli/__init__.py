@@ -1,0 +1,5 @@
+"""The core from a terminal: ``python -m gpt_core train`` or, installed, ``gpt-lab train``."""
+
+from gpt_core.cli.commands import create_parser, main, run, run_command
+
+__all__ = ["create_parser", "main", "run", "run_command"]

@@ -1,0 +1,173 @@
+"""Commands that train: the terminal is one more viewer of the runner's thread and the store."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from gpt_core.access import LOCAL
+from gpt_core.cli.commands import FAILED, FINISHED, INTERRUPTED
+from gpt_core.cli.options import chosen_settings
+from gpt_core.cli.output import print_notices, print_run
+from gpt_core.config import GPTConfig, TrainingConfig
+from gpt_core.export import read_settings
+from gpt_core.presets import PRESETS, Preset
+from gpt_core.runner import TrainingRunner
+from gpt_core.store import RunState, RunStore
+from gpt_core.text import (
+    BUNDLED_TEXTS,
+    DEFAULT_TEXT,
+    VERDICT,
+    Corpus,
+    bundled_text,
+    load_text,
+    read_text_file,
+    readable_name,
+)
+from gpt_core.training import with_text_probe
+from gpt_core.vocabularies import get_tokenizer
+from gpt_core.weights import (
+    GPT2_REPOSITORIES,
+    InitialWeights,
+    download_gpt2,
+    load_model,
+    max_checkpoint_bytes,
+    repository,
+    weights_sha256,
+)
+
+
+def train_command(options: argparse.Namespace) -> int:
+    """Train a preset on a text, printing the book's log lines as they come."""
+    preset, sha256, initial_sha256 = PRESETS[options.preset or "pocket"], "", ""
+    if options.settings:
+        preset, sha256, initial_sha256 = read_settings(_read(options.settings))
+    initial = None
+    if options.weights:
+        initial = _find_weights(options.weights, preset.model.n_heads if options.settings else None)
+    if initial is None and initial_sha256:
+        raise ValueError("These settings begin with weights: name their file with --weights.")
+    if initial is not None and not options.settings:
+        preset = replace(preset, model=initial.config(preset.model))
+    model = replace(preset.model, **chosen_settings(options, GPTConfig))
+    preset = replace(preset, model=model)
+    if initial is not None:
+        _check_weights(initial, preset, initial_sha256)
+    changes = chosen_settings(options, TrainingConfig)
+    probes = (*preset.training.probes, *options.probe)
+    config = replace(preset.training, **changes, probes=probes)
+    if options.text or not sha256:
+        corpus = _find_text(options.text or DEFAULT_TEXT)
+    else:
+        corpus = _text_of_the_settings(sha256, options.runs_dir)
+    config = with_text_probe(config, corpus.text, get_tokenizer(), preset.model.context_length)
+    space = max_checkpoint_bytes(preset.model, config.keep_epochs)
+    print(f"Checkpoints will take up to {space / 1e9:.1f} GB in {options.runs_dir}")
+    return _train(
+        options,
+        lambda runner: runner.start(
+            preset, corpus, config, run_id=options.run_id, initial=initial, actor=LOCAL
+        ),
+    )
+
+
+def resume_command(options: argparse.Namespace) -> int:
+    """Go on with a run that was interrupted, stopped or failed, from its last checkpoint."""
+
+    def resume(runner: TrainingRunner) -> str:
+        runner.resume(options.run, actor=LOCAL).result()
+        return str(options.run)
+
+    return _train(options, resume)
+
+
+def _train(options: argparse.Namespace, begin: Callable[[TrainingRunner], str]) -> int:
+    """Begin a run in a runner of this process and print it until it ends or is interrupted."""
+    store = RunStore(options.runs_dir)
+    print_notices(store)
+    runner = TrainingRunner(store)
+    run_id = None
+    try:
+        run_id = begin(runner)
+        run = print_run(store, runner, run_id)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C would cut the saving off
+        print("\nSaving a checkpoint after this step …", file=sys.stderr)
+        runner.close()
+        if run_id:
+            print(
+                f"Interrupted. Go on with: python -m gpt_core resume {run_id} "
+                f"--runs-dir {options.runs_dir}",
+                file=sys.stderr,
+            )
+        return INTERRUPTED
+    finally:
+        runner.close()
+        store.close()
+    if run.message:
+        print(run.message, file=sys.stderr)
+    return FINISHED if run.state is RunState.FINISHED else FAILED
+
+
+def _find_text(name: str) -> Corpus:
+    """Return a text by its name or, for anything else, from a file."""
+    if name in (*BUNDLED_TEXTS, VERDICT):
+        return load_text(name)
+    if not Path(name).exists():
+        raise ValueError(
+            f"--text {name}: there is no such file, and no text of that name. "
+            f"Texts: {', '.join((*BUNDLED_TEXTS, VERDICT))}."
+        )
+    return read_text_file(Path(name))
+
+
+def _find_weights(source: str, n_heads: int | None) -> InitialWeights:
+    """Return weights from a file or folder or, where there is none, from the hub.
+
+    The number of heads is for files that do not say it.
+    """
+    path = Path(source)
+    if path.exists():
+        return InitialWeights(readable_name(path.resolve().name), load_model(path, n_heads))
+    if repository(source) is None:
+        raise ValueError(
+            f"--weights {source}: there is no such file or folder, and no GPT-2 of that name on "
+            f"the Hugging Face hub. OpenAI's: {', '.join(GPT2_REPOSITORIES)}."
+        )
+    with tqdm(unit="B", unit_scale=True, desc=source, dynamic_ncols=True) as bar:
+
+        def report(bytes_done: int, bytes_total: int) -> None:
+            bar.total = bytes_total
+            bar.update(bytes_done - bar.n)
+
+        folder = download_gpt2(source, report)
+    return InitialWeights(f"GPT-2 {source}", load_model(folder))
+
+
+def _check_weights(initial: InitialWeights, preset: Preset, sha256: str) -> None:
+    """Raise ValueError where these are not the weights of that hash; "" is that of any."""
+    if sha256 and weights_sha256(initial.fitted(preset.model)) != sha256:
+        raise ValueError(f"{initial.name} are not the weights that these settings begin with.")
+
+
+def _text_of_the_settings(sha256: str, runs_dir: Path) -> Corpus:
+    """Return the text of that hash: one that comes with the app, or of a run in the directory."""
+    if name := bundled_text(sha256):
+        return load_text(name)
+    with closing(RunStore(runs_dir)) as store:
+        for run in store.runs():
+            if run.text_sha256 == sha256:
+                return Corpus(run.text_name, store.text(sha256))
+    raise ValueError("The text of these settings is not here: name it, or its file, with --text.")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}.") from error

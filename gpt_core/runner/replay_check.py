@@ -1,0 +1,46 @@
+"""ReplayCheck: what a resumed run does again is compared with what was recorded."""
+
+from dataclasses import asdict
+
+from gpt_core.records import Record
+from gpt_core.store import RECORD_KINDS, RECORD_TABLES, RunStore, StoredRecord
+
+Key = tuple[str, int, int | None]  # a table, a step and, of a probe, its number
+
+
+class ReplayCheck:
+    """The records after the checkpoint that a run goes on from: they come again, and equal.
+
+    Args:
+        store: where they are on record.
+        run_id: the run.
+        global_step: of the checkpoint.
+    """
+
+    def __init__(self, store: RunStore, run_id: str, global_step: int) -> None:
+        self.mismatch = ""  # the first difference, in words
+        records = store.records_since(run_id, tuple(RECORD_KINDS), {})
+        self._recorded: dict[Key, StoredRecord] = {
+            _key(table, record): record
+            for table in RECORD_KINDS
+            for record in getattr(records, table)
+            if record.global_step > global_step
+        }
+
+    def is_replayed(self, record: Record) -> bool:
+        """Tell whether a record was made before; if so, compare it with the one of then."""
+        recorded = self._recorded.pop(_key(RECORD_TABLES[type(record)], record), None)
+        if recorded is None:
+            return False
+        for name, value in asdict(record).items():
+            then = getattr(recorded, name)
+            if then is not None and then != value and not self.mismatch:
+                self.mismatch = (
+                    f"Replayed step {record.global_step} is not what was recorded: "
+                    f"{name} {value} now, {then} then."
+                )
+        return True
+
+
+def _key(table: str, record: Record | StoredRecord) -> Key:
+    return table, record.global_step, getattr(record, "probe", None)

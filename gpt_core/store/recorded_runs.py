@@ -1,0 +1,54 @@
+"""RecordedRuns: the one way to read what is on record of runs.
+
+The store reads it from its file (:class:`RunReader`), the cache keeps what was read for all who
+look (``analysis/cached_store.py``), and a visitor sees what they may (``access/visible_runs.py``).
+"""
+
+from abc import ABC, abstractmethod
+
+from gpt_core.store.rows import Checkpoint, StoredProbe, StoredStep
+from gpt_core.store.run import Run, RunSummary
+
+
+class RecordedRuns(ABC):
+    """What is on record of all runs."""
+
+    @abstractmethod
+    def runs(self) -> list[Run]:
+        """Return all runs, the newest first."""
+
+    @abstractmethod
+    def run(self, run_id: str) -> Run | None:
+        """Return one run, or None if there is none of this ID."""
+
+    @abstractmethod
+    def latest_run(self) -> Run | None:
+        """Return the run that was started last, or None in an empty store."""
+
+    @abstractmethod
+    def live_runs(self) -> list[Run]:
+        """Return the runs that are waiting, training or paused in any process, the oldest first."""
+
+    @abstractmethod
+    def summaries(self) -> list[RunSummary]:
+        """Return all runs with how far they have come, the newest first."""
+
+    @abstractmethod
+    def last_steps(self, run_id: str, count: int) -> list[StoredStep]:
+        """Return a run's last ``count`` steps, oldest first."""
+
+    @abstractmethod
+    def probes(self, run_id: str) -> list[StoredProbe]:
+        """Return a run's probes, oldest first."""
+
+    @abstractmethod
+    def probes_at(self, run_id: str, global_step: int) -> list[StoredProbe]:
+        """Return what the evaluation after a step made of each probe."""
+
+    @abstractmethod
+    def checkpoints(self, run_id: str) -> list[Checkpoint]:
+        """Return a run's checkpoints, oldest first."""
+
+    @abstractmethod
+    def best_checkpoint(self, run_id: str) -> Checkpoint | None:
+        """Return the checkpoint at the step with the lowest validation loss, if there is one."""

@@ -1,0 +1,267 @@
+"""RunReader: what reads the record of runs."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from typing_extensions import override
+
+from gpt_core.store.database import Database
+from gpt_core.store.recorded_runs import RecordedRuns
+from gpt_core.store.rows import (
+    TABLES,
+    Checkpoint,
+    Deletion,
+    Row,
+    StoredEvaluation,
+    StoredProbe,
+    StoredSample,
+    StoredStep,
+    StoredUpdate,
+    Transition,
+    column_names,
+    decoded,
+    from_row,
+    run_from_row,
+)
+from gpt_core.store.run import LIVE_STATES, Run, RunState, RunSummary
+
+T = TypeVar("T")
+
+SUMMARIES = """
+    SELECT runs.id,
+        COALESCE(step.global_step + 1, 0) AS steps_done,
+        MAX(COALESCE(step.seconds, 0), COALESCE(last.seconds, 0), COALESCE(sample.seconds, 0))
+            AS seconds,
+        last.train_loss, last.val_loss,
+        lowest.val_loss AS lowest_val_loss, lowest.global_step AS lowest_val_step
+    FROM runs
+    LEFT JOIN steps AS step
+    ON step.id = (SELECT MAX(id) FROM steps WHERE run_id = runs.id)
+    LEFT JOIN evaluations AS last
+    ON last.id = (SELECT MAX(id) FROM evaluations WHERE run_id = runs.id)
+    LEFT JOIN samples AS sample
+    ON sample.id = (SELECT MAX(id) FROM samples WHERE run_id = runs.id)
+    LEFT JOIN evaluations AS lowest ON lowest.id = (
+        SELECT id FROM evaluations WHERE run_id = runs.id ORDER BY val_loss, id LIMIT 1
+    )"""
+
+
+@dataclass(frozen=True)
+class RunRecords:
+    """Some of a run's records, read at one moment: what one list holds fits the others."""
+
+    steps: list[StoredStep] = field(default_factory=list)
+    evaluations: list[StoredEvaluation] = field(default_factory=list)
+    samples: list[StoredSample] = field(default_factory=list)
+    probes: list[StoredProbe] = field(default_factory=list)
+    updates: list[StoredUpdate] = field(default_factory=list)
+
+
+RECORD_KINDS: dict[str, type] = {
+    kind_table: kind
+    for kind, kind_table in TABLES.items()
+    if kind_table in RunRecords.__annotations__
+}
+
+
+@dataclass(frozen=True)
+class FinalState:
+    """How a run ended: its state, who ended it, and why."""
+
+    state: RunState
+    actor: str
+    message: str
+
+
+class RunReader(RecordedRuns):
+    """Reads runs and their records; any number of threads may.
+
+    Args:
+        runs_dir: where the texts lie.
+        database: the record.
+    """
+
+    def __init__(self, runs_dir: Path, database: Database) -> None:
+        self.runs_dir = runs_dir
+        self._database = database
+        self._unsaved_final_states: dict[str, FinalState] = {}  # replaced entry by entry
+
+    @override
+    def runs(self) -> list[Run]:
+        return self._select_runs("ORDER BY runs.rowid DESC")
+
+    @override
+    def run(self, run_id: str) -> Run | None:
+        found = self._select_runs("WHERE runs.id = ?", run_id)
+        return found[0] if found else None
+
+    @override
+    def latest_run(self) -> Run | None:
+        found = self._select_runs("ORDER BY runs.rowid DESC LIMIT 1")
+        return found[0] if found else None
+
+    @override
+    def live_runs(self) -> list[Run]:
+        return [run for run in self.runs_recorded_as_live() if run.is_live]
+
+    def runs_recorded_as_live(self) -> list[Run]:
+        """Return the live runs, and those that have ended but whose end could not be written."""
+        marks = ", ".join("?" * len(LIVE_STATES))
+        clause = f"WHERE last.state IN ({marks}) ORDER BY runs.rowid"
+        return self._select_runs(clause, *LIVE_STATES)
+
+    @override
+    def summaries(self) -> list[RunSummary]:
+        # Each number is found by an index: what this takes does not grow with the runs' lengths.
+        numbers = {row.pop("id"): row for row in self._database.select(SUMMARIES)}
+        return [RunSummary(run, **numbers[run.id]) for run in self.runs() if run.id in numbers]
+
+    @override
+    def last_steps(self, run_id: str, count: int) -> list[StoredStep]:
+        return self._select(StoredStep, "run_id = ? ORDER BY id DESC LIMIT ?", run_id, count)[::-1]
+
+    @override
+    def probes(self, run_id: str) -> list[StoredProbe]:
+        return self._select(StoredProbe, "run_id = ? ORDER BY id", run_id)
+
+    @override
+    def probes_at(self, run_id: str, global_step: int) -> list[StoredProbe]:
+        where = "run_id = ? AND global_step = ? ORDER BY probe"
+        return self._select(StoredProbe, where, run_id, global_step)
+
+    @override
+    def checkpoints(self, run_id: str) -> list[Checkpoint]:
+        return self._select(Checkpoint, "run_id = ? ORDER BY id", run_id)
+
+    @override
+    def best_checkpoint(self, run_id: str) -> Checkpoint | None:
+        found = self.best_checkpoint_and_loss(run_id)
+        return found[0] if found else None
+
+    def best_checkpoint_and_loss(self, run_id: str) -> tuple[Checkpoint, float] | None:
+        """Return the best checkpoint with its validation loss, if there is one."""
+        sql = """
+            SELECT checkpoints.*, evaluations.val_loss FROM checkpoints
+            JOIN evaluations USING (run_id, global_step)
+            WHERE run_id = ? ORDER BY val_loss, global_step, kind LIMIT 1"""
+        found = self._database.select(sql, run_id)
+        if not found:
+            return None
+        val_loss = float(found[0].pop("val_loss"))
+        return from_row(Checkpoint, found[0]), val_loss
+
+    def steps(self, run_id: str, after: int = 0) -> list[StoredStep]:
+        """Return a run's steps with ``id > after``, oldest first."""
+        return self._select(StoredStep, "run_id = ? AND id > ? ORDER BY id", run_id, after)
+
+    def evaluations(self, run_id: str, after: int = 0) -> list[StoredEvaluation]:
+        """Return a run's evaluations with ``id > after``, oldest first."""
+        return self._select(StoredEvaluation, "run_id = ? AND id > ? ORDER BY id", run_id, after)
+
+    def samples(self, run_id: str, after: int = 0) -> list[StoredSample]:
+        """Return a run's samples with ``id > after``, oldest first."""
+        return self._select(StoredSample, "run_id = ? AND id > ? ORDER BY id", run_id, after)
+
+    def updates(self, run_id: str) -> list[StoredUpdate]:
+        """Return a run's inspected updates, oldest first."""
+        return self._select(StoredUpdate, "run_id = ? ORDER BY id", run_id)
+
+    def transitions(self, run_id: str) -> list[Transition]:
+        """Return a run's transitions, oldest first."""
+        return self._select(Transition, "run_id = ? ORDER BY id", run_id)
+
+    def deletions(self, after: int = 0) -> list[Deletion]:
+        """Return the deletions of runs with ``id > after``, oldest first."""
+        return self._select(Deletion, "id > ? ORDER BY id", after)
+
+    def records_since(
+        self, run_id: str, tables: Sequence[str], after: Mapping[str, int]
+    ) -> RunRecords:
+        """Return a run's records, of each kind those with ``id > after[kind]``, in one reading.
+
+        Args:
+            run_id: the run.
+            tables: the kinds, by the names of :class:`RunRecords`' lists; the others stay empty.
+            after: the last ID that was read of each; without one, all.
+        """
+        with self._database.reading() as connection:
+            found: dict[str, Any] = {}
+            for table in tables:
+                kind = RECORD_KINDS[table]
+                rows = connection.execute(
+                    f"SELECT {column_names(kind)} FROM {table} "  # noqa: S608 (names of ours)
+                    "WHERE run_id = ? AND id > ? ORDER BY id",
+                    (run_id, after.get(table, 0)),
+                )
+                found[table] = [from_row(kind, dict(row)) for row in rows]
+            return RunRecords(**found)
+
+    def rows_of(self, run_id: str, tables: Sequence[str]) -> dict[str, list[Row]]:
+        """Return all of a run's rows in some tables, as they are written down: for a file."""
+        with self._database.reading() as connection:
+            return {
+                table: [
+                    decoded(table, dict(row))
+                    for row in connection.execute(
+                        f"SELECT * FROM {table} WHERE run_id = ? ORDER BY id",  # noqa: S608
+                        (run_id,),
+                    )
+                ]
+                for table in tables
+            }
+
+    def checkpoint_bytes(self, owner: str) -> int:
+        """Return what the checkpoints of an owner's runs take on the disk."""
+        sql = """
+            SELECT COALESCE(SUM(bytes), 0) AS bytes FROM checkpoints
+            JOIN runs ON runs.id = run_id WHERE owner = ?"""
+        return int(self._database.select(sql, owner)[0]["bytes"])
+
+    def final_state(self, run_id: str) -> FinalState | None:
+        """Return how a run ended in this process, as long as that could not be written down."""
+        return self._unsaved_final_states.get(run_id)
+
+    def text(self, sha256: str) -> str:
+        """Return a text that a run was trained on.
+
+        Raises:
+            ValueError: it is missing or damaged.
+        """
+        path = self.text_path(sha256)
+        data = path.read_bytes() if path.exists() else b""
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise ValueError(
+                f"The text that the run was trained on is missing or damaged: texts/{path.name} in "
+                "the runs directory."
+            )
+        return data.decode("utf-8")
+
+    def text_path(self, sha256: str) -> Path:
+        """Return where a text lies, if it is kept."""
+        return self.runs_dir / "texts" / f"{sha256}.txt"
+
+    def _select(self, kind: type[T], where: str, *values: Any) -> list[T]:
+        """Return what the rows of a kind's table stand for, of those that a condition finds."""
+        sql = f"SELECT {column_names(kind)} FROM {TABLES[kind]} WHERE {where}"  # noqa: S608
+        return [from_row(kind, row) for row in self._database.select(sql, *values)]
+
+    def _select_runs(self, clause: str, *values: Any) -> list[Run]:
+        sql = f"""
+            SELECT runs.*, last.state, last.at AS state_at, last.message,
+                COALESCE(labels.name, '') AS name, COALESCE(labels.note, '') AS note
+            FROM runs
+            JOIN transitions AS last
+            ON last.id = (SELECT MAX(id) FROM transitions WHERE run_id = runs.id)
+            LEFT JOIN labels
+            ON labels.id = (SELECT MAX(id) FROM labels WHERE run_id = runs.id)
+            {clause}"""  # noqa: S608 (clauses are written in this file, values are bound)
+        runs = [run_from_row(row) for row in self._database.select(sql, *values)]
+        return [self._with_final_state(run) for run in runs]
+
+    def _with_final_state(self, run: Run) -> Run:
+        """Return a run as it ended, where that could not be written down."""
+        final = self._unsaved_final_states.get(run.id)
+        return replace(run, state=final.state, message=final.message) if final else run

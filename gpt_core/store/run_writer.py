@@ -1,0 +1,191 @@
+"""RunWriter: what writes the record of runs. Rows are only ever added."""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from gpt_core.config import GPTConfig, TrainingConfig
+from gpt_core.records import (
+    EvaluationRecord,
+    ProbeRecord,
+    Record,
+    SampleRecord,
+    StepRecord,
+    UpdateRecord,
+)
+from gpt_core.store.class_store import ShareKind
+from gpt_core.store.database import Database, insert
+from gpt_core.store.rows import Row, check_rows
+from gpt_core.store.run import CheckpointKind, RunState
+from gpt_core.store.run_reader import FinalState, RunReader
+from gpt_core.system import write_atomically
+
+RECORD_TABLES: dict[type, str] = {
+    StepRecord: "steps",
+    EvaluationRecord: "evaluations",
+    SampleRecord: "samples",
+    ProbeRecord: "probes",
+    UpdateRecord: "updates",
+}
+RUN_TABLES = (*RECORD_TABLES.values(), "transitions", "checkpoints", "labels")
+
+
+class RunWriter(RunReader):
+    """Writes down runs and their records, one transaction at a time.
+
+    Args:
+        runs_dir: where the texts lie.
+        database: the record.
+        clock: gives the time in seconds since 1970.
+    """
+
+    def __init__(self, runs_dir: Path, database: Database, clock: Callable[[], float]) -> None:
+        super().__init__(runs_dir, database)
+        self._clock = clock
+
+    def add_run(
+        self,
+        run_id: str,
+        owner: str,
+        preset: str,
+        model_config: GPTConfig,
+        training_config: TrainingConfig,
+        text_name: str,
+        text_sha256: str,
+        train_tokens: int,
+        val_tokens: int,
+        total_steps: int,
+        versions: dict[str, str],
+        initial_name: str = "",
+        initial_sha256: str = "",
+    ) -> None:
+        """Write down a new run, in state ``queued``."""
+        row = {
+            "id": run_id,
+            "created_at": self._clock(),
+            "owner": owner,
+            "preset": preset,
+            "model_config": model_config,
+            "training_config": training_config,
+            "text_name": text_name,
+            "text_sha256": text_sha256,
+            "train_tokens": train_tokens,
+            "val_tokens": val_tokens,
+            "total_steps": total_steps,
+            "versions": versions,
+            "initial_name": initial_name,
+            "initial_sha256": initial_sha256,
+        }
+        with self._database.transaction() as connection:
+            insert(connection, "runs", row)
+            self._add_transition(connection, run_id, RunState.QUEUED, owner, "")
+
+    def add_recorded_run(self, facts: Row, records: Mapping[str, list[Row]]) -> None:
+        """Write down a run that was recorded elsewhere, with all its rows, or nothing of it.
+
+        It stands before all that were started here: the newest is one of those.
+
+        Raises:
+            ValueError: its ID is taken, or a row is not of its table.
+        """
+        try:
+            with self._database.transaction() as connection:
+                sql = "SELECT MIN(0, COALESCE(MIN(rowid), 0)) - 1 FROM runs"
+                first = connection.execute(sql).fetchone()[0]
+                check_rows("runs", [facts], self._kinds(connection, "runs"))
+                insert(connection, "runs", {"rowid": first, **facts})
+                for table, rows in records.items():
+                    check_rows(table, rows, self._kinds(connection, table))
+                    for row in rows:
+                        insert(connection, table, {**row, "run_id": facts["id"]})
+        except (ValueError, sqlite3.IntegrityError, sqlite3.OperationalError) as error:
+            raise ValueError(f"The recorded run was not taken in: {error}.") from error
+
+    def set_state(self, run_id: str, state: RunState, actor: str, message: str = "") -> None:
+        """Write down a run's transition to another state, who caused it, and why."""
+        with self._database.transaction() as connection:
+            self._add_transition(connection, run_id, state, actor, message)
+        self.discard_unsaved(run_id)
+
+    def keep_final_state(self, run_id: str, final: FinalState) -> None:
+        """Show how a run ended, in this process, until that can be written down."""
+        self._unsaved_final_states[run_id] = final
+        self._database.note_change()
+
+    def discard_unsaved(self, run_id: str) -> None:
+        """Drop the final state of a run that could not be written: it holds no longer."""
+        self._unsaved_final_states.pop(run_id, None)
+
+    def add_records(
+        self, run_id: str, records: Iterable[tuple[Record, float]], memory: int = 0
+    ) -> None:
+        """Write down records, each with the seconds spent on the run so far, all or none.
+
+        ``memory`` is what the process holds as they are written, in bytes; it stands with steps.
+        """
+        with self._database.transaction() as connection:
+            for record, seconds in records:
+                row = {"run_id": run_id, **asdict(record), "seconds": seconds}
+                if isinstance(record, StepRecord):
+                    row["memory"] = memory
+                insert(connection, RECORD_TABLES[type(record)], row)
+
+    def add_checkpoint(
+        self, run_id: str, global_step: int, kind: CheckpointKind, folder: Path, written: int
+    ) -> None:
+        """Write down a checkpoint whose folder is whole on the disk."""
+        row = {
+            "run_id": run_id,
+            "global_step": global_step,
+            "kind": kind,
+            "folder": str(folder.relative_to(self.runs_dir)),
+            "bytes": written,
+            "at": self._clock(),
+        }
+        with self._database.transaction() as connection:
+            insert(connection, "checkpoints", row)
+
+    def remove_checkpoint(self, checkpoint_id: int) -> None:
+        """Take a checkpoint's row away; do this before its folder goes."""
+        with self._database.transaction() as connection:
+            connection.execute("DELETE FROM checkpoints WHERE id = ?", (checkpoint_id,))
+
+    def add_label(self, run_id: str, name: str, note: str, actor: str) -> None:
+        """Write down what a run is called from now on, what is noted about it, and by whom."""
+        row = {"run_id": run_id, "at": self._clock(), "actor": actor, "name": name, "note": note}
+        with self._database.transaction() as connection:
+            insert(connection, "labels", row)
+
+    def remove_run(self, run_id: str, actor: str) -> None:
+        """Take all of a run's rows away, and write down who did; do this before its files go."""
+        owned = [(s.run.owner, s.seconds) for s in self.summaries() if s.run.id == run_id]
+        owner, seconds = owned[0] if owned else ("", 0.0)
+        with self._database.transaction() as connection:
+            for table in RUN_TABLES:
+                sql = f"DELETE FROM {table} WHERE run_id = ?"  # noqa: S608 (names of this file)
+                connection.execute(sql, (run_id,))
+            connection.execute("DELETE FROM runs WHERE id = ?", (run_id,))
+            connection.execute(
+                "DELETE FROM shares WHERE kind = ? AND key = ?", (ShareKind.RUN, run_id)
+            )
+            row = {"run_id": run_id, "at": self._clock(), "actor": actor}
+            insert(connection, "deletions", {**row, "owner": owner, "seconds": seconds})
+
+    def save_text(self, text: str, sha256: str) -> None:
+        """Keep a run's text by its content hash: resume needs it."""
+        path = self.text_path(sha256)
+        if not path.exists():
+            path.parent.mkdir(exist_ok=True)
+            write_atomically(path, text.encode("utf-8"))
+
+    def _kinds(self, connection: sqlite3.Connection, table: str) -> dict[str, str]:
+        """Return the type of each of a table's columns, by its name."""
+        columns = connection.execute(f"PRAGMA table_info({table})")  # a name of this file
+        return {column["name"]: column["type"] for column in columns}
+
+    def _add_transition(
+        self, connection: sqlite3.Connection, run_id: str, state: RunState, actor: str, message: str
+    ) -> None:
+        row = {"run_id": run_id, "at": self._clock(), "state": state, "actor": actor}
+        insert(connection, "transitions", {**row, "message": message})

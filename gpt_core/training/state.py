@@ -1,0 +1,36 @@
+"""TrainingState: how far a run is."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from gpt_core.text import Batch
+
+
+@dataclass
+class TrainingState:
+    """How far a run is.
+
+    With the weights, the optimizer and ``torch.get_rng_state()`` at the same moment it is all that
+    is needed to go on exactly as if the run had never stopped.
+    """
+
+    epoch: int = 1
+    batches_done: int = 0  # in this epoch
+    global_step: int = -1  # of the last update, counted as the book counts
+    tokens_seen: int = 0
+    epoch_rng_state: Tensor | None = None  # as the epoch began: gives its order of batches again
+    between_steps: bool = True  # False while this step's evaluation or sample is still to come
+
+    def count_update(self, batches: list[Batch]) -> None:
+        """Count one optimizer update, made of these batches."""
+        self.tokens_seen += sum(inputs.numel() for inputs, _ in batches)
+        self.batches_done += len(batches)
+        self.global_step += 1
+
+    def end_epoch(self) -> None:
+        """Go on to the next epoch; nothing of this one is still to come."""
+        self.epoch += 1
+        self.batches_done = 0
+        self.epoch_rng_state = None
+        self.between_steps = True

@@ -17,7 +17,7 @@ from dashboard.components.accessibility import improve_markup
 from dashboard.ui import apply_look, section, show_current_run, show_notices
 
 ICON = Path(dashboard.__file__).parent / "icon.svg"
-# In the order of the lecture's steps; what belongs to none of them comes below Home.
+# In the order of the lecture's steps; the other pages come below Home.
 PAGES = ("Runs", "Tokens", "Model", "Loss", "Data", "Train", "Generate", "Weights")
 
 st.set_page_config(page_title="GPT Pretraining Lab", page_icon=ICON, layout="wide")
@@ -33,13 +33,13 @@ if is_class():
 sections[""].append(st.Page("pages/glossary.py", title="Glossary"))
 page = st.navigation(sections)
 try:
-    get_runner()  # made with the first visit
+    get_runner()  # created on the first visit
     require_member()
 except (ValueError, *MACHINE_ERRORS) as error:
     show_refusal(error)
 else:
     with st.sidebar, errors_in_words():
-        # Where a test imports this file anew, without a server, the page is an empty one.
+        # Imported without a server, as in a test, the page has no title.
         show_current_run(getattr(page, "title", ""))
         improve_markup()
     with errors_in_words():

@@ -1,8 +1,8 @@
 """The packages of the wheel; everything else about the project is in pyproject.toml.
 
-In the clone app.py, pages/, data/, static/ and the server's settings lie beside the packages, where
-`streamlit run app.py` and a reader look for them. In the wheel they lie inside: nothing of ours but
-two packages goes into site-packages.
+In the clone, app.py, pages/, data/, static/ and the server's settings are next to the packages,
+where `streamlit run app.py` and readers look for them. In the wheel they are inside the packages,
+so that only two packages go into site-packages.
 """
 
 from setuptools import find_packages, setup
@@ -25,5 +25,5 @@ setup(
         "dashboard.site": [".streamlit/config.toml", "static/.gitkeep"],
         "gpt_core.data": ["*.txt", "*.json", "*.tiktoken", "*.md"],
     },
-    exclude_package_data={"gpt_core.data": ["the-verdict.txt"]},  # fetched, not ours
+    exclude_package_data={"gpt_core.data": ["the-verdict.txt"]},  # downloaded, not ours
 )

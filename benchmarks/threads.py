@@ -38,7 +38,7 @@ def measure(browser: Browser, threads: int) -> tuple[float, float]:
         began = time.perf_counter()
         time.sleep(SECONDS)
         last = store.last_steps(run.id, 1)[0]
-        pace = (last.tokens_seen - first.tokens_seen) / (time.perf_counter() - began)
+        speed = (last.tokens_seen - first.tokens_seen) / (time.perf_counter() - began)
         main = page.get_by_test_id("stMain")
         delays = []
         for _ in range(CLICKS):
@@ -52,7 +52,7 @@ def measure(browser: Browser, threads: int) -> tuple[float, float]:
         page.close()
         store.close()
         server.end()
-    return pace, statistics.median(delays)
+    return speed, statistics.median(delays)
 
 
 def main() -> None:

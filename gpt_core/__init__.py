@@ -2,9 +2,9 @@
 
     from gpt_core import PRESETS, GPTModel, get_tokenizer, load_text, prepare_data, train
 
-These are the names for a notebook beside the book; what else there is lies in the packages below,
-from the left to the right of docs/ARCHITECTURE.md's line. A name's package is imported when the
-name is first asked for: a process that only reads a document loads no torch.
+These are the names for a notebook beside the book. Everything else is in the packages below, which
+docs/ARCHITECTURE.md lists. A name's package is imported when the name is first used, so a process
+that only reads a document does not load torch.
 """
 
 from importlib import import_module
@@ -92,7 +92,7 @@ __all__ = sorted(_HOME)
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
-        raise AttributeError(f"gpt_core offers no {name!r}: look into its packages.")
+        raise AttributeError(f"gpt_core has no name {name!r}: import it from its package.")
     return getattr(import_module(f"gpt_core.{_HOME[name]}"), name)
 
 

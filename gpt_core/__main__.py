@@ -1,4 +1,4 @@
-"""``python -m gpt_core``: the terminal."""
+"""Run the command line: ``python -m gpt_core``."""
 
 from gpt_core.cli import run
 

@@ -1,8 +1,8 @@
 """The settings of a model and of its training.
 
-Each field carries its own explanation (``metadata["help"]``): the pages and the
-command line show that text, so it is written here once. Everything is checked in
-``__post_init__``; a message names the field, the value and what to do.
+Each field has its own explanation (``metadata["help"]``), which the pages and the command
+line show. ``__post_init__`` checks every value; a message names the field, the value and
+what to do.
 """
 
 from dataclasses import dataclass, field, fields
@@ -25,7 +25,7 @@ SCHEDULES = ("constant", "cosine")
 def _setting(default: Any, help: str, group: str = "model", choices: tuple[str, ...] = ()) -> Any:
     """Return a dataclass field with a default, a one-sentence explanation, and its group.
 
-    ``choices`` are the values that it may have, if they can be listed.
+    ``choices`` are the permitted values, if they can be listed.
     """
     metadata = {"help": help, "group": group, "choices": choices}
     return field(default=default, metadata=metadata)
@@ -37,7 +37,7 @@ def field_help(config_class: type) -> dict[str, str]:
 
 
 def field_groups(config_class: type) -> dict[str, list[str]]:
-    """Return the names of a config class's fields, by what they are about."""
+    """Return the names of a config class's fields, by group."""
     groups: dict[str, list[str]] = {}
     for f in fields(config_class):
         groups.setdefault(f.metadata["group"], []).append(f.name)
@@ -60,10 +60,12 @@ class GPTConfig:
     context_length: int = _setting(
         256, "The most tokens the model sees at once (GPT-2's own: 1024)."
     )
-    emb_dim: int = _setting(768, "The length of the vector that stands for each token.")
-    n_heads: int = _setting(12, "Attention heads per block; they share emb_dim among them.")
+    emb_dim: int = _setting(768, "The length of the vector that represents each token.")
+    n_heads: int = _setting(12, "Attention heads per block; emb_dim is divided among them.")
     n_layers: int = _setting(12, "How many transformer blocks are stacked.")
-    drop_rate: float = _setting(0.1, "The share of activations dropped at random in training.")
+    drop_rate: float = _setting(
+        0.1, "The fraction of activations that training sets to 0 at random."
+    )
     qkv_bias: bool = _setting(False, "Whether query, key and value have biases (GPT-2's do).")
 
     def __post_init__(self) -> None:
@@ -90,7 +92,7 @@ class TrainingConfig:
     Source: the chapter, sections on the data set and on the training function.
     """
 
-    num_epochs: int = _setting(10, "How many times the training text is gone through.", "optimizer")
+    num_epochs: int = _setting(10, "Passes through the training text.", "optimizer")
     batch_size: int = _setting(2, "Windows of text in a batch.", "data")
     stride: int | None = _setting(
         None,
@@ -98,42 +100,43 @@ class TrainingConfig:
         "data",
     )
     train_ratio: float = _setting(
-        0.9, "The share of the text's characters used for training.", "data"
+        0.9, "The fraction of the text's characters used for training.", "data"
     )
     learning_rate: float = _setting(
         4e-4, "AdamW's step size; with a schedule, the highest.", "optimizer"
     )
     schedule: str = _setting(
         "constant",
-        "How the learning rate goes on after the warm-up: constant, as in the chapter, or down "
-        "to min_learning_rate along half a cosine.",
+        "The learning rate after the warm-up: constant, as in the chapter, or falling to "
+        "min_learning_rate along half a cosine.",
         "optimizer",
         SCHEDULES,
     )
     warmup_steps: int = _setting(
-        0, "Steps over which the learning rate first rises in a straight line.", "optimizer"
+        0, "Steps over which the learning rate first rises linearly.", "optimizer"
     )
     min_learning_rate: float = _setting(
-        0.0, "Where the cosine schedule ends; the constant one does not use it.", "optimizer"
+        0.0, "The last learning rate of the cosine schedule; constant ignores it.", "optimizer"
     )
     weight_decay: float = _setting(0.1, "AdamW's pull of the weights towards zero.", "optimizer")
     max_grad_norm: float | None = _setting(
         None,
-        "Gradients whose norm is larger are scaled down to it; empty: never, as in the chapter.",
+        "Gradients with a larger norm are scaled down to this norm; empty: never, as in the "
+        "chapter.",
         "optimizer",
     )
     accumulation_steps: int = _setting(
-        1, "Batches whose gradients are averaged to one update.", "optimizer"
+        1, "Batches whose gradients are averaged for one update.", "optimizer"
     )
-    eval_freq: int = _setting(5, "An evaluation after every so many steps.", "evaluation")
+    eval_freq: int = _setting(5, "Steps from one evaluation to the next.", "evaluation")
     eval_iter: int = _setting(
-        5, "Batches of each split that an evaluation looks at, at most.", "evaluation"
+        5, "Maximum number of batches of each split in an evaluation.", "evaluation"
     )
     start_context: str = _setting(
-        "Every effort moves you", "What the sample texts begin with.", "evaluation"
+        "Every effort moves you", "The text with which each sample begins.", "evaluation"
     )
     sample_tokens: int = _setting(
-        50, "Length of the sample written after each epoch, in tokens.", "evaluation"
+        50, "Tokens that are generated for the sample after each epoch.", "evaluation"
     )
     probes: tuple[str, ...] = _setting(
         ("every effort moves you", "I really like chocolate"),
@@ -142,18 +145,18 @@ class TrainingConfig:
     )
     end_of_text: bool = _setting(
         True,
-        "Whether <|endoftext|> in the text is the one token 50256, a boundary between documents, "
-        "as in the chapter; else it is plain text.",
+        "Whether <|endoftext|> in the text is the single token 50256, a boundary between "
+        "documents, as in the chapter; otherwise it is plain text.",
         "data",
     )
     keep_epochs: int = _setting(
-        2, "Epochs whose weights are kept, beside the best and the last checkpoint.", "machine"
+        2, "Epochs whose weights are kept, besides the best and the last checkpoint.", "machine"
     )
-    seed: int = _setting(123, "Fixes initial weights, shuffling and dropout.", "machine")
+    seed: int = _setting(123, "Fixes the initial weights, shuffling and dropout.", "machine")
     precision: str = _setting(
         "float32",
-        "float32 is the chapter's, exact; bfloat16 rounds matrix products and is faster where the "
-        "device has it; auto measures both and chooses.",
+        "float32 is exact, as in the chapter; bfloat16 rounds matrix products and is faster where "
+        "the device supports it; auto measures both and chooses.",
         "machine",
         PRECISIONS,
     )
@@ -191,10 +194,10 @@ class TrainingConfig:
         check_number("weight_decay", self.weight_decay, lambda x: 0 <= x <= 1, "from 0 to 1")
         check_text("start_context", self.start_context)
         check_yes_or_no("end_of_text", self.end_of_text)
-        # JSON gives a list back; frozen, so set around the dataclass.
+        # JSON returns a list. The dataclass is frozen, hence object.__setattr__.
         probes: Any = self.probes
         if not isinstance(probes, tuple | list):
-            raise ValueError(f"probes={shown(probes)} is no list: give a list of rows of text.")
+            raise ValueError(f"probes={shown(probes)} is not a list: give a list of rows of text.")
         object.__setattr__(self, "probes", tuple(probes))
         for number, probe in enumerate(self.probes, start=1):
             check_text(f"row {number} of probes", probe)

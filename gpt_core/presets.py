@@ -8,7 +8,7 @@ from gpt_core.config import GPTConfig, TrainingConfig
 
 @dataclass(frozen=True)
 class Preset:
-    """A named pair of configurations with the sentence that introduces it."""
+    """A named pair of configurations and the sentence that introduces it."""
 
     name: str
     description: str
@@ -16,7 +16,7 @@ class Preset:
     training: TrainingConfig
 
     def changes(self, model: GPTConfig, training: TrainingConfig) -> dict[str, Any]:
-        """Return the fields in which two configurations differ from the preset, as they are."""
+        """Return the fields that differ from the preset, with their new values."""
         before = {**vars(self.model), **vars(self.training)}
         now = {**vars(model), **vars(training)}
         return {name: value for name, value in now.items() if value != before[name]}
@@ -24,9 +24,9 @@ class Preset:
 
 GPT_CONFIG_124M = GPTConfig()
 
-# OpenAI's four GPT-2s, named by their parameters with the output head tied to the embedding.
+# OpenAI's four GPT-2 models, named by their parameters with the output head tied to the embedding.
 # Source: Radford et al. (2019), "Language Models are Unsupervised Multitask Learners", table 2;
-# the numbers of parameters as OpenAI corrected them later.
+# the numbers of parameters as OpenAI later corrected them.
 GPT2_CONFIGS: dict[str, GPTConfig] = {
     name: GPTConfig(
         context_length=1024, emb_dim=emb_dim, n_heads=n_heads, n_layers=n_layers, qkv_bias=True
@@ -67,7 +67,7 @@ PRESETS: dict[str, Preset] = {
         ),
         Preset(
             "book-124m",
-            "The chapter's own run, digit for digit: minutes to a quarter of an hour on a CPU.",
+            "The chapter's own run, digit for digit: a few to fifteen minutes on a CPU.",
             GPT_CONFIG_124M,
             TrainingConfig(),
         ),

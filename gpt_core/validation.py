@@ -1,18 +1,18 @@
-"""Checks of values that people give: a message names the field, the value and what to do."""
+"""Checks of values from users: a message names the field, the value and what to do."""
 
 import math
 from collections.abc import Callable
 from typing import Any
 
-MAX_INTEGER = 2**31 - 1  # of whole numbers: two of them multiplied still fit into the store
+MAX_INTEGER = 2**31 - 1  # of whole numbers: the product of two still fits into the store
 MAX_SHOWN_CHARACTERS = 80  # characters of a refused value
 
 
 def shown(value: Any) -> str:
-    """Return a value as a message shows it: on one line, and not too long."""
+    """Return a value as a message shows it: on one line, and shortened."""
     try:
         text = repr(value)
-    except (ValueError, RecursionError):  # thousands of digits, or of lists in lists
+    except (ValueError, RecursionError):  # thousands of digits, or deeply nested lists
         return "…"
     return text if len(text) <= MAX_SHOWN_CHARACTERS else f"{text[:MAX_SHOWN_CHARACTERS]}…"
 
@@ -30,7 +30,7 @@ def check_whole(name: str, value: Any, at_least: int, at_most: int = MAX_INTEGER
 def check_number(name: str, value: Any, allows: Callable[[float], bool], allowed: str) -> None:
     """Raise ValueError unless the value is a finite number that ``allows`` accepts."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{name}={shown(value)} is not a number: choose one {allowed}.")
+        raise ValueError(f"{name}={shown(value)} is not a number: choose a number {allowed}.")
     try:
         is_fine = math.isfinite(value) and allows(value)
     except OverflowError:  # 10**400
@@ -52,7 +52,7 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
 
 
 def is_whole_text(text: str) -> bool:
-    """Tell whether a text can be written down: half of a surrogate pair is no character."""
+    """Tell whether a text can be encoded as UTF-8: half of a surrogate pair is not a character."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
@@ -61,8 +61,8 @@ def is_whole_text(text: str) -> bool:
 
 
 def check_text(name: str, value: Any) -> None:
-    """Raise ValueError unless the value is some text that can be written down."""
+    """Raise ValueError unless the value is a non-empty text that can be encoded as UTF-8."""
     if not isinstance(value, str) or not value:
         raise ValueError(f"{name}={shown(value)} holds no text: give it at least one character.")
     if not is_whole_text(value):
-        raise ValueError(f"{name} is damaged: half of a surrogate pair stands in it. Remove it.")
+        raise ValueError(f"{name} is damaged: it contains half of a surrogate pair. Remove it.")

@@ -1,4 +1,4 @@
-"""Classroom: how to join, everybody's curve on one chart, who is where, the queue, the rules."""
+"""Classroom: how to join, all curves on one chart, who is where, the queue, the rules."""
 
 import streamlit as st
 
@@ -8,7 +8,7 @@ from dashboard.ui import page_title
 
 page_title(
     "Classroom",
-    "Everybody trains on this one machine: each has a turn, and each curve stands here.",
+    "Everybody trains on this one machine, in turn, and every curve is shown here.",
 )
 is_teacher = not is_restricted()
 every = refresh_seconds(at_least=2)

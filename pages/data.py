@@ -22,8 +22,8 @@ from gpt_core.text import check_splits, create_dataloader, split_text
 
 page_title(
     "Data",
-    "Train on any book you like. See first what the model will see: tokens, "
-    "windows, batches, and a part that is kept from it.",
+    "Train on any book you like. First look at what the model will see, tokens, windows and "
+    "batches, and at the part that it will not see.",
 )
 
 with st.container(border=True):

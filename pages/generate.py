@@ -17,19 +17,19 @@ page_title(
 
 
 def let_write() -> None:
-    """Let the user choose a model, and read what it writes."""
+    """Let the user choose a model and show what it writes."""
     st.header("Let a model write")
     with st.container(border=True):
         chosen = choose_model()
         if st.session_state.get(session_keys.WALK_MODEL) in PRESETS:
-            st.caption("It has learnt nothing yet: its weights are random. Runs stand in the list.")
+            st.caption("It has learnt nothing yet: its weights are random. The list has your runs.")
         if chosen is not None:
             writing.ask(chosen)
     writing.show()
     show_code(generate, stream_tokens)
 
 
-if session_keys.RUN in st.query_params:  # somebody came to let this one write
+if session_keys.RUN in st.query_params:  # opened by a link to let this run write
     let_write()
     decoding.show_nine_words()
 else:

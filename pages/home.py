@@ -14,7 +14,7 @@ from gpt_core.text import DEFAULT_TEXT, load_text
 
 TRAIN_PAGE = "pages/train.py"
 
-if session_keys.RUN in st.query_params:  # a link to a run, whatever page it was made for
+if session_keys.RUN in st.query_params:  # a link to a run opens it on Train
     st.switch_page(TRAIN_PAGE, query_params=st.query_params.to_dict())
 
 page_title(
@@ -44,8 +44,8 @@ if st.button(f"Watch a recorded run, {replay.SPEED} × as fast"):
             TRAIN_PAGE, query_params={session_keys.RUN: recorded, session_keys.REPLAY: now}
         )
 st.caption(
-    "The chapter's model, 162 million parameters, on the same story: seven minutes of two CPU "
-    "cores in forty seconds. Nothing has to be computed."
+    "The chapter's model, 162 million parameters, on the same story: seven minutes on two CPU "
+    "cores, shown in forty seconds. Nothing has to be computed."
 )
 
 latest = get_visible_runs().latest_run()

@@ -1,4 +1,4 @@
-"""Model: a configuration, the architecture that follows from it, and what it weighs."""
+"""Model: a configuration, the architecture that follows from it, and its size."""
 
 import streamlit as st
 
@@ -21,8 +21,8 @@ if config:
     st.header("From token IDs to logits")
     st.caption(
         f"For a batch of {architecture.BATCH_SIZE} rows of {architecture.num_tokens(config)} "
-        "tokens. Beside each part: its parameters, and its share of all; below it, the shape of "
-        "what leaves it."
+        "tokens. Beside each part: its parameters, and their percentage of all; below it, the "
+        "shape of its output."
     )
     st.html(architecture.drawing(config, anatomy))
     st.header("How “124M” is counted")

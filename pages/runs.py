@@ -1,4 +1,4 @@
-"""Runs: all that was trained here; side by side, renamed, deleted, run again, taken away."""
+"""Runs: all runs trained here, to compare, rename, delete, run again and download."""
 
 import streamlit as st
 
@@ -29,7 +29,7 @@ TRAIN_PAGE = "pages/train.py"
 
 
 def show_list(drawn: list[tuple[str, ...]]) -> None:
-    """Show all runs; when others are chosen, or one of these has changed, redraw the whole page."""
+    """Show all runs; redraw the whole page when the choice, or a chosen run, changes."""
     summaries = get_visible_runs().summaries()
     revision = st.session_state.get(session_keys.CHOSEN_REVISION, 0)
     chosen, opened = run_table(summaries, chosen_runs(), revision, key=session_keys.RUN_TABLE)
@@ -43,12 +43,12 @@ def show_list(drawn: list[tuple[str, ...]]) -> None:
 
 
 def outline(runs: list[Run]) -> list[tuple[str, ...]]:
-    """Return what the page below the table is arranged by."""
+    """Return what the layout below the table depends on."""
     return [(run.id, run.state, run.name, run.note) for run in runs]
 
 
 def show_actions(summaries: list[RunSummary]) -> None:
-    """Show what the chosen runs are, and what can be done with them."""
+    """Show the chosen runs and their buttons."""
     runs = [summary.run for summary in summaries]
     if len(runs) > 1:
         st.header(f"{len(runs)} runs side by side")
@@ -75,8 +75,8 @@ def show_actions(summaries: list[RunSummary]) -> None:
 
 
 def show_label(run: Run) -> None:
-    """Let the user name a run and note something about it."""
-    # Other fields as soon as somebody else has written something: theirs is not to be undone.
+    """Let the user edit a run's name and note."""
+    # New fields after a change in another session, which would otherwise be undone.
     written = hash((run.name, run.note))
     keys = [f"{part}-{run.id}-{written}" for part in (session_keys.NAME, session_keys.NOTE)]
     with st.form(f"label {run.id}", border=False):
@@ -91,7 +91,7 @@ def _label(run_id: str, name_key: str, note_key: str) -> None:
 
 
 def show_deletion(runs: list[Run]) -> None:
-    """Say what goes with the runs, and delete them when that is confirmed."""
+    """Say what is deleted with the runs, and delete them once that is confirmed."""
     if live := [run for run in runs if run.is_live]:
         names = ", ".join(run.name or run.id for run in live)
         st.text(f"Still live: {names}. Stop what is live first, or leave it out.")
@@ -101,7 +101,7 @@ def show_deletion(runs: list[Run]) -> None:
     st.text(
         f"{count(len(runs), 'run')} with curves, samples and "
         f"{count(len(checkpoints), 'checkpoint')} ({size}). It cannot be brought back. The text "
-        "goes too, unless another run needs it or it is among your texts on Data."
+        "is deleted too, unless another run needs it or it is among your texts on Data."
     )
     st.button("Delete for good", type="primary", on_click=_delete, args=([run.id for run in runs],))
 
@@ -116,8 +116,8 @@ def _delete(run_ids: list[str]) -> None:
 
 page_title(
     "Runs",
-    "Everything that was trained here. Choose one to look at it and take it with you, or several, "
-    "side by side.",
+    "All runs that were trained here. Choose one to see it and take it with you, or several to "
+    "compare them.",
 )
 wanted = chosen_runs()
 if RECORDED_RUN in wanted and get_visible_runs().run(RECORDED_RUN) is None:
@@ -133,13 +133,13 @@ if unknown := [shorten(run_id) for run_id in wanted if run_id not in by_id]:
     more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
     st.text(f"There is no run {', '.join(unknown[:3])}{more}: deleted, or trained elsewhere.")
 if not by_id:
-    st.text("Nothing was trained yet.")
+    st.text("Nothing has been trained yet.")
     st.page_link("pages/home.py", label="Home starts a run with a press")
     st.stop()
 every = 2 if get_visible_runs().live_runs() else 5
 fragment(show_list, run_every=every)(outline([summary.run for summary in chosen]))
 if chosen:
-    with st.container(key=session_keys.CHOSEN_PART):  # the table leads to it
+    with st.container(key=session_keys.CHOSEN_PART):  # the table scrolls to it
         show_actions(chosen)
         show_side_by_side([summary.run for summary in chosen])
         show_exports([summary.run for summary in chosen])

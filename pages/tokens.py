@@ -28,7 +28,7 @@ text, token_ids, allow_special = enter_text()
 show_tokens(text, token_ids)
 show_code(text_to_token_ids)
 
-st.header("How it arrived there: the merges of a word")
+st.header("How a word becomes tokens: its merges")
 show_merges(text, allow_special)
 show_code(byte_pair_merges)
 
@@ -38,8 +38,8 @@ show_code(TokenWindows)
 
 st.header("From IDs back to text")
 st.markdown(
-    "The fourteen numbers that stand here first are the chapter's: its prompt, and what the "
-    "untrained model went on with."
+    "The fourteen IDs entered here at first are the chapter's: its prompt, and how the untrained "
+    "model continued it."
 )
 show_ids_to_text()
 show_code(token_ids_to_text)

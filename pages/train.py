@@ -37,7 +37,7 @@ from gpt_core.system import shorten
 
 
 def recorded(run: Run) -> tuple[CachedHistory, bool]:
-    """Return what is on record of a run, or was by the moment that is replayed; tell which."""
+    """Return a run's history, up to the replayed moment if it is a replay, and whether it is."""
     history = get_visible_runs().history(run.id)
     seconds = replay.moment(run, history)
     if seconds is None:
@@ -46,7 +46,7 @@ def recorded(run: Run) -> tuple[CachedHistory, bool]:
 
 
 def show_run(run_id: str, drawn: list[tuple[str, str]], every: int) -> None:
-    """Draw a run as it goes on and, below, what one may change about it: that stands still."""
+    """Draw a run as it trains and, below it, the curve's settings, which are not redrawn."""
     run = get_visible_runs().run(run_id)
     place = st.container()
     if run is not None:
@@ -63,7 +63,7 @@ def show_update(run_id: str) -> None:
 
 
 def show_rest(run_id: str) -> None:
-    """Draw what changes from evaluation to evaluation, or more rarely."""
+    """Draw what changes at evaluations, or more rarely."""
     run = get_visible_runs().run(run_id)
     if run is None:
         return
@@ -83,26 +83,26 @@ def show_rest(run_id: str) -> None:
     show_samples(run, history)
 
 
-def pace(run: Run | None) -> int:
-    """Return how many seconds lie between two drawings: few while something on the page moves."""
+def refresh_interval(run: Run | None) -> int:
+    """Return the seconds between two redraws: fewer while a run is live or replayed."""
     is_replayed = run is not None and session_keys.REPLAY in st.query_params
     if not get_cached_store().live_runs() and not is_replayed:
         return 5
     return refresh_seconds()
 
 
-def keeps_pace(drawn_every: int, run: Run | None) -> bool:
-    """Tell whether the page is still drawn about as often as it should be.
+def keeps_interval(drawn_every: int, run: Run | None) -> bool:
+    """Tell whether the redraw interval is still about right.
 
-    One second less is let pass: tabs come and go, and each would redraw all pages.
+    One second too slow is accepted: tabs come and go, and each would redraw all pages.
     """
-    return drawn_every - 1 <= pace(run) <= drawn_every
+    return drawn_every - 1 <= refresh_interval(run) <= drawn_every
 
 
 def watch(drawn: list[tuple[str, str]], drawn_every: int, look: CurveStyle | None) -> None:
-    """Redraw from the store; when a run has begun or ended, redraw the whole page."""
+    """Redraw the run from the store; when a run has begun or ended, redraw the whole page."""
     run = selected_run()
-    if outline() != drawn or not keeps_pace(drawn_every, run):
+    if outline() != drawn or not keeps_interval(drawn_every, run):
         st.rerun()
     if run is not None and look is not None:
         history, is_replayed = recorded(run)
@@ -114,7 +114,7 @@ def watch(drawn: list[tuple[str, str]], drawn_every: int, look: CurveStyle | Non
 shown = selected_run()
 live = get_visible_runs().own_live_runs()
 if shown is None and is_projected():
-    toggle_projector()  # there is nothing to show larger
+    toggle_projector()  # no run to show
 if not is_projected():
     page_title("Train")
     if shown is None and session_keys.RUN in st.query_params:
@@ -127,10 +127,10 @@ if not is_projected():
             key=session_keys.QUEUE if live else session_keys.START,
             on_change="rerun",
         )
-        if start.open:  # built for those who look
+        if start.open:  # built only when open
             with start:
                 show_form("Add to the queue" if live else "Start training")
-every = pace(shown)
+every = refresh_interval(shown)
 if shown is None:
     fragment(watch, run_every=every)(outline(), every, None)
 else:

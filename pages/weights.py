@@ -18,13 +18,13 @@ from gpt_core.weights import (
     load_weights,
 )
 
-LIVE_SECONDS = 3  # between two drawings of what a live run keeps: it saves some and drops others
+LIVE_SECONDS = 3  # between two redraws of a live run's checkpoints: it saves and drops them
 
 
 def choose_run(runs: dict[str, Run]) -> Run:
     """Let the user choose a run; the one that the address names comes first."""
     wanted = st.query_params.get(session_keys.RUN)
-    if wanted != st.session_state.get(session_keys.WEIGHTS_LINK):  # somebody came by another link
+    if wanted != st.session_state.get(session_keys.WEIGHTS_LINK):  # opened by another link
         st.session_state[session_keys.WEIGHTS_LINK] = wanted
         if wanted in runs:
             st.session_state[session_keys.WEIGHTS_RUN] = wanted
@@ -40,7 +40,7 @@ def choose_run(runs: dict[str, Run]) -> Run:
 
 
 def describe(run: Run) -> str:
-    """Return what a run is called in the choice; Streamlit takes equal words for one choice."""
+    """Return a run's name in the list, with its ID: Streamlit takes equal names for one."""
     named = f"{run.name} · {run.id}" if run.name else run.id
     return f"{named} · {run.text_name}"
 
@@ -48,7 +48,7 @@ def describe(run: Run) -> str:
 page_title(
     "Weights",
     "What a run has learnt is a set of matrices. Take them home, train them further, or bring in "
-    "those of others: OpenAI's GPT-2 among them.",
+    "those of other models, such as OpenAI's GPT-2.",
 )
 kept = {run.id: run for run in get_visible_runs().runs() if get_visible_runs().checkpoints(run.id)}
 if kept:
@@ -56,7 +56,7 @@ if kept:
     every = refresh_seconds(LIVE_SECONDS) if run.is_live else None
     fragment(show_checkpoints, run_every=every)(run.id, run.state)
 else:
-    st.text("No run has kept weights yet: they are kept after each epoch, and when a run ends.")
+    st.text("No run has saved weights yet: they are saved after each epoch, and when a run ends.")
     st.page_link("pages/home.py", label="Home starts a run with a press")
 
 st.header("From elsewhere")
@@ -64,5 +64,5 @@ models.show_models()
 models.bring_in()
 
 st.subheader("In Python")
-st.text("From there and back: our own folder, Hugging Face's GPT-2, a file of the book's own code.")
+st.text("Load and export: this app's folder, Hugging Face's GPT-2, a file of the book's code.")
 show_code(load_weights, load_gpt2, export_gpt2, load_book_checkpoint)

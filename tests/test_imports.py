@@ -169,7 +169,7 @@ def test_what_the_core_offers_is_there_and_in_order() -> None:
     assert 35 <= len(gpt_core.__all__) <= 60
     for name in gpt_core.__all__:
         assert getattr(gpt_core, name) is not None
-    with pytest.raises(AttributeError, match="look into its packages"):
+    with pytest.raises(AttributeError, match="import it from its package"):
         gpt_core.no_such_name  # noqa: B018 (asked for, not used)
 
 

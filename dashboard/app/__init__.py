@@ -1,4 +1,4 @@
-"""The services of this process, the visitor, what is chosen, and errors in words."""
+"""The services of this process, the visitor, the selected runs, and errors in words."""
 
 from dashboard.app.errors import MACHINE_ERRORS, attempt, errors_in_words, show_refusal, toast
 from dashboard.app.fragments import fragment
@@ -27,7 +27,6 @@ from dashboard.app.selection import (
     selected_run,
     toggle_projector,
 )
-from dashboard.app.site import SITE_DIR
 from dashboard.app.visitor import (
     COOKIE,
     allowed_presets,
@@ -45,7 +44,6 @@ __all__ = [
     "CLASS_MODE",
     "COOKIE",
     "MACHINE_ERRORS",
-    "SITE_DIR",
     "allowed_presets",
     "attempt",
     "choose_runs",

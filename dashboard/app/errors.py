@@ -1,4 +1,4 @@
-"""What is refused or goes wrong, in words: in the page, or for a while above it."""
+"""Refusals and failures in words: on the page, or in a toast above it."""
 
 import logging
 import sqlite3
@@ -14,25 +14,25 @@ P = ParamSpec("P")
 
 log = logging.getLogger(__name__)
 
-# What the machine may do to us at any moment: a full disk, a folder that is gone, a damaged file.
-# Anything else that is no ValueError is a mistake of ours, and comes up as one.
+# What can fail on a machine at any moment: a full disk, a deleted folder, a damaged file.
+# Anything else that is not a ValueError is a bug, and is raised as such.
 MACHINE_ERRORS = (sqlite3.Error, OSError, MemoryError)
 
 
 def show_refusal(error: Exception) -> None:
-    """Say in words why something was refused. The message is text, never markup."""
+    """Show on the page why something was refused. The message is text, never markup."""
     with st.container(border=True):
         st.markdown(":red[**That did not work**]")
         st.text(_words(error))
 
 
 def toast(error: Exception) -> None:
-    """Say in words, for a while, why something was refused: in a callback there is no page yet."""
+    """Show in a toast why something was refused: a callback has no page to write on yet."""
     st.toast(f":red[{as_text(_words(error))}]", duration="long")
 
 
 def attempt(action: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> bool:
-    """Do something in a callback; where it is refused or goes wrong, say so and return False."""
+    """Call an action in a callback; if it is refused or fails, say so and return False."""
     try:
         action(*args, **kwargs)
     except (ValueError, *MACHINE_ERRORS) as error:
@@ -44,7 +44,7 @@ def attempt(action: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> b
 
 @contextmanager
 def errors_in_words() -> Iterator[None]:
-    """Say in words what the machine does to us in here; what trains goes on."""
+    """Show the machine's failures in this block in words; training continues."""
     try:
         yield
     except MACHINE_ERRORS as error:
@@ -57,11 +57,11 @@ def _words(error: Exception) -> str:
 
 
 def _note(error: Exception) -> None:
-    """Leave a trace of trouble for whoever runs the server."""
+    """Log a failure of the machine for the operator of the server."""
     if isinstance(error, MACHINE_ERRORS):
         log.error("%s: %s", type(error).__name__, error)
 
 
 def as_text(text: str) -> str:
-    """Escape what markdown would read as markup, for the places that show only markdown."""
+    """Escape Markdown's markup characters, for widgets that show only Markdown."""
     return "".join(f"\\{c}" if c in "\\`*_{}[]<>()#+-.!|$~:" else c for c in text)

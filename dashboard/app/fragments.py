@@ -1,4 +1,4 @@
-"""Parts of a page that are redrawn by themselves."""
+"""Parts of a page that are redrawn on their own."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -10,13 +10,13 @@ from dashboard.app.visitor import was_sent_out
 
 
 def fragment(draw: Callable[P, None], run_every: float | None = None) -> Callable[P, object]:
-    """Return a part of a page that is redrawn by itself, each time saying what goes wrong in it."""
+    """Return a part of a page that is redrawn on its own and shows its failures in words."""
 
     @wraps(draw)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
         with errors_in_words():
             if was_sent_out():
-                st.rerun()  # the whole page, which says so
+                st.rerun()  # the whole page says why
             draw(*args, **kwargs)
 
     return st.fragment(guarded, run_every=run_every)

@@ -1,9 +1,9 @@
-"""The services of this process, made on first use: store, runner, caches, library and class.
+"""The services of this process, created on first use: store, runner, caches, library and class.
 
-Module state on purpose, and the only such: ``st.cache_resource`` can be cleared by any
-client, and the old thread would train on beside a new one (STREAMLIT.md, fact 4).
+This is the only module state, and on purpose: any client can clear ``st.cache_resource``, and the
+old training thread would continue beside a new one (docs/STREAMLIT.md, fact 4).
 
-Where the runs directory cannot be used, the first ``get_…`` raises ValueError.
+If the runs directory cannot be used, the first ``get_…`` raises ValueError.
 """
 
 import atexit
@@ -17,15 +17,15 @@ import streamlit as st
 from streamlit.runtime import Runtime
 from streamlit.runtime.pages_manager import PagesManager
 
-# Streamlit takes a folder named pages/ for its older kind of app until st.navigation has run
-# once in the process: were a page's own address the first to be opened, it would come up
-# without app.py around it. Whatever page runs first imports this, and is run again as it should.
+# Until st.navigation has run once in the process, Streamlit treats a folder named pages/ as its
+# older kind of app: a page opened first by its own address would be drawn without app.py
+# (docs/STREAMLIT.md, fact 6). The first page to run imports this module and is run again.
 if PagesManager.uses_pages_directory:
     PagesManager.uses_pages_directory = False
-    gc.disable()  # until all is imported, below: looking for garbage takes a tenth of that time
+    gc.disable()  # until the imports below are done: collection takes a tenth of their time
     st.rerun()
 
-# After that, as this takes two seconds, in which another first visitor may come.
+# After the rerun: these imports take two seconds, in which a second visitor may arrive.
 from gpt_core.access import Roster, read_rules
 from gpt_core.analysis import CachedStore
 from gpt_core.inference import GenerationWorker, ModelCache
@@ -34,7 +34,7 @@ from gpt_core.runner import TrainingRunner
 from gpt_core.store import RunStore, default_runs_dir
 
 gc.enable()
-gc.freeze()  # modules are no garbage: to go through theirs would halt all threads for 0.2 s
+gc.freeze()  # modules are never garbage: scanning them would halt all threads for 0.2 s
 
 
 @dataclass(frozen=True)
@@ -50,21 +50,21 @@ class Services:
     roster: Roster | None
 
     def close(self) -> None:
-        """End what trains, then everything else."""
+        """End training, then close everything else."""
         self.models.close()
         self.generation_worker.close()
         self.runner.close()
         self.store.close()
 
 
-JOIN_CODE, PASSPHRASE = "GPT_LAB_JOIN_CODE", "GPT_LAB_PASSPHRASE"  # for a class: else made up
-FRESH_SECONDS = 0.5  # of each second between two drawings: what is drawn is no older
-CLASS_MODE = "GPT_LAB_CLASS"  # the environment variable by which classroom.py says that it is one
+JOIN_CODE, PASSPHRASE = "GPT_LAB_JOIN_CODE", "GPT_LAB_PASSPHRASE"  # for a class; generated if unset
+FRESH_SECONDS = 0.5  # cached records are at most this old, per second of refresh_seconds()
+CLASS_MODE = "GPT_LAB_CLASS"  # the environment variable that classroom.py sets
 
-SCRIPT_THREAD = "ScriptRunner"  # what Streamlit calls the threads that run pages
-TABS_A_SECOND = 6  # so many of the open ones are drawn each second
+SCRIPT_THREAD = "ScriptRunner"  # the name that Streamlit gives to threads that run pages
+TABS_A_SECOND = 6  # browser tabs that are redrawn each second, at most
 
-_making = threading.Lock()  # guards _services: two first visitors must get the same ones
+_making = threading.Lock()  # guards _services: concurrent first visitors must get the same ones
 _services: Services | None = None
 
 
@@ -74,12 +74,12 @@ def get_store() -> RunStore:
 
 
 def get_runner() -> TrainingRunner:
-    """Return the runner that owns the models that train."""
+    """Return the runner, which owns the models in training."""
     return _get_services().runner
 
 
 def get_model_cache() -> ModelCache:
-    """Return the models that pages read."""
+    """Return the model cache of the pages."""
     return _get_services().model_cache
 
 
@@ -89,34 +89,34 @@ def get_generation_worker() -> GenerationWorker:
 
 
 def get_cached_store() -> CachedStore:
-    """Return what is on record, read once for all viewers."""
+    """Return the cached store, which reads each record once for all viewers."""
     return _get_services().cached_store
 
 
 def get_models() -> ModelLibrary:
-    """Return the models that no run here has made."""
+    """Return the library of models that were not trained here."""
     return _get_services().models
 
 
 def get_roster() -> Roster | None:
-    """Return the members of the class; None where one person has the machine to themselves."""
+    """Return the roster of the class; None if this process serves no class."""
     return _get_services().roster
 
 
 def get_class_roster() -> Roster:
-    """Return the members of the class, for what is there only where there is one."""
+    """Return the roster of the class, for code that runs only in a class."""
     roster = get_roster()
     assert roster is not None
     return roster
 
 
 def is_class() -> bool:
-    """Tell whether this process serves a class: ``streamlit run classroom.py``."""
+    """Return whether this process serves a class: ``streamlit run classroom.py``."""
     return bool(os.environ.get(CLASS_MODE))
 
 
 def count_viewers() -> int:
-    """Return how many browser tabs look at the app now."""
+    """Return the number of browser tabs that are connected."""
     if not Runtime.exists():  # where a test imports app.py without a server
         return 1
     sessions = getattr(Runtime.instance(), "_session_mgr", None)  # AppTest has none
@@ -124,15 +124,18 @@ def count_viewers() -> int:
 
 
 def refresh_seconds(at_least: int = 1) -> int:
-    """Return how many seconds lie between two drawings of what moves: more as tabs grow many.
+    """Return the seconds between two redraws of live content: more when many tabs are open.
 
-    What they look at is computed on the cores that train.
+    Redraws are computed on the cores that train.
+
+    Args:
+        at_least: the minimum, in seconds.
     """
     return max(at_least, round(count_viewers() / TABS_A_SECOND))
 
 
 def close_runtime() -> None:
-    """End what trains and forget the services; the next use makes new ones (tests need it)."""
+    """Close the services; the next use creates new ones, as tests need."""
     global _services
     with _making:
         if _services is not None:
@@ -143,7 +146,7 @@ def close_runtime() -> None:
 
 
 def wait_for_pages(seconds: float = 20.0) -> None:
-    """Wait until no page computes any more: torch, cut off in the middle, crashes the process."""
+    """Wait until no page is computing: interrupting torch crashes the process."""
     deadline = time.monotonic() + seconds
     for thread in threading.enumerate():
         if thread.name.startswith(SCRIPT_THREAD):
@@ -168,8 +171,8 @@ def _get_services() -> Services:
             cached_store = CachedStore(
                 store, fresh_seconds=lambda: FRESH_SECONDS * refresh_seconds()
             )
-            # When the process ends, in reverse order: pages that compute come to their end, what
-            # trains is saved, then the store's file is made whole.
+            # At exit these run in reverse order: wait for the pages that compute, then save the
+            # runs in training and close the store.
             atexit.register(close_runtime)
             atexit.register(wait_for_pages)
             _services = Services(
@@ -185,10 +188,12 @@ def _get_services() -> Services:
 
 
 def _number_from(variable: str) -> int | None:
-    """Return the number in an environment variable, or None where it is not set."""
+    """Return the number in an environment variable, or None if it is not set."""
     text = os.environ.get(variable)
     if text is None:
         return None
     if not text.isdecimal() or int(text) < 1:
-        raise ValueError(f"The environment variable {variable}={text!r} is no number from 1 on.")
+        raise ValueError(
+            f"The environment variable {variable}={text!r} must be a whole number, at least 1."
+        )
     return int(text)

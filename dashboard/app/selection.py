@@ -1,4 +1,4 @@
-"""Which runs a page shows, by its address; what a page is arranged by."""
+"""The runs that a page shows, by its URL, and the state that decides its layout."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from gpt_core.store import Run, RunState
 
 
 def selected_run() -> Run | None:
-    """Return the run that the URL names or, where it names none, the current one."""
+    """Return the run that the URL names or, if it names none, the current one."""
     run_id = st.query_params.get(RUN)
     if not run_id:
         return current_run()
@@ -22,7 +22,7 @@ def selected_run() -> Run | None:
 
 
 def restore_recorded_run() -> Run | None:
-    """Let the recorded run's address work where nobody has opened it yet, nor deleted it."""
+    """Import the recorded run for its URL; return it, or None if it has been deleted here."""
     store = get_store()
     if any(row.run_id == RECORDED_RUN for row in store.deletions()):
         return None
@@ -31,20 +31,20 @@ def restore_recorded_run() -> Run | None:
 
 
 def current_run() -> Run | None:
-    """Return the run that trains now or, where none does, the latest.
+    """Return the run that trains now or, if there is none, the latest.
 
-    Of a student's own, if they have any; else what trains in the class.
+    A student gets a run of their own, if they have one; else a live run of the class.
     """
-    view = get_visible_runs()
-    own = view.own_live_runs()
+    visible = get_visible_runs()
+    own = visible.own_live_runs()
     if own:
         return next((run for run in own if run.state is RunState.RUNNING), own[0])
-    latest = view.latest_run()
+    latest = visible.latest_run()
     if latest is None or may_change(latest.owner):
         return latest
     return next(
-        iter(view.live_runs()), latest
-    )  # the first: a page is not to change with each start
+        iter(visible.live_runs()), latest
+    )  # the first, so that the page does not change with each start
 
 
 def select_run(run_id: str) -> None:
@@ -54,12 +54,12 @@ def select_run(run_id: str) -> None:
 
 
 def chosen_runs() -> list[str]:
-    """Return the IDs of the runs that the URL names: on the Runs page, those that are chosen."""
+    """Return the IDs of the runs that the URL names: on the Runs page, the chosen ones."""
     return [run_id for run_id in dict.fromkeys(st.query_params.get_all(RUN)) if run_id]
 
 
 def choose_runs(run_ids: Sequence[str]) -> None:
-    """Put runs' IDs into the URL, so that a reload or a shared link shows the same."""
+    """Put runs' IDs into the URL, so that a reload or a shared link shows them."""
     if run_ids:
         st.query_params[RUN] = list(run_ids)
     else:
@@ -67,7 +67,7 @@ def choose_runs(run_ids: Sequence[str]) -> None:
 
 
 def outline() -> list[tuple[str, str]]:
-    """Return what a page is arranged by: the live, the current and the shown run, and how."""
+    """Return the state that decides a page's layout: its runs, its modes and the class's rules."""
     runs = [*get_visible_runs().own_live_runs(), *filter(None, (current_run(), selected_run()))]
     rules = []
     if is_restricted():
@@ -77,12 +77,12 @@ def outline() -> list[tuple[str, str]]:
 
 
 def is_projected() -> bool:
-    """Tell whether the page is shown to a class: larger, and only what matters."""
+    """Return whether the page is in projector mode: larger, without side bars."""
     return PROJECTOR in st.query_params
 
 
 def toggle_projector() -> None:
-    """Go over to the projector's page, or back."""
+    """Switch projector mode on or off."""
     if is_projected():
         del st.query_params[PROJECTOR]
     else:

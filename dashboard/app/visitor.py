@@ -1,4 +1,4 @@
-"""Who looks at a page: whoever has this machine to themselves, or a member of a class."""
+"""The visitor of a page: the local user, or a member of a class."""
 
 import streamlit as st
 
@@ -7,26 +7,26 @@ from gpt_core.access import LOCAL, TEACHER, Member, VisibleRuns, is_student
 from gpt_core.presets import PRESETS
 
 COOKIE = "gpt_lab_member"
-NOBODY = "nobody"  # an actor who may change nothing
+NOBODY = "nobody"  # the actor of a browser without a member: may change nothing
 
 
 def current_member() -> Member | None:
-    """Return the member of the class whose browser this is; None without a class, or if it is
-    nobody's any more.
+    """Return the member of the class whose browser this is; None without a class, or if the
+    browser is not a member's.
     """
-    roll, token = get_roster(), _token()
-    if roll is None or token is None:
+    roster, token = get_roster(), _token()
+    if roster is None or token is None:
         return None
-    return get_cached_store().cached(("member", token), lambda: roll.who(token))
+    return get_cached_store().cached(("member", token), lambda: roster.who(token))
 
 
 def _token() -> str | None:
-    """Return what this visitor's browser keeps."""
+    """Return the member token in the browser's cookie."""
     return st.context.cookies.get(COOKIE)
 
 
 def current_actor() -> str:
-    """Return who asks, as the core knows them."""
+    """Return the actor: local, teacher, or a student's ID."""
     if get_roster() is None:
         return LOCAL
     member = current_member()
@@ -34,22 +34,22 @@ def current_actor() -> str:
 
 
 def get_visible_runs() -> VisibleRuns:
-    """Return what is on record, as this visitor sees it."""
+    """Return the runs as this visitor may see them."""
     return VisibleRuns(get_cached_store(), current_actor())
 
 
 def is_restricted() -> bool:
-    """Tell whether a class's rules hold for this visitor."""
+    """Return whether the class's rules apply to this visitor."""
     return is_student(current_actor())
 
 
 def was_sent_out() -> bool:
-    """Tell whether there is a class, and this browser is nobody's of it any more."""
+    """Return whether there is a class and this browser is not a member's."""
     return get_roster() is not None and current_member() is None
 
 
 def require_member() -> None:
-    """Show nothing but a sentence to a browser that the teacher has sent out of the class."""
+    """Stop the page with a sentence if the teacher has sent this browser out of the class."""
     if was_sent_out():
         st.title("You are not in this class any more")
         st.text("Reload the page to join it again, with the code that your teacher shows.")
@@ -67,19 +67,19 @@ def hidden_controls() -> frozenset[str]:
 
 
 def note_presence(page: str) -> None:
-    """Let the teacher know on which page this visitor is."""
-    roll, member = get_roster(), current_member()
-    if roll is not None and member is not None:
-        roll.note_presence(member.id, page)
+    """Record which page this visitor is on, for the teacher."""
+    roster, member = get_roster(), current_member()
+    if roster is not None and member is not None:
+        roster.note_presence(member.id, page)
 
 
 def may_change(owner: str) -> bool:
-    """Tell whether what belongs to somebody is this visitor's to change: the core asks again."""
+    """Return whether this visitor may change what an owner has; the core checks again."""
     return current_actor() in (LOCAL, TEACHER, owner)
 
 
 def owner_name(owner: str) -> str:
-    """Return whose something is, in words; nothing where that goes without saying."""
+    """Return an owner's name; empty if the owner is the visitor or the local user."""
     if owner in (current_actor(), LOCAL):
         return ""
     return get_cached_store().names().get(owner, "")

@@ -1,4 +1,4 @@
-"""Data → plotly figures: pure functions, no streamlit."""
+"""Data → Plotly figures: pure functions, no Streamlit."""
 
 from dashboard.charts.axes import AXES, Axes
 from dashboard.charts.comparison import Curve, comparison_chart, describe_comparison

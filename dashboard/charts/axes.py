@@ -1,4 +1,4 @@
-"""What losses are drawn against, and how far a whole run goes."""
+"""The axes of loss charts, and how far a whole run extends on them."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ AXES = {
 
 @dataclass(frozen=True)
 class Axes:
-    """What losses are drawn against, and how."""
+    """The axes of a loss chart: what losses are drawn against, and on which scale."""
 
     x: str = "epochs"  # a column of the frames, one of AXES
     perplexity: bool = False
@@ -23,14 +23,14 @@ class Axes:
 
 @dataclass(frozen=True)
 class Extent:
-    """How far a whole run goes."""
+    """How far a whole run extends: its epochs, its steps, and the tokens of an epoch."""
 
     num_epochs: int
     total_steps: int
     tokens_per_epoch: int
 
     def on(self, x: str) -> float | None:
-        """Return where the run ends on an axis; None where nobody knows."""
+        """Return where the run ends on an axis, one of AXES; None if that is unknown."""
         ends = {
             "epochs": self.num_epochs,
             "global_step": self.total_steps - 1,
@@ -40,6 +40,6 @@ class Extent:
 
 
 def log_scale(axes: Axes) -> Chart:
-    """Return what makes an axis of losses logarithmic, if it is to be."""
+    """Return the settings of a logarithmic loss axis; empty for a linear one."""
     ticks = {"dtick": "D2"} if axes.perplexity else {}
     return {"type": "log", **ticks} if axes.log else {}

@@ -1,4 +1,4 @@
-"""The losses of several runs in one chart: a pure function, no streamlit."""
+"""The losses of several runs in one chart: a pure function, no Streamlit."""
 
 import math
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ LOSSES = {
 
 @dataclass(frozen=True)
 class Curve:
-    """A run's evaluations, with the columns of :data:`AXES` and both losses, and its name."""
+    """A run's name and its evaluations, with the columns of :data:`AXES` and both losses."""
 
     name: str
     evaluations: pd.DataFrame
@@ -32,15 +32,15 @@ class Curve:
 def comparison_chart(
     curves: Sequence[Curve], losses: Sequence[str], axes: Axes, revision: str
 ) -> Chart:
-    """Draw the losses of several runs: a colour for each, dashes for validation beside training.
+    """Draw the losses of several runs: one colour per run, validation dashed beside training.
 
-    A single run's lines have the colours that they have everywhere.
+    A single run's lines have the usual colours of training and validation.
 
     Args:
         curves: the runs, in the order of their colours.
         losses: "train_loss", "val_loss" or both.
-        axes: what they are drawn against, as loss or perplexity, on a linear or logarithmic scale.
-        revision: zoom is kept as long as this stays the same.
+        axes: the x-axis, loss or perplexity, and a linear or logarithmic scale.
+        revision: zoom is kept while this stays the same.
     """
     lines: list[Chart] = []
     most = max(LEAST, MAX_IN_ALL // max(1, len(curves) * len(losses)))
@@ -48,7 +48,7 @@ def comparison_chart(
     shown = ".1f" if axes.perplexity else ".3f"
     for i, (curve, color) in enumerate(zip(curves, cycle(RUNS), strict=False)):
         name = plain(curve.name)
-        if curve.evaluations.empty:  # else it would be missing without a word
+        if curve.evaluations.empty:  # so that the legend says why there is no line
             line = {"color": color if len(curves) > 1 else LOSSES[losses[0]][1]}
             name = f"{name} (not evaluated yet)"
             lines.append({"x": [None], "y": [None], "name": name, "line": line})
@@ -64,7 +64,7 @@ def comparison_chart(
                     "customdata": drawn[["global_step"]].to_numpy(np.float32),
                     "name": _title(name, split, len(curves), len(losses)),
                     "legendgroup": str(i) if len(curves) > 1 else "",
-                    # Where the colours come again, only the marks tell the runs apart.
+                    # Once the colours repeat, only the markers tell the runs apart.
                     "mode": "lines+markers" if len(drawn) <= 80 or i >= len(RUNS) else "lines",
                     "line": {
                         "color": color if len(curves) > 1 else own_color,
@@ -102,14 +102,14 @@ def comparison_chart(
 
 
 def _title(name: str, split: str, curves: int, losses: int) -> str:
-    """Return what a line is called in the legend: what tells it from the others."""
+    """Return a line's name in the legend: only what tells it from the others."""
     if curves == 1 and losses > 1:
         return split.capitalize()
     return f"{name}: {split}" if losses > 1 else name
 
 
 def describe_comparison(curves: Sequence[Curve], losses: Sequence[str]) -> str:
-    """Say what the chart shows, for those who cannot see it: each run's last losses."""
+    """Describe the chart for screen readers: each run's last losses."""
     parts = []
     for curve in curves:
         if curve.evaluations.empty:

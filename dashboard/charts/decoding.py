@@ -1,4 +1,4 @@
-"""The figures of how the next token is chosen: pure functions, no streamlit."""
+"""The figures of how the next token is chosen: pure functions, no Streamlit."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,11 +9,11 @@ from dashboard.charts.palette import MEASURED, PREDICTED, RUNS
 
 
 def settings_bars(words: Sequence[str], probas: Mapping[str, Sequence[float]]) -> go.Figure:
-    """Draw what each of a few words is drawn with under several settings, beside each other.
+    """Draw the probabilities of a few words under several decoding settings, side by side.
 
     Args:
         words: the vocabulary.
-        probas: by the name of the setting, a probability for each word.
+        probas: for each setting, by name, one probability per word.
     """
     figure = go.Figure()
     for (name, values), color in zip(probas.items(), RUNS, strict=False):
@@ -38,13 +38,13 @@ def settings_bars(words: Sequence[str], probas: Mapping[str, Sequence[float]]) -
 def choice_bars(
     tokens: Sequence[str], before: Sequence[float], after: Sequence[float], chosen: int
 ) -> go.Figure:
-    """Draw a token's candidates: what the model gives each, and what it is drawn with.
+    """Draw the candidates for a token: their probabilities before and after decoding settings.
 
     Args:
         tokens: the candidates, the most probable first.
-        before: the model's own probabilities.
-        after: those after temperature, top-k and top-p.
-        chosen: which of them was chosen.
+        before: the model's own probabilities, one per candidate.
+        after: the probabilities after temperature, top-k and top-p.
+        chosen: the index of the candidate that was chosen.
     """
     names = [f"→ {token}" if i == chosen else token for i, token in enumerate(tokens)]
     figure = go.Figure()

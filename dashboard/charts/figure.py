@@ -1,4 +1,4 @@
-"""What every figure is made with: points that are kept, labels, JSON."""
+"""Helpers of all figures: reduced lines, labels, JSON."""
 
 import base64
 import html
@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-# A plotly figure as plain data. What is drawn anew each second is made so: plotly's own objects
-# take ten times as long.
+# A Plotly figure as plain data, for charts that are redrawn each second: Plotly's own objects take
+# ten times as long.
 Chart = dict[str, Any]
 
-MAX_POINTS = 600  # of a line: about as many as a screen can tell apart
+MAX_POINTS = 600  # per line: about as many as a screen can show
 
 
 def to_json(chart: Chart) -> str:
-    """Return a chart as JSON, its numbers as plotly.js takes them up fastest: base64."""
+    """Return a chart as JSON, its arrays in base64, which plotly.js reads fastest."""
     return json.dumps(chart, default=_typed_array, separators=(",", ":"))
 
 
@@ -28,11 +28,11 @@ def _typed_array(numbers: npt.NDArray[np.float32]) -> dict[str, str]:
 
 
 def kept_points(y: npt.NDArray[np.float64], most: int = MAX_POINTS) -> npt.NDArray[np.intp]:
-    """Return which points of a line to draw: about ``most``, spikes kept.
+    """Return the indices of the points of a line to draw: about ``most``, spikes included.
 
-    Of each bucket the lowest and the highest. Buckets are counted from the start and their size
-    is a power of two, so that a longer line keeps points that were drawn before, or leaves some
-    out, but moves none. What fills no whole bucket yet goes into smaller ones.
+    These are the lowest and the highest point of each bucket. Buckets are counted from the start
+    and their size is a power of two: as a line grows, points may be left out, but none moves. The
+    points after the last whole bucket are divided into smaller buckets.
     """
     size = 1
     while len(y) > most * size / 2:
@@ -57,10 +57,10 @@ def kept_points(y: npt.NDArray[np.float64], most: int = MAX_POINTS) -> npt.NDArr
 
 
 def plain(text: str) -> str:
-    """Return a text that plotly shows as it is: it would take tags in it for markup."""
+    """Escape a text for Plotly, which would read tags in it as markup."""
     return html.escape(text, quote=False)
 
 
 def labels(texts: Sequence[str]) -> dict[str, Any]:
-    """Return an axis's labels, one at each whole number: equal ones stay apart."""
+    """Return an axis's labels, one at each whole number, so that equal labels stay apart."""
     return {"tickvals": list(range(len(texts))), "ticktext": [plain(text) for text in texts]}

@@ -1,10 +1,10 @@
-"""Numbers → the words and digits that pages show."""
+"""Numbers → the texts that pages show."""
 
 import math
 
 
 def format_loss(loss: float | None) -> str:
-    """Return a loss as it is shown everywhere: three decimals, or a dash before the first."""
+    """Return a loss with three decimals, or a dash if there is none yet."""
     return "–" if loss is None else f"{loss:.3f}"
 
 
@@ -19,7 +19,7 @@ def format_exactly(probability: float) -> str:
 
 
 def format_bytes(number: float) -> str:
-    """Return a size for people: ``650 MB``, ``1.9 GB``."""
+    """Return a size in bytes as readable text: ``650 MB``, ``1.9 GB``."""
     for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if number >= size:
             return f"{number / size:.3g} {unit}"
@@ -27,17 +27,17 @@ def format_bytes(number: float) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """Return a number of things: ``1 merge``, ``1,200 tokens``."""
+    """Return a number with its noun: ``1 merge``, ``1,200 tokens``."""
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def probability_strength(probability: float) -> float:
-    """Return how strongly a probability is coloured, 0 to 1: 0.00001 and less not at all."""
+    """Return the strength of a probability's colour, 0 to 1: 0 for 0.00001 and less."""
     return min(1.0, max(0.0, 1 + math.log10(max(probability, 1e-12)) / 5))
 
 
 def format_duration(seconds: float) -> str:
-    """Return a duration for people: ``12 s``, ``3 min 05 s``, ``2 h 10 min``."""
+    """Return a duration in seconds as readable text: ``12 s``, ``3 min 05 s``, ``2 h 10 min``."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

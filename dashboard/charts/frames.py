@@ -1,4 +1,4 @@
-"""What a run recorded → DataFrames for the charts."""
+"""The records of a run → DataFrames for the charts."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ from gpt_core.store import Run
 
 
 def numbers_frame(numbers: Numbers, run: Run) -> pd.DataFrame:
-    """Return a run's steps or evaluations, with the epochs gone through and the minutes by each."""
+    """Return a run's steps or evaluations, with the epochs and minutes completed at each."""
     frame = pd.DataFrame(numbers)
     frame["epochs"] = (frame["global_step"] + 1) / run.steps_per_epoch
     frame["minutes"] = frame["seconds"] / 60
@@ -18,7 +18,7 @@ def numbers_frame(numbers: Numbers, run: Run) -> pd.DataFrame:
 
 
 def published_frame(published: PublishedRun, run: Run) -> pd.DataFrame:
-    """Return losses that others have published, by a run's steps; nobody knows their times."""
+    """Return published losses by a run's steps; they have no times."""
     rows = [(step, *losses) for step, losses in published.losses.items()]
     frame = pd.DataFrame(rows, columns=["global_step", "train_loss", "val_loss"])
     frame["epochs"] = (frame["global_step"] + 1) / run.steps_per_epoch
@@ -27,7 +27,7 @@ def published_frame(published: PublishedRun, run: Run) -> pd.DataFrame:
 
 
 def last_losses(history: RunHistory) -> tuple[float | None, float | None]:
-    """Return the training and validation loss of the last evaluation, or twice None."""
+    """Return the training and validation loss of the last evaluation, or (None, None)."""
     if not len(history.evaluations):
         return None, None
     last = history.evaluations[-1]
@@ -35,13 +35,16 @@ def last_losses(history: RunHistory) -> tuple[float | None, float | None]:
 
 
 def extent_of(run: Run) -> Extent:
-    """Return how far a whole run goes."""
+    """Return how far a whole run extends."""
     sizes = (run.training_config.num_epochs, run.total_steps)
     return Extent(*sizes, run.steps_per_epoch * run.tokens_per_step)
 
 
 def tokens_per_second(steps: Numbers, over: int = SPEED_STEPS) -> npt.NDArray[np.float64]:
-    """Return the pace at each step from the second on: over that step and the ones before."""
+    """Return the tokens per second at each step from the second on, (steps - 1,).
+
+    Each is measured over the last ``over`` steps.
+    """
     if len(steps) < 2:
         return np.zeros(0)
     now = np.arange(1, len(steps))

@@ -1,4 +1,4 @@
-"""Training and validation loss in one chart: a pure function, no streamlit."""
+"""Training and validation loss in one chart: a pure function, no Streamlit."""
 
 import math
 from collections.abc import Mapping
@@ -16,11 +16,11 @@ PUBLISHED_MARKERS = ("cross-thin-open", "x-thin-open", "asterisk-open")
 
 @dataclass(frozen=True)
 class LossCurves:
-    """What the chart of the losses is drawn from."""
+    """The data of a loss chart."""
 
-    evaluations: pd.DataFrame  # a row each, with the columns of AXES and both losses
-    steps: pd.DataFrame | None = None  # a row for each step, with its batch's own loss
-    published: Mapping[str, pd.DataFrame] = field(default_factory=dict)  # others' losses, by name
+    evaluations: pd.DataFrame  # one row each, with the columns of AXES and both losses
+    steps: pd.DataFrame | None = None  # one row per step, with the loss of its batch
+    published: Mapping[str, pd.DataFrame] = field(default_factory=dict)  # published losses, by name
 
 
 def loss_chart(
@@ -35,11 +35,11 @@ def loss_chart(
 
     Args:
         curves: the losses.
-        extent: how far the whole run goes.
-        run_id: the run; zoom is kept as long as this and the axes stay.
-        axes: what it is drawn against, as loss or perplexity, on a linear or logarithmic scale.
-        vocab_size: marks the loss of a guess that finds all tokens equally likely.
-        size: of type and lines, for a projector.
+        extent: how far the whole run extends.
+        run_id: the run; zoom is kept while this and the axes stay the same.
+        axes: the x-axis, loss or perplexity, and a linear or logarithmic scale.
+        vocab_size: if given, marks the loss of a uniform guess among so many tokens.
+        size: the scale of type and lines, larger for a projector.
 
     Source: the chapter's figure of the two losses, with its second axis.
     """
@@ -59,7 +59,7 @@ def loss_chart(
 
 
 def _points(frame: pd.DataFrame, column: str, axes: Axes) -> Chart:
-    """Return the places of a line's points and how their height is shown."""
+    """Return the coordinates of a line's points and the format of their values."""
     losses = frame[column].to_numpy(np.float32)
     return {
         "x": frame[axes.x].to_numpy(np.float32),
@@ -69,7 +69,7 @@ def _points(frame: pd.DataFrame, column: str, axes: Axes) -> Chart:
 
 
 def _evaluation_lines(evaluations: pd.DataFrame, axes: Axes, size: float) -> list[Chart]:
-    """Return the two curves."""
+    """Return the curves of training and validation loss."""
     lines = []
     for column, name, color, dash in (
         ("train_loss", "Training", TRAINING, "solid"),
@@ -93,7 +93,7 @@ def _evaluation_lines(evaluations: pd.DataFrame, axes: Axes, size: float) -> lis
 
 
 def _step_line(steps: pd.DataFrame | None, axes: Axes, size: float) -> list[Chart]:
-    """Return the loss of each step's own batch, drawn faintly behind, if there is any."""
+    """Return the loss of each step's batch as a faint line in the background, if given."""
     if steps is None or steps.empty:
         return []
     drawn = steps.iloc[kept_points(steps["loss"].to_numpy())]
@@ -110,7 +110,7 @@ def _step_line(steps: pd.DataFrame | None, axes: Axes, size: float) -> list[Char
 
 
 def _published_lines(published: Mapping[str, pd.DataFrame], axes: Axes, size: float) -> list[Chart]:
-    """Return published losses, laid under the curve."""
+    """Return published losses, drawn under the curves."""
     return [
         {
             **_points(frame, column, axes),
@@ -155,7 +155,7 @@ def _best_marker(evaluations: pd.DataFrame, axes: Axes, size: float) -> list[Cha
 
 
 def _mark_uniform(vocab_size: int, axes: Axes, size: float) -> Chart:
-    """Mark the loss of a guess among all tokens, as from a model that knows nothing."""
+    """Mark the loss of a uniform guess among all tokens."""
     y = vocab_size if axes.perplexity else math.log(vocab_size)
     number = "" if axes.perplexity else f"{y:.3f}"
     across = {"xref": "x domain", "yref": "y"}
@@ -174,7 +174,7 @@ def _mark_uniform(vocab_size: int, axes: Axes, size: float) -> Chart:
                 "text": f"a guess among {vocab_size:,}: {number}",
                 "font": {"size": 12 * size, "color": MEASURED},
                 "x": 0,
-                "y": math.log10(y) if axes.log else y,  # a place, unlike a line, is in exponents
+                "y": math.log10(y) if axes.log else y,  # an annotation's y is an exponent here
                 "xanchor": "left",
                 "yanchor": "bottom",
                 "showarrow": False,
@@ -184,7 +184,7 @@ def _mark_uniform(vocab_size: int, axes: Axes, size: float) -> Chart:
 
 
 def _layout(extent: Extent, axes: Axes, run_id: str, size: float) -> Chart:
-    """Return the axes and all that stands around the lines."""
+    """Return the axes, the legend and the margins."""
     end = extent.on(axes.x)
     layout: Chart = {
         "height": round(420 * (1 + (size - 1) / 2)),
@@ -207,7 +207,7 @@ def _layout(extent: Extent, axes: Axes, run_id: str, size: float) -> Chart:
         return layout
     # The upper axis is the lower one, labelled in tokens: both zoom together.
     ticks = [extent.num_epochs * i / 4 for i in range(5)]
-    on_steps = extent.total_steps / extent.num_epochs  # a step's label is one less than its count
+    on_steps = extent.total_steps / extent.num_epochs  # the first step is number 0
     places = ticks if axes.x == "epochs" else [max(0.0, t * on_steps - 1) for t in ticks]
     layout["xaxis2"] = {
         "title": {"text": "Tokens seen", "standoff": 6},
@@ -223,7 +223,7 @@ def _layout(extent: Extent, axes: Axes, run_id: str, size: float) -> Chart:
 
 
 def describe_losses(evaluations: pd.DataFrame) -> str:
-    """Say in a sentence what the chart of the losses shows, for those who cannot see it."""
+    """Describe the loss chart for screen readers."""
     if evaluations.empty:
         return "Training and validation loss: no evaluation yet."
     last = evaluations.iloc[-1]

@@ -1,4 +1,4 @@
-"""The figures of the walk from logits to the loss: pure functions, no streamlit."""
+"""The figures of the steps from logits to the loss: pure functions, no Streamlit."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,7 @@ SHADES = (TARGET, "#7cc9a8", "#0e6b47", NEUTRAL)  # with the dashes, sixteen lin
 def logits_heatmap(
     logits: Sequence[Sequence[float]], positions: Sequence[str], tokens: Sequence[str]
 ) -> go.Figure:
-    """Draw a slice of the logits: a row per position, a column per chosen token."""
+    """Draw a slice of the logits: one row per position, one column per chosen token."""
     figure = go.Figure()
     figure.add_heatmap(
         z=np.array(logits),
@@ -44,7 +44,7 @@ def logits_heatmap(
 def candidates_bars(
     tokens: Sequence[str], probas: Sequence[float], target: int, argmax: int = 0
 ) -> go.Figure:
-    """Draw the most probable tokens of one position as bars, the target and the argmax marked."""
+    """Draw the most probable tokens at one position as bars, with target and argmax marked."""
     colors = [NEUTRAL] * len(tokens)
     colors[argmax] = PREDICTED
     names = [plain(token) for token in tokens]
@@ -72,7 +72,7 @@ def candidates_bars(
 
 
 def log_bars(names: Sequence[str], logs: Sequence[float], mean: float | None = None) -> go.Figure:
-    """Draw log p of each position, and their mean as a line across."""
+    """Draw log p at each position, and the mean as a horizontal line."""
     figure = go.Figure()
     figure.add_bar(
         x=list(names),
@@ -96,7 +96,7 @@ def log_bars(names: Sequence[str], logs: Sequence[float], mean: float | None = N
 
 
 def loss_scale(loss: float, uniform: float) -> go.Figure:
-    """Draw the loss on a line from certainty, 0, past a uniform guess, ln(vocab_size)."""
+    """Draw the loss on a scale with certainty, 0, and a uniform guess, ln(vocab_size)."""
     figure = go.Figure()
     figure.add_scatter(
         x=[0, uniform, loss],
@@ -119,7 +119,7 @@ def loss_scale(loss: float, uniform: float) -> go.Figure:
 
 
 def binary_curves(proba: float, label: int) -> go.Figure:
-    """Draw the loss of a yes-or-no guess for either answer, and mark one guess."""
+    """Draw the binary loss against p for either right answer, and mark one p."""
     p = np.linspace(0.004, 0.996, 249)
     figure = go.Figure()
     for value, y, name, dash in (
@@ -156,7 +156,7 @@ def binary_curves(proba: float, label: int) -> go.Figure:
 
 
 def class_bars(names: Sequence[str], probas: Sequence[float], right: int) -> go.Figure:
-    """Draw a probability for each class, the right one marked."""
+    """Draw one probability per class, with the right class marked."""
     figure = go.Figure()
     figure.add_bar(
         x=[f"{name}<br>y = {int(i == right)}" for i, name in enumerate(names)],
@@ -176,12 +176,12 @@ def class_bars(names: Sequence[str], probas: Sequence[float], right: int) -> go.
 
 
 def probe_lines(frame: pd.DataFrame, step: int, run_id: str) -> go.Figure:
-    """Draw each target probability of one probe over the steps, on a log scale.
+    """Draw the target probabilities of one probe over the steps, on a log scale.
 
     Args:
         frame: columns ``global_step``, ``name`` and ``proba``.
-        step: the step that is looked at.
-        run_id: whose lines these are.
+        step: the step to mark.
+        run_id: the run; zoom is kept while this stays the same.
     """
     figure = go.Figure()
     for i, (name, line) in enumerate(frame.groupby("name", sort=False)):
@@ -208,12 +208,12 @@ def probe_lines(frame: pd.DataFrame, step: int, run_id: str) -> go.Figure:
 def _frame(
     height: int, left: int, right: int = 10, top: int = 10, bottom: int = 10
 ) -> dict[str, Any]:
-    """Return what all these figures have in common."""
+    """Return the layout that these figures share."""
     margin = {"l": left, "r": right, "t": top, "b": bottom}
     return {"template": "none", "height": height, "margin": margin, "uirevision": "walk"}
 
 
 def _tint(color: str) -> list[list[float | str]]:
-    """Return a scale from nothing to half of a colour, for a light and for a dark page."""
+    """Return a colour scale from transparent to about half opaque, for light and dark pages."""
     red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
     return [[share, f"rgba({red},{green},{blue},{share * 0.55:.2f})"] for share in (0.0, 1.0)]

@@ -1,4 +1,4 @@
-"""A run's state, changes and waiting time, in words and colours."""
+"""A run's state, changed settings and waiting time, in words and colours."""
 
 import math
 
@@ -18,9 +18,10 @@ STATE_COLORS = {
 
 
 def changes_from_preset(run: Run) -> list[str]:
-    """Return what differs from the run's preset: "n_layers 4". Not what changes no loss.
+    """Return the settings that differ from the run's preset, such as "n_layers 4".
 
-    What a user wrote is named without its words: these stand among markup of ours.
+    Probes, precision, device and keep_epochs are left out. The prompt is named without its text,
+    because pages show these words within markup.
     """
     preset = PRESETS.get(run.preset)
     if preset is None:
@@ -34,7 +35,7 @@ def changes_from_preset(run: Run) -> list[str]:
 
 
 def describe_wait(seconds: float) -> str:
-    """Say in how many seconds something is expected, if anybody knows: ", in about 2 min"."""
+    """Return a waiting time in words, such as ", in about 2 min"; empty if it is unknown."""
     if math.isinf(seconds):
         return ""
     if seconds < 2:

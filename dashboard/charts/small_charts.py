@@ -1,4 +1,4 @@
-"""Small charts beside each other, and bars by the parts of a model."""
+"""Small charts side by side, and bars for the parts of a model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ from dashboard.charts.palette import MEASURED
 
 @dataclass(frozen=True)
 class Panel:
-    """One small chart: its title and its line."""
+    """One small chart: its title and its line, (points,) each for x and y."""
 
     title: str
     x: npt.NDArray[np.float64]
     y: npt.NDArray[np.float64]
     color: str = MEASURED
-    format: str = "~g"  # of its numbers, in d3's language
+    format: str = "~g"  # of its numbers, in d3 syntax
 
 
 def small_charts(panels: Sequence[Panel], x_title: str, run_id: str, columns: int = 2) -> go.Figure:
-    """Draw small charts beside and below each other, with one x-axis in common."""
+    """Draw small charts in a grid with a common x-axis."""
     rows = -(-len(panels) // columns)
     figure = make_subplots(
         rows, columns, subplot_titles=[p.title for p in panels], vertical_spacing=0.3 / rows
@@ -58,7 +58,7 @@ def small_charts(panels: Sequence[Panel], x_title: str, run_id: str, columns: in
 
 
 def part_bars(values: Mapping[str, float], title: str) -> go.Figure:
-    """Draw one number for each part of a model as horizontal bars, in the model's order."""
+    """Draw one number per part of a model as horizontal bars, in the model's order."""
     figure = go.Figure()
     figure.add_bar(
         x=list(values.values()),

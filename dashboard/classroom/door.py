@@ -1,7 +1,7 @@
-"""What a class needs around the app: a door, a cookie for who came through it, and the network.
+"""The door to a class: the page to join, the members' cookie, and the port for the network.
 
-This app's own address stays on this machine. Class mode listens at a second one, for the network:
-nobody gets a page there, nor a websocket, without the cookie of a member.
+The app's own address stays on this machine. Class mode listens at a second one, for the network:
+without a member's cookie it serves no page and no websocket.
 """
 
 import asyncio
@@ -29,24 +29,24 @@ from dashboard.app import CLASS_MODE, COOKIE, close_runtime, get_class_roster
 from dashboard.classroom.network import class_port, class_urls, own_addresses
 from gpt_core.access import MAX_MEMBER_NAME
 
-EVERYWHERE = "0.0.0.0"  # noqa: S104 (on purpose: that is what class mode is for)
+EVERYWHERE = "0.0.0.0"  # noqa: S104 (on purpose: class mode serves the network)
 JOIN = "/join"
 HERE = Path(__file__).parent
 DOOR, ICON = HERE / "door.html", HERE.parent / "icon.svg"
 OPEN_PATHS = (JOIN, "/_stcore/health")
-MAX_FORM_BYTES = 4096  # bytes
+MAX_FORM_BYTES = 4096
 COOKIE_SECONDS = 30 * 24 * 3600
-NO_MEMBER = 4401  # a websocket's code, as HTTP's 401
+NO_MEMBER = 4401  # a websocket's close code, like HTTP's 401
 
 
 class OnlyMembers:
-    """ASGI middleware: whoever is no member comes to the door, and nowhere else."""
+    """ASGI middleware: without a member's cookie, only the door is open."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request through, or answer it."""
+        """Pass a member's request on; refuse any other, or send it to the door."""
         if scope["type"] not in ("http", "websocket") or scope["path"] in OPEN_PATHS:
             await self._app(scope, receive, send)
             return
@@ -54,14 +54,14 @@ class OnlyMembers:
         if await run_in_threadpool(get_class_roster().who, token) is not None:
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
-            await receive()  # its connect, which is answered
+            await receive()  # the connect event comes first
             await send({"type": "websocket.close", "code": NO_MEMBER})
         else:
             await _to_the_door(scope)(scope, receive, send)
 
 
 def _to_the_door(scope: Scope) -> Response:
-    """Return what somebody gets who is no member: the door, if they wanted to see a page."""
+    """Return the answer to a request without a cookie: the door, if it asked for a page."""
     wants_page = "text/html" in HTTPConnection(scope).headers.get("accept", "")
     if scope["method"] not in ("GET", "HEAD") or not wants_page:
         return PlainTextResponse("Join the class first.", 401)
@@ -71,13 +71,13 @@ def _to_the_door(scope: Scope) -> Response:
 
 
 async def show_door(request: Request) -> Response:
-    """Show the form by which one joins."""
-    code = request.query_params.get("code", "")  # of a QR code
+    """Show the form to join the class."""
+    code = request.query_params.get("code", "")  # from a QR code
     return HTMLResponse(_door(request.query_params.get("next", "/"), code=code))
 
 
 async def join(request: Request) -> Response:
-    """Take somebody in, or say why not."""
+    """Let a student or the teacher in, or say why not."""
     body = b""
     async for piece in request.stream():
         body += piece
@@ -85,17 +85,17 @@ async def join(request: Request) -> Response:
             return PlainTextResponse("The form is too large.", 413)
     fields = {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
     address = request.client.host if request.client else ""
-    roll, wanted = get_class_roster(), _local_path(fields.get("next", "/"))
+    roster, wanted = get_class_roster(), _local_path(fields.get("next", "/"))
     if "passphrase" in fields:
-        enter = partial(roll.sign_in_teacher, fields["passphrase"], address)
+        enter = partial(roster.sign_in_teacher, fields["passphrase"], address)
     else:
-        enter = partial(roll.join, fields.get("name", ""), fields.get("code", ""), address)
+        enter = partial(roster.join, fields.get("name", ""), fields.get("code", ""), address)
     try:
         token = await run_in_threadpool(enter)
     except ValueError as error:
         return HTMLResponse(_door(wanted, str(error), fields.get("name", "")), 403)
     response = RedirectResponse(wanted, 303)
-    # Lax: a link to a run in somebody's mail opens it.
+    # Lax: a link to a run opens it from an e-mail, too.
     response.set_cookie(
         COOKIE, token, max_age=COOKIE_SECONDS, httponly=True, samesite="lax", path="/"
     )
@@ -107,16 +107,16 @@ MIDDLEWARE = [Middleware(OnlyMembers)]
 
 
 def _local_path(path: str) -> str:
-    """Return a path of this app; whatever leads elsewhere becomes its beginning."""
+    """Return a path of this app; ``/`` in place of any other address."""
     is_ours = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
     return path if is_ours else "/"
 
 
 def _door(wanted: str, refusal: str = "", name: str = "", code: str = "") -> str:
-    """Return the page at the door; what somebody wrote is text in it, never markup."""
+    """Return the page at the door as HTML; what was entered is text in it, never markup."""
     refused = f'<p role="alert">{html.escape(refusal)}</p>' if refusal else ""
     return Template(DOOR.read_text(encoding="utf-8")).substitute(
-        icon=quote(ICON.read_text(encoding="utf-8")),  # in the page: nothing else is open
+        icon=quote(ICON.read_text(encoding="utf-8")),  # inline: no other address is open
         refusal=refused,
         wanted=html.escape(_local_path(wanted)),
         name=html.escape(name),
@@ -126,17 +126,17 @@ def _door(wanted: str, refusal: str = "", name: str = "", code: str = "") -> str
 
 
 class _Listener(uvicorn.Server):
-    """A second listener of the same app: signals are the first one's."""
+    """A second server of the same app, which leaves signals to the first."""
 
     def capture_signals(self) -> nullcontext[None]:  # type: ignore[override]
-        """Leave the signals to the server that was started first."""
+        """Leave the signals to the first server."""
         return nullcontext()
 
 
 @asynccontextmanager
 async def open_to_the_network(app: st.App) -> AsyncIterator[None]:
-    """Listen to the network for as long as the app runs, and say what is opened."""
-    os.environ[CLASS_MODE] = "1"  # before the first visit: read where the services are made
+    """Listen to the network while the app runs, and print the addresses and codes."""
+    os.environ[CLASS_MODE] = "1"  # before the first visit, which creates the services
     port = class_port()
     name = socket.gethostname().lower()
     config.set_option(
@@ -148,12 +148,12 @@ async def open_to_the_network(app: st.App) -> AsyncIterator[None]:
         )
     )
     serving = asyncio.create_task(listener.serve())
-    roll = await run_in_threadpool(get_class_roster)
+    roster = await run_in_threadpool(get_class_roster)
     where = " or ".join(class_urls())
     print(
         f"\nClass mode: open to everybody in your network at {where or f'port {port}'}\n"
-        f"Join code for students: {roll.join_code}\n"
-        f"The teacher's passphrase: {roll.passphrase}\n",
+        f"Join code for students: {roster.join_code}\n"
+        f"The teacher's passphrase: {roster.passphrase}\n",
         flush=True,
     )
     try:
@@ -161,5 +161,5 @@ async def open_to_the_network(app: st.App) -> AsyncIterator[None]:
     finally:
         listener.should_exit = True
         await serving
-        # uvicorn ends the process by its signal: what trains must be saved before.
+        # uvicorn then ends the process by a signal: live runs must be saved before.
         await run_in_threadpool(close_runtime)

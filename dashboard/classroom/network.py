@@ -1,4 +1,4 @@
-"""Where a class reaches this machine."""
+"""The addresses at which a class reaches this machine."""
 
 import os
 import socket
@@ -15,7 +15,7 @@ def class_port() -> int:
     """Return the port at which a class is served to the network.
 
     Raises:
-        ValueError: what the environment variable says is none.
+        ValueError: the environment variable holds no port number.
     """
     text = os.environ.get(PORT, str(DEFAULT_PORT))
     if not (text.isascii() and text.isdecimal() and int(text) <= HIGHEST_PORT):
@@ -24,9 +24,9 @@ def class_port() -> int:
 
 
 def own_addresses() -> list[str]:
-    """Return this machine's IPv4 addresses in its networks, for others to type.
+    """Return this machine's IPv4 addresses in its networks.
 
-    Those of virtual machines and containers come last: nobody else is there.
+    Those of virtual machines and containers come last: students cannot reach them.
     """
     found = [
         (name.startswith(VIRTUAL), address.address)

@@ -1,4 +1,4 @@
-"""How one joins a class, what its students may do, and who is sent out of it: the teacher's."""
+"""The teacher's rules: how to join the class, what students may do, who is sent out."""
 
 import html
 from collections.abc import Iterator, Sequence
@@ -24,12 +24,12 @@ from dashboard.classroom.network import class_urls
 from gpt_core.access import CONTROLS, FIRST_LESSON, MEGABYTE, ClassRules, bytes_used, seconds_left
 from gpt_core.presets import PRESETS
 
-EVERYTHING, THREE, CHOICE = SHOWN = ("Every setting", "Three knobs", "A choice")
+EVERYTHING, THREE, CHOICE = SHOWN = ("Every setting", "Three settings", "A choice")
 
 
 @dataclass(frozen=True)
 class Limit:
-    """What the form calls a limit of ClassRules, says about it, and counts it in."""
+    """A limit of ClassRules in the form: its label, its help text and its unit."""
 
     label: str
     helped: str
@@ -50,7 +50,7 @@ QR_PIXELS = 220
 
 def show_how_to_join() -> None:
     """Show the address and the code, large enough for the last row, and a QR code of both."""
-    roll, urls = get_class_roster(), class_urls()
+    roster, urls = get_class_roster(), class_urls()
     if not urls:
         st.text("This machine is in no network: connect it, then start the class again.")
         return
@@ -58,18 +58,18 @@ def show_how_to_join() -> None:
     with words:
         st.html(
             f'<p class="gpt-join">Open <strong>{urls[0]}</strong><br>'
-            f"Code <strong>{html.escape(roll.join_code)}</strong></p>"
+            f"Code <strong>{html.escape(roster.join_code)}</strong></p>"
         )
         if urls[1:]:
-            st.caption("If that is another network's: " + ", ".join(urls[1:]))
+            st.caption("If that address does not open: " + ", ".join(urls[1:]))
     with picture:
-        link = f"{urls[0]}/join?{urlencode({'code': roll.join_code})}"
+        link = f"{urls[0]}/join?{urlencode({'code': roster.join_code})}"
         drawing = segno.make(link, micro=False).svg_inline(scale=6, border=3, light="white")
         st.image(drawing, width=QR_PIXELS, alt=f"QR code of {link}")
 
 
 def show_rules() -> None:
-    """Let the teacher set what holds for each student."""
+    """Let the teacher set the rules, which hold for each student."""
     rules = get_runner().rules
     how = _how_much(rules)
     chosen = st.segmented_control(
@@ -77,7 +77,7 @@ def show_rules() -> None:
         SHOWN,
         default=how,
         required=True,
-        help=f"The others stay as in the preset. Three knobs: {', '.join(FIRST_LESSON)}.",
+        help=f"The others stay as in the preset. Three settings: {', '.join(FIRST_LESSON)}.",
         key=_key("how", rules),
     )
     if chosen not in (how, CHOICE) and _set(
@@ -111,7 +111,7 @@ def show_rules() -> None:
             allowed = () if len(presets) in (0, len(PRESETS)) else tuple(presets)
             try:
                 wanted = _with_shown(replace(rules, **limits, presets=allowed), shown)
-            except ValueError as error:  # a limit beyond all measure
+            except ValueError as error:  # a limit that is too large
                 show_refusal(error)
             else:
                 if _set(wanted):
@@ -119,14 +119,14 @@ def show_rules() -> None:
 
 
 def _how_much(rules: ClassRules) -> str:
-    """Return how much of the settings students see, in words."""
+    """Return which settings students see: one of SHOWN."""
     if not rules.hidden:
         return EVERYTHING
     return THREE if set(rules.hidden) == {*CONTROLS} - {*FIRST_LESSON} else CHOICE
 
 
 def show_share() -> None:
-    """Tell a student how much of the machine is left for them, where it is limited."""
+    """Tell a student what is left of their limits."""
     rules, actor, store = get_runner().rules, current_actor(), get_store()
     left = []
     if rules.most_minutes is not None:
@@ -140,11 +140,11 @@ def show_share() -> None:
 
 
 def show_members() -> None:
-    """Let the teacher send somebody out of the class."""
+    """Let the teacher send a student out of the class."""
     names = {member.id: member.name for member in get_class_roster().members()}
     if not names:
         return
-    with st.popover("Send somebody out"):
+    with st.popover("Send a student out"):
         who = st.selectbox(
             "Who",
             list(names),
@@ -162,7 +162,7 @@ def _columns() -> Iterator[DeltaGenerator]:
 
 
 def _key(name: str, rules: ClassRules) -> str:
-    """Return a widget's key: other rules, set here or in another tab, show at once."""
+    """Return a widget's key, which changes with the rules: the new ones show at once."""
     return f"{session_keys.RULE}-{name}-{hash(rules)}"
 
 

@@ -1,4 +1,4 @@
-"""The class on one wall: everybody's curve, who is where, the queue, and what the models write."""
+"""The class on one wall: all curves, who is where, the queue, and the latest samples."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,8 @@ from dashboard.charts import (
 )
 from dashboard.components.live_chart import live_chart
 from dashboard.components.sample_list import last_sample, sample_list
-from dashboard.ui import AXIS_NAMES, describe_run, run_buttons, run_title, state_badge
+from dashboard.forms import AXIS_NAMES
+from dashboard.ui import describe_run, run_buttons, run_title, state_badge
 from gpt_core.access import Member
 from gpt_core.runner import QueuePlace, expected_queue
 from gpt_core.store import RunState, RunSummary
@@ -36,14 +37,14 @@ from gpt_core.store import RunState, RunSummary
 
 @dataclass(frozen=True)
 class Place:
-    """A student, and the run that stands for them: the one that is live, or else their latest."""
+    """A student and the run that is shown for them: the live one, or else their latest."""
 
     member: Member
     run: RunSummary | None
 
 
 def places() -> list[Place]:
-    """Return the students who have been here since the class began, by name."""
+    """Return the students seen since the class began, with their runs, by name."""
     seen = tuple(sorted(get_class_roster().seen(), key=lambda member: member.name.casefold()))
 
     def find() -> list[Place]:
@@ -56,12 +57,12 @@ def places() -> list[Place]:
                 runs[summary.run.owner] = summary
         return [Place(member, runs.get(member.id)) for member in seen]
 
-    # Each fragment of the page asks.
+    # Every fragment of the page needs them.
     return get_cached_store().cached(("places", current_actor(), seen), find)
 
 
 def show_curves(every: int) -> None:
-    """Draw a curve for each student who has trained something, against what one chooses below."""
+    """Draw a curve for each student with a run, against the axis that is chosen below."""
     place = st.container()
     x = st.segmented_control(
         "Against",
@@ -80,23 +81,25 @@ def show_curves(every: int) -> None:
 def _draw_curves(axes: Axes) -> None:
     shown = [(p.member.name, p.run.run) for p in places() if p.run is not None]
     if not shown:
-        st.text("No student has started a run yet: their curves come here, one for each.")
+        st.text("No student has started a run yet: each student's curve appears here.")
         return
 
     def draw() -> tuple[str, str]:
-        board = get_cached_store()
-        curves = [Curve(name, numbers_frame(board.evaluations(run.id), run)) for name, run in shown]
+        record = get_cached_store()
+        curves = [
+            Curve(name, numbers_frame(record.evaluations(run.id), run)) for name, run in shown
+        ]
         revision = " ".join([*(run.id for _, run in shown), str(axes)])
         figure = comparison_chart(curves, ["val_loss"], axes, revision)
         return to_json(figure), describe_comparison(curves, ["val_loss"])
 
     key = ("wall", axes, tuple((name, run.id) for name, run in shown))
-    figure, description = get_cached_store().cached(key, draw)  # made once for all who look
+    figure, description = get_cached_store().cached(key, draw)  # drawn once for all visitors
     live_chart(figure, description, key="wall", save_as="class", title="The class")
 
 
 def show_who() -> None:
-    """Show where each student is, and how far their run has come."""
+    """Show which page each student is on, and how far their run is."""
     rows = []
     for place in places():
         seen, summary = get_class_roster().presence(place.member.id), place.run
@@ -111,32 +114,32 @@ def show_who() -> None:
             }
         rows.append(row)
     if not rows:
-        st.text("Nobody has joined yet.")
+        st.text("No student has joined yet.")
         return
     st.dataframe(pd.DataFrame(rows).fillna("–"), hide_index=True, alt="Who is where")
 
 
 def show_queue() -> None:
-    """Show which runs wait and when they begin; the teacher may change that."""
+    """Show the waiting runs and when they start; the teacher may reorder or hold them."""
     runner = get_runner()
     running = [run for run in get_visible_runs().live_runs() if run.state is RunState.RUNNING]
     queue = expected_queue(get_cached_store(), runner)
     if not is_restricted():
         st.button(
-            "Let the queue go on" if runner.is_held else "Hold the queue",
+            "Release the queue" if runner.is_held else "Hold the queue",
             on_click=_hold,
             args=(not runner.is_held,),
-            help="While it is held no student's run begins. What trains goes on.",
+            help="While it is held, no student's run starts. Running ones continue.",
         )
     elif runner.is_held:
-        st.text("Your teacher holds the queue: what trains goes on, nothing new begins.")
+        st.text("Your teacher holds the queue: running runs continue, no new one starts.")
     for run in running:
         with st.container(horizontal=True, vertical_alignment="center"):
             state_badge(run)
             st.text(run_title(run))
             run_buttons(run, "queue")
     if not queue:
-        st.text("No run waits.")
+        st.text("No run is waiting.")
     for place, waiting in enumerate(queue):
         _show_waiting(place, waiting, len(queue))
 
@@ -174,13 +177,13 @@ def _move(run_id: str, place: int) -> None:
 
 
 def show_samples() -> None:
-    """Show the latest text that each student's model wrote, as far as it is for all."""
+    """Show the latest sample of each student's run, unless it is private."""
     entries = []
     for place in places():
         if place.run is not None and not place.run.run.is_redacted:
             entry = last_sample(get_visible_runs().history(place.run.run.id), place.member.name)
             entries += [entry] if entry else []
     if not entries:
-        st.text("After each epoch a run writes a sample: the latest of each stands here.")
+        st.text("After each epoch a run writes a sample: each student's latest appears here.")
         return
     sample_list(entries, "The latest sample of each student", key="wall-samples")

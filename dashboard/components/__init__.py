@@ -1,1 +1,1 @@
-"""Our own components, each a folder with its JavaScript and CSS."""
+"""The app's own components, each a folder with its JavaScript and CSS."""

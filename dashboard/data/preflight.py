@@ -1,4 +1,4 @@
-"""What training on a text takes, and what would make it long enough."""
+"""What training on a text takes, and settings for which it is long enough."""
 
 import streamlit as st
 
@@ -21,7 +21,7 @@ def show_preflight(corpus: Corpus, preset: Preset, train_tokens: int) -> None:
         show_refusal(error)
         return
     preflight.show_expected_time(corpus, preset)
-    st.caption("It takes a few steps with these settings; what trains meanwhile waits for them.")
+    st.caption("Measuring takes a few steps with these settings; other training waits.")
     if st.button("Train on this text", type="primary"):
         run_id = start_run(preset, corpus)
         if run_id:
@@ -29,7 +29,7 @@ def show_preflight(corpus: Corpus, preset: Preset, train_tokens: int) -> None:
 
 
 def offer_fixes(preset: Preset, train_tokens: int, val_tokens: int) -> None:
-    """Offer, one click each, what would make both splits long enough."""
+    """Offer settings, one click each, for which both splits are long enough."""
     training = preset.training
     fits = fitting_context_length(train_tokens, val_tokens, training.batch_size, training.stride)
     if fits >= MIN_CONTEXT_LENGTH:

@@ -1,4 +1,4 @@
-"""How a text is cut up, and its token IDs."""
+"""The settings that cut a text into windows, and its token IDs."""
 
 import streamlit as st
 from torch import Tensor
@@ -14,12 +14,12 @@ from gpt_core.text import (
 from gpt_core.training import encode_splits
 from gpt_core.vocabularies import END_OF_TEXT, get_tokenizer
 
-LONG_TEXT = 3_000_000  # characters that take a while to encode
-CUTTING = ("train_ratio", "context_length", "batch_size", "stride")  # settings
+LONG_TEXT = 3_000_000  # characters; a longer text gets a progress bar
+CUTTING = ("train_ratio", "context_length", "batch_size", "stride")
 
 
 def choose_settings(corpus: Corpus) -> Preset | None:
-    """Let the user set how the text is cut up; return the preset with these settings."""
+    """Let the user set how the text is cut into windows; return the preset with that."""
     name = st.selectbox(
         "Model and training", allowed_presets(), key=session_keys.PRESET, persist_state="session"
     )
@@ -29,7 +29,7 @@ def choose_settings(corpus: Corpus) -> Preset | None:
 
 
 def encode(corpus: Corpus, config: TrainingConfig) -> tuple[Tensor, Tensor]:
-    """Return the token IDs of both splits, with a progress bar where that takes a while."""
+    """Return the token IDs of both splits, with a progress bar for a long text."""
     cache = token_cache_in(get_store().runs_dir)
     if len(corpus.text) < LONG_TEXT:
         return encode_splits(corpus.text, get_tokenizer(), config, cache)

@@ -1,4 +1,4 @@
-"""A text's tokens counted, and where it is split."""
+"""The statistics of a text's tokens, and its split."""
 
 import streamlit as st
 from torch import Tensor, cat
@@ -17,7 +17,7 @@ from gpt_core.vocabularies import get_tokenizer
 
 
 def show_survey(survey: TokenStatistics) -> None:
-    """Show how many tokens a text is, which, and what its script costs."""
+    """Show how many tokens a text has, which ones, and what its script costs."""
     tokenizer = get_tokenizer()
     show_numbers(
         {
@@ -32,9 +32,9 @@ def show_survey(survey: TokenStatistics) -> None:
     if times > 1.3:
         st.text(
             f"{times:.1f} times as many tokens per character as English prose "
-            f"({ENGLISH_TOKENS_PER_CHARACTER}): the vocabulary was made from English, and takes "
-            "other scripts, digits and rare words apart, down to their bytes. A window of the same "
-            "length holds less of this text."
+            f"({ENGLISH_TOKENS_PER_CHARACTER}): the vocabulary was made from English, and splits "
+            "other scripts, digits and rare words into smaller tokens, down to single bytes. A "
+            "window of the same length holds less of this text."
         )
     else:
         st.caption(
@@ -63,11 +63,11 @@ def show_split(corpus: Corpus, preset: Preset, train_tokens: int, val_tokens: in
     )
     st.text(f"The cut: “…{' '.join(train[-120:].split())}” | “{' '.join(val[:120].split())}…”")
     st.caption(
-        "By characters, as in the chapter: the model learns from what stands before the cut, and "
-        "its validation loss is measured on what stands after it, which it never sees."
+        "By characters, as in the chapter: the model learns from the text before the cut. Its "
+        "validation loss is measured on the text after it, which it never learns from."
     )
 
 
 def survey_of(corpus: Corpus, train_ids: Tensor, val_ids: Tensor) -> TokenStatistics:
-    """Count the tokens of a text as training sees it: both parts."""
+    """Return the token statistics of a text: of both parts, as encoded for training."""
     return count_tokens(corpus.text, cat((train_ids, val_ids)), get_tokenizer())

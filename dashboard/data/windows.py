@@ -1,4 +1,4 @@
-"""How windows lie on the tokens, and the first batch of them."""
+"""How a text is laid out in windows, and its first batch."""
 
 import streamlit as st
 from torch import Tensor
@@ -17,12 +17,12 @@ DRAWN_WINDOWS = 6
 
 
 def show_windows(preset: Preset, train: BatchCounts, val: BatchCounts) -> None:
-    """Show how windows lie on the tokens, and how many batches, steps and epochs that makes."""
+    """Show the layout of the windows, and how many batches, steps and epochs it makes."""
     length = preset.model.context_length
     stride = preset.training.stride or length
     st.html(windows_drawing(length, stride, train.windows))
     overlap = max(0, length - stride)
-    between = f"{count(overlap, 'token')} of each are in the next, too" if overlap else (
+    between = f"each overlaps the next by {count(overlap, 'token')}" if overlap else (
         "none overlap" if stride == length else f"{count(stride - length, 'token')} between two"
     )  # fmt: skip
     st.caption(f"A window of {length:,} tokens begins every {stride:,}: {between}.")
@@ -43,7 +43,7 @@ def show_windows(preset: Preset, train: BatchCounts, val: BatchCounts) -> None:
     size = count(preset.training.batch_size, "window")
     st.markdown(
         f"A **batch** is {size} of {length:,} tokens; {each} "
-        f"one **step**, an update of all weights. Once through, {train.batches:,} of them, is "
+        f"one **step**, an update of all weights. Once through all {train.batches:,} batches is "
         f"an **epoch**. {epochs} epochs are "
         f"**{steps_in_run(train.batches, preset.training):,} steps**, in which the "
         f"model sees {epochs * train.batches * preset.training.batch_size * length:,} tokens. "
@@ -53,7 +53,7 @@ def show_windows(preset: Preset, train: BatchCounts, val: BatchCounts) -> None:
 
 
 def windows_drawing(length: int, stride: int, windows: int) -> str:
-    """Return the first windows over the tokens as HTML: bars, each a stride further on."""
+    """Return the first windows as HTML: bars, each one stride to the right of the last."""
     drawn = min(windows, DRAWN_WINDOWS)
     whole = max((drawn - 1) * stride + length + 1, 1)
     bars = "".join(
@@ -81,7 +81,7 @@ def show_batch(preset: Preset, train_ids: Tensor) -> None:
 
 
 def layouts(preset: Preset, train_tokens: int, val_tokens: int) -> tuple[BatchCounts, BatchCounts]:
-    """Return how both splits are laid out in windows and batches."""
+    """Return the numbers of windows and batches of the training and the validation split."""
     return (
         count_batches(train_tokens, preset.model, preset.training, drop_last=True),
         count_batches(val_tokens, preset.model, preset.training, drop_last=False),

@@ -1,5 +1,6 @@
 """What people fill in: a text, a model, weights, settings."""
 
+from dashboard.forms.axes import AXIS_NAMES, choose_axes
 from dashboard.forms.model import LIBRARY, ChosenModel, choose_model, chosen_run
 from dashboard.forms.rows import enter_rows
 from dashboard.forms.settings import LIMITS, MAX_OWN_PROBES, key_of, own_probes
@@ -13,6 +14,7 @@ from dashboard.forms.weights import (
 )
 
 __all__ = [
+    "AXIS_NAMES",
     "LIBRARY",
     "LIMITS",
     "MAX_OWN_PROBES",
@@ -20,6 +22,7 @@ __all__ = [
     "ChosenModel",
     "StartingWeights",
     "checkpoint_option",
+    "choose_axes",
     "choose_corpus",
     "choose_model",
     "choose_starting_weights",

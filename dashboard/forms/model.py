@@ -1,4 +1,4 @@
-"""Which model is looked into: untrained, brought in, the run that trains, or a checkpoint."""
+"""The choice of a model: untrained, from the library, a live run's, or a checkpoint."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,16 +24,16 @@ from gpt_core.store import Run
 from gpt_core.weights import INITIAL_STEP
 
 UNTRAINED_SEED = 123
-LIBRARY = "model:"  # stands before the key of a model of the library
-GONE = "What was chosen is not here any more"
-NOW = -2  # stands among a run's steps for the model as it is now (-1 is before the first update)
+LIBRARY = "model:"  # prefix of the key of a library model
+GONE = "The chosen model is not here any more"
+NOW = -2  # among a run's steps: the model as it is now (-1 is before the first update)
 
 
 @dataclass(frozen=True)
 class ChosenModel:
-    """A model in eval mode, what it is in words, and how to take it from the shelf again.
+    """A model in eval mode, its name, and a function that fetches it again from the model cache.
 
-    Taking it asks anew whether one may look into it; None says that it is not there any more.
+    Fetching checks the visitor's permission again; it returns None if the model no longer exists.
     """
 
     model: GPTModel
@@ -42,15 +42,15 @@ class ChosenModel:
 
 
 def choose_model() -> ChosenModel | None:
-    """Let the user choose a model, and build or load it; None after saying why there is none."""
+    """Let the user choose a model, and build or load it; None after saying why it fails."""
     runs = {run.id: run for run in get_visible_runs().runs() if not run.is_redacted}
     kept = library_titles()
     options = [*sorted(PRESETS), *kept, *runs]  # the chapter's model first
     before = st.session_state.get(session_keys.WALK_MODEL)
     if before is not None and before not in options:
-        options.append(before)  # no other one may take its place unseen
+        options.append(before)  # it must not be replaced by another unnoticed
     wanted = st.query_params.get(session_keys.RUN)
-    if wanted != st.session_state.get(session_keys.WALK_LINK):  # somebody came by another link
+    if wanted != st.session_state.get(session_keys.WALK_LINK):  # opened by another link
         st.session_state[session_keys.WALK_LINK] = wanted
         if wanted in runs:
             st.session_state[session_keys.WALK_MODEL] = wanted
@@ -79,34 +79,34 @@ def choose_model() -> ChosenModel | None:
             with st.spinner("Loading the model…"):
                 return ChosenModel(fetch(), kept[choice], fetch)
         if choice not in runs:
-            raise ValueError("The model that was chosen is not here any more: choose another one.")
+            raise ValueError("The chosen model is not here any more: choose another one.")
         return _choose_moment(runs[choice])
     except TimeoutError:
-        st.text("The run has not come to the end of a step within a minute. Try again.")
+        st.text("The run did not finish a step within a minute. Try again.")
     except ValueError as error:
         show_refusal(error)
     return None
 
 
 def library_titles() -> dict[str, str]:
-    """Return the models of the library as options, each with its title: no two are alike."""
+    """Return the models of the library as options, each with a unique title."""
     titles: dict[str, str] = {}
     for entry in get_models().models(actor=current_actor()):
         title = f"{entry.name}, {entry.source}"
-        # Streamlit knows a choice by its words: equal ones would be one.
+        # Streamlit identifies an option by its text, so no two may be equal.
         titles[LIBRARY + entry.key] = f"{title} {entry.key}" if title in titles.values() else title
     return titles
 
 
 def _choose_moment(run: Run) -> ChosenModel | None:
-    """Let the user choose when in a run: as it is now, or at one of its checkpoints."""
-    view = get_visible_runs()
-    steps = sorted({int(row.global_step) for row in view.checkpoints(run.id)}, reverse=True)
-    best = view.best_checkpoint(run.id)
+    """Let the user choose the model of a run: as it is now, or at one of its checkpoints."""
+    visible = get_visible_runs()
+    steps = sorted({int(row.global_step) for row in visible.checkpoints(run.id)}, reverse=True)
+    best = visible.best_checkpoint(run.id)
     if get_runner().owns(run.id):
         steps.insert(0, NOW)
     if not steps:
-        st.text("This run has kept no weights yet. Choose another, or wait for its first epoch.")
+        st.text("This run has saved no weights yet. Choose another, or wait for its first epoch.")
         return None
 
     def describe(step: int) -> str:
@@ -118,20 +118,20 @@ def _choose_moment(run: Run) -> ChosenModel | None:
     before = st.session_state.get(key)
     step = st.selectbox("When", steps, format_func=describe, key=key)
     if before is not None and before != step:
-        st.text(f"There is nothing of “{describe(before)}” any more: another moment is shown.")
+        st.text(f"No longer available: {describe(before)}. Another moment is shown.")
     if step == NOW:
         return _snapshot(run)
     if best is not None and step == best.global_step:
-        st.caption("Of its checkpoints, the one with the lowest validation loss.")
+        st.caption("The checkpoint with the lowest validation loss.")
     fetch = partial(get_model_cache().checkpoint, get_store(), run.id, step, actor=current_actor())
     with st.spinner("Loading the checkpoint…"):
         return ChosenModel(fetch(), f"{run_title(run)}, {describe(step)}", fetch)
 
 
 def _snapshot(run: Run) -> ChosenModel:
-    """Return a copy of a live run's model: the one taken before, until a new one is asked for."""
+    """Return a copy of a live run's model: the last one, until the user asks for a new one."""
     key = f"{session_keys.SNAPSHOT}-{run.id}"
-    if st.button("Look again", help="Takes a new copy of the model, between two of its steps."):
+    if st.button("Look again", help="Takes a new copy of the model between two steps."):
         st.session_state.pop(key, None)
     step = st.session_state.get(key, NOW)
     model = get_model_cache().last_snapshot(get_store(), run.id, step, actor=current_actor())
@@ -145,7 +145,7 @@ def _snapshot(run: Run) -> ChosenModel:
 
 
 def _last_snapshot(run_id: str, step: int) -> GPTModel | None:
-    """Return a copy that was taken before; None if it is gone, or the visitor may not see it."""
+    """Return the last copy; None if it no longer exists or the visitor may not see it."""
     try:
         return get_model_cache().last_snapshot(get_store(), run_id, step, actor=current_actor())
     except ValueError:
@@ -153,7 +153,7 @@ def _last_snapshot(run_id: str, step: int) -> GPTModel | None:
 
 
 def chosen_run() -> Run | None:
-    """Return the run whose model is chosen or, where none is, the current run."""
+    """Return the run whose model is chosen or, if there is none, the current run."""
     choice = st.session_state.get(session_keys.WALK_MODEL)
     run = get_visible_runs().run(choice) if choice and choice not in PRESETS else None
     return run or current_run()

@@ -1,4 +1,4 @@
-"""What a run will take, before it starts: steps, tokens, memory, disk and, measured, time."""
+"""The cost of a run before it starts: steps, tokens, memory, disk and measured time."""
 
 import shutil
 
@@ -16,11 +16,11 @@ from gpt_core.training import prepare_data, steps_in_run
 from gpt_core.vocabularies import get_tokenizer
 from gpt_core.weights import max_checkpoint_bytes
 
-MEASURE_SECONDS = 110  # as long as a measurement is waited for
+MEASURE_SECONDS = 110  # timeout of a measurement
 
 
 def facts(preset: Preset, train_tokens: int) -> dict[str, str]:
-    """Return what a run takes, by what it is called."""
+    """Return the cost of a run as labelled texts: steps, tokens, memory and disk."""
     config = preset.training
     batches = count_batches(train_tokens, preset.model, config, drop_last=True).batches
     seen = config.num_epochs * batches * config.batch_size * preset.model.context_length
@@ -33,7 +33,7 @@ def facts(preset: Preset, train_tokens: int) -> dict[str, str]:
 
 
 def show_line(corpus: Corpus, preset: Preset) -> bool:
-    """Show on one line what a run takes, or why it cannot be; return whether it can."""
+    """Show the cost of a run on one line, or why it is refused; return whether it can start."""
     try:
         data = prepare_data(corpus.text, get_tokenizer(), preset.model, preset.training, _cache())
         require_memory(preset)
@@ -53,7 +53,11 @@ def show_line(corpus: Corpus, preset: Preset) -> bool:
 
 
 def require_memory(preset: Preset) -> None:
-    """Raise ValueError where a run needs more memory than this machine has, or more disk."""
+    """Check that a run fits into this machine's memory and free disk space.
+
+    Raises:
+        ValueError: it does not.
+    """
     memory = summarize(preset.model, 1, 1).training_bytes
     there = psutil.virtual_memory().total
     if memory > there:
@@ -66,13 +70,13 @@ def require_memory(preset: Preset) -> None:
     if disk > free:
         raise ValueError(
             f"The run's checkpoints may take {format_bytes(disk)} of disk, and "
-            f"{format_bytes(free)} are free: choose fewer keep_epochs or a smaller model."
+            f"{format_bytes(free)} are free: choose a lower keep_epochs or a smaller model."
         )
 
 
 def show_expected_time(corpus: Corpus, preset: Preset) -> None:
-    """Offer to measure how long a run takes, and show what came of it."""
-    if is_restricted():  # it would take the machine from the others
+    """Let the user measure how long a run takes, and show the result."""
+    if is_restricted():  # measuring would slow the others down
         return
     key = f"{corpus.sha256} {preset}"
     measured = st.session_state.get(session_keys.MEASURED, {})
@@ -82,8 +86,8 @@ def show_expected_time(corpus: Corpus, preset: Preset) -> None:
     seconds = measured.get(key)
     if seconds is not None:
         st.text(
-            f"About {format_duration(seconds)}, from a few of its own steps on this machine, if "
-            "nothing else runs beside it."
+            f"About {format_duration(seconds)}, estimated from a few steps on this machine, if "
+            "nothing else runs at the same time."
         )
 
 
@@ -93,11 +97,11 @@ def _measure(corpus: Corpus, preset: Preset) -> float | None:
             data = prepare_data(
                 corpus.text, get_tokenizer(), preset.model, preset.training, _cache()
             )
-            pace = time_steps(get_runner(), preset.model, preset.training, data)
-            answer = pace.result(MEASURE_SECONDS)
+            timing = time_steps(get_runner(), preset.model, preset.training, data)
+            answer = timing.result(MEASURE_SECONDS)
     except TimeoutError:
-        pace.cancel()  # nobody waits for it any more
-        st.text("It was not measured: the machine had no time for it. Try again.")
+        timing.cancel()  # no longer needed
+        st.text("The time was not measured: the machine was busy. Try again.")
         return None
     except (ValueError, RuntimeError, MemoryError) as error:
         show_refusal(ValueError(describe_error(error)))

@@ -1,4 +1,4 @@
-"""Rows of text that a model is to answer, typed in by the user."""
+"""Rows of text, entered by the user, whose next tokens a model predicts."""
 
 import streamlit as st
 from torch import Tensor
@@ -9,8 +9,8 @@ from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
 
 DEFAULT_ROWS = "every effort moves you\nI really like chocolate"
 MAX_ROWS = 8
-MAX_ROW_CHARACTERS = 10_000  # characters: no 17 tokens are as long
-MAX_TASKS = 16  # in a row
+MAX_ROW_CHARACTERS = 10_000  # more than any 17 tokens have
+MAX_TASKS = 16  # per row
 
 
 def enter_rows() -> list[Tensor] | None:
@@ -49,15 +49,15 @@ def parse_rows(
         if len(line) > MAX_ROW_CHARACTERS:
             raise ValueError(
                 f"Row {number} has {len(line):,} characters: give it 2 to {most_tasks + 1} tokens, "
-                "which is a few words. Train on a whole text, or look at its tokens on the Tokens "
+                "which is a few words. Train on a whole text, or see its tokens on the Tokens "
                 "page."
             )
         ids = text_to_token_ids(line, get_tokenizer())[0]  # (T + 1,)
         if not 2 <= len(ids) <= most_tasks + 1:
             raise ValueError(
                 f"Row {number} has {count(len(ids), 'token')}: give it 2 to "
-                f"{most_tasks + 1}. The last one is only predicted; the Tokens page shows what the "
-                "tokens of a text are."
+                f"{most_tasks + 1}. The last one is only predicted; the Tokens page shows the "
+                "tokens of a text."
             )
         rows.append(ids)
     return rows

@@ -1,4 +1,4 @@
-"""Every field of a configuration as a widget, with its help, grouped by what it is about."""
+"""Every field of a configuration as a widget with help, in groups."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -24,19 +24,19 @@ from gpt_core.vocabularies import get_tokenizer, token_ids_to_text
 from gpt_core.weights import FREE
 
 RANDOM_WEIGHTS = StartingWeights()
-FEW = 6  # so many settings stand in sight
+FEW = 6  # up to so many settings are all shown outside the panel
 MAX_OWN_PROBES = 4
 CHOICES = {"precision": PRECISIONS, "device": DEVICES, "schedule": SCHEDULES}
 PRECISION_NOTES = {
-    "auto": "Measured when it starts: bfloat16 where this machine is faster in it, else float32.",
+    "auto": "Measured at the start: bfloat16 if this machine is faster with it, else float32.",
     "float32": "Exact. On a PC's CPU the chapter's run gives the book's losses digit for digit.",
-    "bfloat16": "Products are rounded: faster where the CPU can, and near the book's losses only.",
+    "bfloat16": "Products are rounded: faster on some CPUs, but only close to the book's losses.",
 }
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a number field takes, and how far one press of its buttons goes."""
+    """The range of a number field, and the step of its buttons."""
 
     lowest: float
     highest: float
@@ -75,7 +75,7 @@ TITLES = {
 
 
 def setting_of(preset: Preset, name: str, beginning: StartingWeights = RANDOM_WEIGHTS) -> Any:
-    """Return what a field is set to, whether its widget is shown at the moment or not."""
+    """Return the value of a field, whether or not its widget is shown."""
     default = getattr(_config_of(preset, name), name)
     if _is_fixed(preset, name, beginning):
         return default
@@ -83,18 +83,18 @@ def setting_of(preset: Preset, name: str, beginning: StartingWeights = RANDOM_WE
 
 
 def show_setting(preset: Preset, name: str, beginning: StartingWeights = RANDOM_WEIGHTS) -> None:
-    """Show the widget of one field; its value holds on every page, for as long as the visit.
+    """Show the widget of one field; its value is the same on every page during the session.
 
-    Where a run begins with weights, the fields that they fix can only be read.
+    If a run starts from given weights, the fields that they fix are disabled.
     """
     config = _config_of(preset, name)
     default, label, helped = getattr(config, name), name, field_help(type(config))[name]
     key = key_of(preset, name, beginning)
-    chosen = st.session_state.get(key)  # of a run that is run again, perhaps
+    chosen = st.session_state.get(key)  # may come from a run that is repeated
     common: dict[str, Any] = {"help": helped, "key": key, "persist_state": "session"}
     if _is_fixed(preset, name, beginning):
         shown = st.toggle if isinstance(default, bool) else st.number_input
-        key = f"{key}-{default}"  # kept for no other weights
+        key = f"{key}-{default}"  # separate for each value that weights fix
         shown(label, value=default, help=helped, key=key, disabled=True)
     elif beginning.weights is not None and name == "context_length":
         longest = beginning.weights.model.config.context_length
@@ -125,18 +125,18 @@ def show_setting(preset: Preset, name: str, beginning: StartingWeights = RANDOM_
 
 
 def _config_of(preset: Preset, name: str) -> GPTConfig | TrainingConfig:
-    """Return the half of a preset that has a field."""
+    """Return the configuration of a preset that has the field."""
     return preset.model if hasattr(preset.model, name) else preset.training
 
 
 def _is_fixed(preset: Preset, name: str, beginning: StartingWeights) -> bool:
-    """Tell whether the weights that a run begins with leave no choice of a field."""
+    """Return whether the weights that a run starts from fix a field."""
     return beginning.weights is not None and hasattr(preset.model, name) and name not in FREE
 
 
 def key_of(preset: Preset, name: str, beginning: StartingWeights = RANDOM_WEIGHTS) -> str:
-    """Return the session's key of a field: each preset has its own, and for the fields of the
-    model each beginning.
+    """Return the session key of a field: one per preset and, for fields of the model, one per
+    choice of starting weights.
     """
     of_weights = f"-{beginning.option}" if hasattr(preset.model, name) and beginning.option else ""
     return f"{session_keys.SETTING}-{name}-{preset.name}{of_weights}"
@@ -148,14 +148,14 @@ def choose_settings(
     """Let the user change each field of a preset; None after saying what is wrong.
 
     Args:
-        preset: what is begun from.
-        beginning: the weights that the run begins with, whose model the preset has.
-        in_front: fields that stand in sight, before the others.
+        preset: the preset to start from.
+        beginning: the weights that the run starts from; the preset has their model.
+        in_front: fields shown before the others, outside the panel.
     """
     hidden = hidden_controls()
     settings = {**vars(preset.model), **vars(preset.training)}
     shown = [name for name in (*in_front, *settings) if name not in hidden]
-    if len(shown) <= FEW:  # a first lesson's: nothing need be folded away
+    if len(shown) <= FEW:  # few controls, as in a first lesson: no panel is needed
         in_front = [name for name in dict.fromkeys(shown) if name != "probes"]
     in_front = [name for name in in_front if name not in hidden]
     for column, name in zip(_columns(len(in_front)), in_front, strict=False):
@@ -167,7 +167,7 @@ def choose_settings(
             key=session_keys.OTHER_SETTINGS,
             on_change="rerun",
         )
-        if rest.open:  # built for those who look
+        if rest.open:  # built only when open
             with rest:
                 _show_groups(preset, beginning, folded)
     values = settings | {name: setting_of(preset, name, beginning) for name in shown}
@@ -186,7 +186,7 @@ def choose_settings(
 
 
 def _show_groups(preset: Preset, beginning: StartingWeights, names: Sequence[str]) -> None:
-    """Show settings in tabs, by what they are about."""
+    """Show settings in tabs, one per group."""
     groups = {**field_groups(GPTConfig), **field_groups(TrainingConfig)}
     groups = {group: [n for n in fields if n in names] for group, fields in groups.items()}
     groups = {group: fields for group, fields in groups.items() if fields}
@@ -204,15 +204,15 @@ def _show_groups(preset: Preset, beginning: StartingWeights, names: Sequence[str
 
 
 def _columns(count: int) -> Iterator[DeltaGenerator]:
-    """Yield places for widgets, three beside each other: on a phone they stay in this order."""
+    """Yield columns for widgets, three per row; on a phone they keep their order."""
     for _ in range(0, count, 3):
         yield from st.columns(3, gap="medium")
 
 
 def _show_own_probes() -> None:
     st.caption(
-        "At each evaluation the model is asked how probable it finds the tokens of the chapter's "
-        "two rows and of a line of the text. Add up to four rows of your own."
+        "Each evaluation records how probable the model finds the tokens of the chapter's two rows "
+        "and of a line of the text. Add up to four rows of your own."
     )
     st.text_area(
         "Rows of your own, one per line", key=session_keys.OWN_PROBES, persist_state="session"
@@ -222,7 +222,7 @@ def _show_own_probes() -> None:
 def _show_changes(
     preset: Preset, model: GPTConfig, training: TrainingConfig, beginning: StartingWeights
 ) -> None:
-    """Say what differs from the preset, and offer to take it back."""
+    """Show what differs from the preset, with a button that resets it."""
     changed = list(preset.changes(model, training))
     if not changed:
         return
@@ -246,7 +246,7 @@ def _reset(preset: Preset, names: tuple[str, ...], beginning: StartingWeights) -
 
 
 def own_probes(entered: str, context_length: int) -> tuple[str, ...]:
-    """Return the rows that a user entered.
+    """Return the rows that a user entered, without repetitions.
 
     Raises:
         ValueError: there are too many, or one is too short or too long.

@@ -1,4 +1,4 @@
-"""Which text is trained on: those of the app, The Verdict, and a person's own, kept by content."""
+"""The choice of a training text: the app's, The Verdict, or the user's own."""
 
 from contextlib import suppress
 from functools import partial
@@ -41,17 +41,17 @@ FILE_TYPES = ["txt", "md", "html", "htm", "pdf", "docx", "epub"]
 
 
 def get_library() -> TextLibrary:
-    """Return the texts that were uploaded or pasted."""
+    """Return the library of uploaded and pasted texts."""
     return TextLibrary(get_store(), actor=current_actor(), rules=get_runner().rules)
 
 
 def choose_corpus() -> Corpus | None:
-    """Let the user choose a text; None after saying how to get it."""
+    """Let the user choose a text; None after saying how to get it or why it is refused."""
     kept = {entry.sha256: entry for entry in get_library().texts()}
     titles = {**BUNDLED_TEXTS, VERDICT: VERDICT_TITLE}
     for sha256, entry in kept.items():
         title = f"{entry.name} · {format_bytes(entry.bytes)}{_whose(entry)}"
-        # Streamlit knows a choice by its words: equal ones would be one.
+        # Streamlit identifies an option by its text, so no two may be equal.
         titles[sha256] = f"{title} · {sha256[:6]}" if title in titles.values() else title
     if (new := st.session_state.pop(session_keys.NEW_TEXT, None)) in titles:
         st.session_state[session_keys.TEXT] = new
@@ -67,8 +67,8 @@ def choose_corpus() -> Corpus | None:
             return get_library().load(name)
         if name == VERDICT and not has_the_verdict():
             st.text(
-                "The book's text is not in this repository. It is one click away; without a "
-                "network, upload it as a file of your own."
+                "The book's text is not in this repository. Download it with one click or, without "
+                "a network, upload it as a file of your own."
             )
             if not st.button("Download The Verdict (20 kB)"):
                 return None
@@ -81,7 +81,7 @@ def choose_corpus() -> Corpus | None:
 
 
 def add_texts() -> None:
-    """Let the user bring in texts of their own: files, or what they paste."""
+    """Let the user add texts of their own, as files or pasted."""
     files, pasted = st.tabs(["Files", "Pasted text"])
     with files:
         _add_files()
@@ -90,13 +90,13 @@ def add_texts() -> None:
 
 
 def manage_library() -> None:
-    """Let the user delete a text of their own; one that a run needs stays."""
+    """Let the user share and delete texts of their own; a text that a run needs stays."""
     entries = get_library().entries()
     if is_restricted():
         entries = [entry for entry in entries if entry.owner == current_actor()]
     if not entries:
         return
-    with st.expander(f"{'Texts kept' if get_roster() else 'Your texts'} ({len(entries)})"):
+    with st.expander(f"{'Saved texts' if get_roster() else 'Your texts'} ({len(entries)})"):
         for entry in entries:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.text(describe(entry) + _whose(entry))
@@ -105,7 +105,7 @@ def manage_library() -> None:
                     f"share {entry.sha256} {entry.owner}",
                     entry.shared,
                     partial(get_library().share, entry),
-                    "Everybody may read it and train on it, and sees what runs on it write.",
+                    "Everyone may read it and train on it, and sees what runs on it write.",
                 )
                 with st.popover("Delete"):
                     st.text("It cannot be brought back.")
@@ -123,7 +123,7 @@ def _whose(entry: LibraryText) -> str:
 
 
 def describe(entry: LibraryText) -> str:
-    """Say what a kept text is, on one line."""
+    """Return a saved text's name, size and source on one line."""
     size = f"{entry.characters:,} characters, {format_bytes(entry.bytes)}"
     return f"{entry.name} · {size} · {entry.source}"
 
@@ -145,9 +145,9 @@ def _add_files() -> None:
         st.session_state.pop(session_keys.UPLOADED, None)
         return
     if sum(upload.size for upload in uploads) > max_upload_bytes():
-        show_refusal(ValueError(f"The files are larger than {largest} MB together: take some out."))
+        show_refusal(ValueError(f"The files are larger than {largest} MB together: remove some."))
         return
-    # Read once, not at each redraw: a PDF takes its time.
+    # Read once, not at each redraw: reading a PDF is slow.
     known = st.session_state.get(session_keys.UPLOADED, {})
     read = {upload.file_id: known.get(upload.file_id) or _read(upload) for upload in uploads}
     st.session_state[session_keys.UPLOADED] = read
@@ -155,7 +155,7 @@ def _add_files() -> None:
     for refusal in refusals:
         show_refusal(refusal)
     if refusals:
-        st.text("Take out what cannot be read, with the × beside its name.")
+        st.text("Remove what cannot be read, with the × beside its name.")
         return
     # The same file twice is one text.
     by_content = {text.sha256: text for text in read.values() if isinstance(text, Corpus)}
@@ -163,12 +163,12 @@ def _add_files() -> None:
     texts = [_without_licence(text) for text in texts]
     corpus = join_texts(texts)
     if len(texts) > 1:
-        st.text("Between two of them stands <|endoftext|>, the token for the end of a document.")
+        st.text("They are separated by <|endoftext|>, the token for the end of a document.")
     _offer(corpus, "uploaded")
 
 
 def _read(upload: UploadedFile) -> Corpus | ValueError:
-    """Return a file's text, or why there is none."""
+    """Return a file's text, or the error that explains why it cannot be read."""
     try:
         with st.spinner(f"Reading {upload.size / 1e6:.1f} MB…", show_time=True):
             return read_upload(upload.name, upload.getvalue())
@@ -177,7 +177,7 @@ def _read(upload: UploadedFile) -> Corpus | ValueError:
 
 
 def _without_licence(text: Corpus) -> Corpus:
-    """Offer to leave out Project Gutenberg's header and licence, where they are found."""
+    """Let the user leave out Project Gutenberg's header and licence, if the text has them."""
     body = gutenberg_body(text.text)
     if body is None:
         return text
@@ -204,14 +204,14 @@ def _add_pasted() -> None:
 
 
 def _offer(corpus: Corpus, source: str) -> None:
-    """Show how a text begins, and keep it when asked to."""
+    """Show the beginning of a text, with a button that saves it."""
     beginning = corpus.text[:300].strip()
     dots = "…" if len(corpus.text) > 300 else ""
     st.text(f"{len(corpus.text):,} characters. It begins: “{beginning}{dots}”")
     if len(corpus.text) < MIN_CHARACTERS:
-        st.caption("That is little: a model learns from some pages at least.")
+        st.caption("This is short: a model needs at least a few pages to learn from.")
     st.button(
-        "Keep this text",
+        "Save this text",
         type="primary",
         key=f"keep {source}",
         on_click=_keep,
@@ -220,19 +220,19 @@ def _offer(corpus: Corpus, source: str) -> None:
 
 
 def _delete(entry: LibraryText) -> None:
-    """Delete a text, or say why it stays."""
+    """Delete a text, or say why it cannot be deleted."""
     attempt(get_library().delete, entry.sha256, entry.owner)
 
 
 def _keep(corpus: Corpus, source: str) -> None:
-    """Keep a text, choose it, and empty the place it came from."""
+    """Save a text, choose it, and empty the form it came from."""
     if not attempt(get_library().keep, corpus, source):
         return
-    with suppress(ValueError):  # where data/ cannot be written to, it is a text like others
-        save_the_verdict(corpus.text.encode())  # if it is that text, by its hash
+    with suppress(ValueError):  # if data/ cannot be written to, it stays a text of the library
+        save_the_verdict(corpus.text.encode())  # does nothing for other texts
     st.session_state[session_keys.NEW_TEXT] = corpus.sha256
     st.session_state[session_keys.UPLOADS_KEPT] = (
         st.session_state.get(session_keys.UPLOADS_KEPT, 0) + 1
     )
     st.session_state.pop(session_keys.PASTED, None)
-    st.toast("Kept. It is chosen above, and on the Train page.")
+    st.toast("Saved, and chosen above and on the Train page.")

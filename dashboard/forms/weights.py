@@ -1,4 +1,4 @@
-"""Which weights a new run begins with: random ones, a model's that is kept, or a checkpoint's."""
+"""The choice of starting weights: random, from a library model, or from a checkpoint."""
 
 from dataclasses import dataclass
 
@@ -19,20 +19,20 @@ from dashboard.ui import run_title
 from gpt_core.presets import Preset
 from gpt_core.weights import INITIAL_STEP, InitialWeights
 
-MIN_CONTEXT_LENGTH = 3  # the chapter's two rows, which each run is asked about, take as many
+MIN_CONTEXT_LENGTH = 3  # for the chapter's two rows, which are probes of each run
 RANDOM = ""
 CHECKPOINT = "checkpoint:"
 
 
 @dataclass(frozen=True)
 class StartingWeights:
-    """What is chosen to begin with: the option, and its weights unless they are random."""
+    """The starting weights of a run: the chosen option, and its weights unless random."""
 
     option: str = RANDOM
     weights: InitialWeights | None = None
 
     def preset(self, preset: Preset) -> Preset:
-        """Return a preset with the weights' model: how it is trained stays."""
+        """Return a preset with the weights' model and unchanged training settings."""
         if self.weights is None:
             return preset
         model = self.weights.config(preset.model)
@@ -40,12 +40,12 @@ class StartingWeights:
 
 
 def checkpoint_option(run_id: str, step: int) -> str:
-    """Return how the form calls a run's weights at a step."""
+    """Return the form's option for the checkpoint of a run at a step."""
     return f"{CHECKPOINT}{run_id}:{step}"
 
 
 def start_from(option: str) -> None:
-    """Go to the form on Train with weights chosen."""
+    """Open the form on Train with these weights chosen."""
     st.session_state[session_keys.START_FROM] = option
     st.session_state[
         session_keys.QUEUE if get_visible_runs().own_live_runs() else session_keys.START
@@ -54,10 +54,10 @@ def start_from(option: str) -> None:
 
 
 def choose_starting_weights() -> StartingWeights | None:
-    """Let the user choose the weights to begin with; None after saying why they cannot be had."""
+    """Let the user choose the starting weights; None after saying why they cannot be loaded."""
     titles = {RANDOM: "Random ones, drawn from the seed", **library_titles()}
     chosen = st.session_state.get(session_keys.START_FROM) or RANDOM
-    if chosen.startswith(CHECKPOINT):  # of all checkpoints, the one that was chosen on Weights
+    if chosen.startswith(CHECKPOINT):  # the only checkpoint offered: the one chosen on Weights
         titles[chosen] = _title(chosen)
     titles.setdefault(chosen, GONE)
     option = st.selectbox(
@@ -83,27 +83,27 @@ def choose_starting_weights() -> StartingWeights | None:
         if model.config.context_length < MIN_CONTEXT_LENGTH:
             raise ValueError(
                 f"Its context of {count(model.config.context_length, 'token')} is too short to be "
-                f"trained here: it takes {MIN_CONTEXT_LENGTH}. Choose other weights."
+                f"trained here: at least {MIN_CONTEXT_LENGTH} are needed. Choose other weights."
             )
     except ValueError as error:
         show_refusal(error)
         return None
     st.caption(
-        "The model is theirs, how it is trained is the preset's. Weights that have learnt lose "
-        "less of it with a smaller learning_rate, such as 5e-5."
+        "The model comes with the weights, the training settings come from the preset. Trained "
+        "weights lose less of what they learnt with a smaller learning_rate, such as 5e-5."
     )
     return StartingWeights(option, InitialWeights(_name(option, titles[option]), model))
 
 
 def _name(option: str, title: str) -> str:
-    """Return what weights are called by a run: those a run began with keep their name."""
+    """Return the name of weights in a run's record: a run's starting weights keep theirs."""
     run_id, _, step = option.removeprefix(CHECKPOINT).rpartition(":")
     run = get_visible_runs().run(run_id) if option.startswith(CHECKPOINT) else None
     return run.initial_name if run and int(step) == INITIAL_STEP else title
 
 
 def _title(option: str) -> str:
-    """Return in words which checkpoint an option stands for."""
+    """Return the title of a checkpoint's option."""
     run_id, _, step = option.removeprefix(CHECKPOINT).rpartition(":")
     run = get_visible_runs().run(run_id)
     name = run_title(run) if run else run_id

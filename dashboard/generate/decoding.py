@@ -1,4 +1,4 @@
-"""How the next token is chosen: the chapter's nine words, and the settings as widgets."""
+"""How the next token is chosen: the chapter's nine words, and the widgets for the settings."""
 
 import streamlit as st
 import torch
@@ -22,7 +22,7 @@ VOCABULARY_SIZE = 50257
 
 
 def show_nine_words() -> None:
-    """Show what temperature and top-k make of nine words' scores."""
+    """Show how temperature and top-k change the probabilities of nine words."""
     st.header("Nine words, one to choose")
     logits = torch.tensor(DECODING_LOGITS)  # (9,)
     probas = {
@@ -36,16 +36,16 @@ def show_nine_words() -> None:
     )
     formula(
         r"p_i = \frac{e^{z_i / T}}{\sum_j e^{z_j / T}}",
-        "z are the model's scores, the logits. A temperature T below 1 moves the probability to "
-        "the favourite, above 1 to the others; the order stays. Top-k leaves the k best, top-p the "
-        "best that together reach p, and shares the rest out among them. T = 0 stands for greedy: "
-        "always the favourite.",
+        "z are the model's scores, the logits. A temperature T below 1 moves probability to the "
+        "most probable token, above 1 to the others; their order stays. Top-k leaves only the k "
+        "most probable tokens, top-p the most probable ones that together reach p; their "
+        "probabilities then sum to 1 again. T = 0 means greedy: always the most probable token.",
     )
     show_code(next_token_probas)
 
 
 def choose_decoding(number: int) -> Decoding:
-    """Let the user choose how one of several texts is decoded."""
+    """Let the user choose how one of the texts side by side is decoded."""
     key = f"{session_keys.WRITE_DECODING}-{number}"
     temperature = st.slider(
         "Temperature",
@@ -83,7 +83,7 @@ def choose_decoding(number: int) -> Decoding:
 
 
 def describe_decoding(decoding: Decoding) -> str:
-    """Say in a few words how a text is decoded."""
+    """Describe in a few words how a text is decoded."""
     if decoding.temperature == 0:
         return "Greedy"
     parts = [f"Temperature {decoding.temperature:g}"]

@@ -26,41 +26,41 @@ SCALE = Scale("improbable", "certain", color=PREDICTED)
 
 @dataclass(frozen=True)
 class Place:
-    """A token of a text after its prompt, and the choice that it stands for."""
+    """A token after the prompt, and the choice that it came from."""
 
     choice: Choice
-    is_yours: bool = False  # somebody put it there instead of the one that was drawn
+    is_yours: bool = False  # the user's, in place of the one that was drawn
 
 
 @dataclass(frozen=True)
 class GenerationTask:
     """What a model is asked to write."""
 
-    model: weakref.ref[GPTModel]  # the shelf keeps it, as long as there is room
+    model: weakref.ref[GPTModel]  # the model cache holds it, as long as there is room
     model_name: str
     prompt: tuple[int, ...]  # token IDs
-    tokens: int  # how many are written at most
+    tokens: int  # the maximum after the prompt
     decoding: Decoding
     seed: int
-    ends: bool  # whether it stops where the text would end
+    ends: bool  # whether it stops at <|endoftext|>
 
 
 @dataclass(frozen=True)
 class GeneratedText:
-    """A text on its way: what it begins with, and what the worker adds."""
+    """A text that is generated: its task, its first tokens, and the worker's job."""
 
     task: GenerationTask
-    begun: tuple[Place, ...]  # kept from a text that was branched
+    begun: tuple[Place, ...]  # the tokens before a branch
     job: GenerationJob
 
     @property
     def is_under_way(self) -> bool:
-        """Tell whether the worker is still at it, or has not begun."""
+        """Tell whether the worker has not finished it yet."""
         return not self.job.ended.is_set()
 
     @property
     def places(self) -> list[Place]:
-        """Return the tokens after the prompt, as far as they are written."""
+        """Return the tokens generated so far, after the prompt."""
         return [*self.begun, *map(Place, list(self.job.choices))]
 
 
@@ -75,7 +75,7 @@ def _texts() -> list[GeneratedText]:
 
 
 def ask(chosen: ChosenModel) -> None:
-    """Let the user choose prompt and settings, and have the model write."""
+    """Let the user choose a prompt and settings, and start the texts."""
     st.text_area(
         "Prompt",
         "Every effort moves you",
@@ -125,7 +125,7 @@ def ask(chosen: ChosenModel) -> None:
 
 
 def _ask(chosen: ChosenModel, decodings: list[Decoding], ends: bool) -> None:
-    """Hand the prompt to the shelf's worker, once for each setting; the page does not wait."""
+    """Submit the prompt to the generation worker, once per setting, without waiting."""
     prompt = st.session_state.get(session_keys.WRITE_PROMPT) or ""
     tokens, seed = (
         st.session_state[session_keys.WRITE_TOKENS],
@@ -134,7 +134,7 @@ def _ask(chosen: ChosenModel, decodings: list[Decoding], ends: bool) -> None:
     try:
         ids = text_to_token_ids(prompt, get_tokenizer())[0].tolist()
         if not ids:
-            raise ValueError("The prompt is empty: give the model a word to go on from.")
+            raise ValueError("The prompt is empty: give the model a word to continue.")
         st.session_state[session_keys.WRITTEN] = [
             _begin(
                 GenerationTask(
@@ -154,14 +154,14 @@ def _ask(chosen: ChosenModel, decodings: list[Decoding], ends: bool) -> None:
 
 
 def _begin(task: GenerationTask, begun: tuple[Place, ...] = ()) -> GeneratedText:
-    """Have a text written, or what follows its beginning.
+    """Submit a text, or the rest of one, to the generation worker.
 
     Raises:
-        ValueError: the model is not kept any more, or the app is closing.
+        ValueError: the model is no longer in the model cache, or the app is closing.
     """
     model = task.model()
     if model is None:
-        raise ValueError("This model had to make room for others: press Write once more.")
+        raise ValueError("This model was unloaded to make room for others: press Write again.")
     ids = [*task.prompt, *(place.choice.token_id for place in begun)]
     job = get_generation_worker().submit(
         model,
@@ -180,7 +180,7 @@ def _stop() -> None:
 
 
 def show() -> None:
-    """Show the texts as they come; once all are there, the choice behind each of their tokens."""
+    """Show the texts as they are generated; once all have ended, each token's choice."""
     writes = is_under_way()
     fragment(_show, run_every=TICK_SECONDS if writes else None)(writes)
 
@@ -190,7 +190,7 @@ def _show(wrote: bool) -> None:
         st.rerun()
     texts = _texts()
     if not texts:
-        st.text("What the model writes will stand here, with the choice behind each token.")
+        st.text("What the model writes will appear here, with the choice behind each token.")
         return
     st.text(f"{texts[0].task.model_name} · drawn with seed {texts[0].task.seed}")
     for number, text in enumerate(texts):
@@ -198,7 +198,7 @@ def _show(wrote: bool) -> None:
 
 
 def _show_text(number: int, text: GeneratedText, has_ended: bool) -> None:
-    """Show one text and, when all have ended, its tokens with what each was chosen from."""
+    """Show one text and, once all have ended, the choice behind each of its tokens."""
     if text.job.error is not None:
         show_refusal(ValueError(str(text.job.error) or "It could not be written."))
         return
@@ -215,7 +215,7 @@ def _show_text(number: int, text: GeneratedText, has_ended: bool) -> None:
 
 
 def _show_choices(number: int, task: GenerationTask, places: list[Place]) -> None:
-    """Show the tokens, and for the one that is touched its candidates, one click from a branch."""
+    """Show the tokens and, for the selected one, its candidates, to continue from another."""
     found = [_found(place.choice) for place in places]
     selected = token_chips(
         [place.choice.token_id for place in places],
@@ -231,15 +231,15 @@ def _show_choices(number: int, task: GenerationTask, places: list[Place]) -> Non
     )
     if selected is None:
         if number == 0:
-            st.caption("Below each token: how probable the model found it. Touch one.")
+            st.caption("Below each token: how probable the model found it. Select one.")
         return
     choice = places[selected].choice
     names = [_readable(token_id) for token_id in choice.candidates]
     at = choice.candidates.index(choice.token_id)
     live_chart(
         choice_bars(names, choice.before, choice.after, at),
-        f"Candidates for this place. It has {names[at]}: the model gives it "
-        f"{choice.before[at]:.3f}, and it is drawn with {choice.after[at]:.3f}.",
+        f"Candidates for this position. Chosen: {names[at]}, with probability "
+        f"{choice.before[at]:.3f} in the model and {choice.after[at]:.3f} under these settings.",
         key=f"choice-{number}",
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -251,7 +251,7 @@ def _show_choices(number: int, task: GenerationTask, places: list[Place]) -> Non
             width=260,
         )
         st.button(
-            "Go on from it",
+            "Continue from it",
             key=f"go-on-{number}",
             on_click=_branch,
             args=(number, selected, choice.candidates[other]),
@@ -259,12 +259,12 @@ def _show_choices(number: int, task: GenerationTask, places: list[Place]) -> Non
 
 
 def _found(choice: Choice) -> float:
-    """Return how probable the model found a token, whatever it was drawn with."""
+    """Return the model's probability of the chosen token, before decoding changes it."""
     return choice.before[choice.candidates.index(choice.token_id)]
 
 
 def _branch(number: int, position: int, token_id: int) -> None:
-    """Let the model go on from another token in one's place, in the same settings."""
+    """Continue a text from another token at one position, with the same settings."""
     text = _texts()[number]
     before = text.places
     yours = Place(replace(before[position].choice, token_id=token_id), is_yours=True)

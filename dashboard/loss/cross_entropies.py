@@ -1,4 +1,4 @@
-"""Binary and categorical cross-entropy: the one is the other with two classes."""
+"""Binary and categorical cross-entropy: with two classes they are the same."""
 
 import streamlit as st
 from torch import tensor
@@ -40,7 +40,7 @@ def show() -> None:
             "Classes", 2, MAX_CLASSES, 2, key=session_keys.CLASSES, persist_state="session"
         )
     label = int(answer == "yes")
-    # "no" and what else there is share what "yes" leaves.
+    # "no" and the other classes get equal parts of what "yes" leaves.
     names = ["no", "yes", *(f"other {i}" for i in range(1, classes - 1))]
     probas = [(1 - proba) / (classes - 1)] * classes
     probas[1] = proba
@@ -85,7 +85,8 @@ def show() -> None:
     else:
         st.markdown(
             f"With {classes} classes only the right one's probability counts, "
-            f"−log {probas[label]:.3f} = {categorical:.4f}. With two, both formulas are one."
+            f"−log {probas[label]:.3f} = {categorical:.4f}. With two classes, both "
+            "formulas give the same."
         )
     common_mistake(
         "Either formula without its leading minus: logarithms of probabilities are negative, and a "

@@ -13,12 +13,12 @@ from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
 
 
 def show(run: Run | None) -> None:
-    """Show a run's probes; while it trains they come in as it evaluates."""
+    """Show a run's probes, redrawn while it trains."""
     if run is None:
-        st.text("Start a run on the Train page: what it makes of such rows is recorded here.")
+        st.text("Start a run on the Train page: its probabilities for such rows are recorded here.")
         return
     if run.is_redacted:
-        st.text("This run is private: what it makes of its rows is for its owner and the teacher.")
+        st.text("This run is private: its probes are for its owner and the teacher.")
         return
     fragment(_show, run_every=2 if run.is_live else None)(run)
 
@@ -26,12 +26,12 @@ def show(run: Run | None) -> None:
 def _show(run: Run) -> None:
     probes = get_visible_runs().probes(run.id)
     if not probes:
-        st.text(f"{run_title(run)}: at its first evaluation it is asked for its rows.")
+        st.text(f"{run_title(run)}: its probes are measured at its first evaluation.")
         return
     texts = run.training_config.probes
     steps = list(dict.fromkeys(int(row.global_step) for row in probes))
     made = count(len(steps), "evaluation")
-    st.text(f"{run_title(run)}: {made}. Dropout is off, nothing random is drawn.")
+    st.text(f"{run_title(run)}: {made}. Dropout is off, so nothing is random.")
     step = _choose_evaluation(run, steps)
     show_probes(run, [row for row in probes if row.global_step == step], "history")
     number = st.selectbox(
@@ -69,7 +69,7 @@ def probe_frame(rows: list[StoredProbe], text: str, number: int) -> pd.DataFrame
     """Return a probe's probabilities as rows of ``global_step``, ``name`` and ``proba``.
 
     Args:
-        rows: what was recorded of this probe.
+        rows: the records of this probe.
         text: its words.
         number: which row it is, counted from 1, as in p11.
     """

@@ -1,4 +1,4 @@
-"""The steps of the walk on the page: each with its shape, its formula, its picture, its code."""
+"""The steps of the walk on the page: each with its shape, formula, chart and code."""
 
 import math
 from collections.abc import Callable
@@ -42,15 +42,15 @@ def show_rows(walk: Walk) -> None:
         token_chips(ids, label="Inputs and targets of each row", key="walk-rows", rows=rows)
         if (walk.targets == IGNORE_INDEX).any():
             st.caption(
-                "A batch is a rectangle: shorter rows are filled up at their end, where no token "
-                f"before it can see. The filled places have the target {IGNORE_INDEX} and do not "
+                "A batch is a rectangle: shorter rows are padded at their end, which no earlier "
+                f"token can see. The padded positions have the target {IGNORE_INDEX} and do not "
                 "count."
             )
-        common_mistake("“Two batches” for the chapter's two rows: they are one, of shape (2, 3).")
+        common_mistake("“Two batches” for the chapter's two rows: they are one of shape (2, 3).")
 
 
 def show_logits(walk: Walk, at: Position) -> None:
-    """Step 1: a score for each token of the vocabulary, at each position."""
+    """Show step 1: a score for each token of the vocabulary, at each position."""
     vocab_size = walk.steps.logits.shape[-1]
     with _step(
         "1 · Logits",
@@ -63,7 +63,7 @@ def show_logits(walk: Walk, at: Position) -> None:
         logits = walk.steps.logits[at.row, : len(positions)]  # (T, vocab_size)
         best = logits.topk(3, dim=-1).indices.tolist()  # (T, 3)
         each = [[p.target_id, *ids] for p, ids in zip(positions, best, strict=True)]
-        # A target and its rivals of each position in turn, until the slice is full.
+        # The targets first, then the tokens ranked 1, 2 and 3, until the slice is full.
         columns = list(dict.fromkeys(i for ids in zip(*each, strict=True) for i in ids))
         columns = columns[:MAX_COLUMNS]
         live_chart(
@@ -85,12 +85,12 @@ def show_logits(walk: Walk, at: Position) -> None:
         )
         common_mistake(
             "“The logits are a tensor of probabilities”: they are scores. Only after the softmax "
-            "is each between 0 and 1, and do they sum to 1."
+            "is each between 0 and 1, and is their sum 1."
         )
 
 
 def show_probas(walk: Walk, at: Position) -> None:
-    """Step 2: softmax makes probabilities of them; the top candidates of one position."""
+    """Show step 2: their probabilities by softmax; the top candidates of one position."""
     vocab_size = walk.steps.probas.shape[-1]
     with _step(
         "2 · Probabilities",
@@ -122,7 +122,7 @@ def show_probas(walk: Walk, at: Position) -> None:
 
 
 def show_predictions(walk: Walk) -> None:
-    """Between: the most probable token of each position, and what that reads as."""
+    """Show the most probable token of each position, and the text of each row of them."""
     with _step(
         "What it would say: argmax",
         f"predicted_ids: {_shape(walk.steps.predicted_ids)}",
@@ -144,7 +144,7 @@ def show_predictions(walk: Walk) -> None:
 
 
 def show_target_probas(walk: Walk) -> None:
-    """Step 3: of each position's probabilities, the one of the right token."""
+    """Show step 3: of each position's probabilities, the one of the right token."""
     with _step(
         "3 · Target probabilities",
         f"target_probas: {_shape(walk.steps.target_probas)}",
@@ -176,13 +176,13 @@ def show_target_probas(walk: Walk) -> None:
 
 
 def show_logs(walk: Walk) -> None:
-    """Step 4: logarithms, so that a product of many small numbers becomes a sum."""
+    """Show step 4: logarithms, so that a product of many small numbers becomes a sum."""
     logs = [position.log_proba for position in walk.positions]
     with _step(
         "4 · Logarithms",
         f"log_probas: {_shape(walk.steps.log_probas)}",
         r"\log p_{ij}",
-        "0 for certainty, and the more below 0 the less probable. The probability of all "
+        "0 means certain; the less probable, the further below 0. The probability of all "
         "targets together is the product of the p; its logarithm is a sum.",
         "log_probas",
     ):
@@ -191,7 +191,7 @@ def show_logs(walk: Walk) -> None:
 
 
 def show_mean(walk: Walk) -> None:
-    """Step 5: their mean."""
+    """Show step 5: the mean of the logarithms."""
     mean = walk.steps.mean_log_proba.item()
     count = len(walk.positions)
     logs = _sum([f"{p.log_proba:+.4f}" for p in walk.positions], " ")
@@ -206,7 +206,7 @@ def show_mean(walk: Walk) -> None:
 
 
 def show_loss(walk: Walk) -> None:
-    """Step 6: its negative is the loss."""
+    """Show step 6: the negative of the mean, which is the loss."""
     uniform = math.log(walk.steps.logits.shape[-1])
     count = len(walk.positions)
     logs = _sum([rf"\log p_{{{p.name}}}" for p in walk.positions], " + ")
@@ -215,7 +215,7 @@ def show_loss(walk: Walk) -> None:
         "loss: ()",
         rf"\begin{{aligned}} \text{{Loss}} = -\tfrac{{1}}{{{count}}} {logs} \\ "
         rf"= {{}} & {walk.loss:.4f} \end{{aligned}}",
-        "In nats per token. Training makes it small: 0 would be certainty of every right token.",
+        "In nats per token. Training makes it small: 0 would mean certainty of every target.",
         "loss",
     ):
         live_chart(
@@ -225,14 +225,14 @@ def show_loss(walk: Walk) -> None:
             key="loss-scale",
         )
         common_mistake(
-            "The same with minus signs between the logarithms: there is one minus, before the "
-            "whole fraction. And 10.77 for the chapter's loss in prose, where its cells give "
+            "The formula with minus signs between the logarithms: there is one minus, before the "
+            "whole fraction. And 10.77 for the chapter's loss in its prose: its cells give "
             "10.7940."
         )
 
 
 def show_one_call(walk: Walk) -> None:
-    """The same number as PyTorch computes it at once."""
+    """Show the same number, computed by PyTorch in one call."""
     batch, tokens, vocab_size = walk.steps.logits.shape
     with _step(
         "The same in one call",
@@ -246,15 +246,15 @@ def show_one_call(walk: Walk) -> None:
         numbers = {"Six steps": f"{walk.loss:.6f}", "One call": f"{walk.one_call:.6f}"}
         show_numbers(numbers)
         st.text(
-            "Equal, as float32 can tell."
+            "Equal, as far as float32 can tell."
             if equal
-            else "Not equal: a probability was rounded to 0 on the way, whose logarithm is "
-            "infinite. The one call is right."
+            else "Not equal: a probability was rounded to 0, and the logarithm of 0 is infinite. "
+            "The one call is right."
         )
 
 
 def show_perplexity(walk: Walk) -> None:
-    """How many equally likely tokens that is."""
+    """Show the perplexity: the loss as a number of equally likely tokens."""
     vocab_size = walk.steps.logits.shape[-1]
     with _step(
         "Perplexity",
@@ -273,7 +273,7 @@ def show_perplexity(walk: Walk) -> None:
         st.markdown(
             f"As unsure as if it chose among {walk.steps.perplexity:,.1f} equally likely tokens; a "
             f"uniform guess chooses among {vocab_size:,} and has the loss ln V = "
-            f"{math.log(vocab_size):.3f}. More is possible: then the model is sure of wrong ones."
+            f"{math.log(vocab_size):.3f}. More is possible: the model is then sure of wrong tokens."
         )
 
 
@@ -290,7 +290,7 @@ def _log_bars(walk: Walk, mean: float | None, key: str) -> None:
 
 
 def _sum(terms: list[str], between: str) -> str:
-    """Return a sum in parentheses, few terms to a line; too long a one as a sum sign."""
+    """Return a sum as LaTeX: in parentheses, a few terms per line, or with a sum sign if long."""
     if len(terms) > MAX_SPELT_OUT:
         return r"& \sum_{ij} \log p_{ij}"
     lines = [
@@ -307,9 +307,9 @@ def _step(
     *names: str,
     code: Callable[..., object] | None = None,
 ) -> DeltaGenerator:
-    """Lay out a step: on the right its shape, formula and code; return the left for its picture.
+    """Show a step's shape, formula and code on the right; return the left, for its chart.
 
-    The code is a function of the core, or the lines of the walk that make what has these names.
+    The code is ``code``, a function, or the lines of the walk that compute ``names``.
     """
     st.header(title)
     with st.container(key=f"step-{title}"):

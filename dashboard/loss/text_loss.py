@@ -1,4 +1,4 @@
-"""A model's loss on a whole text: what it makes of the part for training, and of the other."""
+"""A model's loss on a whole text: on its training part and on its validation part."""
 
 import pandas as pd
 import streamlit as st
@@ -18,12 +18,12 @@ MAX_BATCHES = 10  # of each part; The Verdict has nine and one
 
 
 def show(chosen: ChosenModel | None) -> None:
-    """Let the user measure the chosen model on a text, and lay what was measured side by side."""
+    """Let the user measure the chosen model on a text; list all measurements in a table."""
     with st.container(border=True):
         corpus = choose_corpus()
         if corpus and chosen and st.button("Measure its loss"):
             try:
-                with st.spinner("Going through the text…"):
+                with st.spinner("Measuring the loss…"):
                     row = _measure(chosen, corpus)
             except ValueError as error:
                 show_refusal(error)
@@ -45,7 +45,7 @@ def _measure(chosen: ChosenModel, corpus: Corpus) -> dict[str, str | int | float
     """Return a row of the table.
 
     Raises:
-        ValueError: the text is too short for a window of either part.
+        ValueError: the text is too short for a window in each part.
     """
     config = TrainingConfig()
     cache = token_cache_in(get_store().runs_dir)
@@ -60,7 +60,7 @@ def _measure(chosen: ChosenModel, corpus: Corpus) -> dict[str, str | int | float
             length,
             shuffle=False,
             drop_last=False,
-            generator=torch.Generator(),  # the global one is a run's that trains
+            generator=torch.Generator(),  # the global one belongs to the live run
         )
         with torch.no_grad():
             losses.append(calc_loss_loader(loader, chosen.model, "cpu", MAX_BATCHES))

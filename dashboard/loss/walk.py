@@ -1,4 +1,4 @@
-"""The walk from rows of text to their loss: the rows, the model's answer, and all in between."""
+"""The walk from rows of text to their loss: the rows, the logits, and each step."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +19,7 @@ from gpt_core.vocabularies import get_tokenizer, token_ids_to_text
 
 @dataclass(frozen=True)
 class Position:
-    """One of the prediction tasks: where it stands, what was asked, what the model said."""
+    """A prediction task: its position, its target, and the model's answer."""
 
     row: int
     column: int
@@ -33,13 +33,13 @@ class Position:
 
     @property
     def target(self) -> str:
-        """The right token, with visible blanks."""
+        """Return the target, with visible blanks."""
         return readable_token(self.target_id)
 
 
 @dataclass(frozen=True)
 class Walk:
-    """The rows, the model's answer, and every step between."""
+    """The rows of a batch and every step to their loss."""
 
     inputs: Tensor  # (B, T)
     targets: Tensor  # (B, T)
@@ -48,7 +48,7 @@ class Walk:
 
     @cached_property
     def positions(self) -> list[Position]:
-        """All tasks, row by row; the missing ones of a shorter row are none."""
+        """Return all tasks, row by row, without the padding of shorter rows."""
         ranks = target_ranks(self.steps.logits, self.targets)  # (B, T)
         rows, columns = self.targets.shape
         comma = "," if max(rows, columns) > 9 else ""
@@ -71,22 +71,22 @@ class Walk:
 
     @property
     def loss(self) -> float:
-        """The negative mean of the logarithms."""
+        """Return the negative mean of the logarithms, in nats per token."""
         return self.steps.loss.item()
 
     def rows(self, heading: str) -> list[Row]:
-        """Return the headings that break the positions into their rows."""
+        """Return a heading for the first position of each row."""
         starts = [i for i, position in enumerate(self.positions) if position.column == 0]
         return [Row(start, heading.format(i)) for i, start in enumerate(starts, start=1)]
 
 
 def readable_token(token_id: int) -> str:
-    """Return a token as people can read it."""
+    """Return a token as readable text, with visible blanks."""
     return readable(get_tokenizer().decode_single_token_bytes(token_id))
 
 
 def compute_walk(model: GPTModel, rows: list[Tensor]) -> Walk:
-    """Ask the model for its answer and take all steps to the loss.
+    """Compute the model's logits for the rows, and all steps to the loss.
 
     Raises:
         ValueError: a row is longer than the model's context.

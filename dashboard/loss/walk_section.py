@@ -1,4 +1,4 @@
-"""The walk as one part of the Loss page: its rows, what it ends with, its steps, its positions."""
+"""The walk as one part of the Loss page: its rows, its result, its steps, its positions."""
 
 from collections.abc import Callable
 
@@ -14,10 +14,10 @@ from gpt_core.model import GPTModel, loss_walkthrough
 
 
 def show_walk(fetch: Callable[[], GPTModel | None] | None) -> None:
-    """Draw the walk of the rows that are entered, a part of the page: an edit draws nothing else.
+    """Draw the walk of the rows that are entered: as a fragment, so an edit redraws nothing else.
 
-    What a part of a page is given stays in memory while the page is open. So it is not given the
-    model but how to fetch it, if there is one: the shelf may give it up, its owner take it back.
+    A fragment's arguments stay in memory while the page is open. So it is given a function that
+    fetches the model, not the model: the cache may unload it, or its owner may stop sharing it.
     """
     rows = enter_rows()
     if rows is None or fetch is None:
@@ -48,7 +48,7 @@ def show_walk(fetch: Callable[[], GPTModel | None] | None) -> None:
 
 
 def _show_result(walk: Walk) -> None:
-    """Show first what the walk ends with, so that an edit is answered where one looks."""
+    """Show the walk's result above its steps, beside the rows that are edited."""
     show_numbers(
         {
             "Loss": f"{walk.loss:.4f}",
@@ -59,11 +59,11 @@ def _show_result(walk: Walk) -> None:
 
 
 def _choose_position(walk: Walk) -> Position:
-    """Let the user choose the position that steps 1 and 2 look at closely."""
+    """Let the user choose the position that steps 1 and 2 show."""
     chosen = st.selectbox(
-        "Look closely at",
+        "Show position",
         range(len(walk.positions)),
-        format_func=lambda i: f"p{walk.positions[i].name}",  # stays when the words are edited
+        format_func=lambda i: f"p{walk.positions[i].name}",  # unchanged when the words are edited
         key=session_keys.WALK_POSITION,
         persist_state="session",
     )
@@ -73,7 +73,7 @@ def _choose_position(walk: Walk) -> Position:
 
 
 def _show_table(walk: Walk) -> None:
-    """List every position with all that was said of it."""
+    """Show a table of all positions and their values."""
     st.dataframe(
         [
             {

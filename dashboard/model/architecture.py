@@ -15,7 +15,7 @@ from gpt_core.presets import GPT2_CONFIGS, GPT_CONFIG_124M, PRESETS
 
 BATCH_SIZE = 2  # rows in the batch whose shapes are shown, as in the chapter
 MAX_TOKENS = 256  # of such a row
-MOST = {  # beyond what anybody has trained; a drawing should not take minutes
+MOST = {  # beyond any trained model; larger ones would take minutes to draw
     "vocab_size": 1_000_000,
     "context_length": 1_000_000,
     "emb_dim": 100_000,
@@ -30,7 +30,7 @@ CHAPTERS = "book-124m (a preset of this app)"
 
 
 def choose_config() -> GPTConfig | None:
-    """Let the user set each field, from a known model's; None after saying what is wrong."""
+    """Let the user set each field, from a known model; return None if they do not fit."""
     name = st.selectbox(
         "Begin with",
         list(SHAPES),
@@ -53,7 +53,7 @@ def choose_config() -> GPTConfig | None:
 
 
 def _begin_afresh() -> None:
-    """Forget what was changed of the models chosen before."""
+    """Forget the changes made to models chosen before."""
     for key in [key for key in st.session_state if str(key).startswith(session_keys.MODEL_FIELD)]:
         del st.session_state[key]
 
@@ -74,12 +74,12 @@ def _choose(field: str, value: Any, preset: str) -> Any:
 
 
 def num_tokens(config: GPTConfig) -> int:
-    """Return the tokens of a row whose shapes are shown."""
+    """Return the number of tokens in each row of the batch whose shapes are shown."""
     return min(MAX_TOKENS, config.context_length)
 
 
 def show_size(anatomy: ModelSummary) -> None:
-    """Show how many numbers the model learns, and what they take."""
+    """Show how many parameters the model has, and the memory that training it takes."""
     show_numbers(
         {
             "Parameters": f"{anatomy.parameters:,}",
@@ -92,13 +92,13 @@ def show_size(anatomy: ModelSummary) -> None:
     training = anatomy.training_bytes
     st.caption(
         f"Four bytes for each weight, for its gradient, and for each of the two moments that AdamW "
-        f"keeps of it: training takes {format_bytes(training)} of memory, and the intermediate "
-        "results of a batch on top."
+        f"keeps for it: training takes {format_bytes(training)} of memory, plus the intermediate "
+        "results of a batch."
     )
 
 
 def show_count(config: GPTConfig, anatomy: ModelSummary) -> None:
-    """Say why the chapter's "124M" has more parameters than that."""
+    """Explain why the chapter's "124M" has more parameters than its name says."""
     head = anatomy.part("out_head").parameters
     openais = summarize(GPT2_CONFIGS["124M"], 1, 1)
     st.markdown(
@@ -119,7 +119,7 @@ def show_count(config: GPTConfig, anatomy: ModelSummary) -> None:
 
 
 def show_source() -> None:
-    """Offer the code of the model, part by part."""
+    """Show the code of the model, part by part."""
     show_code(GPTModel)
     show_code(TransformerBlock)
     show_code(MultiHeadAttention, FeedForward, LayerNorm)
@@ -128,7 +128,7 @@ def show_source() -> None:
 def drawing(config: GPTConfig, anatomy: ModelSummary) -> str:
     """Return the architecture as HTML: the parts in order, and the tensor's shape between them.
 
-    Everything in it is ours or a number.
+    It contains only fixed text and numbers, so nothing to escape.
     """
     emb_dim, hidden = f"{config.emb_dim:,}", f"{4 * config.emb_dim:,}"
     head_dim = config.emb_dim // config.n_heads
@@ -138,7 +138,7 @@ def drawing(config: GPTConfig, anatomy: ModelSummary) -> str:
         parameters = anatomy.part(name).parameters
         count, share = "no parameters", ""
         if parameters:
-            # Of a block's part: all of them in the model together.
+            # A part of a block counts once in each block.
             times = config.n_layers if name.startswith(block) else 1
             percent = 100 * times * parameters / anatomy.parameters
             count = f"{parameters:,} · {percent:.1f}%" if times == 1 else f"{parameters:,}"
@@ -163,8 +163,8 @@ def drawing(config: GPTConfig, anatomy: ModelSummary) -> str:
         part("tok_emb", "Token embedding", f"for each of the {config.vocab_size:,} tokens a vector "
              f"of {emb_dim} numbers"),
         after("tok_emb", "one vector per token"),
-        part("pos_emb", "Position embedding", f"for each of the {config.context_length:,} places a "
-             "vector, added to the token's"),
+        part("pos_emb", "Position embedding", f"for each of the {config.context_length:,} "
+             "positions a vector, added to the token's"),
         after("tok_emb"),
         part("drop_emb", "Dropout", f"in training, {config.drop_rate:.0%} of the numbers are set "
              "to 0"),

@@ -1,4 +1,4 @@
-"""The chosen runs side by side: their curves, and what they were set up with differently."""
+"""The chosen runs side by side: their curves, and the settings in which they differ."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from dashboard.charts import (
     to_json,
 )
 from dashboard.components.live_chart import live_chart
-from dashboard.ui import choose_axes
+from dashboard.forms import choose_axes
 from gpt_core.analysis import differing_settings
 from gpt_core.store import Run, RunSummary
 
@@ -31,7 +31,7 @@ TICK_SECONDS = 2  # while one of them trains
 
 
 def show_side_by_side(runs: Sequence[Run]) -> None:
-    """Draw the chosen runs' losses and their differences, redrawn while one of them is live."""
+    """Draw the chosen runs' losses and differences, redrawn while any of them is live."""
     is_live = any(run.is_live for run in runs)
     every = TICK_SECONDS if is_live else None
     fragment(_draw, run_every=every)(runs)
@@ -50,9 +50,9 @@ def _draw(runs: Sequence[Run]) -> None:
         )
         axes = choose_axes()
     losses = LINES[lines or "Validation"]
-    board = get_visible_runs()
+    visible = get_visible_runs()
     curves = [
-        Curve(name, numbers_frame(board.evaluations(run.id), run))
+        Curve(name, numbers_frame(visible.evaluations(run.id), run))
         for run, name in zip(runs, distinct_names(runs), strict=True)
     ]
     revision = " ".join([*(run.id for run in runs), str(axes), *losses])
@@ -65,12 +65,12 @@ def _draw(runs: Sequence[Run]) -> None:
             title=runs[0].name or runs[0].id if len(runs) == 1 else "",
         )
     if len(runs) > 1:
-        by_id = {summary.run.id: summary for summary in board.summaries()}
+        by_id = {summary.run.id: summary for summary in visible.summaries()}
         show_differences([by_id[run.id] for run in runs if run.id in by_id])
 
 
 def distinct_names(runs: Sequence[Run]) -> list[str]:
-    """Return what the runs are called beside each other: two of the same name with their IDs."""
+    """Return a distinct name for each run: runs of the same name get their IDs."""
     names = Counter(run.name or run.id for run in runs)
     return [
         f"{run.name} · {run.id}" if run.name and names[run.name] > 1 else run.name or run.id
@@ -79,7 +79,7 @@ def distinct_names(runs: Sequence[Run]) -> list[str]:
 
 
 def show_differences(summaries: Sequence[RunSummary]) -> None:
-    """Show a row for each run: its losses, and just the settings in which they differ."""
+    """Show a row for each run: its losses, and only the settings in which they differ."""
     runs = [summary.run for summary in summaries]
     differing = differing_settings(runs)
     frame = pd.DataFrame(
@@ -91,7 +91,7 @@ def show_differences(summaries: Sequence[RunSummary]) -> None:
         }
     )
     if not differing:
-        st.text("They were set up alike: text, settings and machine.")
+        st.text("They have the same text, settings and machine.")
     colors = [color for _, color in zip(runs, cycle(RUNS), strict=False)]
     in_colors = [f"color: {color}; font-weight: 600" for color in colors]
     formats: dict[Any, Any] = dict.fromkeys(frame.select_dtypes("float"), "{:g}")
@@ -104,7 +104,7 @@ def show_differences(summaries: Sequence[RunSummary]) -> None:
 
 
 def _column(values: list[Any]) -> list[Any]:
-    """Return a setting's values as a column: numbers stay numbers, else all is text."""
+    """Return a setting's values as a column: numbers if all are numbers, else text."""
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         return values
     return [_as_text(value) for value in values]

@@ -1,4 +1,4 @@
-"""Taking runs away: in which form, and the button that downloads it."""
+"""Downloads of runs: the choice of a form, and the button."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from gpt_core.store import Run
 
 
 def show_exports(runs: Sequence[Run]) -> None:
-    """Let the user choose a form, and download the runs in it."""
+    """Let the user choose a form and download the runs in it."""
     st.header("Take it with you" if len(runs) == 1 else "Take them with you")
     is_private = any(run.is_redacted for run in runs)
     forms = [form for form, export in EXPORTS.items() if export.is_curves or not is_private]
@@ -26,12 +26,12 @@ def show_exports(runs: Sequence[Run]) -> None:
     )
     form = form or "csv"
     is_zip_of_files = len(runs) > 1 and form != "tensorboard"
-    st.caption(EXPORTS[form].opens_in + (" A ZIP with one for each." if is_zip_of_files else ""))
-    actor = current_actor()  # the download is made where nobody knows the visitor
+    st.caption(EXPORTS[form].opens_in + (" A ZIP: one for each run." if is_zip_of_files else ""))
+    actor = current_actor()  # the callback of the download knows no visitor
     store, ids = get_store(), [run.id for run in runs]
     if is_private:
         st.caption("A private run's curves are for all, the rest for its owner and the teacher.")
-    if form == "text":  # what can be lost is looked at before it is asked for
+    if form == "text":  # a missing text is reported before the download
         try:
             for run in runs:
                 store.text(run.text_sha256)
@@ -41,7 +41,7 @@ def show_exports(runs: Sequence[Run]) -> None:
     name = EXPORTS[form].file_name(runs[0]) if len(runs) == 1 else f"runs.{form}.zip"
     st.download_button(
         f"Download {name}",
-        lambda: export_runs(store, runs, form, actor=actor)[1],  # made when it is asked for
+        lambda: export_runs(store, runs, form, actor=actor)[1],  # made on request
         file_name=name,
         type="primary",
         on_click="ignore",

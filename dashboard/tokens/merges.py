@@ -50,6 +50,6 @@ def show_merges(text: str, allow_special: bool) -> None:
     st.caption(
         f"{count(len(merges), 'merge')}, {count(left, 'token')}. The vocabulary is a list of "
         "50,000 merges, in the order in which they were learnt: the most frequent pair of "
-        "neighbours first. In a word, the earliest of them that fits is made first; the new token "
+        "neighbours first. In a word, the earliest merge that fits is made first; the new token "
         "is framed."
     )

@@ -22,11 +22,11 @@ MAX_WINDOW = 12
 MAX_CHIPS = 4000  # tokens drawn; an emoji or a rare script takes several per character
 MAX_IDS = 1000
 END_OF_TEXT_ID = 50256
-FREQUENCY = Scale("joined late", "joined early, or a single byte")
+FREQUENCY = Scale("learnt late", "learnt early, or a single byte")
 
 
 def enter_text() -> tuple[str, Tensor, bool]:
-    """Let the user enter a text; return it, its token IDs (N,), and if special tokens count."""
+    """Let the user enter a text; return it, its token IDs (N,), and the toggle's state."""
     text = st.text_area(
         "Your text",
         "Every effort moves you",
@@ -44,8 +44,8 @@ def enter_text() -> tuple[str, Tensor, bool]:
     text = text or ""
     if len(text) > MAX_CHARACTERS:
         st.text(
-            f"The text has {len(text):,} characters. Shown and counted are the first "
-            f"{MAX_CHARACTERS:,}; a whole book belongs on the Data page."
+            f"The text has {len(text):,} characters. Only the first {MAX_CHARACTERS:,} are shown "
+            f"and counted; a whole book belongs on the Data page."
         )
         text = text[:MAX_CHARACTERS]
     return text, text_to_token_ids(text, get_tokenizer(), allow_special)[0], allow_special
@@ -66,7 +66,7 @@ def show_tokens(text: str, token_ids: Tensor) -> None:
         }
     )
     if len(token_ids) > MAX_CHIPS:
-        st.text(f"Drawn are the first {MAX_CHIPS:,} tokens.")
+        st.text(f"Only the first {MAX_CHIPS:,} tokens are drawn.")
     ids = token_ids[:MAX_CHIPS].tolist()
     token_chips(
         ids,
@@ -77,8 +77,8 @@ def show_tokens(text: str, token_ids: Tensor) -> None:
         marks=["special" if token_id == END_OF_TEXT_ID else "" for token_id in ids],
     )
     st.caption(
-        "Point at a token, or move with the arrow keys: its bytes, and which of the 50,000 merges "
-        "made it. A dot stands for a space: most words carry the one before them."
+        "Point at a token, or move with the arrow keys, to see its bytes and which of the 50,000 "
+        "merges made it. A dot is a space: most words include the one before them."
     )
 
 
@@ -106,7 +106,7 @@ def parse_ids(entered: str) -> list[int]:
     """Return the token IDs in a line such as ``6109, 3626`` or ``[6109 3626]``.
 
     Raises:
-        ValueError: something else than digits stands there, or there are too many.
+        ValueError: a word is not a whole number, or there are too many.
     """
     words = re.split(r"[\s,;\[\]()]+", entered)
     words = [word for word in words if word]

@@ -13,7 +13,7 @@ from gpt_core.vocabularies import (
 
 
 def show_toy() -> None:
-    """Show the seven-word vocabulary, three words as IDs, and what comes most probably next."""
+    """Show the seven-word vocabulary, three words as IDs, and the most probable next words."""
     sentence = " ".join(TOY_PROBAS)
     guesses = {word: toy_argmax(word) for word in TOY_PROBAS}
     st.markdown(

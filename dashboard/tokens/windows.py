@@ -14,7 +14,7 @@ def show_window(token_ids: Tensor) -> None:
     """Show a window of the text as inputs and targets: T tokens, T prediction tasks."""
     longest = min(MAX_WINDOW, len(token_ids) - 1)
     if longest < 1:
-        st.text("It takes two tokens: one to go on from, one to predict.")
+        st.text("A window takes two tokens: one to read, one to predict.")
         return
     left, right = st.columns(2, gap="large")
     with left:
@@ -48,10 +48,10 @@ def show_window(token_ids: Tensor) -> None:
 
 
 def choose_up_to(most: int, least: int, value: int, label: str, key: str) -> int:
-    """Let the user choose a whole number; where there is but one, there is nothing to choose."""
+    """Let the user choose a whole number, unless only one is possible."""
     if most <= least:
         return least
-    # A slider with other bounds is another slider: what was chosen is carried over by ourselves.
+    # A slider with other bounds is a new widget: the chosen value is carried over here.
     value = min(max(st.session_state.get(key, value), least), most)
     st.session_state[key] = st.slider(label, least, most, value, key=f"{key} {least} {most}")
     return int(st.session_state[key])

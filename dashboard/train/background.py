@@ -8,14 +8,14 @@ from gpt_core.training import evaluate_model, learning_rate_at, train
 
 
 def show_background() -> None:
-    """Say what the curves are: the formula, and the code that measures them."""
+    """Explain the curves: the formula, and the code that measures them."""
     st.header("What the curves are")
     formula(
         r"\text{Loss} = -\frac{1}{N} \sum_{i=1}^{N} \log p_i",
         "p is the probability that the model gave to the right next token, at each of the N "
-        "places it was asked. Training: up to 5 batches of the text it learns from. Validation: "
-        "of the part it never sees. Dropout is off for both. The faint line behind them is each "
-        "step's own batch, with dropout on. Steps are counted as the book counts them: step 0 is "
+        "positions. Training: up to 5 batches of the text it learns from. Validation: of the part "
+        "it never learns from. Dropout is off for both. The faint line behind them is each step's "
+        "own batch, with dropout on. Steps are counted as the book counts them: step 0 is "
         "the first update.",
     )
     show_code(evaluate_model, calc_loss_loader)

@@ -1,4 +1,4 @@
-"""The curve of a run: how it is drawn, what it says, and whether it is as it should be."""
+"""The curve of a run: its style, its reading in words, and the comparison with the book."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,8 @@ from dashboard.charts import (
     tokens_per_second,
 )
 from dashboard.components.live_chart import live_chart
-from dashboard.ui import choose_axes, run_title
+from dashboard.forms import choose_axes
+from dashboard.ui import run_title
 from gpt_core.analysis import (
     BOOK_RUN,
     LECTURE_RUN,
@@ -48,7 +49,7 @@ class CurveStyle:
 
 
 def choose_style(run: Run) -> CurveStyle:
-    """Let the user choose how the curve is drawn, but for a class, which only looks."""
+    """Let the user choose how the curve is drawn; on a projector, use the defaults."""
     if is_projected():
         return CurveStyle()
     with st.container(horizontal=True, gap="medium"):
@@ -57,7 +58,7 @@ def choose_style(run: Run) -> CurveStyle:
 
 
 def show_curve(run: Run, history: CachedHistory, look: CurveStyle) -> None:
-    """Draw the losses and say in words what they show."""
+    """Draw the losses and describe them in words."""
     projected = is_projected()
     axes, under = look.axes, look.under
     figure, description = history.derive(
@@ -77,7 +78,7 @@ def show_curve(run: Run, history: CachedHistory, look: CurveStyle) -> None:
 def _draw(
     run: Run, history: CachedHistory, axes: Axes, under: Sequence[PublishedRun], size: float
 ) -> tuple[str, str]:
-    """Return the chart as JSON, and in words."""
+    """Return the chart as JSON, and its description."""
     evaluations = numbers_frame(history.recorded.evaluations, run)
     published = {other.name: published_frame(other, run) for other in under}
     curves = LossCurves(evaluations, numbers_frame(history.recorded.steps, run), published)
@@ -87,7 +88,7 @@ def _draw(
 
 
 def _choose_published(run: Run, axes: Axes) -> tuple[PublishedRun, ...]:
-    """Let the user lay published runs under the curve, where it is of the same model."""
+    """Let the user draw published runs under the curve, if they are of the same model."""
     if not is_comparable(run):
         return ()
     names = st.pills(
@@ -98,7 +99,7 @@ def _choose_published(run: Run, axes: Axes) -> tuple[PublishedRun, ...]:
         persist_state="session",
     )
     if names and axes.x == "minutes":
-        st.caption("Nobody has published at which minute each point was reached.")
+        st.caption("The published runs have no times: choose another axis to see them.")
         return ()
     return tuple(PUBLISHED[name] for name in names)
 
@@ -118,20 +119,20 @@ def show_book_comparison(run: Run, history: CachedHistory) -> None:
     st.caption(
         "Compared with the log that the book prints, step by step, step 0 being the first update. "
         "On an x86-64 CPU in float32 every digit is the same; elsewhere dropout draws other "
-        "numbers, and a sound run stays near it."
+        "random numbers, and a correct run stays close to it."
     )
 
 
 def show_small_charts(run: Run, history: CachedHistory) -> None:
-    """Draw what is measured beside the losses."""
+    """Draw the other measurements of a run's steps."""
     if len(history.recorded.steps) < 2:
         return
     expander = st.expander(
-        "Gradient norm, learning rate, pace and memory",
+        "Gradient norm, learning rate, speed and memory",
         key=session_keys.MEASURES,
         on_change="rerun",
     )
-    if expander.open:  # drawn for those who look
+    if expander.open:  # drawn only when open
         with expander:
             live_chart(
                 history.derive("measured", lambda: _draw_measured(run, history)),

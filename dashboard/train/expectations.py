@@ -1,4 +1,4 @@
-"""What a run's model makes of its probes: p11, p12, … of each row, at one evaluation."""
+"""A run's probes at one evaluation: p11, p12, … of each row."""
 
 import streamlit as st
 
@@ -13,22 +13,22 @@ def show_expectations(run: Run, probes: list[StoredProbe]) -> None:
     if not run.training_config.probes:
         return
     if not probes:
-        st.text("At each evaluation the model is asked how probable it finds the right tokens.")
+        st.text("At each evaluation the model's probabilities of the right tokens are recorded.")
         return
     step = probes[-1].global_step
     st.caption(
-        "Each chip is the token that comes next in its row; p says how probable the model found "
-        f"it, at step {step:,}. Training on these rows would bring each p close to 1; what "
-        "rises here, the model has learnt from its own text."
+        "Each chip is the next token of its row; p is the probability that the model gave it "
+        f"at step {step:,}. Training on these rows would bring each p close to 1; where p rises "
+        "here, the model has learnt it from its own text."
     )
     show_probes(run, [probe for probe in probes if probe.global_step == step], "probe")
 
 
 def last_probes(run: Run, history: CachedHistory) -> list[StoredProbe]:
-    """Return what was made of the probes at the last evaluation at which they are on record."""
+    """Return the probes of the last evaluation that has them on record."""
     for step in history.recorded.evaluations["global_step"][
         :-3:-1
-    ]:  # they come just after the losses
+    ]:  # they are recorded just after the losses
         if probes := get_visible_runs().probes_at(run.id, int(step)):
             return probes
     return []

@@ -10,7 +10,7 @@ MAX_OTHERS = 3  # live runs that are named
 
 
 def show_others(live: list[Run], shown: Run | None) -> None:
-    """Link to the live runs beside the one that is shown; of many in a class, to their page."""
+    """Link to the other live runs, and to Runs if there are many."""
     others = [run for run in live if shown is None or run.id != shown.id]
     for run in others[:MAX_OTHERS]:
         with st.container(horizontal=True, vertical_alignment="center"):

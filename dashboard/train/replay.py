@@ -1,7 +1,7 @@
-"""A run that has ended, replayed at ten times its speed: a view of its history, nothing else.
+"""The replay of a run that has ended, at ten times its speed: a view of its history.
 
-When the replay began stands in the address: a reload, or another browser with the same address,
-shows the same moment.
+The address holds the time at which the replay began: a reload, or another browser with the same
+address, shows the same moment.
 """
 
 import math
@@ -27,14 +27,14 @@ def end() -> None:
 
 
 def moment(run: Run, history: CachedHistory) -> float | None:
-    """Return how many seconds of the run have been replayed; None if all of it is shown."""
+    """Return how many seconds of the run have been replayed; None if all is shown."""
     if run.is_live or session_keys.REPLAY not in st.query_params:
         return None
     try:
         seconds = SPEED * (time.time() - float(st.query_params[session_keys.REPLAY]))
     except ValueError:
         seconds = math.inf
-    if not -SPEED <= seconds < history.recorded.seconds:  # it is over, or the address was made up
+    if not -SPEED <= seconds < history.recorded.seconds:  # it is over, or the address is invalid
         end()
-        st.rerun()  # all of the page, not only the part that noticed
-    return max(0.0, seconds)  # it may have begun a moment from now, by rounding
+        st.rerun()  # the whole page, not only this fragment
+    return max(0.0, seconds)  # by rounding, it may begin a moment from now

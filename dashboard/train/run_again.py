@@ -1,4 +1,4 @@
-"""Run again with changes: the form on Train as a run was set up."""
+"""Run again with changes: the form on Train, filled in with a run's settings."""
 
 from typing import Any
 
@@ -23,12 +23,12 @@ from gpt_core.weights import INITIAL_STEP
 
 
 def fill_form(run: Run) -> bool:
-    """Set the form on Train to a run's text and settings; False after saying why not."""
+    """Fill in the form on Train with a run's text and settings; return False if it cannot."""
     preset = PRESETS.get(run.preset) or next(iter(PRESETS.values()))
     if run.is_redacted:
         toast(ValueError("Its text is private: it cannot be run again by others."))
         return False
-    notes = [f"Filled in as run {run.id} was set up."]
+    notes = [f"Filled in with the settings of run {run.id}."]
     try:
         corpus = Corpus(run.text_name, get_store().text(run.text_sha256))
         st.session_state[session_keys.NEW_TEXT] = _text_key(corpus, notes)
@@ -36,11 +36,11 @@ def fill_form(run: Run) -> bool:
         toast(error)
         return False
     values: dict[str, Any] = {**vars(run.model_config), **vars(run.training_config)}
-    for name, limits in LIMITS.items():  # a field of fractions takes no whole number
+    for name, limits in LIMITS.items():  # a field of floats takes no int
         if isinstance(limits.step, float) and values[name] is not None:
             values[name] = float(values[name])
-    if values["seed"] > LIMITS["seed"].highest:  # a browser's numbers end there
-        notes.append(f"Its seed {values['seed']} is too large for the form: it has the preset's.")
+    if values["seed"] > LIMITS["seed"].highest:  # beyond a browser's integers
+        notes.append(f"Its seed {values['seed']} is too large for the form: the preset's is used.")
         values["seed"] = preset.training.seed
     beginning = _beginning(run, notes)
     st.session_state[session_keys.START_FROM] = beginning.option
@@ -57,19 +57,19 @@ def fill_form(run: Run) -> bool:
 
 
 def _beginning(run: Run, notes: list[str]) -> StartingWeights:
-    """Return the weights that a run began with, as it has kept them."""
+    """Return the weights that a run began with, if they are saved, else random ones."""
     if not run.initial_sha256:
         return StartingWeights()
     if any(row.global_step == INITIAL_STEP for row in get_visible_runs().checkpoints(run.id)):
         return StartingWeights(checkpoint_option(run.id, INITIAL_STEP))
     notes.append(
-        f"The weights it began with ({run.initial_name}) are gone: random ones are chosen."
+        f"The weights it began with ({run.initial_name}) are deleted: random ones are chosen."
     )
     return StartingWeights()
 
 
 def _text_key(corpus: Corpus, notes: list[str]) -> str:
-    """Return how the form calls a text; one that is kept only for its run is kept for all again."""
+    """Return the form's key of a text; save it in the library if only its run has it."""
     if name := bundled_text(corpus.sha256):
         return name
     library = get_library()
@@ -80,20 +80,20 @@ def _text_key(corpus: Corpus, notes: list[str]) -> str:
 
 
 def _own_probes(run: Run, preset: Preset, corpus: Corpus, notes: list[str]) -> list[str]:
-    """Return the probes that the form's lines hold: not the preset's, nor the line of the text."""
+    """Return the run's own probes: without the preset's, and without the text's own line."""
     context_length = run.model_config.context_length
     made = with_text_probe(preset.training, corpus.text, get_tokenizer(), context_length).probes
     wanted = [probe for probe in run.training_config.probes if probe not in made]
     fitting = [probe for probe in wanted if _is_line(probe, context_length)][:MAX_OWN_PROBES]
     if left := len(wanted) - len(fitting):
         notes.append(
-            f"Left out of its rows of text: {left}. The form takes {MAX_OWN_PROBES}, short lines."
+            f"Left out of its rows of text: {left}. The form takes {MAX_OWN_PROBES} short ones."
         )
     return fitting
 
 
 def _is_line(probe: str, context_length: int) -> bool:
-    """Tell whether the form takes a row, and as it is."""
+    """Tell whether the form takes a probe unchanged."""
     try:
         return own_probes(probe, context_length) == (probe,)
     except ValueError:

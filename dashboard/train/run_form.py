@@ -1,4 +1,4 @@
-"""The form that starts a run: preset, text, every setting, and what it will take."""
+"""The form that starts a run: preset, text, every setting, and what the run takes."""
 
 import streamlit as st
 
@@ -22,7 +22,7 @@ from gpt_core.presets import PRESETS, Preset
 
 
 def show_form(label: str) -> None:
-    """Let the user choose preset, text and settings, see what it takes, and start."""
+    """Let the user choose preset, text and settings, show what the run takes, and start it."""
     left, right = st.columns(2, gap="large")
     hidden = hidden_controls()
     with left:
@@ -44,7 +44,7 @@ def show_form(label: str) -> None:
         live = {run.id for run in get_cached_store().live_runs()}
         run_id = start_run(chosen, corpus, beginning.weights)
         if run_id in live:
-            st.toast("A run of exactly these settings is live already: here it is.")
+            st.toast("A run with exactly these settings is already live: here it is.")
         if run_id:
             st.session_state.pop(session_keys.FILLED, None)
             select_run(run_id)
@@ -52,7 +52,7 @@ def show_form(label: str) -> None:
 
 
 def choose_preset() -> Preset:
-    """Let the user choose a preset; its one-sentence description stands below."""
+    """Let the user choose a preset; show its description below."""
     name = st.selectbox(
         "Model and training", allowed_presets(), key=session_keys.PRESET, persist_state="session"
     )

@@ -1,4 +1,4 @@
-"""A run's heading and its numbers: what it is, how far, how fast, and what can be done with it."""
+"""A run's heading and its numbers: its state, its buttons, its progress and its speed."""
 
 import streamlit as st
 
@@ -19,7 +19,7 @@ from gpt_core.store import Run, RunState
 
 
 def show_heading(run: Run, is_replayed: bool) -> None:
-    """Name the run, its state, and what can be done with it."""
+    """Show the run's name, its state and its buttons."""
     runner = get_runner()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.text(run_title(run))
@@ -49,9 +49,9 @@ def show_heading(run: Run, is_replayed: bool) -> None:
         st.text(describe_run(run))
     st.caption(_settings(run))
     if run.initial_name:
-        st.text(f"It began with weights, not at random: {run.initial_name}.")
+        st.text(f"It began with these weights, not with random ones: {run.initial_name}.")
     if run.is_live and not runner.owns(run.id):
-        st.caption("It trains in another process on this machine, which alone can stop it.")
+        st.caption("It trains in another process on this machine: only that process can stop it.")
     if run.state is RunState.QUEUED:
         st.text(describe_place(run))
     for message in (run.message, runner.last_error(run.id)):
@@ -60,7 +60,7 @@ def show_heading(run: Run, is_replayed: bool) -> None:
 
 
 def _settings(run: Run) -> str:
-    """Say on one line what the run is trained with, and what differs from its preset."""
+    """Return the run's precision, threads, seed and changes from its preset, on one line."""
     threads = int(run.versions.get("threads", 0))
     machine = f" on {threads} threads" if threads > 1 else ""
     changes = changes_from_preset(run)
@@ -70,10 +70,10 @@ def _settings(run: Run) -> str:
 
 
 def show_run_numbers(run: Run, history: CachedHistory, is_replayed: bool) -> None:
-    """Show how far the run is, its last losses, and its pace."""
+    """Show how far the run is, its last losses, and its speed in tokens per second."""
     progress = run_progress(run, history.recorded.steps[-SPEED_STEPS:])
     train_loss, val_loss = last_losses(history.recorded)
-    pace = progress.tokens_per_second
+    speed = progress.tokens_per_second
     if run.is_live or is_replayed:
         seconds = progress.seconds_left if run.state is RunState.RUNNING or is_replayed else None
         time_label = "Time left"
@@ -89,7 +89,7 @@ def show_run_numbers(run: Run, history: CachedHistory, is_replayed: bool) -> Non
     numbers = {
         "Training loss": format_loss(train_loss),
         "Validation loss": format_loss(val_loss),
-        "Tokens per second": "–" if pace is None else f"{pace:,.0f}",
+        "Tokens per second": "–" if speed is None else f"{speed:,.0f}",
         time_label: "–" if seconds is None else format_duration(seconds),
     }
     show_numbers(numbers, 260 if is_projected() else NUMBER_WIDTH)

@@ -1,4 +1,4 @@
-"""Sample now: the model that trains goes on from a prompt of the user's, on a copy of it."""
+"""Sample now: a copy of the model that trains continues the user's prompt."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
 
 @dataclass
 class Asked:
-    """A text that was asked for: of which run, from which prompt, and how far it is."""
+    """A text that the user asked for: its run, its prompt and its job."""
 
     run_id: str
     prompt: str
@@ -38,12 +38,12 @@ class Asked:
 
     @property
     def is_under_way(self) -> bool:
-        """Tell whether the worker is still at it."""
+        """Tell whether the worker has not finished it yet."""
         return self.job is not None and not self.job.ended.is_set()
 
 
 def show(run: Run | None) -> None:
-    """Let the user give the model a prompt, and show what it makes of it as it is written."""
+    """Let the user give the model a prompt; show the text as it is generated."""
     if run is not None and session_keys.REPLAY not in st.query_params:
         writes = is_under_way()
         fragment(_show_sample_now, run_every=1 if writes else None)(run.id, writes)
@@ -57,19 +57,19 @@ def is_under_way() -> bool:
 
 def _show_sample_now(run_id: str, wrote: bool) -> None:
     if is_under_way() != wrote:
-        st.rerun()  # it is looked at every second from now on, or no longer
+        st.rerun()  # the redraw interval changes
     run = get_visible_runs().run(run_id)
     if run is None or run.is_redacted:
         return
     runner = get_runner()
     step = _newest_weights(run)
     if step is None and (run.state is RunState.QUEUED or not runner.owns(run.id)):
-        return  # it has learnt nothing yet, or nothing of it is here
+        return  # it has no weights yet, or none on this machine
     st.header("Let it write")
     when = "as it is now" if runner.owns(run.id) else f"as it was saved at step {step:,}"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input(
-            f"Ask the model, {when}, to go on from",
+            f"Ask the model, {when}, to continue",
             run.training_config.start_context,
             key=f"{session_keys.PROMPT}-{run.id}",
             persist_state="session",
@@ -87,11 +87,11 @@ def _newest_weights(run: Run) -> int | None:
 
 
 def _ask(run: Run, saved_step: int | None) -> None:
-    """Hand the prompt to the shelf's worker, which takes the copy: the page does not wait."""
+    """Submit the prompt to the generation worker, which takes the copy, without waiting."""
     prompt = st.session_state.get(f"{session_keys.PROMPT}-{run.id}") or ""
     asked = Asked(run.id, prompt)
     runner, model_cache, store = get_runner(), get_model_cache(), get_store()
-    actor = current_actor()  # the worker, which takes the copy, knows no visitor
+    actor = current_actor()  # the worker knows no visitor
 
     def take_copy() -> GPTModel:
         if runner.owns(run.id):
@@ -99,7 +99,7 @@ def _ask(run: Run, saved_step: int | None) -> None:
             asked.step = snapshot.global_step
             return snapshot.model
         if saved_step is None:
-            raise ValueError("The run has ended, and kept no weights.")
+            raise ValueError("The run has ended and saved no weights.")
         asked.step = saved_step
         return model_cache.checkpoint(store, run.id, saved_step, actor=actor)
 
@@ -115,10 +115,10 @@ def _ask(run: Run, saved_step: int | None) -> None:
 
 
 def _show(run: Run, asked: Asked) -> None:
-    """Show a text as far as it is written and, once it has ended, what of it is copied."""
+    """Show a text as far as it is generated and, once it has ended, what is copied."""
     job = asked.job
     assert job is not None
-    has_ended = job.ended.is_set()  # asked first: what comes after it is whole
+    has_ended = job.ended.is_set()  # read before the text, which is then complete
     if job.error is not None:
         show_refusal(ValueError(str(job.error) or "It took too long. Try again."))
         return
@@ -130,10 +130,10 @@ def _show(run: Run, asked: Asked) -> None:
     if has_ended and asked.copying is None:
         try:
             asked.copying = _find_copying(run, text, asked.prompt)
-        except ValueError as error:  # the run's text is gone, or damaged
+        except ValueError as error:  # the run's text is missing, or damaged
             show_refusal(error)
     when = "Before the first step" if asked.step < 0 else f"At step {asked.step:,}"
-    note = describe_copying(asked.copying) if asked.copying else "" if has_ended else "job…"
+    note = describe_copying(asked.copying) if asked.copying else "" if has_ended else "writing…"
     sample_list([Entry(when, note, marked(text, asked.copying))], "A text", "now")
 
 

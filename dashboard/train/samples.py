@@ -1,4 +1,4 @@
-"""What a run's model writes, sample by sample, and how much of it is learnt by heart."""
+"""What a run's model writes, sample by sample, and how much of it is copied."""
 
 import numpy as np
 import streamlit as st
@@ -28,16 +28,16 @@ def show_samples(run: Run, history: CachedHistory) -> None:
     samples = history.recorded.samples
     if run.is_redacted:
         st.text(
-            "What it writes may give its text away, which is private: its curves are for all, the "
+            "What it writes may reveal its text, which is private: its curves are for all, the "
             "rest for its owner and the teacher."
         )
         return
     show_sharing(run)
     if not samples:
-        st.text(f"After each epoch it goes on from “{run.training_config.start_context}”.")
+        st.text(f"After each epoch it continues “{run.training_config.start_context}”.")
         return
     st.caption(
-        f"Marked: runs of at least {MIN_COPIED_TOKENS} tokens that stand word for word in the "
+        f"Marked: spans of at least {MIN_COPIED_TOKENS} tokens that are word for word in the "
         "training text. The prompt is pale."
     )
     shown = samples if st.session_state.get(session_keys.ALL_SAMPLES) else samples[-MAX_SHOWN:]
@@ -65,13 +65,13 @@ def show_sharing(run: Run) -> None:
         f"share {run.id}",
         is_shared,
         lambda shared: share_run(get_store(), run.id, shared, actor=current_actor()),
-        "Its text or its first weights are private. So the others see its curves, and only its "
-        "owner and the teacher its samples, its text and its weights.",
+        "Its text or its first weights are private. So the class sees its curves; only its owner "
+        "and the teacher see its samples, its text and its weights.",
     )
 
 
 def _show_copying(run: Run, history: CachedHistory) -> None:
-    """Draw over the steps how much of the samples is copied."""
+    """Draw how much of each sample is copied, by steps."""
     measured = [(s.global_step, s.copying) for s in history.recorded.samples if s.copying]
     if len(measured) > 1:
         _, last = measured[-1]
@@ -87,7 +87,7 @@ def _draw_copying(run: Run, measured: list[tuple[int, Copying]]) -> str:
     fractions = np.array([copying.fraction for _, copying in measured])
     longest = np.array([float(copying.longest) for _, copying in measured])
     panels = [
-        Panel("Share of the sample that is copied", steps, fractions, palette.COPIED, ".0%"),
-        Panel("Longest copied run, tokens", steps, longest, palette.COPIED),
+        Panel("Fraction of the sample that is copied", steps, fractions, palette.COPIED, ".0%"),
+        Panel("Longest copied span, tokens", steps, longest, palette.COPIED),
     ]
     return str(small_charts(panels, "Step", run.id).to_json())

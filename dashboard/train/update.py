@@ -1,4 +1,4 @@
-"""A single step, looked at closely: what one update did."""
+"""A single step: its losses, gradients and weight changes."""
 
 import streamlit as st
 
@@ -50,12 +50,12 @@ def show_update(history: CachedHistory) -> None:
 
 
 def describe_largest(update: StoredUpdate) -> str:
-    """Say how large the largest change of a weight is."""
+    """Describe the largest change of a weight, relative to the learning rate."""
     if update.learning_rate == 0:
-        return "The schedule had brought the learning rate down to 0: nothing was changed."
+        return "The schedule has lowered the learning rate to 0: no weight changed."
     ratio = update.largest_change / update.learning_rate
     return (
         f"The largest change of one weight, in {update.largest_change_in}, is {ratio:.2f} times "
-        "the learning rate: AdamW scales each weight's step, so that it hardly depends on how "
-        "large the gradient is."
+        "the learning rate: AdamW scales each weight's change, so that it hardly depends on "
+        "how large the gradient is."
     )

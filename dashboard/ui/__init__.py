@@ -1,10 +1,10 @@
-"""What every page shows: its title, code, run controls, glossary and sidebar."""
+"""The parts of every page: title, code, run controls, glossary and sidebar."""
 
-from dashboard.ui.axes import AXIS_NAMES, choose_axes
 from dashboard.ui.callouts import NUMBER_WIDTH, common_mistake, formula, show_numbers
 from dashboard.ui.code_panel import show_code, show_statements
 from dashboard.ui.curriculum import STEPS, section
-from dashboard.ui.glossary import GROUPS, as_html
+from dashboard.ui.glossary import as_html
+from dashboard.ui.glossary_terms import GROUPS
 from dashboard.ui.look import apply_look
 from dashboard.ui.notices import show_notices
 from dashboard.ui.page_title import page_title
@@ -20,13 +20,11 @@ from dashboard.ui.run_description import describe_place, describe_run, run_title
 from dashboard.ui.sidebar import show_current_run
 
 __all__ = [
-    "AXIS_NAMES",
     "GROUPS",
     "NUMBER_WIDTH",
     "STEPS",
     "apply_look",
     "as_html",
-    "choose_axes",
     "common_mistake",
     "describe_place",
     "describe_run",

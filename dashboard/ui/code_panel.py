@@ -1,4 +1,4 @@
-"""The source of functions of the core, as it runs."""
+"""The source code of functions of the core."""
 
 import ast
 import inspect
@@ -12,8 +12,8 @@ from dashboard.app import fragment, session_keys
 
 
 def show_code(*functions: Callable[..., object]) -> None:
-    """Offer the source of functions of the core, as it runs."""
-    fragment(_show_code)(*functions)  # opening it draws nothing else
+    """Show, in a closed panel, the source code of functions of the core."""
+    fragment(_show_code)(*functions)  # so that opening it redraws nothing else
 
 
 def _show_code(*functions: Callable[..., object]) -> None:
@@ -21,7 +21,7 @@ def _show_code(*functions: Callable[..., object]) -> None:
     expander = st.expander(
         f"Show the code: `{names}`", key=f"{session_keys.CODE}-{names}", on_change="rerun"
     )
-    if expander.open:  # a browser takes its time to colour code, also where it is folded away
+    if expander.open:  # browsers highlight code even in a closed panel, slowly
         with expander:
             for function in functions:
                 st.caption(f"`{function.__module__}.{function.__name__}`")
@@ -34,7 +34,7 @@ def _source(function: Callable[..., object]) -> str:
 
 
 def show_statements(function: Callable[..., object], *names: str) -> None:
-    """Show the lines of a function of the core that make what has these names."""
+    """Show the statements of a function of the core that assign to these names."""
     lines = _source(function).splitlines()
     shown = [
         line

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Step:
-    """One of the lecture's steps, what one sees of it, and the pages that show it."""
+    """One of the lecture's steps: its title, a sentence about it, and the pages that show it."""
 
     number: int
     title: str
     short: str  # for the navigation
     sentence: str
-    pages: tuple[str, ...]  # titles of pages, in the order of the navigation
+    pages: tuple[str, ...]  # page titles, in the order of the navigation
 
 
 STEPS = (
@@ -19,7 +19,7 @@ STEPS = (
         1,
         "Text generation",
         "Tokens and model",
-        "A prompt becomes token IDs, the model names the next token, and again the next.",
+        "A prompt becomes token IDs; the model predicts the next token, again and again.",
         ("Tokens", "Model"),
     ),
     Step(
@@ -33,8 +33,8 @@ STEPS = (
         3,
         "Training and validation losses",
         "A text's losses",
-        "The same number for a whole text: for the part it learns from, and for a part it never "
-        "sees.",
+        "The same number for a whole text: for the part that the model learns from, and for a "
+        "part that it never learns from.",
         ("Data", "Train"),
     ),
     Step(
@@ -48,14 +48,14 @@ STEPS = (
         5,
         "Decoding strategies",
         "Decoding",
-        "Temperature and top-k: from always the likeliest token to a measured surprise.",
+        "Temperature and top-k: from always the most probable token to controlled randomness.",
         ("Generate",),
     ),
     Step(
         6,
         "Saving and loading weights",
         "Weights",
-        "Take a trained model home, and bring one in.",
+        "Download a trained model, or upload one.",
         ("Weights",),
     ),
     Step(

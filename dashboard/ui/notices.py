@@ -1,4 +1,4 @@
-"""What is told of a damaged record, until it has been read."""
+"""Notices of damaged records, shown until they are dismissed."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from dashboard.app import attempt, get_store, is_restricted
 
 
 def show_notices() -> None:
-    """Tell of a damaged record, until somebody has read it: not the students of a class."""
+    """Show notices of damaged records until they are dismissed; a class's students see none."""
     for path, notice in get_store().notices().items() if not is_restricted() else ():
         with st.container(border=True):
             st.text(notice)

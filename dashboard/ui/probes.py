@@ -13,12 +13,12 @@ SCALE = Scale("improbable", "certain")
 
 
 def show_probes(run: Run, probes: list[StoredProbe], key: str) -> None:
-    """Show each probe's target tokens, coloured by the probability that the model gives them.
+    """Show each probe's target tokens, coloured by the probability the model gives them.
 
     Args:
-        run: whose probes these are.
-        probes: the rows of one evaluation.
-        key: tells these chips from others on the page.
+        run: the run that the probes belong to.
+        probes: the probes of one evaluation.
+        key: identifies these chips on the page.
     """
     tokenizer = get_tokenizer()
     for probe in probes:

@@ -1,4 +1,4 @@
-"""The buttons for what can be done with a run."""
+"""The buttons that control a run, its state, and sharing."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -23,22 +23,22 @@ from gpt_core.vocabularies import get_tokenizer
 from gpt_core.weights import InitialWeights
 
 HELPS = {
-    "Pause": "Halts after the present step. Nothing is lost.",
-    "Resume": "Goes on exactly where it was.",
-    "Stop": "Ends after the present step, with a checkpoint: it can be resumed from there.",
-    "One step": "Runs a single update, and shows what it did.",
+    "Pause": "Pauses after the current step. Nothing is lost.",
+    "Resume": "Continues exactly where it paused or ended.",
+    "Stop": "Ends after the current step and saves a checkpoint, so that it can be resumed.",
+    "One step": "Runs a single update and shows what it did.",
 }
 
 
 def start_run(preset: Preset, corpus: Corpus, initial: InitialWeights | None = None) -> str | None:
-    """Start a run and return its ID; where that is refused, say why and return None.
+    """Start a run and return its ID; if that is refused, say why and return None.
 
-    A line of the text is added to its probes: what is learnt by heart, beside what is not.
+    A line of the text is added to its probes, to compare memorised text with other text.
     """
     try:
         context_length = preset.model.context_length
         config = with_text_probe(preset.training, corpus.text, get_tokenizer(), context_length)
-        with st.spinner("Preparing the text…"):  # seen where it is a long one
+        with st.spinner("Preparing the text…"):  # visible for long texts
             return get_runner().start(
                 preset, corpus, config, actor=current_actor(), initial=initial
             )
@@ -48,7 +48,7 @@ def start_run(preset: Preset, corpus: Corpus, initial: InitialWeights | None = N
 
 
 def run_buttons(run: Run, place: str) -> None:
-    """Show the buttons for what can be done with a run; it is done between two steps."""
+    """Show the buttons that control a run; they take effect between two steps."""
     if not may_change(run.owner):
         return
     runner = get_runner()
@@ -57,7 +57,7 @@ def run_buttons(run: Run, place: str) -> None:
         actions = [("Pause", runner.pause), ("Stop", runner.stop)]
     elif run.state is RunState.PAUSED and runner.owns(run.id):
         actions = [("Resume", runner.resume), ("Stop", runner.stop)]
-        if place == "page":  # what it did is shown there
+        if place == "page":  # only the page shows what the step did
             actions.insert(1, ("One step", runner.step))
     elif run.is_resumable:
         actions = [("Resume", runner.resume)]
@@ -74,9 +74,9 @@ def run_buttons(run: Run, place: str) -> None:
 
 
 def watch_button(label: str, run: Run) -> None:
-    """Offer to show another run on Train, on that page itself.
+    """Show a button that switches the Train page to another run.
 
-    A link to the page where one is shows it once and leaves the address: the next redraw goes back.
+    A link to the current page would not change the URL: the next redraw would undo it.
     """
     if st.button(label, type="tertiary", key=f"{label} {run.id}"):
         select_run(run.id)
@@ -84,16 +84,16 @@ def watch_button(label: str, run: Run) -> None:
 
 
 def _ask(ask: Callable[..., "Future[None]"], run_id: str) -> None:
-    """Ask without waiting: the redraw shows what is pending, and later what was done."""
+    """Submit an action without waiting: redraws show it as pending, then its result."""
     attempt(ask, run_id, actor=current_actor())
 
 
 def share_toggle(
     label: str, key: str, shared: bool, share: Callable[[bool], None], helped: str
 ) -> None:
-    """Let the owner of something show it to the class, where there is one."""
+    """Let an owner share something with the class, if there is one."""
     if get_roster() is not None:
-        st.session_state[key] = shared  # as it is on record: others may change it too
+        st.session_state[key] = shared  # from the record: it can also be changed elsewhere
         st.toggle(label, key=key, on_change=_share, args=(share, not shared), help=helped)
 
 
@@ -102,7 +102,7 @@ def _share(share: Callable[[bool], None], shared: bool) -> None:
 
 
 def state_badge(run: Run) -> None:
-    """Show a run's state, by word and by colour."""
+    """Show a run's state or pending action as a coloured badge."""
     pending = get_runner().pending(run.id)
     text = pending.ongoing if pending else run.state.value
     st.badge(text, color=STATE_COLORS[run.state])  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""A run in words: its title, what it is, when its turn comes."""
+"""A run in words: its title, its description, its place in the queue."""
 
 from dashboard.app import get_cached_store, get_runner, owner_name
 from dashboard.charts import changes_from_preset, describe_wait
@@ -8,24 +8,24 @@ from gpt_core.store import Run
 
 
 def run_title(run: Run) -> str:
-    """Return a run's name or else what it is, on one line."""
+    """Return a run's name or else its description, and its owner, on one line."""
     whose = owner_name(run.owner)
     return (run.name or describe_run(run)) + (f" · {whose}" if whose else "")
 
 
 def describe_run(run: Run) -> str:
-    """Return what a run is, on one line."""
+    """Return a run's preset and text on one line."""
     changed = ", changed," if changes_from_preset(run) else ""
     return f"{run.preset}{changed} on {run.text_name}"
 
 
 def describe_place(run: Run) -> str:
-    """Say of a waiting run when its turn comes, as far as that is known."""
+    """Return a queued run's place in the queue and, if known, its waiting time."""
     queue = expected_queue(get_cached_store(), get_runner())
     place = next((i for i, waiting in enumerate(queue) if waiting.run.id == run.id), None)
     if place is None:
-        return "It waits for its turn."
+        return "Waiting for its turn."
     turn = "Next in the queue" if place == 0 else f"Place {place + 1} of {len(queue)} in the queue"
     if get_runner().is_held and is_student(run.owner):
-        return f"{turn}, which your teacher holds for now."
+        return f"{turn}, which your teacher is holding for now."
     return f"{turn}{describe_wait(queue[place].starts_in)}."

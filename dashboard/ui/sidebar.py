@@ -1,4 +1,4 @@
-"""The current run, on every page."""
+"""The current run, in the sidebar of every page."""
 
 import streamlit as st
 
@@ -25,9 +25,9 @@ TRAIN_PAGE = "pages/train.py"
 
 
 def show_current_run(page: str) -> None:
-    """Show the run that trains or, where none does, the latest; redrawn as it goes on.
+    """Show the run that trains or, if there is none, the latest; redraw it regularly.
 
-    On the page titled "Train" its numbers stand on the page: they are not repeated beside it.
+    On the Train page its numbers are left out if the page itself shows them.
     """
     live = bool(get_cached_store().live_runs())
     shorten = page == "Train" and selected_run() == current_run()
@@ -36,13 +36,13 @@ def show_current_run(page: str) -> None:
 
 
 def _watch(drawn: list[tuple[str, str]], shorten: bool, page: str) -> None:
-    """Redraw from the store; when a run has begun or ended, redraw the whole page."""
+    """Redraw from the store; when the outline has changed, redraw the whole page."""
     note_presence(page)
     if outline() != drawn:
         st.rerun()
     run = current_run()
     if run is None:
-        st.caption("No run yet. Home starts one with a press.")
+        st.caption("No run yet. Start one on Home.")
     else:
         _show(run, shorten, page)
 
@@ -64,7 +64,7 @@ def _show(run: Run, shorten: bool, page: str) -> None:
 
 
 def _which(run: Run) -> str:
-    """Say which run it is that is shown."""
+    """Return which run is shown, in words."""
     if is_restricted() and may_change(run.owner):
         return "Your run" if run.is_live else "Your latest run"
     return "Current run" if run.is_live else "Latest run"
@@ -88,7 +88,7 @@ def _show_numbers(run: Run) -> None:
 
 
 def _numbers(rows: list[tuple[str, str, str]]) -> str:
-    """Return rows of label, number and colour as HTML: nothing in it is a user's text."""
+    """Return rows of label, number and colour as HTML; none contains a user's text."""
     items = []
     for label, number, color in rows:
         dot = f' style="--dot: {color}"' if color else ""

@@ -22,8 +22,8 @@ from gpt_core.weights import (
 )
 
 NEEDED = {
-    CheckpointKind.WHOLE: " Without it the run, resumed, begins anew.",
-    CheckpointKind.INITIAL: " Without it the run cannot begin anew.",
+    CheckpointKind.WHOLE: " Without it, the run starts over when it is resumed.",
+    CheckpointKind.INITIAL: " Without it, the run cannot start over.",
 }
 KINDS = {
     CheckpointKind.WHOLE: "weights, optimizer and random state",
@@ -33,19 +33,20 @@ KINDS = {
 
 
 def show_checkpoints(run_id: str, drawn: str) -> None:
-    """Show what is kept of a run; redraw the whole page when it has ended."""
-    view = get_visible_runs()
-    run = view.run(run_id)
+    """Show a run's checkpoints; redraw the whole page when its state changes."""
+    visible = get_visible_runs()
+    run = visible.run(run_id)
     if run is None or run.state != drawn:
         st.rerun()
     rows = sorted(
-        view.checkpoints(run.id), key=lambda checkpoint: (-checkpoint.global_step, checkpoint.kind)
+        visible.checkpoints(run.id),
+        key=lambda checkpoint: (-checkpoint.global_step, checkpoint.kind),
     )
-    evaluations = view.evaluations(run.id)
+    evaluations = visible.evaluations(run.id)
     losses = {int(e["global_step"]): float(e["val_loss"]) for e in evaluations}
-    best = view.best_checkpoint(run.id)
+    best = visible.best_checkpoint(run.id)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.text(f"{count(len(rows), 'checkpoint')} kept")
+        st.text(f"{count(len(rows), 'checkpoint')} saved")
         state_badge(run)
         st.page_link("pages/runs.py", label="Its curve", query_params={session_keys.RUN: run.id})
     for checkpoint in rows:
@@ -55,10 +56,10 @@ def show_checkpoints(run_id: str, drawn: str) -> None:
 def show_checkpoint(
     run: Run, checkpoint: Checkpoint, losses: dict[int, float], is_best: bool
 ) -> None:
-    """Show one checkpoint, and what can be done with it."""
+    """Show a checkpoint and its buttons."""
     step = int(checkpoint.global_step)
     loss = f" · validation loss {format_loss(losses[step])}" if step in losses else ""
-    best = ", the lowest of those kept" if is_best else ""
+    best = ", the lowest of those saved" if is_best else ""
     with st.container(border=True):
         at = "Before the first update" if step == INITIAL_STEP else f"Step {step:,}"
         st.text(f"{at}{loss}{best} · {KINDS[checkpoint.kind]}, {format_bytes(checkpoint.bytes)}")
@@ -74,7 +75,7 @@ def _show_actions(run: Run, checkpoint: Checkpoint) -> None:
             st.caption(facts.opens_in)
             st.download_button(
                 facts.title,
-                # Made when it is asked for.
+                # Made on request.
                 partial(weights_zip, get_store(), checkpoint, form, actor=current_actor()),
                 file_name=f"{run.id}-{at}-{form}.zip",
                 on_click="ignore",
@@ -83,7 +84,7 @@ def _show_actions(run: Run, checkpoint: Checkpoint) -> None:
     if st.button("Let it write", key=f"write {checkpoint.id}"):
         st.session_state[f"{session_keys.WALK_STEP}-{run.id}"] = step
         st.switch_page("pages/generate.py", query_params={session_keys.RUN: run.id})
-    if st.button("Train it further", key=f"begin {checkpoint.id}", help="As a run of its own."):
+    if st.button("Train it further", key=f"begin {checkpoint.id}", help="As a new run."):
         start_from(checkpoint_option(run.id, step))
     if not may_change(run.owner):
         return

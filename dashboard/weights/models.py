@@ -1,4 +1,4 @@
-"""Models from elsewhere: those that are here, and the three ways to bring one in."""
+"""Models from elsewhere: the list, and the three ways to bring one in."""
 
 import os
 import re
@@ -41,7 +41,7 @@ MAX_HEADS = 1024
 
 
 def show_models() -> None:
-    """Show the models that are here, and what can be done with each."""
+    """Show the models from elsewhere, with their buttons."""
     entries = get_models().models(actor=current_actor())
     if not entries:
         st.text("No model from elsewhere is here yet. Bring one in:")
@@ -82,7 +82,7 @@ def _show_actions(entry: LibraryModel) -> None:
             )
     elif not is_restricted():
         with st.popover("Where it lies"):
-            st.text("Its files are not the app's own. Deleted there, it is gone from here.")
+            st.text("Its files are not the app's own. Delete them there to remove it from here.")
             st.code(
                 os.fsencode(entry.path).decode(errors="replace"), language=None, wrap_lines=True
             )
@@ -123,7 +123,7 @@ def _offer_openai(is_moving: bool) -> None:
         st.rerun()
     st.text(
         "The weights that OpenAI trained on eight million web pages, from the Hugging Face hub: "
-        "downloaded once, checked by their hash, and kept where other programs find them too."
+        "downloaded once, checked by their hash, and saved where other programs find them too."
     )
     here = {entry.key for entry in get_models().models(actor=current_actor())}
     for size, config in GPT2_CONFIGS.items():
@@ -137,9 +137,7 @@ def _offer_openai(is_moving: bool) -> None:
             if f"gpt2-{size}" in here:
                 st.badge("here", color="green")
             elif not is_running:
-                label = (
-                    "Go on with the download" if download and download.stop_asked else "Download"
-                )
+                label = "Continue the download" if download and download.stop_asked else "Download"
                 st.button(label, key=f"get {size}", on_click=_start, args=(size,))
         if is_running or (download is not None and download.error):
             _show_download(size)
@@ -154,7 +152,7 @@ def _stop(size: str) -> None:
 
 
 def _show_download(size: str) -> None:
-    """Show how far a download has come, or why it ended."""
+    """Show how far a download is, or why it ended."""
     download = get_models().downloads()[size]
     if download.ended.is_set():
         if download.stop_asked:
@@ -178,7 +176,7 @@ def _progress_text(download: Download) -> str:
 
 
 def _take_upload() -> None:
-    """Let the user upload a model's files; they are looked at at once, and kept when asked to."""
+    """Let the user upload a model's files, and add the model to the library."""
     st.text(
         f"A ZIP from this page, a model.pth or model_and_optimizer.pth of the book's code, or "
         f"{WEIGHTS_FILE} of a Hugging Face GPT-2 together with its {CONFIG_FILE}."
@@ -212,16 +210,16 @@ def _take_upload() -> None:
             show_refusal(error)
             return
         st.session_state[session_keys.UPLOADS_KEPT] = emptied + 1
-        st.toast(f"It is here: {format_bytes(entry.bytes)}.")
+        st.toast(f"The model is here: {format_bytes(entry.bytes)}.")
         st.rerun()
 
 
 def _keep(files: list[UploadedFile], name: str, n_heads: int | None) -> LibraryModel:
-    """Read a model from uploaded files and keep it.
+    """Read a model from uploaded files and save it in the library.
 
     Raises:
-        ValueError: they are too large, hold no model, or a damaged one, or the disk cannot be
-            written; the message says so.
+        ValueError: they are too large, or hold no model or a damaged one, or the disk cannot
+            be written.
     """
     if sum(file.size for file in files) > MAX_MODEL_UPLOAD_MB * 2**20:
         raise ValueError(
@@ -232,11 +230,11 @@ def _keep(files: list[UploadedFile], name: str, n_heads: int | None) -> LibraryM
         try:
             folder.mkdir()
             for file in files:
-                # A bare name: no way out of there. Browsers number what is downloaded twice.
+                # A bare name stays in the folder. Browsers number repeated downloads.
                 bare = re.sub(r" ?\(\d+\)(?=\.\w+$)", "", readable_name(Path(file.name).name))
                 (folder / bare).write_bytes(file.getbuffer())
         except OSError as error:
-            raise ValueError(f"It was not brought in: {error.strerror or error}.") from error
+            raise ValueError(f"The model was not saved: {error.strerror or error}.") from error
         paths = list(folder.iterdir())
         model = load_model(paths[0] if len(paths) == 1 else folder, n_heads)
     return get_models().keep(model, name, actor=current_actor(), rules=get_runner().rules)
@@ -244,9 +242,9 @@ def _keep(files: list[UploadedFile], name: str, n_heads: int | None) -> LibraryM
 
 def _explain_folder() -> None:
     st.text(
-        f"What is larger than {MAX_MODEL_UPLOAD_MB / 1024:.0f} GB, or is on this machine already, "
-        "need not go through the browser: put the file, or a folder with its files, here. It is "
-        "read where it lies."
+        f"A model larger than {MAX_MODEL_UPLOAD_MB / 1024:.0f} GB, or already on this machine, "
+        "need not go through the browser: put its file, or a folder with its files, here. It is "
+        "read in place."
     )
     st.code(str(get_models().import_folder.absolute()), language=None, wrap_lines=True)
     st.text(how_to_get("124M"))

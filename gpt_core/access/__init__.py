@@ -1,4 +1,4 @@
-"""Who may do what: permissions, a class's rules, its roster, what a visitor sees."""
+"""Who may do what: permissions, class rules, the roster, and which runs an actor sees."""
 
 from gpt_core.access.class_rules import (
     CONTROLS,

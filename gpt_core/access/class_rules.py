@@ -1,4 +1,4 @@
-"""ClassRules: what a teacher lets students do on the one machine, and what refuses the rest."""
+"""ClassRules: what a teacher allows students on the shared machine, and its enforcement."""
 
 import json
 import logging
@@ -11,30 +11,30 @@ from gpt_core.presets import PRESETS, Preset
 from gpt_core.store import RunStore
 from gpt_core.validation import check_whole, shown
 
-WEIGHTS, TEXTS = "weights", "texts"  # controls beside the settings: to begin with, of one's own
+WEIGHTS, TEXTS = "weights", "texts"  # controls besides the settings: initial weights, own texts
 CONTROLS = (*field_help(GPTConfig), *field_help(TrainingConfig), WEIGHTS, TEXTS)
-FIRST_LESSON = ("num_epochs", "learning_rate", "n_layers")  # three knobs, not thirty
+FIRST_LESSON = ("num_epochs", "learning_rate", "n_layers")  # three settings, not thirty
 MEGABYTE = 10**6
-MAX_LIMIT = 2**53 - 1  # a browser's numbers end there
+MAX_LIMIT = 2**53 - 1  # the largest exact integer in a browser
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class ClassRules:
-    """What holds for each student of a class; None is no limit.
+    """The limits of each student in a class; None means no limit.
 
     Raises:
-        ValueError: a limit is below 1, or a preset or a control is not known.
+        ValueError: a limit is below 1, or a preset or control is unknown.
     """
 
-    most_runs: int | None = 5  # that wait, train or are paused at once
-    most_steps: int | None = None  # of a run
-    most_parameters: int | None = 200_000_000  # of a run's model: the chapter's has 162 million
-    most_minutes: int | None = None  # of training, of all their runs together
-    most_megabytes: int | None = None  # on the disk: checkpoints, texts and models
-    presets: tuple[str, ...] = ()  # which they may use; all of them where it is empty
-    hidden: tuple[str, ...] = ()  # of CONTROLS: these stay as the preset has them
+    most_runs: int | None = 5  # queued, running or paused at once
+    most_steps: int | None = None  # per run
+    most_parameters: int | None = 200_000_000  # per model; the chapter's has 162 million
+    most_minutes: int | None = None  # of training, all runs of a student together
+    most_megabytes: int | None = None  # on disk: checkpoints, texts and models
+    presets: tuple[str, ...] = ()  # allowed ones; empty allows all
+    hidden: tuple[str, ...] = ()  # from CONTROLS: fixed at the preset's values
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -47,10 +47,10 @@ class ClassRules:
                 raise ValueError(f"{field_name}={shown(names)} is no list: give a list of names.")
             if unknown := [name for name in names if name not in known]:
                 raise ValueError(
-                    f"{shown(unknown[0])} of {field_name} is not known: choose of "
+                    f"{shown(unknown[0])} in {field_name} is not known: choose from "
                     f"{', '.join(known)}."
                 )
-            object.__setattr__(self, field_name, tuple(names))  # JSON gives a list back
+            object.__setattr__(self, field_name, tuple(names))  # JSON returns lists
 
     def allowed_presets(self) -> list[str]:
         """Return the names of the presets that students may use."""
@@ -58,25 +58,25 @@ class ClassRules:
 
 
 def read_rules(store: RunStore) -> ClassRules:
-    """Return the rules that are on record, or those that a class begins with."""
+    """Return the recorded rules, or the defaults of a new class."""
     facts = store.class_store.rules()
     known = {f.name for f in fields(ClassRules)}
     facts = {name: value for name, value in facts.items() if name in known}
-    # Of another version there may be names that are none any more: the limits hold all the same.
+    # Another version may have recorded names that no longer exist: the limits still apply.
     try:
         for name, names in (("presets", tuple(PRESETS)), ("hidden", CONTROLS)):
             facts[name] = tuple(n for n in facts.get(name, ()) if n in names)
         return ClassRules(**facts)
     except (ValueError, TypeError):
-        log.exception("the rules on record make no sense: those of a new class hold")
+        log.exception("the recorded rules are invalid: the defaults of a new class apply")
         return ClassRules()
 
 
 def write_rules(store: RunStore, rules: ClassRules, *, actor: str) -> None:
-    """Put rules on record.
+    """Record new rules.
 
     Raises:
-        PermissionDenied: it is a student who asks.
+        PermissionDenied: the actor is a student.
     """
     require_teacher(store, actor, "set the rules")
     store.class_store.add_rules(asdict(rules), actor)
@@ -90,18 +90,18 @@ def require_allowed_run(
     parameters: int,
     begins_with_weights: bool,
 ) -> None:
-    """Refuse a student's run for what it is.
+    """Refuse a student's run that the rules do not allow.
 
     Args:
-        rules: what holds.
-        preset: the model, and the name of what it was made from.
-        config: how it is to be trained, as it was asked for.
-        steps: of the whole run.
-        parameters: of the model.
-        begins_with_weights: whether with others than random ones.
+        rules: the class's rules.
+        preset: the model, under the name of the preset that it is based on.
+        config: the requested training settings.
+        steps: optimizer updates in the whole run.
+        parameters: the model's number of parameters.
+        begins_with_weights: whether the run begins with weights that are not random.
 
     Raises:
-        ValueError: it is more than the teacher allows, or other.
+        ValueError: the run exceeds a limit, or changes a setting that is fixed.
     """
     allowed = rules.allowed_presets()
     restricts = bool(rules.presets or rules.hidden)
@@ -115,31 +115,33 @@ def require_allowed_run(
     ):
         if most is not None and number > most:
             raise ValueError(
-                f"Your teacher allows {most:,} a run, and this one has {number:,} {what}."
+                f"Your teacher allows at most {most:,} per run; this run has {number:,} {what}."
             )
     if begins_with_weights and WEIGHTS in rules.hidden:
-        raise ValueError("In this lesson runs begin with random weights: choose those.")
+        raise ValueError("In this lesson runs begin with random weights: choose random weights.")
     if not rules.hidden:
         return
     base = PRESETS[preset.name]
     changes = base.changes(preset.model, config)
-    if begins_with_weights:  # they fix the model
+    if begins_with_weights:  # the weights fix the model's settings
         changes = {
             name: value for name, value in changes.items() if not hasattr(preset.model, name)
         }
     own_probes = set(changes.pop("probes", ())) - set(base.training.probes)
     changed = [name for name in changes if name in rules.hidden]
-    if len(own_probes) > 1 and "probes" in rules.hidden:  # one is the text's own
+    if len(own_probes) > 1 and "probes" in rules.hidden:  # one is added for the text
         changed.append("probes")
     if changed:
-        raise ValueError(f"In this lesson {changed[0]} stays as in the preset {preset.name}.")
+        raise ValueError(
+            f"In this lesson {changed[0]} stays as in the preset {preset.name}: reset it."
+        )
 
 
 def require_training_time(store: RunStore, rules: ClassRules, owner: str) -> None:
-    """Refuse a student who has used up their minutes.
+    """Refuse a student whose training time is used up.
 
     Raises:
-        ValueError: they have.
+        ValueError: no training time is left.
     """
     if is_student(owner) and seconds_left(store, rules, owner) <= 0:
         raise ValueError(
@@ -148,13 +150,13 @@ def require_training_time(store: RunStore, rules: ClassRules, owner: str) -> Non
 
 
 def seconds_left(store: RunStore, rules: ClassRules, owner: str, leave_out: str = "") -> float:
-    """Return for how long a student's runs may still train; those they deleted count, too.
+    """Return how many seconds a student's runs may still train; deleted runs count too.
 
     Args:
-        store: where it is written down how long they have.
-        rules: what holds.
+        store: the store of the runs and deletions.
+        rules: the class's rules.
         owner: the student.
-        leave_out: a run that is not counted: whoever asks counts it.
+        leave_out: the ID of a run to leave out, because the caller counts it.
     """
     if rules.most_minutes is None:
         return math.inf
@@ -168,35 +170,35 @@ def seconds_left(store: RunStore, rules: ClassRules, owner: str, leave_out: str 
 
 
 def require_disk_quota(store: RunStore, rules: ClassRules, owner: str, wanted: int) -> None:
-    """Refuse a student who wants more of the disk than their share.
+    """Refuse to exceed a student's disk quota.
 
     Args:
-        store: in whose runs directory it is wanted.
-        rules: what holds.
-        owner: the student; anybody else has no share.
-        wanted: so many bytes more, at most.
+        store: the store of the runs directory.
+        rules: the class's rules.
+        owner: the student; other actors have no quota.
+        wanted: the additional bytes, at most.
 
     Raises:
-        ValueError: it is too much.
+        ValueError: the quota would be exceeded.
     """
     if not is_student(owner) or rules.most_megabytes is None:
         return
     used = bytes_used(store, owner)
     if used + wanted > rules.most_megabytes * MEGABYTE:
         raise ValueError(
-            f"Each student has {rules.most_megabytes:,} MB of the disk. You use "
-            f"{used / MEGABYTE:,.1f}, and this takes up to {wanted / MEGABYTE:,.1f} more: delete "
-            "runs, texts or models that you need no longer."
+            f"Each student may use {rules.most_megabytes:,} MB of the disk. You use "
+            f"{used / MEGABYTE:,.1f} MB, and this needs up to {wanted / MEGABYTE:,.1f} MB more: "
+            "delete runs, texts or models that you no longer need."
         )
 
 
 def bytes_used(store: RunStore, owner: str) -> int:
-    """Return what a student has on the disk: their runs' checkpoints, their texts and models."""
+    """Return the bytes of a student's checkpoints, texts and models on disk."""
     kept = 0
     for folder in ("texts", "models"):
         for path in (store.runs_dir / folder).glob(f"*.{owner}.json"):
             try:
                 kept += int(json.loads(path.read_text(encoding="utf-8"))["bytes"])
             except (OSError, ValueError, KeyError, TypeError):
-                continue  # damaged, or just deleted
+                continue  # damaged, or deleted meanwhile
     return kept + store.checkpoint_bytes(owner)

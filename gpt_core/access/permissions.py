@@ -1,8 +1,9 @@
-"""Who may change a run: whoever owns it, and the teacher. Everybody may look at its curves.
+"""Who may read and change a run.
 
-Inside it, at its text, its samples and its weights, may look whoever owns it, the teacher and,
-where nothing in it is private, everybody. Without a class there is one actor, "local", who may do
-everything; so may "teacher". Any other name is a student's.
+Its owner and the teacher may change it. Everyone may see its curves. Its text, samples and weights
+are visible to its owner and the teacher, and to everyone if nothing in it is private. Without a
+class the only actor is "local", who may do everything, as "teacher" may. Any other actor is a
+student's ID.
 """
 
 import logging
@@ -18,19 +19,19 @@ LOCAL, TEACHER = "local", "teacher"
 
 
 class PermissionDenied(ValueError):
-    """Somebody asked for what only another may do; it was not done, and is on record."""
+    """The actor may not do this; nothing was done, and the refusal is recorded."""
 
 
 def is_student(actor: str) -> bool:
-    """Tell whether an actor may change no runs but their own."""
+    """Tell whether an actor is a student, who may change only their own runs."""
     return actor not in (LOCAL, TEACHER)
 
 
 def is_open(run: Run, shared: Shared) -> bool:
-    """Tell whether everybody may look inside a run.
+    """Tell whether everyone may read a run's text, samples and weights.
 
-    They may if its owner shares it, or if it is nobody's secret: it began with random weights, and
-    its text is one that comes with the app or that somebody shows to all.
+    They may if its owner shares the run, or if nothing in it is private: it began with random
+    weights, and its text comes with the app or is shared.
     """
     shows_run = any(s.kind is ShareKind.RUN and s.key == run.id for s in shared)
     shows_text = any(s.kind is ShareKind.TEXT and s.key == run.text_sha256 for s in shared)
@@ -39,7 +40,7 @@ def is_open(run: Run, shared: Shared) -> bool:
 
 
 def may_look_inside(run: Run, actor: str, shared: Shared) -> bool:
-    """Tell whether somebody may see a run's text, samples and weights."""
+    """Tell whether an actor may see a run's text, samples and weights."""
     return not is_student(actor) or actor == run.owner or is_open(run, shared)
 
 
@@ -47,59 +48,59 @@ def require_owner(store: RunStore, run_id: str, actor: str, doing: str) -> Run:
     """Return a run that the actor may change.
 
     Args:
-        store: where the run is, and where a refusal is written down.
-        run_id: the run.
+        store: the store of the run, which also records a refusal.
+        run_id: the run's ID.
         actor: who asks.
-        doing: what for, in words: "delete".
+        doing: the requested action, a verb such as "delete".
 
     Raises:
-        PermissionDenied: it is somebody else's.
+        PermissionDenied: the run is another student's.
         ValueError: there is no such run.
     """
     run = run_locks.find_run(store, run_id)
     if is_student(actor) and actor != run.owner:
         refuse(
             *(store, run_id, actor, doing),
-            f"Run {run_id} is somebody else's: only its owner or the teacher may {doing} it.",
+            f"Run {run_id} is not yours: only its owner or the teacher may {doing} it.",
         )
     return run
 
 
 def require_read_access(store: RunStore, run_id: str, actor: str, doing: str) -> Run:
-    """Return a run that the actor may look into.
+    """Return a run whose text, samples and weights the actor may read.
 
     Raises:
-        PermissionDenied: it is somebody else's, and private.
+        PermissionDenied: the run is another student's, and private.
         ValueError: there is no such run.
     """
     run = run_locks.find_run(store, run_id)
     if not may_look_inside(run, actor, store.class_store.shared()):
         refuse(
             *(store, run_id, actor, doing),
-            f"Run {run_id} is on somebody's own text or weights: its curves are for all, the rest "
-            "for its owner and the teacher, unless they share it.",
+            f"Run {run_id} has a private text or private weights: everyone may see its curves, but "
+            "the rest only its owner and the teacher, unless the run is shared.",
         )
     return run
 
 
 def refuse(store: RunStore, key: str, actor: str, doing: str, message: str) -> NoReturn:
-    """Write down that somebody asked for what they may not do, and say no.
+    """Record a refused request, then raise.
 
     Raises:
         PermissionDenied: always.
     """
     try:
         store.class_store.add_refusal(key, actor, doing)
-    except sqlite3.Error:  # a full disk must not let anybody through
-        log.exception("a refusal could not be written down")
+    except sqlite3.Error:  # a full disk must not grant permission
+        log.exception("a refusal could not be recorded")
     raise PermissionDenied(message)
 
 
 def require_teacher(store: RunStore, actor: str, doing: str) -> None:
-    """Let only the teacher through, or whoever is alone on the machine.
+    """Refuse students: only the teacher and "local" pass.
 
     Raises:
-        PermissionDenied: it is a student who asks.
+        PermissionDenied: the actor is a student.
     """
     if is_student(actor):
         refuse(store, "", actor, doing, f"Only the teacher may {doing}.")

@@ -1,7 +1,7 @@
-"""ClassRoll: who belongs to a class, without accounts: a name, a join code, and a secret.
+"""Roster: the members of a class, without accounts: a name, a join code and a token.
 
-Whoever joins gets a random token for their browser to keep. Only its hash is stored: whoever reads
-the database can be nobody with it.
+Each browser that joins gets a random token. Only its hash is stored, so that the database lets no
+reader sign in as a member.
 """
 
 import hashlib
@@ -18,42 +18,42 @@ from gpt_core.access.permissions import TEACHER, is_student, require_teacher
 from gpt_core.store import RunStore
 from gpt_core.system import printable
 
-CODE_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is taken for another one
+CODE_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is easily misread
 CODE_LENGTH = 6
 MAX_MEMBER_NAME = 40
-GONE_SECONDS = 75.0  # pages tell every few seconds that they are open; hidden ones, each minute
+GONE_SECONDS = 75.0  # an open page reports every few seconds, a hidden one each minute
 WRONG_TRIES, WRONG_TRIES_OF_ALL, WITHIN_SECONDS = 5, 60, 60.0
 
 
 @dataclass(frozen=True)
 class Member:
-    """Somebody in the class: a student, or the teacher."""
+    """A member of the class: a student or the teacher."""
 
-    id: str  # the actor that the core knows
+    id: str  # the actor
     name: str
 
     @property
     def is_teacher(self) -> bool:
-        """Tell whether they may do everything."""
+        """Tell whether the member is the teacher, who may do everything."""
         return self.id == TEACHER
 
 
 @dataclass(frozen=True)
 class Presence:
-    """Where somebody was last seen."""
+    """Where and when a member was last seen."""
 
-    page: str  # its title
-    at: float  # by the roll's clock
+    page: str  # the page's title
+    at: float  # by the roster's timer, in seconds
 
 
 class Roster:
-    """The members of a class, in the store; the codes, in memory.
+    """The members of a class, in the store, and its codes, in memory.
 
     Args:
-        store: where members are kept.
-        join_code: what students give; None makes one up.
-        passphrase: what the teacher gives; None makes one up.
-        timer: a clock in seconds that never jumps.
+        store: where the members are recorded.
+        join_code: the students' code; None generates one.
+        passphrase: the teacher's; None generates one.
+        timer: a monotonic clock, in seconds.
     """
 
     def __init__(
@@ -67,28 +67,28 @@ class Roster:
         self.join_code = join_code or new_code()
         self.passphrase = passphrase or "-".join(new_code() for _ in range(3))
         self._timer = timer
-        self._lock = threading.Lock()  # guards _wrong: two guesses at once count as two
-        self._joining = threading.Lock()  # guards the names: two Annas at once are two
-        self._wrong: deque[tuple[float, str]] = deque()  # when a wrong code came, and from where
-        self._presence: dict[str, Presence] = {}  # by member; a page's tick replaces it
+        self._lock = threading.Lock()  # guards _wrong: two simultaneous guesses count as two
+        self._joining = threading.Lock()  # guards the names: two simultaneous Annas get two names
+        self._wrong: deque[tuple[float, str]] = deque()  # wrong codes: time, address
+        self._presence: dict[str, Presence] = {}  # by member ID; replaced at each report
 
     def join(self, name: str, code: str, address: str) -> str:
-        """Take a student into the class; return the token for their browser.
+        """Add a student to the class; return the token for their browser.
 
         Args:
-            name: what they want to be called.
-            code: the class's join code, in any case, spaces do not count.
-            address: where they ask from: wrong codes are counted by it.
+            name: the name that they chose; a number is added if it is taken.
+            code: the class's join code; case and spaces do not matter.
+            address: where the request comes from; wrong codes are counted by address.
 
         Raises:
-            ValueError: the code is wrong, too many were, or the name cannot be taken.
+            ValueError: the code is wrong, too many were, or the name is empty or too long.
         """
         self._check(code, self.join_code, address, "The join code is wrong: ask your teacher.")
         name, token = _shown_name(name), secrets.token_urlsafe(32)
         with self._joining:
             taken = {TEACHER, *(member.name.casefold() for member in self.members())}
             number, wanted = 2, name
-            while name.casefold() in taken:  # two Annas can be told apart
+            while name.casefold() in taken:  # the second Anna becomes "Anna 2"
                 name, number = f"{wanted} {number}", number + 1
             self._store.class_store.add_member(f"s-{secrets.token_hex(6)}", name, _hash(token))
         return token
@@ -105,46 +105,50 @@ class Roster:
         return token
 
     def who(self, token: str | None) -> Member | None:
-        """Return whose token this is; None if it is nobody's, or was revoked."""
+        """Return the member that a token belongs to; None if it is unknown or revoked."""
         row = self._store.class_store.member(_hash(token)) if token else None
         return Member(row.member_id, row.name) if row else None
 
     def members(self) -> list[Member]:
-        """Return the students who are in the class, in the order in which they came."""
+        """Return the students in the class, in the order in which they joined."""
         rows = self._store.class_store.members()
         return [Member(r.member_id, r.name) for r in rows if is_student(r.member_id)]
 
     def note_presence(self, member_id: str, page: str) -> None:
-        """Take note that a member has a page open."""
+        """Record that a member has a page open."""
         self._presence[member_id] = Presence(page, self._timer())
 
     def presence(self, member_id: str) -> Presence | None:
-        """Return which page a member has open; None if none has told so for a while."""
+        """Return the page that a member has open; None if none reported recently."""
         seen = self._presence.get(member_id)
         return seen if seen and self._timer() - seen.at <= GONE_SECONDS else None
 
     def seen(self) -> list[Member]:
-        """Return the students who have been here since the class began."""
+        """Return the students who opened a page since the class began."""
         return [member for member in self.members() if member.id in self._presence]
 
     def revoke(self, member_id: str, *, actor: str) -> None:
-        """Take away somebody's tokens: their browser is nobody's from now on.
+        """Revoke a member's tokens: their browsers are signed out.
 
         Raises:
-            PermissionDenied: it is not the teacher who asks.
+            PermissionDenied: the actor is a student.
         """
-        require_teacher(self._store, actor, "send somebody out of the class")
+        require_teacher(self._store, actor, "remove a student from the class")
         self._store.class_store.revoke_member(member_id, actor)
 
     def _check(self, given: str, wanted: str, address: str, wrong: str) -> None:
-        """Raise ValueError unless a code is right; wrong ones are counted, and soon refused."""
+        """Check a code, and limit how many wrong ones an address may send.
+
+        Raises:
+            ValueError: the code is wrong, or too many were.
+        """
         now = self._timer()
         with self._lock:
             while self._wrong and self._wrong[0][0] <= now - WITHIN_SECONDS:
                 self._wrong.popleft()
             from_there = sum(where == address for _, where in self._wrong)
             if from_there >= WRONG_TRIES or len(self._wrong) >= WRONG_TRIES_OF_ALL:
-                raise ValueError("Too many wrong codes came: wait a minute, then try again.")
+                raise ValueError("Too many wrong codes: wait a minute, then try again.")
             if hmac.compare_digest(_bytes(_plain(given)), _bytes(_plain(wanted))):
                 return
             self._wrong.append((now, address))
@@ -152,26 +156,26 @@ class Roster:
 
 
 def new_code() -> str:
-    """Return a random code that one can read aloud: 31 ** 6 of them, 0.9 thousand million."""
+    """Return a random code that is easy to read aloud, one of 31 ** 6 (0.9 billion)."""
     return "".join(secrets.choice(CODE_LETTERS) for _ in range(CODE_LENGTH))
 
 
 def _plain(code: str) -> str:
-    """Return a code as it is compared: however it was written."""
+    """Return a code in the form that is compared, without spaces and case."""
     return "".join(code.split()).casefold()
 
 
 def _shown_name(name: str) -> str:
-    """Return a name on one line, without what cannot be seen.
+    """Return a name on one line, without invisible characters.
 
     Raises:
-        ValueError: nothing is left of it, or it is too long.
+        ValueError: nothing is left, or the name is too long.
     """
     seen = " ".join(unicodedata.normalize("NFC", printable(name)).split())
     if not seen:
-        raise ValueError("The name is empty: enter what the class shall call you.")
+        raise ValueError("The name is empty: enter the name that the class will see.")
     if len(seen) > MAX_MEMBER_NAME:
-        raise ValueError(f"The name is too long: {MAX_MEMBER_NAME} characters are the most.")
+        raise ValueError(f"The name is too long: use at most {MAX_MEMBER_NAME} characters.")
     return seen
 
 
@@ -180,5 +184,5 @@ def _hash(token: str) -> str:
 
 
 def _bytes(text: str) -> bytes:
-    """Return what somebody sent as bytes, be it no text at all."""
+    """Return received text as bytes, even if it is not valid Unicode."""
     return text.encode(errors="surrogatepass")

@@ -1,4 +1,4 @@
-"""VisibleRuns: what is on record, as one visitor may see it."""
+"""VisibleRuns: the recorded runs as one actor may see them."""
 
 from dataclasses import replace
 
@@ -17,13 +17,13 @@ from gpt_core.store import (
 
 
 class VisibleRuns(RecordedRuns):
-    """All curves, and of the rest what the visitor may look into.
+    """All recorded runs, with their curves, redacted for one actor.
 
-    What is private in another student's run is left out: its text, samples and checkpoints.
+    The text, samples and checkpoints of another student's private run are left out.
 
     Args:
-        record: what is on record.
-        actor: the visitor.
+        record: the recorded runs.
+        actor: who asks.
     """
 
     def __init__(self, record: CachedStore, actor: str) -> None:
@@ -41,7 +41,7 @@ class VisibleRuns(RecordedRuns):
 
     @override
     def latest_run(self) -> Run | None:
-        """Return the run that was started last; of a student's own, if they have any."""
+        """Return the run that was started last; for a student, their own if they have any."""
         newest = self._record.latest_run()
         if newest is None or not is_student(self._actor):
             return newest
@@ -52,7 +52,7 @@ class VisibleRuns(RecordedRuns):
         return [self._visible(run) for run in self._record.live_runs()]
 
     def own_live_runs(self) -> list[Run]:
-        """Return the live runs that the visitor may control: of a student, their own."""
+        """Return the live runs that the actor may control: for a student, their own."""
         return [run for run in self._record.live_runs() if self._is_own(run)]
 
     @override
@@ -83,12 +83,12 @@ class VisibleRuns(RecordedRuns):
         return self._record.best_checkpoint(run_id) if self._may_look_inside(run_id) else None
 
     def history(self, run_id: str) -> CachedHistory:
-        """Return what a run has recorded, as fresh as :meth:`CachedStore.history`."""
+        """Return a run's history, redacted if needed, as fresh as :meth:`CachedStore.history`."""
         history = self._record.history(run_id)
         return history if self._may_look_inside(run_id) else history.redacted()
 
     def evaluations(self, run_id: str) -> Numbers:
-        """Return a run's evaluations alone."""
+        """Return only a run's evaluations."""
         return self._record.evaluations(run_id)
 
     def _is_own(self, run: Run) -> bool:

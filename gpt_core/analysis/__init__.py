@@ -1,4 +1,4 @@
-"""Reading what a run recorded: its history, its curve, what it learnt by heart."""
+"""Analysis of recorded runs: history, loss curve, memorization, progress, comparison."""
 
 from gpt_core.analysis.book_comparison import BookComparison, compare_with_book, is_comparable
 from gpt_core.analysis.cached_store import CachedStore

@@ -1,4 +1,4 @@
-"""Is mine right? A run of the chapter, judged by the book's printed log."""
+"""Compare a run with the book's printed log of the chapter's training."""
 
 from dataclasses import asdict, dataclass
 
@@ -10,29 +10,34 @@ from gpt_core.store import Run
 from gpt_core.text import VERDICT_SHA256
 
 SIZE = ("vocab_size", "emb_dim", "n_heads", "n_layers")
-# What does not change a loss: how long, what is asked and kept beside it.
+# Settings that change no loss: the length, and what is sampled, probed and saved.
 WITHOUT_EFFECT = {"num_epochs", "start_context", "sample_tokens", "probes", "keep_epochs"}
 X86_64 = ("x86_64", "AMD64")
 
 
 @dataclass(frozen=True)
 class BookComparison:
-    """How a run compares with the book's, in words."""
+    """How a run compares with the book's."""
 
     kind: str  # "early", "equal", "inside" or "outside"
     sentence: str
-    causes: tuple[str, ...] = ()  # what may explain a difference, the likeliest first
+    causes: tuple[str, ...] = ()  # possible explanations of a difference, likeliest first
 
 
 def is_comparable(run: Run) -> bool:
-    """Tell whether a run's model has the size of the chapter's, and began with random weights."""
+    """Tell whether a run began with random weights and has the chapter's model size."""
     return not run.initial_sha256 and all(
         getattr(run.model_config, n) == getattr(GPT_CONFIG_124M, n) for n in SIZE
     )
 
 
 def compare_with_book(run: Run, evaluations: Numbers) -> BookComparison:
-    """Lay a run's evaluations over the book's printed log, step by step, and judge."""
+    """Compare a run's evaluations with the book's printed log at every shared step.
+
+    Args:
+        run: the run.
+        evaluations: its evaluations, (N,).
+    """
     own = {
         int(row["global_step"]): (float(row["train_loss"]), float(row["val_loss"]))
         for row in evaluations
@@ -47,14 +52,14 @@ def compare_with_book(run: Run, evaluations: Numbers) -> BookComparison:
     points = f"{len(steps)} of the book's {len(BOOK_RUN.losses)} points"
     if not off:
         return BookComparison(
-            "equal", f"Yes, digit for digit: {points} are there, and all are the printed ones."
+            "equal", f"Yes, digit for digit: {points} are there, and all equal the printed ones."
         )
     outside = [step for step in steps if not _is_inside(own[step], BOOK_RUN.losses[step])]
     if outside:
         step = outside[0]
         answer = "No: it is"
         if run.text_sha256 != VERDICT_SHA256:
-            answer = "No, and it need not be: another text has other losses. It is"
+            answer = "No, as expected: another text has other losses. It is"
         return BookComparison(
             "outside",
             f"{answer} outside the band from step {step} on. {_compare(own[step], step)} The band "
@@ -74,7 +79,7 @@ def compare_with_book(run: Run, evaluations: Numbers) -> BookComparison:
 
 
 def likely_causes(run: Run) -> tuple[str, ...]:
-    """Return what of a run differs from the chapter's, in words, the weightiest first."""
+    """Return how a run's setup differs from the chapter's, in words, weightiest first."""
     causes = []
     if run.text_sha256 != VERDICT_SHA256:
         causes.append(f"other text: {run.text_name}, not The Verdict")

@@ -1,4 +1,4 @@
-"""CachedStore: what is on record, read once after each change for all who look."""
+"""CachedStore: the store, read once after each change for all pages together."""
 
 import threading
 import time
@@ -24,22 +24,21 @@ from gpt_core.store import (
 
 T = TypeVar("T")
 
-MAX_ROWS = 2_000_000  # of histories in memory, at about 100 bytes a step
-MAX_CURVE_ROWS = 400_000  # of evaluations alone, for comparing
+MAX_ROWS = 2_000_000  # of histories in memory, at about 100 bytes per step
+MAX_CURVE_ROWS = 400_000  # of evaluations alone, for comparisons
 FRESH_SECONDS = 0.5
-CHECK_SECONDS = 1.0  # how often it is looked whether the processes of live runs are still there
+CHECK_SECONDS = 1.0  # how often live runs are checked for a living process
 
 
 class CachedStore(RecordedRuns):
-    """The store for those who look often and together: thirty pages, every second.
+    """A cache in front of the store, for thirty pages that read every second.
 
-    What one of them has read is there for the others until something is written, by whatever
-    process; then it is read again.
+    What one page has read serves the others until any process writes to the store.
 
     Args:
-        store: where the runs are written down.
-        timer: a clock in seconds that never jumps.
-        fresh_seconds: how often at most a run that trains is read, and drawn anew for all.
+        store: the store of the runs.
+        timer: a monotonic clock, in seconds.
+        fresh_seconds: returns the minimum seconds between two readings of a training run.
     """
 
     def __init__(
@@ -60,9 +59,9 @@ class CachedStore(RecordedRuns):
         self._checked = timer() - CHECK_SECONDS
 
     def cached(self, key: Hashable, read: Callable[[], T]) -> T:
-        """Return what was read, or made of it, since the last change, or read it now."""
+        """Return the value of a key; call ``read`` if the store has changed since it was cached."""
         with self._lock:
-            version = self._store.version()  # asked first: what is read may be newer, never older
+            version = self._store.version()  # first: data may be newer, never older
             if version != self._version:
                 self._version = version
                 self._read.clear()
@@ -120,21 +119,21 @@ class CachedStore(RecordedRuns):
         return self.cached(("best", run_id), lambda: self._store.best_checkpoint(run_id))
 
     def history(self, run_id: str) -> CachedHistory:
-        """Return all that a run has recorded; of one that trains, as of a moment ago."""
+        """Return a run's history; that of a training run may be ``fresh_seconds`` old."""
         return self._read_history(self._readers, run_id, TABLES, MAX_ROWS)
 
     def evaluations(self, run_id: str) -> Numbers:
-        """Return a run's evaluations alone, as fresh as :meth:`history`: of many runs at once."""
+        """Return only a run's evaluations, as fresh as :meth:`history`, to compare many runs."""
         tables = ("evaluations",)
         history = self._read_history(self._curves, run_id, tables, MAX_CURVE_ROWS)
         return history.recorded.evaluations
 
     def shared(self) -> Shared:
-        """Return what is shown to the whole class."""
+        """Return what is shared with the class."""
         return self.cached("shared", self._store.class_store.shared)
 
     def names(self) -> dict[str, str]:
-        """Return what each member of a class is called, by ID."""
+        """Return the name of each member of the class, by ID."""
         return self.cached("names", self._store.class_store.names)
 
     def _read_history(
@@ -160,7 +159,7 @@ class CachedStore(RecordedRuns):
             return self.cached(key, lambda: reader.read_new(self._store))
 
     def _forget_deleted_runs(self) -> None:
-        """Read anew what may have come back under the ID of a run that was deleted."""
+        """Drop the histories of deleted runs: a new run may have the same ID."""
         after = self._last_deletion
         deletions = self.cached(("deletions", after), lambda: self._store.deletions(after))
         for deletion in deletions:

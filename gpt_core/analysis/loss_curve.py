@@ -1,12 +1,12 @@
-"""What a curve says: where its two lines part, where validation is lowest, where it turns."""
+"""Read a loss curve: divergence, lowest validation loss, overfitting."""
 
 import math
 from dataclasses import dataclass
 
 from gpt_core.analysis.run_history import Numbers
 
-DIVERGED = 0.05  # training is below validation by more than this share of it, and stays so
-RISEN = 0.01  # validation is above its lowest by more than this share of it
+DIVERGED = 0.05  # training stays this fraction of the validation loss below it
+RISEN = 0.01  # validation exceeds its minimum by this fraction
 
 
 @dataclass(frozen=True)
@@ -21,17 +21,17 @@ class Point:
 
 @dataclass(frozen=True)
 class CurveReading:
-    """What a run's evaluations show."""
+    """The key points of a run's loss curve."""
 
     first: Point
     last: Point
     best: Point  # the lowest validation loss
-    divergence: Point | None  # the first from which on training stays clearly below validation
-    is_overfitting: bool  # validation has risen again since its best
+    divergence: Point | None  # from here on training stays clearly below validation
+    is_overfitting: bool  # validation has risen since its minimum
 
 
 def read_curve(evaluations: Numbers) -> CurveReading | None:
-    """Read the curve of a run's evaluations; None before there is one."""
+    """Return the key points of evaluations (N,), or None if there are none."""
     if not len(evaluations):
         return None
 
@@ -54,41 +54,41 @@ def read_curve(evaluations: Numbers) -> CurveReading | None:
 
 
 def describe_start(reading: CurveReading, vocab_size: int) -> str:
-    """Say how the first evaluation compares with a model that knows nothing."""
+    """Return a sentence that compares the first evaluation with a uniform guess."""
     uniform, first = math.log(vocab_size), reading.first
     side = "below" if first.val_loss < uniform else "above"
     return (
         f"At step {first.step:,} validation is {first.val_loss:.3f}, {side} "
-        f"ln({vocab_size:,}) = {uniform:.3f}, the loss of a guess that finds all tokens equally "
-        "likely."
+        f"ln({vocab_size:,}) = {uniform:.3f}, the loss of a uniform guess, which finds all "
+        "tokens equally likely."
     )
 
 
 def describe_curve(reading: CurveReading) -> str:
-    """Say, with the numbers, where the curves part and where validation turns."""
+    """Return a sentence on divergence and overfitting, with the numbers."""
     part, best, last = reading.divergence, reading.best, reading.last
     if last.train_loss > reading.first.train_loss:
         return (
             f"Training is at {last.train_loss:.3f}, above the {reading.first.train_loss:.3f} that "
-            "it began with: it does not learn. A smaller learning_rate may help."
+            "it began with: the model does not learn. A smaller learning_rate may help."
         )
     if part is None:
         return (
-            f"Training ({last.train_loss:.3f}) and validation ({last.val_loss:.3f}) still go "
-            "together: what it learns holds for text it has not seen."
+            f"Training ({last.train_loss:.3f}) and validation ({last.val_loss:.3f}) are still "
+            "close: what the model learns also holds for text that it has not seen."
         )
     divergence = (
-        f"The curves part at step {part.step:,} (epoch {part.epoch}: training "
+        f"The curves diverge at step {part.step:,} (epoch {part.epoch}: training "
         f"{part.train_loss:.3f}, validation {part.val_loss:.3f})"
     )
     if reading.is_overfitting:
         return (
             f"{divergence}; validation is lowest, {best.val_loss:.3f}, at step {best.step:,} "
-            f"(epoch {best.epoch}) and has risen to {last.val_loss:.3f} since, while training went "
-            f"on to {last.train_loss:.3f}: from there on the model learns this text by heart."
+            f"(epoch {best.epoch}) and has risen to {last.val_loss:.3f} since, while training fell "
+            f"to {last.train_loss:.3f}: from there on the model learns this text by heart."
         )
     return (
-        f"{divergence}; validation has come down to {best.val_loss:.3f} at step {best.step:,} "
-        f"(epoch {best.epoch}) and has not clearly turned upwards yet, training is at "
+        f"{divergence}; validation has fallen to {best.val_loss:.3f} at step {best.step:,} "
+        f"(epoch {best.epoch}) and has not clearly risen yet; training is at "
         f"{last.train_loss:.3f}."
     )

@@ -1,4 +1,4 @@
-"""How much of what a model writes stands word for word in the text that it learnt from."""
+"""Memorization: how much of a sample is copied verbatim from the training text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ MIN_COPIED_TOKENS = 5  # tokens: shorter spans are common phrases of any text
 
 @dataclass(frozen=True)
 class Copying:
-    """What of a sample is copied: spans of its tokens, given as (start, end) positions.
+    """The copied spans of a sample, as (start, end) token positions.
 
-    The prompt is left out: it was given, not written.
+    The prompt is left out: the model did not generate it.
     """
 
     prompt_tokens: int
@@ -26,7 +26,7 @@ class Copying:
 
     @cached_property
     def span_of(self) -> list[int | None]:
-        """Return of each token, those of the prompt included, the first span that it is in."""
+        """Return, for each token of prompt and continuation, the index of its first span."""
         numbers: list[int | None] = [None] * self.tokens
         for number, (start, end) in reversed(list(enumerate(self.spans))):
             numbers[start:end] = [number] * (end - start)
@@ -34,7 +34,7 @@ class Copying:
 
     @cached_property
     def fraction(self) -> float:
-        """Return the fraction of what was written that is copied, 0 to 1."""
+        """Return the copied fraction of the generated tokens, 0 to 1."""
         written = self.tokens - self.prompt_tokens
         copied = sum(number is not None for number in self.span_of)
         return copied / written if written else 0.0
@@ -51,7 +51,7 @@ def measure_copying(
     spans: Sequence[Sequence[int]],
     tokenizer: tiktoken.Encoding,
 ) -> Copying:
-    """Return what is known of a sample whose copied spans were found before."""
+    """Return the copying of a sample whose copied spans are known."""
     _, prompt_tokens, tokens = _split_off_prompt(text, prompt, tokenizer)
     return Copying(prompt_tokens, tokens, tuple((start, end) for start, end in spans))
 
@@ -59,13 +59,13 @@ def measure_copying(
 def find_copying(
     text: str, prompt: str, training_ids: Tensor, tokenizer: tiktoken.Encoding
 ) -> Copying:
-    """Find what of a sample stands verbatim in the training text.
+    """Find the spans of a sample that are copied verbatim from the training text.
 
     Args:
         text: the sample, its prompt included.
         prompt: what the sample begins with.
         training_ids: the training split, (N,).
-        tokenizer: makes tokens of the sample.
+        tokenizer: encodes the sample.
     """
     ids, prompt_tokens, tokens = _split_off_prompt(text, prompt, tokenizer)
     spans = copied_spans(ids[prompt_tokens:], training_ids)
@@ -76,13 +76,13 @@ def find_copying(
 def copied_spans(
     token_ids: Tensor, training_ids: Tensor, at_least: int = MIN_COPIED_TOKENS
 ) -> list[tuple[int, int]]:
-    """Return the longest spans of the tokens (T,) that stand verbatim in the training text (N,).
+    """Return the maximal spans of the tokens (T,) that occur in the training text (N,).
 
-    Each is (start, end) and cannot be made longer at either end; spans may overlap.
+    Each is (start, end) and cannot be extended at either end; spans may overlap.
     """
     spans: list[tuple[int, int]] = []
     for start in range(len(token_ids)):
-        # Where the run that begins here stands in the training text; fewer places as it grows.
+        # Positions in the training text of the span that begins here; fewer as it grows.
         places = (training_ids == token_ids[start]).nonzero().flatten()  # (found,)
         end = start
         while len(places):
@@ -100,10 +100,10 @@ def copied_spans(
 def _split_off_prompt(
     text: str, prompt: str, tokenizer: tiktoken.Encoding
 ) -> tuple[Tensor, int, int]:
-    """Return a sample's tokens (T,), how many of them are the prompt's, and how many there are."""
+    """Return a sample's token IDs (T,), the prompt's token count, and T."""
     ids = text_to_token_ids(text, tokenizer)[0]  # (T,)
     prompt_ids = text_to_token_ids(prompt, tokenizer)[0]
     common = min(len(ids), len(prompt_ids))
-    # The prompt's last token may have grown: "you" and "r" is one token, "your".
+    # The prompt's last token may have merged with the next: "you" and "r" become "your".
     same = (ids[:common] == prompt_ids[:common]).long()
     return ids, int(torch.cumprod(same, dim=0).sum()), len(ids)

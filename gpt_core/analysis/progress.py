@@ -1,16 +1,16 @@
-"""How far a run is and how fast, from its last steps."""
+"""Measure a run's progress and speed from its last steps."""
 
 from dataclasses import dataclass
 
 from gpt_core.analysis.run_history import Numbers
 from gpt_core.store import Run, StoredStep
 
-SPEED_STEPS = 21  # the pace shown is that between the first and the last of so many steps
+SPEED_STEPS = 21  # the speed is measured between the first and the last of these
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is, and how fast."""
+    """How far a run is, and its speed."""
 
     steps_done: int
     total_steps: int
@@ -21,12 +21,12 @@ class Progress:
 
     @property
     def fraction(self) -> float:
-        """Return the share of the run's steps that are done, 0 to 1."""
+        """Return the fraction of the run's steps that are done, 0 to 1."""
         return self.steps_done / self.total_steps
 
 
 def run_progress(run: Run, last_steps: list[StoredStep] | Numbers) -> Progress:
-    """Measure a run's progress; its pace is that of its last steps, evaluations included."""
+    """Measure a run's progress; its speed is that of its last steps, evaluations included."""
     done = int(last_steps[-1].global_step) + 1 if len(last_steps) else 0
     epoch = int(last_steps[-1].epoch) if len(last_steps) else 1
     tokens_per_second = seconds_left = None

@@ -1,6 +1,6 @@
-"""Runs of the chapter that others have published, to lay beside one's own.
+"""Published runs of the chapter, to compare a run with.
 
-Losses by ``global_step`` as the book counts it: 0 after the first update.
+Losses are by ``global_step`` as the book counts it: 0 after the first update.
 """
 
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class PublishedRun:
-    """A printed log: where it was run, and its training and validation loss by step."""
+    """A printed log: its device, and its training and validation loss by step."""
 
     name: str
     device: str
@@ -17,9 +17,9 @@ class PublishedRun:
 
 @dataclass(frozen=True)
 class Band:
-    """How far from the book's losses a sound run on another device or precision may lie.
+    """How far a correct run on another device or precision may be from the book's losses.
 
-    Wider than what the notebook's run differs by: 0.41 and 0.10.
+    Wider than the difference of the notebook's run: 0.41 and 0.10.
     """
 
     train_loss: float
@@ -51,7 +51,7 @@ BOOK_RUN = PublishedRun(
     },
 )
 
-# The lecture's counter starts at 1 and is raised after each update, so that its label 5 stands
+# The lecture's counter starts at 1 and increases after each update, so that its label 5 comes
 # after 4 updates: step 3 as the book counts.
 _LECTURE_LABELS = {
     5: (8.833, 8.888),
@@ -79,7 +79,7 @@ LECTURE_RUN = PublishedRun(
     {label - 2: losses for label, losses in _LECTURE_LABELS.items()},
 )
 
-# The notebook's later printed run (MPS), at the steps that are known of it.
+# The notebook's later printed run (MPS), at the known steps.
 NOTEBOOK_RUN = PublishedRun(
     "The notebook's later run",
     "mps",

@@ -1,4 +1,4 @@
-"""What runs were set up with differently: what may explain that they went differently."""
+"""Compare the settings of runs, to explain different results."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -8,9 +8,9 @@ from gpt_core.store import Run
 
 
 def settings_of(run: Run) -> dict[str, Any]:
-    """Return all that a run was set up with, by name: its text, both configurations, its machine.
+    """Return a run's text, initial weights, configurations and machine, by name.
 
-    Texts are told apart by their content: where it is not the name that differs, see its hash.
+    Texts of the same name differ by their hash.
     """
     return {
         "text": run.text_name,
@@ -24,17 +24,17 @@ def settings_of(run: Run) -> dict[str, Any]:
 
 
 def differing_settings(runs: Sequence[Run]) -> dict[str, list[Any]]:
-    """Return just the settings in which runs differ, each with its value in every run.
+    """Return only the settings in which runs differ, each with its value in every run.
 
-    None stands for a setting that a run does not know.
+    The value is None where a run does not have the setting.
     """
     settings = [settings_of(run) for run in runs]
     names = dict.fromkeys(name for of_a_run in settings for name in of_a_run)
     table = {name: [of_a_run.get(name) for of_a_run in settings] for name in names}
     differing = {name: row for name, row in table.items() if any(v != row[0] for v in row)}
-    if "initial_sha256" not in differing:  # however the same weights are called
+    if "initial_sha256" not in differing:  # the same weights under another name
         differing.pop("begins with", None)
     for name, sha256 in (("text", "text_sha256"), ("begins with", "initial_sha256")):
-        if name in differing:  # the name says it
+        if name in differing:  # the name suffices
             differing.pop(sha256, None)
     return differing

@@ -1,4 +1,4 @@
-"""RunHistory: all that a run has recorded, in memory, and what is derived from it, made once."""
+"""RunHistory: a run's records in memory, with the values derived from them."""
 
 import threading
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -29,20 +29,20 @@ T = TypeVar("T")
 TABLES = ("steps", "evaluations", "samples", "updates")
 PARTS = (*TABLES, "all")
 
-# Rows of numbers: numbers["loss"] is a column, numbers[-1].loss a number of the last row.
-Numbers = npt.NDArray[Any]  # in fact an np.recarray
+# Rows of numbers: numbers["loss"] is a column, numbers[-1].loss the last row's value.
+Numbers = npt.NDArray[Any]  # an np.recarray
 
 
 @dataclass(frozen=True, kw_only=True)
 class MeasuredSample(StoredSample):
-    """A sample on record, and how much of it is copied from the training text."""
+    """A stored sample, and how much is copied from the training text."""
 
     copying: Copying | None  # None where it was not measured
 
 
 @dataclass(frozen=True)
 class RunHistory:
-    """What a run had recorded at a moment."""
+    """A run's records at one moment."""
 
     steps: Numbers
     evaluations: Numbers
@@ -51,12 +51,12 @@ class RunHistory:
 
     @property
     def seconds(self) -> float:
-        """Return the time that was spent on the run."""
+        """Return the seconds spent on the run."""
         last = [float(rows["seconds"][-1]) for rows in (self.steps, self.evaluations) if len(rows)]
         return max([*last, *(sample.seconds for sample in self.samples[-1:])], default=0.0)
 
     def until(self, seconds: float) -> "RunHistory":
-        """Return the history as it was when so much time had been spent on the run."""
+        """Return the history as it was after so many seconds spent on the run."""
         return RunHistory(
             self.steps[: np.searchsorted(self.steps["seconds"], seconds, "right")],
             self.evaluations[: np.searchsorted(self.evaluations["seconds"], seconds, "right")],
@@ -65,19 +65,19 @@ class RunHistory:
         )
 
     def without_samples(self) -> "RunHistory":
-        """Return the history without what may give the run's text away."""
+        """Return the history without the samples, which may reveal the run's text."""
         return RunHistory(self.steps, self.evaluations, [], self.updates)
 
 
 class DerivedValues:
-    """Values that are made once, by the first thread that asks; the others wait for it."""
+    """Values that the first thread to ask computes once, while the others wait."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # guards _values, and that nothing is made twice
+        self._lock = threading.Lock()  # guards _values, and prevents computing twice
         self._values: dict[Hashable, Any] = {}
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return the value of a key, made now if it is not there yet."""
+        """Return the value of a key, computed now if it is missing."""
         with self._lock:
             if key not in self._values:
                 self._values[key] = make()
@@ -86,11 +86,11 @@ class DerivedValues:
 
 
 class CachedHistory:
-    """A run's history, read once for all who look, beside what is derived from it.
+    """A run's history, read once for all pages, with the values derived from it.
 
     Args:
-        recorded: what the run has recorded.
-        derived: what was derived from each part of it already; None begins anew.
+        recorded: the run's records.
+        derived: the values derived so far, by part; None starts empty.
     """
 
     def __init__(
@@ -100,20 +100,20 @@ class CachedHistory:
         self._derived = _new_values(PARTS) if derived is None else derived
 
     def derive(self, key: Hashable, make: Callable[[], T], of: str = "all") -> T:
-        """Return what is derived from the history: made by the first who asks, for all who do.
+        """Return a value derived from the history, computed once for all callers.
 
         Args:
-            key: names it.
-            make: makes it.
-            of: what it depends on, "steps", "evaluations", "samples" or "updates", or "all": it is
-                kept until more of that is recorded.
+            key: identifies the value.
+            make: computes it.
+            of: the part that it depends on, "steps", "evaluations", "samples", "updates" or "all";
+                the value is cached until more of that part is recorded.
         """
         return self._derived[of].get(key, make)
 
     def redacted(self) -> "CachedHistory":
-        """Return the history without the samples, with what is derived from the curves alone.
+        """Return the history without the samples and the values derived from them.
 
-        It is one object for all who look.
+        All callers get the same object.
         """
 
         def leave_out() -> CachedHistory:
@@ -128,7 +128,7 @@ def _new_values(parts: Iterable[str]) -> dict[str, DerivedValues]:
 
 
 class _GrowingTable:
-    """Columns of numbers that grow at their end; what was handed out stays as it was."""
+    """Columns of numbers that grow at the end; returned rows never change."""
 
     def __init__(self, columns: tuple[str, ...]) -> None:
         self._columns = columns
@@ -153,10 +153,10 @@ class _GrowingTable:
 
 @dataclass
 class HistoryReader:
-    """Reads a run's history by cursors, each time from where it was. One thread at a time."""
+    """Read a run's history incrementally, by cursor. Use it from one thread at a time."""
 
     run_id: str
-    tables: tuple[str, ...] = TABLES  # what of it is read
+    tables: tuple[str, ...] = TABLES  # the tables to read
     cursors: dict[str, int] = field(default_factory=dict)
     steps: _GrowingTable = field(default_factory=lambda: _GrowingTable(STEP_COLUMNS))
     evaluations: _GrowingTable = field(default_factory=lambda: _GrowingTable(EVALUATION_COLUMNS))
@@ -164,16 +164,16 @@ class HistoryReader:
     updates: list[StoredUpdate] = field(default_factory=list)
 
     derived: dict[str, DerivedValues] = field(default_factory=lambda: _new_values(PARTS))
-    read_at: float = 0.0  # by the clock of the caller
+    read_at: float = 0.0  # by the caller's clock
     history: CachedHistory | None = None
 
     @property
     def length(self) -> int:
-        """Return how many steps and evaluations are in memory."""
+        """Return the number of steps and evaluations in memory."""
         return len(self.steps.rows) + len(self.evaluations.rows)
 
     def read_new(self, store: RunStore) -> CachedHistory:
-        """Return all that the run has recorded so far; if nothing is new, the same object again."""
+        """Return the run's history so far; the same object if nothing is new."""
         new = store.records_since(self.run_id, self.tables, self.cursors)
         changed = [table for table in TABLES if getattr(new, table)]
         if self.history is not None and not changed:
@@ -182,7 +182,7 @@ class HistoryReader:
             self.cursors[table] = getattr(new, table)[-1].id
         self.steps.append(new.steps)
         self.evaluations.append(new.evaluations)
-        # New lists: those that were handed out stay as they are.
+        # New lists: callers hold the old ones.
         self.samples = [*self.samples, *map(_measured, new.samples)]
         self.updates = [*self.updates, *new.updates]
         self.derived |= _new_values([*changed, "all"])
@@ -192,7 +192,7 @@ class HistoryReader:
 
 
 def _measured(sample: StoredSample) -> MeasuredSample:
-    """Return a sample with what its copied spans amount to."""
+    """Return a sample with its copying measured."""
     copying = None
     if sample.copied is not None:
         copying = measure_copying(sample.text, sample.start_context, sample.copied, get_tokenizer())

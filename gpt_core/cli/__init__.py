@@ -1,4 +1,4 @@
-"""The core from a terminal: ``python -m gpt_core train`` or, installed, ``gpt-lab train``."""
+"""The command line: ``python -m gpt_core train`` or, once installed, ``gpt-lab train``."""
 
 from gpt_core.cli.commands import create_parser, main, run, run_command
 

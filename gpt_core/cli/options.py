@@ -1,4 +1,4 @@
-"""A configuration's fields as command-line options, made from the fields' own help and checks."""
+"""A configuration's fields as command-line options, with the fields' own help and checks."""
 
 import argparse
 from collections.abc import Callable, Iterable
@@ -19,7 +19,7 @@ GROUPS = {
 
 
 def add_setting_options(parser: argparse.ArgumentParser) -> None:
-    """Add an option for each field of both configurations, grouped as the app's form is."""
+    """Add an option for each field of both configurations, grouped as in the app's form."""
     groups = {name: parser.add_argument_group(title) for name, title in GROUPS.items()}
     for config in CONFIGS:
         hints = get_type_hints(config)
@@ -29,7 +29,7 @@ def add_setting_options(parser: argparse.ArgumentParser) -> None:
 
 
 def chosen_settings(options: argparse.Namespace, config: type) -> dict[str, Any]:
-    """Return the fields of a configuration that were given on the command line."""
+    """Return the fields of a configuration that are given on the command line."""
     return {
         field.name: getattr(options, field.name)
         for field in fields(config)
@@ -54,7 +54,7 @@ def _add_option(group: argparse._ArgumentGroup, field: Field[Any], hint: Any) ->
 
 
 def _reader(kinds: Iterable[type]) -> Callable[[str], Any]:
-    """Return what turns an option's text into a value of one of the kinds; "none" may be one."""
+    """Return the function that parses an option's text; "none" is None if that is a kind."""
     [kind] = [k for k in kinds if k is not type(None)]
     may_be_none = type(None) in kinds
 

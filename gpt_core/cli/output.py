@@ -1,4 +1,4 @@
-"""What the terminal prints of a run while it trains."""
+"""The terminal's output of a run while it trains."""
 
 import sys
 
@@ -12,7 +12,7 @@ POLL_SECONDS = 0.2
 
 
 def print_notices(store: RunStore) -> None:
-    """Tell of damaged records."""
+    """Print the notices about damaged records to standard error."""
     for path, notice in store.notices().items():
         print(f"{notice} (Delete {path.name} when you have read this.)", file=sys.stderr)
 
@@ -23,7 +23,7 @@ def print_run(store: RunStore, runner: TrainingRunner, run_id: str) -> Run:
     assert run is not None
     print(f"Run {run.id}: {run.preset} on {run.text_name}, {run.train_tokens:,} training tokens")
     print(f"Computing in {run.training_config.precision} on {run.training_config.device}")
-    # A resumed run has been printed up to here before.
+    # The earlier records of a resumed run were printed before.
     printed = ("evaluations", "samples")
     before = store.records_since(run_id, printed, {})
     seen = {table: max((r.id for r in getattr(before, table)), default=0) for table in printed}
@@ -31,9 +31,9 @@ def print_run(store: RunStore, runner: TrainingRunner, run_id: str) -> Run:
     start = done[0].global_step + 1 if done else 0
     with tqdm(total=run.total_steps, initial=start, unit="step", dynamic_ncols=True) as bar:
         while True:
-            has_ended = runner.wait(run_id, POLL_SECONDS)  # first: all records are written then
+            has_ended = runner.wait(run_id, POLL_SECONDS)  # first: then all records are there
             new = store.records_since(run_id, printed, seen)
-            # Of one step, the evaluation comes before the sample, as it happened.
+            # The sort is stable: at the same step, the evaluation comes before the sample.
             records: list[StoredEvaluation | StoredSample] = [*new.evaluations, *new.samples]
             for record in sorted(records, key=lambda record: record.global_step):
                 bar.write(_line(record))

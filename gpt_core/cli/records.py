@@ -1,4 +1,4 @@
-"""Commands that read what is on record, or fetch a text."""
+"""The commands that read recorded runs or download a text."""
 
 import argparse
 import sys
@@ -15,7 +15,7 @@ from gpt_core.text import VERDICT, download_the_verdict
 
 
 def runs_command(options: argparse.Namespace) -> int:
-    """List the runs, the newest first."""
+    """List the runs, newest first."""
     with closing(RunStore(options.runs_dir)) as store:
         print_notices(store)
         mark_interrupted_runs(store)
@@ -29,7 +29,11 @@ def runs_command(options: argparse.Namespace) -> int:
 
 
 def export_command(options: argparse.Namespace) -> int:
-    """Write a run in one of the forms of ``EXPORTS``: to standard output, or below ``--to``."""
+    """Write a run in a format of ``EXPORTS`` to standard output or to ``--to``.
+
+    Raises:
+        ValueError: the format is unknown, there is no such run, or the file cannot be written.
+    """
     if options.format not in EXPORTS:
         raise ValueError(f"--format {options.format} is not known: choose {', '.join(EXPORTS)}.")
     with closing(RunStore(options.runs_dir)) as store:
@@ -45,10 +49,10 @@ def export_command(options: argparse.Namespace) -> int:
                 path = options.to / name if options.to.is_dir() else options.to
                 path.write_bytes(data)
         except OSError as error:
-            raise ValueError(f"It was not written: {error}.") from error
+            raise ValueError(f"The export was not written: {error}.") from error
     print(f"Written: {path}", file=sys.stderr)
     if options.format == "tensorboard":
-        print(f"Look at it: tensorboard --logdir {path.parents[1]}", file=sys.stderr)
+        print(f"View it with: tensorboard --logdir {path.parents[1]}", file=sys.stderr)
     return FINISHED
 
 

@@ -1,4 +1,4 @@
-"""Commands that train: the terminal is one more viewer of the runner's thread and the store."""
+"""The commands that train. Like a page, they read a run's progress from the store."""
 
 import argparse
 import signal
@@ -43,7 +43,7 @@ from gpt_core.weights import (
 
 
 def train_command(options: argparse.Namespace) -> int:
-    """Train a preset on a text, printing the book's log lines as they come."""
+    """Train a preset on a text and print the book's log lines."""
     preset, sha256, initial_sha256 = PRESETS[options.preset or "pocket"], "", ""
     if options.settings:
         preset, sha256, initial_sha256 = read_settings(_read(options.settings))
@@ -51,7 +51,7 @@ def train_command(options: argparse.Namespace) -> int:
     if options.weights:
         initial = _find_weights(options.weights, preset.model.n_heads if options.settings else None)
     if initial is None and initial_sha256:
-        raise ValueError("These settings begin with weights: name their file with --weights.")
+        raise ValueError("These settings need initial weights: give their file with --weights.")
     if initial is not None and not options.settings:
         preset = replace(preset, model=initial.config(preset.model))
     model = replace(preset.model, **chosen_settings(options, GPTConfig))
@@ -77,7 +77,7 @@ def train_command(options: argparse.Namespace) -> int:
 
 
 def resume_command(options: argparse.Namespace) -> int:
-    """Go on with a run that was interrupted, stopped or failed, from its last checkpoint."""
+    """Resume an interrupted, stopped or failed run from its last checkpoint."""
 
     def resume(runner: TrainingRunner) -> str:
         runner.resume(options.run, actor=LOCAL).result()
@@ -87,7 +87,7 @@ def resume_command(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace, begin: Callable[[TrainingRunner], str]) -> int:
-    """Begin a run in a runner of this process and print it until it ends or is interrupted."""
+    """Train a run in this process and print its progress until it ends or is interrupted."""
     store = RunStore(options.runs_dir)
     print_notices(store)
     runner = TrainingRunner(store)
@@ -96,12 +96,12 @@ def _train(options: argparse.Namespace, begin: Callable[[TrainingRunner], str]) 
         run_id = begin(runner)
         run = print_run(store, runner, run_id)
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C would cut the saving off
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C would interrupt the save
         print("\nSaving a checkpoint after this step …", file=sys.stderr)
         runner.close()
         if run_id:
             print(
-                f"Interrupted. Go on with: python -m gpt_core resume {run_id} "
+                f"Interrupted. Resume it with: python -m gpt_core resume {run_id} "
                 f"--runs-dir {options.runs_dir}",
                 file=sys.stderr,
             )
@@ -115,21 +115,21 @@ def _train(options: argparse.Namespace, begin: Callable[[TrainingRunner], str]) 
 
 
 def _find_text(name: str) -> Corpus:
-    """Return a text by its name or, for anything else, from a file."""
+    """Return a bundled text by its name, or else the text of a file."""
     if name in (*BUNDLED_TEXTS, VERDICT):
         return load_text(name)
     if not Path(name).exists():
         raise ValueError(
-            f"--text {name}: there is no such file, and no text of that name. "
+            f"--text {name}: there is no such file, and no bundled text of that name. "
             f"Texts: {', '.join((*BUNDLED_TEXTS, VERDICT))}."
         )
     return read_text_file(Path(name))
 
 
 def _find_weights(source: str, n_heads: int | None) -> InitialWeights:
-    """Return weights from a file or folder or, where there is none, from the hub.
+    """Return the weights of a file or folder or, if there is none, from the hub.
 
-    The number of heads is for files that do not say it.
+    ``n_heads`` is for files that do not state the number of heads.
     """
     path = Path(source)
     if path.exists():
@@ -150,20 +150,20 @@ def _find_weights(source: str, n_heads: int | None) -> InitialWeights:
 
 
 def _check_weights(initial: InitialWeights, preset: Preset, sha256: str) -> None:
-    """Raise ValueError where these are not the weights of that hash; "" is that of any."""
+    """Raise ValueError unless the weights have this hash; "" accepts all weights."""
     if sha256 and weights_sha256(initial.fitted(preset.model)) != sha256:
-        raise ValueError(f"{initial.name} are not the weights that these settings begin with.")
+        raise ValueError(f"The weights of {initial.name} are not those of these settings.")
 
 
 def _text_of_the_settings(sha256: str, runs_dir: Path) -> Corpus:
-    """Return the text of that hash: one that comes with the app, or of a run in the directory."""
+    """Return the text with this hash: a bundled one, or that of a run in the directory."""
     if name := bundled_text(sha256):
         return load_text(name)
     with closing(RunStore(runs_dir)) as store:
         for run in store.runs():
             if run.text_sha256 == sha256:
                 return Corpus(run.text_name, store.text(sha256))
-    raise ValueError("The text of these settings is not here: name it, or its file, with --text.")
+    raise ValueError("The text of these settings was not found: give its name or file with --text.")
 
 
 def _read(path: Path) -> bytes:

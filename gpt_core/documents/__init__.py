@@ -1,4 +1,4 @@
-"""A file as people have it → plain text, one file per format."""
+"""Document files → plain text, one module per format."""
 
 from gpt_core.documents.reading import document_text
 

@@ -20,10 +20,10 @@ def read_docx(data: bytes) -> str:
     """
     require_plausible_size(data)
     body: Any = Document(BytesIO(data)).element.body
-    # What stands there once more: text boxes for older Words, and text at the place it left.
+    # Duplicates: text boxes for older versions of Word, and moved text at its old place.
     etree.strip_elements(body, f"{{{MARKUP_COMPATIBILITY}}}Fallback", f"{{{WORD}}}moveFrom")
     pieces: list[str] = []
-    for element in body.iter(f"{{{WORD}}}*"):  # in tables, insertions and text boxes, too
+    for element in body.iter(f"{{{WORD}}}*"):  # also in tables, insertions and text boxes
         kind = etree.QName(element).localname
         if kind == "t":
             pieces.append(element.text or "")

@@ -1,4 +1,4 @@
-"""The bytes of a plain text → text: in which encoding they were saved."""
+"""The bytes of a plain-text file → text, whatever encoding it was saved in."""
 
 import re
 from contextlib import suppress
@@ -14,7 +14,7 @@ BYTE_ORDER_MARKS = {
     b"\xff\xfe": "utf-16",
     b"\xfe\xff": "utf-16",
 }
-# What texts are saved in beside Unicode, the ones that fit almost any bytes last.
+# Encodings other than Unicode; those that fit almost any bytes come last.
 ENCODINGS = [
     *("utf_16_le", "utf_16_be", "shift_jis", "cp932", "euc_jp", "gb18030", "big5", "euc_kr"),
     *("koi8_r", "cp1251", "cp1253", "cp1255", "cp1256", "cp1250", "cp1252"),
@@ -22,7 +22,11 @@ ENCODINGS = [
 
 
 def decode_text(data: bytes) -> str:
-    """Return the bytes of a plain text as text: UTF-8, or what else they are most probably in."""
+    """Decode the bytes of a plain text as UTF-8 or, failing that, in the most probable encoding.
+
+    Raises:
+        UnreadableError: the UTF-8 is damaged, or the bytes are not text.
+    """
     for mark, encoding in BYTE_ORDER_MARKS.items():
         if data.startswith(mark):
             return data.decode(encoding)
@@ -31,8 +35,8 @@ def decode_text(data: bytes) -> str:
     except UnicodeDecodeError as error:
         if _is_damaged_utf_8(data):
             raise UnreadableError(
-                f"is UTF-8 text, but damaged at byte {error.start:,}: open it in an editor, mend "
-                "that place, and save it again as UTF-8."
+                f"is UTF-8 text, but damaged at byte {error.start:,}: open it in an editor, "
+                "repair that place, and save it again as UTF-8."
             ) from error
     guesses = from_bytes(data, cp_isolation=ENCODINGS)
     guess = guesses.best()
@@ -48,7 +52,7 @@ def decode_text(data: bytes) -> str:
             encoding = "iso8859_2"
     if not encoding or (b"\0" in data and not encoding.startswith("utf_16")):
         raise UnreadableError(
-            "is not a text (a picture, a program, an archive?): choose a file with writing in it."
+            "is not a text (a picture, a program, an archive?): choose a file that contains text."
         )
     return data.decode(encoding)
 
@@ -56,7 +60,7 @@ def decode_text(data: bytes) -> str:
 def _is_damaged_utf_8(data: bytes) -> bool:
     """Tell a UTF-8 text with a few wrong bytes from a text in another encoding."""
     with suppress(UnicodeDecodeError):
-        data.decode("utf-8", errors="surrogatepass")  # nothing wrong but half surrogate pairs
+        data.decode("utf-8", errors="surrogatepass")  # only half surrogate pairs are wrong
         return True
     text = data.decode("utf-8", errors="replace")
     wrong = text.count("\N{REPLACEMENT CHARACTER}")

@@ -1,4 +1,4 @@
-"""An EPUB → its chapters in the order of reading."""
+"""An EPUB → its chapters in reading order."""
 
 import zipfile
 from io import BytesIO
@@ -15,7 +15,7 @@ from gpt_core.documents.html import read_html
 
 
 def read_epub(data: bytes) -> str:
-    """Return the text of an EPUB: its chapters, each once, in the order of reading.
+    """Return the text of an EPUB: its chapters, each once, in reading order.
 
     Raises:
         UnreadableError: it is copy-protected, or would unpack to far more than a book.
@@ -30,28 +30,28 @@ def read_epub(data: bytes) -> str:
             )
             for item in _elements(book, package_name, "item")
         }
-        references = _elements(book, package_name, "itemref")  # in the order of reading
+        references = _elements(book, package_name, "itemref")  # in reading order
         chapters = dict.fromkeys(files[reference.get("idref")] for reference in references)
         locked: set[str] = set()
-        if "META-INF/encryption.xml" in names:  # it may only name fonts
+        if "META-INF/encryption.xml" in names:  # it may list only fonts
             places = _elements(book, "META-INF/encryption.xml", "CipherReference")
             locked = {unquote(place.get("URI", "")) for place in places}
         if "META-INF/rights.xml" in names or locked & set(chapters):
             raise UnreadableError("is copy-protected (DRM): its text cannot be read.")
-        texts = [read_html(book.read(chapter)).strip() for chapter in chapters]  # each once
+        texts = [read_html(book.read(chapter)).strip() for chapter in chapters]
     return "\n\n".join(filter(None, texts)) + "\n"
 
 
 def _elements(book: zipfile.ZipFile, path: str, name: str) -> list[Any]:
-    """Return the elements of a name in an XML file of the book, whatever their prefix."""
+    """Return the elements with this name in an XML file of the book, in any namespace."""
     parser = etree.XMLParser(resolve_entities=False, no_network=True)
     return list(etree.fromstring(book.read(path), parser).iter(f"{{*}}{name}"))
 
 
 def is_epub(data: bytes, suffix: str) -> bool:
-    """Tell whether an archive is an EPUB; a damaged one, by its name."""
+    """Tell whether an archive is an EPUB; if it is damaged, its suffix decides."""
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             return "META-INF/container.xml" in archive.namelist()
-    except Exception:  # it is damaged, which is said when it is read
+    except Exception:  # it is damaged: reading it reports that
         return suffix == "epub"

@@ -1,5 +1,5 @@
-"""Why a file cannot be read."""
+"""The error of a file that cannot be read."""
 
 
 class UnreadableError(Exception):
-    """Why a file cannot be read, to go on after its name."""
+    """A file cannot be read; the message continues a sentence that begins with its name."""

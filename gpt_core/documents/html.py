@@ -1,4 +1,4 @@
-"""A web page → what a reader sees of it."""
+"""A web page → its visible text."""
 
 import codecs
 import re
@@ -10,7 +10,7 @@ from lxml import html as lxml_html
 from gpt_core.documents.encodings import BYTE_ORDER_MARKS, ENCODINGS, decode_text
 from gpt_core.documents.errors import UnreadableError
 
-# What a web page may say that it is in. Not all that Python knows: "punycode" takes hours.
+# The encodings that a web page may declare. Not all of Python's: "punycode" takes hours.
 WEB_ENCODINGS = {
     codecs.lookup(name).name
     for name in (*ENCODINGS, "utf-8", "utf-16", "ascii", "latin-1", "iso8859-2", "iso8859-15")
@@ -31,18 +31,22 @@ BREAKS = {
 
 
 def html_to_text(html: str) -> str:
-    """Return what a reader sees of a web page: its paragraphs, set apart by empty lines."""
+    """Return the visible text of a web page: its paragraphs, separated by empty lines.
+
+    Raises:
+        UnreadableError: the page is nested too deeply, or damaged.
+    """
     html = re.sub(r"^\s*<\?xml[^>]*\?>", "", html)  # it names the encoding of bytes, not of a str
     parser = lxml_html.HTMLParser(remove_comments=True, remove_pis=True, huge_tree=True)
     page = lxml_html.document_fromstring(html, parser=parser)
-    if any(entry.level_name == "FATAL" for entry in parser.error_log):  # it has left things out
+    if any(entry.level_name == "FATAL" for entry in parser.error_log):  # parts are missing
         raise UnreadableError(
-            "is nested too deeply, or damaged, and cannot be read whole: open it in a browser and "
-            "save it as plain text."
+            "is nested too deeply, or damaged, and cannot be read completely: open it in a browser "
+            "and save it as plain text."
         )
     pieces: list[str] = []
     walk = etree.iterwalk(page, events=("start", "end"))
-    preformatted = 0  # how many <pre> we are in
+    preformatted = 0  # number of open <pre> elements
 
     def add(text: str | None) -> None:
         if text:
@@ -65,10 +69,10 @@ def html_to_text(html: str) -> str:
 
 
 def read_html(data: bytes) -> str:
-    """Return the text of a web page, in the encoding that it names or else in the likeliest.
+    """Return the visible text of a web page, in its declared or else its most probable encoding.
 
     Raises:
-        UnreadableError: it is no text, or nested too deeply to be read whole.
+        UnreadableError: the bytes are not text, or the page is nested too deeply or damaged.
     """
     named = re.search(rb"(?:charset|encoding)\s*=\s*[\"']?([\w-]+)", data[:2048])
     if named and not data.startswith(tuple(BYTE_ORDER_MARKS)):

@@ -7,14 +7,14 @@ from pypdf import PdfReader
 from gpt_core.documents.errors import UnreadableError
 
 MAX_PAGES = 20_000  # of a PDF
-MAX_PDF_CHARACTERS = 100_000_000  # characters: its pages may share what they show, and say it again
+MAX_PDF_CHARACTERS = 100_000_000  # pages may share content, so the text can be far longer
 
 
 def read_pdf(data: bytes) -> str:
-    """Return the text of a PDF: its pages, set apart by empty lines.
+    """Return the text of a PDF: its pages, separated by empty lines.
 
     Raises:
-        UnreadableError: it has a password, no text, or more of it than any book.
+        UnreadableError: it has a password, no text, or more text than any book.
     """
     reader = PdfReader(BytesIO(data))
     if reader.is_encrypted and not reader.decrypt(""):
@@ -24,7 +24,7 @@ def read_pdf(data: bytes) -> str:
         )
     if len(reader.pages) > MAX_PAGES:
         raise UnreadableError(
-            f"has {len(reader.pages):,} pages: no book does. Split it, or save it as text."
+            f"has {len(reader.pages):,} pages, more than any book: split it, or save it as text."
         )
     pages, length = [], 0
     for page in reader.pages:
@@ -35,7 +35,7 @@ def read_pdf(data: bytes) -> str:
     text = "\n\n".join(pages)
     if not text.strip():
         raise UnreadableError(
-            "holds no text, only pictures of pages: let a program recognise their letters (OCR), "
-            "or look for the book as text."
+            "holds no text, only pictures of pages: run text recognition (OCR) on it, or find the "
+            "book as text."
         )
     return text + "\n"

@@ -1,7 +1,7 @@
-"""Files as people have them → plain text: encodings, HTML, PDF, Word, EPUB.
+"""Document files → plain text: encodings, HTML, PDF, Word, EPUB.
 
-Whatever a library makes of a damaged or hostile file comes out as one ValueError that says what
-is wrong with it and what to do. What a file unpacks to is bounded.
+Whatever a library raises on a damaged or hostile file becomes one ValueError that says what is
+wrong and what to do. The unpacked size of a file is bounded.
 """
 
 from collections.abc import Callable
@@ -15,10 +15,10 @@ from gpt_core.documents.pdf import read_pdf
 
 
 def document_text(name: str, data: bytes) -> str:
-    """Return the text of a file: what it is, its first bytes and its name tell.
+    """Return the text of a file, whose first bytes and name tell its format.
 
     Raises:
-        ValueError: it holds no text that can be read; the message says why and what to do.
+        ValueError: the file holds no readable text; the message says why and what to do.
     """
     suffix = name.lower().rpartition(".")[2]
     read: Callable[[bytes], str]

@@ -1,4 +1,4 @@
-"""The formats in which a run leaves, for what people's other tools open."""
+"""The formats in which a run is exported, for use in other tools."""
 
 from gpt_core.export.checkpoint_zip import WEIGHT_FORMS, WeightsForm, delete_checkpoint, weights_zip
 from gpt_core.export.formats import EXPORTS, Export, export_runs

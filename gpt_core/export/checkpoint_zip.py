@@ -1,4 +1,4 @@
-"""A checkpoint's weights, taken away or deleted."""
+"""A checkpoint's weights, exported as a ZIP or deleted."""
 
 import io
 import tempfile
@@ -14,38 +14,38 @@ from gpt_core.weights import STATE_FILE, WEIGHTS_FILE, export_gpt2, load_weights
 
 @dataclass(frozen=True)
 class WeightsForm:
-    """One form in which a checkpoint's weights can be taken away, as a ZIP."""
+    """One format of a checkpoint's weights, exported as a ZIP."""
 
     title: str
-    opens_in: str  # what reads it: one sentence
+    opens_in: str  # what reads it, in one sentence
     write: Callable[[Path], bytes]
 
 
 def weights_zip(store: RunStore, checkpoint: Checkpoint, form: str, *, actor: str) -> bytes:
-    """Return a checkpoint's weights as a ZIP in one of :data:`WEIGHT_FORMS`.
+    """Return a checkpoint's weights as a ZIP in a format of :data:`WEIGHT_FORMS`.
 
     Raises:
-        PermissionDenied: its run is somebody else's, and private.
-        ValueError: the checkpoint is damaged or not there any more.
+        PermissionDenied: the run is another student's, and private.
+        ValueError: the checkpoint is damaged or no longer exists.
     """
-    require_read_access(store, checkpoint.run_id, actor, "take the weights of")
+    require_read_access(store, checkpoint.run_id, actor, "export the weights of")
     folder = store.runs_dir / checkpoint.folder
     try:
         return WEIGHT_FORMS[form].write(folder)
     except OSError as error:
-        raise ValueError(f"The checkpoint {folder.name} is not there any more.") from error
+        raise ValueError(f"The checkpoint {folder.name} no longer exists.") from error
 
 
 def delete_checkpoint(store: RunStore, checkpoint: Checkpoint, *, actor: str) -> None:
-    """Delete a checkpoint for good.
+    """Delete a checkpoint permanently.
 
     Raises:
-        PermissionDenied: its run is somebody else's.
-        ValueError: its run is live and may need it, or the disk cannot be written.
+        PermissionDenied: the run is another student's.
+        ValueError: the run is live and may need it, or the disk cannot be written.
     """
     run = require_owner(store, checkpoint.run_id, actor, "delete checkpoints of")
     with run_locks.lock_ended_run(store, run.id, "changed"):
-        store.remove_checkpoint(checkpoint.id)  # before its folder, as ever
+        store.remove_checkpoint(checkpoint.id)  # before its folder: no row lacks one
         remove(store.runs_dir / checkpoint.folder)
 
 
@@ -62,20 +62,21 @@ def _gpt2(folder: Path) -> bytes:
 WEIGHT_FORMS: dict[str, WeightsForm] = {
     "ours": WeightsForm(
         "safetensors and JSON",
-        "The chapter's names, with the configuration: gpt_core.load_weights reads the folder.",
+        "The chapter's parameter names and the configuration. gpt_core.load_weights reads the "
+        "folder.",
         _ours,
     ),
     "gpt2": WeightsForm(
         "Hugging Face GPT-2",
-        "A folder for transformers: GPT2LMHeadModel.from_pretrained. Biases that the model "
-        "lacks are written as zeros, its output head beside the embedding: nothing is lost.",
+        "A folder for transformers: GPT2LMHeadModel.from_pretrained. Missing biases are "
+        "written as zeros, and the output head beside the embedding: nothing is lost.",
         _gpt2,
     ),
 }
 
 
 def _zip(folder: Path, names: Iterable[str]) -> bytes:
-    """Return files as a ZIP, uncompressed: weights are as random as can be."""
+    """Return files as a ZIP, uncompressed: weights hardly compress."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name in names:

@@ -1,4 +1,4 @@
-"""The forms in which a run leaves: what people's other tools open."""
+"""The formats in which a run is exported, for use in other tools."""
 
 import io
 import tempfile
@@ -19,17 +19,17 @@ from gpt_core.system import shorten
 
 @dataclass(frozen=True)
 class Export:
-    """One form in which a run can be taken away."""
+    """One export format of a run."""
 
     title: str
-    opens_in: str  # what it holds, and what reads it: one sentence
+    opens_in: str  # what it holds and what reads it
     file_name: Callable[[Run], str]
     write: Callable[[RunStore, Run], bytes]
-    is_curves: bool = False  # nothing but them: also of a run that is private
+    is_curves: bool = False  # nothing else: allowed for private runs too
 
 
 def event_files_zip(store: RunStore, runs: Sequence[Run]) -> bytes:
-    """Return runs as TensorBoard wants them, each in its folder, as a ZIP file."""
+    """Return a ZIP of TensorBoard event files, each in its run's folder."""
     with tempfile.TemporaryDirectory() as folder:
         paths = [write_event_file(store, run, Path(folder)) for run in runs]
         return _zip({str(path.relative_to(folder)): path.read_bytes() for path in paths})
@@ -38,47 +38,47 @@ def event_files_zip(store: RunStore, runs: Sequence[Run]) -> bytes:
 EXPORTS: dict[str, Export] = {
     "csv": Export(
         "Metrics, CSV",
-        "A row per step, with its losses where it was evaluated: for spreadsheets and pandas.",
+        "One row per step, with the losses of each evaluation: for spreadsheets and pandas.",
         lambda run: f"{run.id}.csv",
         metrics_csv,
         is_curves=True,
     ),
     "parquet": Export(
         "Metrics, Parquet",
-        "The same table, smaller and with types: for pandas, Polars and DuckDB.",
+        "The same table, smaller and typed: for pandas, Polars and DuckDB.",
         lambda run: f"{run.id}.parquet",
         metrics_parquet,
         is_curves=True,
     ),
     "notebook": Export(
         "Notebook",
-        "Repeats the run with gpt_core, in Jupyter, and compares the losses. A text of your own "
-        "is in it, unless it is long.",
+        "Repeats the run with gpt_core in Jupyter and compares the losses. It contains your own "
+        "text, unless that is long.",
         lambda run: f"{run.id}.ipynb",
         lambda store, run: write_notebook(store, run).encode(),
     ),
     "tensorboard": Export(
         "TensorBoard",
-        "Unpack it and run: tensorboard --logdir, with that folder. Losses, samples, settings.",
+        "Losses, samples and settings. Unpack it and run: tensorboard --logdir, with that folder.",
         lambda run: f"{run.id}.tensorboard.zip",
         lambda store, run: event_files_zip(store, [run]),
     ),
     "settings": Export(
         "Settings, JSON",
-        "The whole configuration: python -m gpt_core train --settings FILE trains with it again.",
+        "The whole configuration. python -m gpt_core train --settings FILE trains with it again.",
         lambda run: f"{run.id}.settings.json",
         settings_json,
     ),
     "record": Export(
         "Everything, JSON",
-        "All that was written down, for programs of your own: steps, evaluations, samples, "
-        "probabilities. No weights. gpt_core.keep_recording reads it.",
+        "Everything recorded, for your own programs: steps, evaluations, samples, "
+        "probabilities; no weights. gpt_core.import_recording reads it.",
         lambda run: f"{run.id}.json",
         lambda store, run: write_recording(store, run).encode(),
     ),
     "text": Export(
         "Text",
-        "What it was trained on, as plain text.",
+        "The run's text, as plain text.",
         text_file_name,
         lambda store, run: store.text(run.text_sha256).encode(),
     ),
@@ -88,18 +88,19 @@ EXPORTS: dict[str, Export] = {
 def export_runs(
     store: RunStore, runs: Sequence[Run], form: str, *, actor: str
 ) -> tuple[str, bytes]:
-    """Return a file's name and content: the export of a run, or a ZIP of those of several.
+    """Return a file's name and content: the export of a run, or a ZIP of several exports.
 
     Raises:
-        PermissionDenied: more than the curves is wanted of another student's private run.
+        PermissionDenied: a run is another student's and private, and the format holds more than
+            its curves.
         ValueError: a run's text is missing or damaged, or a run was deleted.
     """
     export = EXPORTS[form]
     for run in runs:
         if store.run(run.id) is None:
-            raise ValueError(f"There is no run {shorten(run.id)} any more.")
+            raise ValueError(f"Run {shorten(run.id)} no longer exists.")
         if not export.is_curves:
-            require_read_access(store, run.id, actor, "take away")
+            require_read_access(store, run.id, actor, "export")
     if len(runs) == 1:
         return export.file_name(runs[0]), export.write(store, runs[0])
     if form == "tensorboard":

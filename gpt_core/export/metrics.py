@@ -1,4 +1,4 @@
-"""What a run measured, as one table: a row per step, ready for pandas and for a spreadsheet."""
+"""A run's measurements as one table, a row per step, for pandas and spreadsheets."""
 
 import io
 from dataclasses import asdict
@@ -14,20 +14,20 @@ COLUMNS = pa.schema(
         ("global_step", pa.int64()),  # the first update is step 0, as in the book
         ("epoch", pa.int64()),
         ("tokens_seen", pa.int64()),
-        ("seconds", pa.float64()),  # spent on the run by the end of the step
-        ("loss", pa.float64()),  # of the step's own batch, dropout on
-        ("grad_norm", pa.float64()),  # before it is clipped
+        ("seconds", pa.float64()),  # of training, up to the end of the step
+        ("loss", pa.float64()),  # of the step's batch, with dropout
+        ("grad_norm", pa.float64()),  # before clipping
         ("learning_rate", pa.float64()),
         ("memory", pa.int64()),  # of the process, in bytes
-        ("train_loss", pa.float64()),  # where the step was followed by an evaluation
+        ("train_loss", pa.float64()),  # only where an evaluation followed the step
         ("val_loss", pa.float64()),
-        ("evaluation_seconds", pa.float64()),  # spent on the run by the end of the evaluation
+        ("evaluation_seconds", pa.float64()),  # up to its end
     ]
 )
 
 
 def metrics_table(store: RunStore, run: Run) -> pa.Table:
-    """Return a run's steps, each beside the evaluation that followed it, if one did."""
+    """Return a run's steps, each with the evaluation that followed it, if any."""
     records = store.records_since(run.id, ("steps", "evaluations"), {})
     rows = {step.global_step: asdict(step) for step in records.steps}
     for evaluation in records.evaluations:
@@ -38,7 +38,7 @@ def metrics_table(store: RunStore, run: Run) -> pa.Table:
 
 
 def metrics_csv(store: RunStore, run: Run) -> bytes:
-    """Return the metrics as CSV; what was not measured is an empty cell."""
+    """Return the metrics as CSV; missing values are empty cells."""
     file = io.BytesIO()
     pyarrow.csv.write_csv(metrics_table(store, run), file)
     return file.getvalue()

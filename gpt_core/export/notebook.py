@@ -1,4 +1,4 @@
-"""A run as a Jupyter notebook that repeats it with ``gpt_core``, and compares the losses."""
+"""A run as a Jupyter notebook that repeats it with ``gpt_core`` and compares the losses."""
 
 import json
 import pprint
@@ -10,8 +10,8 @@ from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.store import Run, RunStore, StoredEvaluation
 from gpt_core.text import VERDICT_SHA256, Corpus, bundled_text
 
-MAX_INLINE_CHARACTERS = 100_000  # characters of a text that stands in the notebook itself
-MAX_INLINE_EVALUATIONS = 200  # evaluations that stand there, to be compared with
+MAX_INLINE_CHARACTERS = 100_000  # characters of a text in the notebook itself
+MAX_INLINE_EVALUATIONS = 200  # recorded evaluations in the notebook
 
 IMPORTS = """\
 try:
@@ -19,7 +19,7 @@ try:
 except ModuleNotFoundError:
     raise SystemExit(
         "gpt_core is not installed here: run pip install in the folder of GPT Pretraining Lab, or "
-        "put this notebook there."
+        "move this notebook there."
     ) from None
 
 import plotly.graph_objects as go
@@ -41,16 +41,16 @@ corpus = Corpus({name!r}, TEXT)"""
 BESIDE = """\
 from pathlib import Path
 
-FILE = Path({file!r})  # the run's text, to be put beside this notebook
+FILE = Path({file!r})  # the run's text: save it next to this notebook
 if not FILE.exists():
-    raise SystemExit(f"{{FILE}} is not here: it is the run's text, taken from the Runs page.")
+    raise SystemExit(f"{{FILE}} is missing: download the run's text from the Runs page.")
 corpus = Corpus({name!r}, FILE.read_bytes().decode("utf-8"))"""
 CHECK_TEXT = """\
 if corpus.sha256 != {sha256!r}:
     raise SystemExit("This is not the text that the run was trained on.")
 print(f"{{len(corpus.text):,}} characters. It begins: {{corpus.text[:60]!r}}")"""
 MODEL = """\
-torch.set_num_threads({threads})  # sums are rounded differently by another number of threads
+torch.set_num_threads({threads})  # rounding depends on the number of threads
 tokenizer = get_tokenizer()
 data = prepare_data(corpus.text, tokenizer, model_config, training_config)
 
@@ -64,14 +64,14 @@ from pathlib import Path
 
 from gpt_core import load_model, weights_sha256
 
-WEIGHTS = Path({file!r})  # what the run began with: {name}
+WEIGHTS = Path({file!r})  # the run's initial weights: {name}
 if not WEIGHTS.exists():
-    raise SystemExit(f"{{WEIGHTS}} is not here: take the checkpoint from the Weights page.")
+    raise SystemExit(f"{{WEIGHTS}} is missing: download the checkpoint from the Weights page.")
 model.load_state_dict(load_model(WEIGHTS).state_dict())
 if weights_sha256(model) != {sha256!r}:
-    raise SystemExit("These are not the weights that the run began with.")"""
+    raise SystemExit("These are not the run's initial weights.")"""
 TRAINING = """\
-losses = {}  # by step: of the training part and of the validation part
+losses = {}  # step: (training loss, validation loss)
 records = train(
     model, data.train_loader, data.val_loader, optimizer, tokenizer, training_config
 )
@@ -97,14 +97,15 @@ difference = max(
     for step, pair in recorded.items() if step in losses
     for now, then in zip(losses[step], pair)
 )
-print(f"Largest difference from the run on record: {{difference:.2g}}")"""
+print(f"Largest difference from the recorded run: {{difference:.2g}}")"""
 
 
 def write_notebook(store: RunStore, run: Run) -> str:
     """Return a notebook, as JSON, that repeats a run.
 
     A text of at most :data:`MAX_INLINE_CHARACTERS` characters is part of the notebook; a longer
-    one is looked for beside it. What a user wrote is in code cells, as data, never in markdown.
+    text is read from a file next to it. User input appears in code cells, as data, never in
+    Markdown.
     """
     threads = run.versions.get("threads", "1")
     ran_on = ", ".join(f"{name} {value}" for name, value in run.versions.items())
@@ -114,9 +115,9 @@ def write_notebook(store: RunStore, run: Run) -> str:
     }
     cells = [
         _markdown(
-            f"# The run `{run.id}`, once more",
-            "Made by GPT Pretraining Lab. It trains the same model on the same text, from the same "
-            "seed, with `gpt_core`: run all cells from top to bottom.",
+            f"# Run `{run.id}`, repeated",
+            "Exported from GPT Pretraining Lab. This notebook trains the same model on the same "
+            "text from the same seed, with `gpt_core`. Run all cells from top to bottom.",
         ),
         _code(IMPORTS),
         _markdown("## The settings"),
@@ -130,8 +131,8 @@ def write_notebook(store: RunStore, run: Run) -> str:
         *(_initial_cells(run) if run.initial_sha256 else ()),
         _markdown(
             "## Training",
-            "`train` yields a record of each step, evaluation and sample. The lines are printed as "
-            "the book prints them.",
+            "`train` yields a record of each step, evaluation and sample. The cell prints the "
+            "evaluations and samples in the book's format.",
         ),
         _code(TRAINING),
         _code(CHART),
@@ -139,9 +140,10 @@ def write_notebook(store: RunStore, run: Run) -> str:
     if recorded:
         cells += [
             _markdown(
-                "## The same run?",
-                f"It ran on {ran_on}. On such a machine the difference is 0. On another one, the "
-                "last digits differ, and dropout may draw other numbers: the curve is near then.",
+                "## Is it the same run?",
+                f"The recorded run used {ran_on}. With the same setup the difference is 0. With "
+                "another one the last digits differ, and dropout may draw other random numbers: "
+                "the curves are then only close.",
             ),
             _code(COMPARISON.format(recorded=pprint.pformat(recorded, sort_dicts=False))),
         ]
@@ -158,38 +160,39 @@ def write_notebook(store: RunStore, run: Run) -> str:
 
 
 def _initial_cells(run: Run) -> list[dict[str, Any]]:
-    """Return the cells that give the model the weights that the run began with."""
+    """Return the cells that load the run's initial weights into the model."""
     code = INITIAL.format(
-        # As the Weights page calls it; of a name, what can stand in a comment.
+        # The Weights page's file name; the name without line breaks, for a comment.
         file=f"{run.id}-initial-ours.zip",
         name=" ".join(run.initial_name.split()),
         sha256=run.initial_sha256,
     )
     return [
         _markdown(
-            "## The weights it began with",
-            "Not random ones: the run went on from these. They are among its checkpoints on the "
-            "Weights page, as a ZIP of safetensors and JSON.",
+            "## The initial weights",
+            "The run did not start from random weights but from these. Download them from the "
+            "Weights page, where they are among the run's checkpoints, as a ZIP of safetensors "
+            "and JSON.",
         ),
         _code(code),
     ]
 
 
 def text_file_name(run: Run) -> str:
-    """Return what the file of a run's text is called: letters, digits and dashes of its name."""
+    """Return the file name of a run's text: letters, digits and dashes of the text's name."""
     name = re.sub(r"\W+", "-", run.text_name.removesuffix(".txt")).strip("-_")
     return f"{name[:40] or 'text'}.txt"
 
 
 def _text_cell(store: RunStore, run: Run) -> str:
-    """Return the code that gets the run's text."""
+    """Return the code that loads the run's text."""
     if run.text_sha256 == VERDICT_SHA256:
         return THE_VERDICT
     if key := bundled_text(run.text_sha256):
         return BUNDLED.format(key=key)
     try:
         text = store.text(run.text_sha256)
-    except ValueError:  # it is lost here, but somebody may have it
+    except ValueError:  # lost in this store: the reader may have the file
         text = ""
     if not text or len(text) > MAX_INLINE_CHARACTERS:
         return BESIDE.format(file=text_file_name(run), name=run.text_name)
@@ -198,13 +201,13 @@ def _text_cell(store: RunStore, run: Run) -> str:
 
 
 def _as_python(config: GPTConfig | TrainingConfig) -> str:
-    """Return a configuration as the Python that makes it, a line for each field."""
+    """Return the Python code of a configuration, one line per field."""
     fields = "\n".join(f"    {name}={value!r}," for name, value in asdict(config).items())
     return f"{type(config).__name__}(\n{fields}\n)"
 
 
 def _evenly(rows: list[StoredEvaluation], most: int) -> list[StoredEvaluation]:
-    """Return at most so many rows, evenly spread, the first and the last among them."""
+    """Return at most ``most`` rows, evenly spread, with the first and the last."""
     if len(rows) <= most:
         return rows
     return [rows[round(i * (len(rows) - 1) / (most - 1))] for i in range(most)]

@@ -1,4 +1,4 @@
-"""A run written to one JSON file, to be looked at elsewhere: configuration and all it recorded."""
+"""A run as one JSON file: its configuration and everything it recorded."""
 
 import json
 from dataclasses import asdict
@@ -13,12 +13,12 @@ from gpt_core.validation import check_whole, shown
 
 FORMAT = 1
 TABLES = ("transitions", "steps", "evaluations", "samples", "probes", "updates", "labels")
-RECORDED_RUN = "lamp-room-124m"  # comes with the app: the chapter's model on our own story
+RECORDED_RUN = "lamp-room-124m"  # bundled: the chapter's model trained on our story
 RECORDED_TEXT = "the-lamp-room"
 
 
 def write_recording(store: RunStore, run: Run) -> str:
-    """Return a run's configuration and records as JSON, a row per line; weights are not in it."""
+    """Return a run's configuration and records as JSON, a row per line, without weights."""
     facts = {
         name: asdict(value) if isinstance(value, GPTConfig | TrainingConfig) else value
         for name, value in vars(run).items()
@@ -33,10 +33,10 @@ def write_recording(store: RunStore, run: Run) -> str:
 
 
 def import_recording(store: RunStore, recording: str) -> str:
-    """Put a recorded run into a store, where it is a run like others; return its ID.
+    """Add a recorded run to a store, as a run like others; return its ID.
 
     Raises:
-        ValueError: it is no recording, of another version, or its ID is taken.
+        ValueError: it is not a recording, has another format version, or its ID is taken.
     """
     try:
         parts = json.loads(recording)
@@ -55,29 +55,29 @@ def import_recording(store: RunStore, recording: str) -> str:
         _check(facts, rows)
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         reason = str(error).rstrip(".")
-        raise ValueError(f"This is not a recording that can be read: {reason}.") from error
+        raise ValueError(f"This is not a recording of a run: {reason}.") from error
     store.add_recorded_run(facts, rows)
     return str(facts["id"])
 
 
 def _check(facts: dict[str, Any], rows: dict[str, list[dict[str, Any]]]) -> None:
-    """Raise ValueError for what no store could hold, be it of the right type.
+    """Raise ValueError for values that no store can hold.
 
-    The ID becomes the name of a folder: nothing but a name may stand there.
+    The ID becomes the name of a folder, so it must match ``RUN_ID``.
     """
     if not isinstance(facts["id"], str) or not RUN_ID.fullmatch(facts["id"]):
-        raise ValueError(f"id={shown(facts['id'])} is no name for a run")
+        raise ValueError(f"id={shown(facts['id'])} is not a valid run ID")
     for name in ("train_tokens", "val_tokens", "total_steps"):
         check_whole(name, facts[name], at_least=1)
     if not isinstance(facts["versions"], dict):
-        raise ValueError("versions is no object")
+        raise ValueError("versions is not an object")
     states = [row["state"] for row in rows["transitions"]]
     if not states or any(state not in list(RunState) for state in states):
-        raise ValueError("its states are none that a run can be in")
+        raise ValueError("its states are missing or unknown")
 
 
 def import_recorded_run(store: RunStore, data_dir: Path = DATA_DIR) -> str:
-    """Put the run that comes with the app into a store, unless it is there; return its ID."""
+    """Add the bundled run to a store unless it is there; return its ID."""
     if store.run(RECORDED_RUN) is None:
         text = load_text(RECORDED_TEXT, data_dir)
         store.save_text(text.text, text.sha256)
@@ -85,6 +85,6 @@ def import_recorded_run(store: RunStore, data_dir: Path = DATA_DIR) -> str:
         try:
             import_recording(store, recording)
         except ValueError:
-            if store.run(RECORDED_RUN) is None:  # else another visitor was quicker
+            if store.run(RECORDED_RUN) is None:  # else another visitor imported it first
                 raise
     return RECORDED_RUN

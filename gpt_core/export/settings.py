@@ -1,4 +1,4 @@
-"""A run's whole configuration as JSON, out and in."""
+"""A run's whole configuration as JSON: export and import."""
 
 import json
 from dataclasses import asdict, fields
@@ -11,11 +11,11 @@ from gpt_core.store import Run, RunStore
 
 
 class Settings(NamedTuple):
-    """What :func:`read_settings` read: model and training, and what they were used on."""
+    """The result of :func:`read_settings`: a preset, and the hashes of text and weights."""
 
     preset: Preset
     text_sha256: str
-    initial_sha256: str  # of the weights to begin with; "" for random ones
+    initial_sha256: str  # of the initial weights; "" for random ones
 
 
 def settings_json(store: RunStore, run: Run) -> bytes:
@@ -43,23 +43,23 @@ def settings_json(store: RunStore, run: Run) -> bytes:
 
 
 def read_settings(data: bytes) -> Settings:
-    """Return what :func:`settings_json` wrote of a run's model, training, text and first weights.
+    """Return a run's settings from the JSON of :func:`settings_json`.
 
     Raises:
-        ValueError: it is none, or a setting in it is unknown or out of range.
+        ValueError: it is no such JSON, or a setting is unknown or out of range.
     """
     try:
         facts = json.loads(data)
-    except (ValueError, RecursionError) as error:  # lists in lists in lists
-        raise ValueError("These are no settings of a run: it is not JSON.") from error
+    except (ValueError, RecursionError) as error:  # RecursionError: deeply nested
+        raise ValueError("These are not the settings of a run: the file is not JSON.") from error
     text = facts.get("text") if isinstance(facts, dict) else None
     if not isinstance(text, dict) or not all(
         isinstance(facts.get(part), dict) for part in ("model", "training")
     ):
-        raise ValueError("These are no settings of a run: model, training and text belong there.")
+        raise ValueError("These are not the settings of a run: they need model, training and text.")
     for part, config in (("model", GPTConfig), ("training", TrainingConfig)):
         if unknown := sorted(set(facts[part]) - {field.name for field in fields(config)}):
-            raise ValueError(f"{part} has no setting {unknown[0]!r}: take it out.")
+            raise ValueError(f"{part} has no setting {unknown[0]!r}: remove it.")
     model, training = GPTConfig(**facts["model"]), TrainingConfig(**facts["training"])
     preset = Preset(str(facts.get("preset") or "custom"), "", model, training)
     initial = facts.get("initial_weights")

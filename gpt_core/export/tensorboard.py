@@ -1,4 +1,4 @@
-"""A run as TensorBoard reads it: one event file, in a folder of the run's name."""
+"""A run as a TensorBoard event file, in a folder named after the run's ID."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
@@ -23,13 +23,13 @@ EVALUATION_TAGS = {"train_loss": "loss/training", "val_loss": "loss/validation"}
 def write_event_file(store: RunStore, run: Run, logdir: Path) -> Path:
     """Write a run's numbers, samples and settings below ``logdir``; return the file's path.
 
-    Several runs below one ``logdir`` are laid over each other: ``tensorboard --logdir``. A file
-    that is there already is written anew.
+    ``tensorboard --logdir`` shows all runs below one ``logdir`` together. An existing file is
+    replaced.
 
     Raises:
         OSError: the folder cannot be written to.
     """
-    # Imported here: it takes a second, and few ask for it.
+    # Imported here: the import takes a second and is rarely needed.
     from tensorboardX.record_writer import RecordWriter
 
     folder = logdir / run.id
@@ -46,7 +46,7 @@ def write_event_file(store: RunStore, run: Run, logdir: Path) -> Path:
 
 
 def _events(store: RunStore, run: Run) -> "Iterator[Event]":
-    """Yield all that TensorBoard is told of a run, at the times when it happened."""
+    """Yield a run's TensorBoard events, with the times at which they happened."""
     from tensorboardX.proto.event_pb2 import Event
     from tensorboardX.proto.summary_pb2 import Summary
     from tensorboardX.summary import hparams, text
@@ -79,5 +79,5 @@ def _events(store: RunStore, run: Run) -> "Iterator[Event]":
 
 
 def _as_code(lines: Iterable[str]) -> str:
-    """Return lines indented, as TensorBoard's markdown takes text that is no markup."""
+    """Return lines as an indented Markdown code block, which TensorBoard shows verbatim."""
     return "\n".join(f"    {line}" for line in lines)

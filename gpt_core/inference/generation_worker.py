@@ -1,4 +1,4 @@
-"""GenerationWorker: one thread that generates texts, one after another."""
+"""GenerationWorker: a thread that generates texts, one after another."""
 
 import atexit
 import queue
@@ -16,14 +16,14 @@ from gpt_core.model import GREEDY, Choice, Decoding, GPTModel, describe_choice, 
 class GenerationJob:
     """A text being generated: the worker appends to ``choices``, the caller reads and may stop."""
 
-    choices: list[Choice] = field(default_factory=list)  # only ever appended to
+    choices: list[Choice] = field(default_factory=list)  # append-only
     ended: threading.Event = field(default_factory=threading.Event)
     error: Exception | None = None
     stop_asked: bool = False
 
     @property
     def new_ids(self) -> list[int]:
-        """Return the tokens that are generated so far."""
+        """Return the tokens generated so far."""
         return [choice.token_id for choice in list(self.choices)]
 
     def stop(self) -> None:
@@ -32,7 +32,7 @@ class GenerationJob:
 
 
 class GenerationWorker:
-    """Generates texts in a thread of its own, in the order in which they were asked for."""
+    """Generates texts in a thread of its own, in the order of submission."""
 
     def __init__(self) -> None:
         self._jobs: queue.SimpleQueue[tuple[GenerationJob, Callable[[], None]] | None]
@@ -53,9 +53,9 @@ class GenerationWorker:
     ) -> GenerationJob:
         """Continue token IDs of shape (1, T).
 
-        Arguments are those of :func:`gpt_core.model.stream_tokens`; ``seed`` gives this text a
-        random generator of its own. A function that returns the model is called by the worker,
-        which may wait for it where the caller must not.
+        The arguments are those of :func:`gpt_core.model.stream_tokens`; ``seed`` is for this text's
+        own random generator. If ``model`` is a function that returns the model, the worker calls
+        it, so that the caller does not wait.
 
         Raises:
             ValueError: the app is closing.
@@ -72,12 +72,12 @@ class GenerationWorker:
                     return
 
         if self._closing:
-            raise ValueError("The app is closing: nothing is generated any more.")
+            raise ValueError("The app is closing: no more texts are generated.")
         self._jobs.put((job, add_tokens))
         return job
 
     def close(self) -> None:
-        """End the worker after the token it is at; texts that wait are not begun."""
+        """End the worker after its current token; waiting texts are not generated."""
         self._closing = True
         self._jobs.put(None)
         self._thread.join()

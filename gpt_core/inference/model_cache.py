@@ -1,7 +1,7 @@
-"""ModelCache: models for reading, each built once, within a memory budget.
+"""ModelCache: models for inference, each built once, within a memory budget.
 
-These models are never trained. A model that trains is the runner's; to read it, the cache takes a
-snapshot of it.
+These models are never trained. The runner owns the models in training; the cache takes snapshots
+of them.
 """
 
 import threading
@@ -31,7 +31,7 @@ class ModelCache:
     """Models in eval mode, for any thread; the least recently used is evicted first.
 
     Args:
-        budget_bytes: what the weights may take together; the newest model stays in any case.
+        budget_bytes: maximum size of all weights together; the newest model is always kept.
     """
 
     def __init__(self, budget_bytes: int = BUDGET_BYTES) -> None:
@@ -40,14 +40,14 @@ class ModelCache:
         self._models: OrderedDict[Hashable, Future[GPTModel]] = OrderedDict()
 
     def untrained(self, config: GPTConfig, seed: int = 123) -> GPTModel:
-        """Return the untrained model that a seed gives."""
+        """Return the untrained model of a seed."""
         return self._get(("untrained", config, seed), lambda: build_model(config, seed))
 
     def checkpoint(self, store: RunStore, run_id: str, global_step: int, *, actor: str) -> GPTModel:
-        """Return a run's model as it was saved at a step.
+        """Return a run's model as saved at a step.
 
         Raises:
-            PermissionDenied: it is another student's, and private.
+            PermissionDenied: the run is another student's, and private.
             ValueError: there is no checkpoint of that step, or it is damaged.
         """
         require_read_access(store, run_id, actor, "look into")
@@ -61,8 +61,8 @@ class ModelCache:
         """Return a model of the library.
 
         Raises:
-            PermissionDenied: it is another student's, who does not share it.
-            ValueError: it is not there, or cannot be loaded.
+            PermissionDenied: the model is another student's, and not shared.
+            ValueError: there is no such model, or it cannot be loaded.
         """
         entry = library.find(key, actor=actor)
         version = ("library", entry.path, entry.modified())
@@ -71,28 +71,28 @@ class ModelCache:
     def snapshot(
         self, runner: TrainingRunner, run_id: str, *, actor: str, timeout: float = 60
     ) -> Snapshot:
-        """Return a copy of a live run's model at its present step.
+        """Return a copy of a live run's model at its current step.
 
         Raises:
-            PermissionDenied: it is another student's, and private.
+            PermissionDenied: the run is another student's, and private.
             ValueError: the run is not live here.
-            TimeoutError: it did not come between two steps in time.
+            TimeoutError: its current step did not end in time.
         """
         try:
             snapshot = runner.snapshot(run_id, actor=actor).result(timeout)
         except (RuntimeError, MemoryError) as error:  # also: the app is closing
             raise ValueError(describe_error(error)) from error
-        # The cache keeps it alive: the run copies itself once per step, however many ask.
+        # Cached, so that the run is copied only once per step.
         self._get(("snapshot", run_id, snapshot.global_step), lambda: snapshot.model)
         return snapshot
 
     def last_snapshot(
         self, store: RunStore, run_id: str, global_step: int, *, actor: str
     ) -> GPTModel | None:
-        """Return the model of a snapshot taken before, or None if it has been evicted.
+        """Return the model of an earlier snapshot, or None if it was evicted.
 
         Raises:
-            PermissionDenied: it is another student's, and private.
+            PermissionDenied: the run is another student's, and private.
             ValueError: there is no such run.
         """
         require_read_access(store, run_id, actor, "look into")
@@ -114,7 +114,7 @@ class ModelCache:
         if is_first:
             try:
                 model = build()
-                transpose_weights(model)  # it is for reading and writing, not for training
+                transpose_weights(model)  # for inference, not for training
                 future.set_result(model)
             except BaseException as error:
                 with self._lock:
@@ -129,7 +129,7 @@ class ModelCache:
         with self._lock:
             built = [(k, f.result()) for k, f in self._models.items() if f.done()]
             sizes = {k: BYTES_PER_PARAMETER * count_parameters(model) for k, model in built}
-            for key, _ in built[:-1]:  # oldest use first
+            for key, _ in built[:-1]:  # least recently used first
                 if sum(sizes.values()) <= self._budget_bytes:
                     break
                 del self._models[key], sizes[key]

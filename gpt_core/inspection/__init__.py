@@ -1,4 +1,4 @@
-"""Looking into a model: its parts and their sizes, and what an update did."""
+"""A model's parts and their sizes, and what an update changes."""
 
 from gpt_core.inspection.summary import ModelSummary, Part, summarize
 from gpt_core.inspection.update import UpdateInspector

@@ -14,10 +14,10 @@ from gpt_core.text import Batch
 
 
 class UpdateInspector:
-    """Measures one update: the weights, gradients and losses before and after it.
+    """Measure one update: the weights, gradients and losses before and after it.
 
-    It draws nothing random and changes nothing: the run gives the same losses without it. During
-    the update there is a second copy of the weights in memory.
+    The inspector draws nothing random and changes nothing: the run gives the same losses without
+    it. During the update, it holds a second copy of the weights in memory.
     """
 
     def __init__(self, model: GPTModel, optimizer: Optimizer, config: TrainingConfig) -> None:
@@ -28,7 +28,7 @@ class UpdateInspector:
 
     @contextmanager
     def around(self, batches: list[Batch]) -> Iterator[None]:
-        """Measure an update that is made inside: of these batches, its gradients ready."""
+        """Measure the update made inside this context, whose gradients are ready on entry."""
         parameters = dict(self._model.named_parameters())
         grads = {name: p.grad for name, p in parameters.items() if p.grad is not None}
         loss_before = self._loss(batches)
@@ -50,7 +50,7 @@ class UpdateInspector:
         }
 
     def record(self, step: StepRecord) -> UpdateRecord:
-        """Return what was measured of the update that made a step."""
+        """Return the measurements of the update that made a step."""
         return UpdateRecord(
             step.global_step,
             step.epoch,
@@ -75,7 +75,7 @@ class UpdateInspector:
 def norms_by_part(tensors: dict[str, Tensor]) -> dict[str, float]:
     """Return the Euclidean norm of each part's tensors together, by the part's name.
 
-    A part is a block (``trf_blocks.0``) or what stands outside them (``tok_emb``).
+    A part is a block (``trf_blocks.0``) or a module outside the blocks (``tok_emb``).
     """
     parts: dict[str, list[Tensor]] = {}
     for name, tensor in tensors.items():

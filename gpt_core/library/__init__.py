@@ -1,4 +1,4 @@
-"""People's own texts and models, and what they do with recorded runs."""
+"""The library of texts and models, and operations on recorded runs."""
 
 from gpt_core.library.models import UPLOADED, Download, LibraryModel, ModelLibrary
 from gpt_core.library.runs import (

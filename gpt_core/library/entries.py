@@ -1,7 +1,7 @@
-"""Cards: what is known of the texts and models that people keep, and who may do what with them.
+"""Library entries: the metadata of saved texts and models, and who may change them.
 
-Whose a thing is, its entry says. Two who keep the same have a entry each and know nothing of each
-other; the thing itself lies there once.
+An entry names its owner. If two people save the same content, each has an entry and cannot see the
+other's; the content itself is stored once.
 """
 
 import json
@@ -17,13 +17,13 @@ from gpt_core.system import write_atomically
 
 @dataclass(frozen=True, kw_only=True)
 class LibraryEntry:
-    """What every entry says."""
+    """The fields that all entries have."""
 
-    owner: str = LOCAL  # an actor: the machine's own, or a student
-    shared: bool = False  # whether its owner shows it to all
+    owner: str = LOCAL  # an actor: the machine's own user, or a student
+    shared: bool = False  # with the whole class
 
     def is_seen_by(self, actor: str) -> bool:
-        """Tell whether an actor may use it: a student their own, and what is shared."""
+        """Tell whether an actor may use it: students, their own and shared ones; others, all."""
         return self.shared or self.owner == actor or not is_student(actor)
 
 
@@ -31,26 +31,26 @@ C = TypeVar("C", bound=LibraryEntry)
 
 
 class LibraryEntries(Generic[C]):
-    """The entries of one kind of things, each a small file beside the thing itself.
+    """The entries of one kind, each a small JSON file beside its content.
 
     Args:
-        store: in whose runs directory they lie, and who shares what.
-        kind: of things, as the class's book and messages call it: "text".
-        card_type: what a entry is read as.
-        key_of: returns what a thing is called, a part of its files' names.
+        store: the store of the runs directory, which also records what is shared.
+        kind: what the entries describe, as the class store and messages call it: "text".
+        card_type: the class of an entry.
+        key_of: returns an entry's key, which is part of its file's name.
     """
 
     def __init__(
-        self, store: RunStore, kind: ShareKind, card_type: type[C], key_of: Callable[[C], str]
+        self, store: RunStore, kind: ShareKind, entry_type: type[C], key_of: Callable[[C], str]
     ) -> None:
         self.folder = store.runs_dir / f"{kind}s"
         self._store = store
         self._kind = kind
-        self._card_type = card_type
+        self._card_type = entry_type
         self._key_of = key_of
 
     def all(self) -> list[C]:
-        """Return all entries, by their files' names; damaged ones are passed over."""
+        """Return all entries, sorted by file name; damaged ones are skipped."""
         shared = self._store.class_store.shared()
         entries = []
         for path in sorted(self.folder.glob("*.json")):
@@ -64,7 +64,7 @@ class LibraryEntries(Generic[C]):
         return entries
 
     def once_each(self, entries: Iterable[C], actor: str) -> list[C]:
-        """Return one entry of each thing: where the actor has kept it, too, with their entry."""
+        """Return one entry per key, the actor's own where there is one."""
         chosen: dict[str, C] = {}
         for entry in entries:
             if self._key_of(entry) not in chosen or entry.owner == owner_of(actor):
@@ -72,7 +72,7 @@ class LibraryEntries(Generic[C]):
         return list(chosen.values())
 
     def write(self, entry: C) -> None:
-        """Write a entry down.
+        """Save an entry.
 
         Raises:
             OSError: the disk cannot be written.
@@ -82,7 +82,7 @@ class LibraryEntries(Generic[C]):
         write_atomically(path, json.dumps(asdict(entry)).encode())
 
     def forget(self, entry: C) -> None:
-        """Remove a entry; nobody is shown the thing any more.
+        """Remove an entry, and stop sharing it.
 
         Raises:
             OSError: the disk cannot be written.
@@ -92,18 +92,18 @@ class LibraryEntries(Generic[C]):
         self._path(self._key_of(entry), entry.owner).unlink(missing_ok=True)
 
     def share(self, entry: C, shared: bool) -> None:
-        """Write down that a thing is shown to the whole class, or no longer."""
+        """Record that an entry is shared with the class, or no longer."""
         self._store.class_store.add_share(self._kind, self._key_of(entry), entry.owner, shared)
 
     def refuse_foreign(self, entry: C, actor: str, doing: str) -> None:
-        """Refuse a student who wants to change what is somebody else's.
+        """Refuse a student who wants to change another owner's entry.
 
         Raises:
-            PermissionDenied: it is.
+            PermissionDenied: the entry is another student's.
         """
         if is_student(actor) and entry.owner != actor:
             message = (
-                f"This {self._kind} is somebody else's: only they or the teacher may {doing} it."
+                f"This {self._kind} is not yours: only its owner or the teacher may {doing} it."
             )
             refuse(self._store, self._key_of(entry), actor, f"{doing} the {self._kind}", message)
 
@@ -112,5 +112,5 @@ class LibraryEntries(Generic[C]):
 
 
 def owner_of(actor: str) -> str:
-    """Return whose a thing is that an actor keeps: theirs, or the machine's own."""
+    """Return the owner of what an actor saves: the student, otherwise "local"."""
     return actor if is_student(actor) else LOCAL

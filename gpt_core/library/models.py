@@ -1,4 +1,4 @@
-"""ModelLibrary: models that no run here has made: uploaded, put in a folder, or OpenAI's."""
+"""ModelLibrary: models from elsewhere: uploaded, in the import folder, or OpenAI's."""
 
 import hashlib
 import os
@@ -22,19 +22,19 @@ OPENAI_NAME = "GPT-2 {}"
 
 @dataclass(frozen=True)
 class LibraryModel(LibraryEntry):
-    """What is known of a model without loading it."""
+    """A model's metadata, known without loading it."""
 
-    key: str  # what pages call it: a file's name too
+    key: str  # identifies it on pages and in file names
     name: str
-    source: str  # where it came from, in words
-    path: str  # a file or folder that load_model reads
+    source: str  # where it came from, as pages show it
+    path: str  # a file or folder for load_model
     bytes: int
 
     def modified(self) -> float:
-        """Return when its files were last changed, in seconds since 1970.
+        """Return when the model's files were last changed, in seconds since 1970.
 
         Raises:
-            ValueError: they cannot be read.
+            ValueError: the files cannot be read.
         """
         try:
             path = Path(self.path)
@@ -46,58 +46,57 @@ class LibraryModel(LibraryEntry):
 
 @dataclass
 class Download:
-    """OpenAI's weights on their way here: a thread writes, whoever asked reads and may stop it."""
+    """A download of OpenAI's weights: its thread writes it, pages read it and may stop it."""
 
     size: str
     bytes_done: int = 0
-    bytes_total: int | None = None  # as long as nobody knows
+    bytes_total: int | None = None  # None until it is known
     error: str = ""
     ended: threading.Event = field(default_factory=threading.Event)
     stop_asked: bool = False
 
     def report(self, bytes_done: int, bytes_total: int | None) -> None:
-        """Write down how far it has come."""
+        """Update the progress, in bytes."""
         self.bytes_done, self.bytes_total = bytes_done, bytes_total
 
 
 class ModelLibrary:
-    """Models of a runs directory beside those of its runs.
+    """The models of a runs directory that its runs have not made.
 
-    Uploaded ones are kept in ``models/`` in our own form; what lies in ``import/`` is read where
-    it lies, whoever put it there; OpenAI's lie in the Hugging Face cache, which other programs
-    share.
+    Uploaded models are saved in ``models/`` in this app's format. Models in ``import/`` are read in
+    place. OpenAI's are in the Hugging Face cache, which other programs use too.
     """
 
     def __init__(self, store: RunStore) -> None:
         self._store = store
         self._entries = LibraryEntries(store, ShareKind.MODEL, LibraryModel, attrgetter("key"))
         self.import_folder = store.runs_dir / "import"
-        self._lock = threading.Lock()  # guards _downloads: of two equal ones the first goes on
+        self._lock = threading.Lock()  # guards _downloads: one per size at a time
         self._downloads: dict[str, Download] = {}
 
     def models(self, *, actor: str) -> list[LibraryModel]:
-        """Return the models that somebody may use, those with a entry by name, then the import
-        folder's, which are for all, as OpenAI's are.
+        """Return the models that the actor may use, each once.
 
-        Of uploaded ones a student sees their own, and those that are shared; anybody else, all.
-        Each model comes once: where they have uploaded it themselves, with their entry.
+        Those with an entry come first, by name, then those of the import folder. Of uploaded
+        models a student sees their own and the shared ones; other actors see all. Everyone may use
+        OpenAI's and the import folder's. Where the actor uploaded a model, its entry is theirs.
         """
         entries = [c for c in self._found() if c.source != UPLOADED or c.is_seen_by(actor)]
         entries = self._entries.once_each(entries, actor)
         return [*sorted(entries, key=lambda entry: entry.name), *self._imports()]
 
     def find(self, key: str, *, actor: str) -> LibraryModel:
-        """Return what is known of a model.
+        """Return the entry of a model.
 
         Raises:
-            PermissionDenied: it is somebody else's, who does not share it.
-            ValueError: it is not here.
+            PermissionDenied: the model is another student's, and is not shared.
+            ValueError: there is no such model.
         """
         for entry in self.models(actor=actor):
             if entry.key == key:
                 return entry
         if any(entry.key == key for entry in self._found()):
-            message = "This model is somebody else's, who does not share it."
+            message = "This model is not yours, and its owner does not share it."
             refuse(self._store, key, actor, "look into the model", message)
         raise ValueError("This model is not here any more: choose another one.")
 
@@ -105,14 +104,15 @@ class ModelLibrary:
         """Load a model in eval mode.
 
         Raises:
-            PermissionDenied: it is somebody else's, who does not share it.
-            ValueError: it is not here, damaged, of another kind, or larger than the free memory.
+            PermissionDenied: the model is another student's, and is not shared.
+            ValueError: the model is missing, damaged, of another kind, or larger than the free
+                memory.
         """
         entry = self.find(key, actor=actor)
         free = psutil.virtual_memory().available
         if entry.bytes > free:
             raise ValueError(
-                f"{entry.name} takes {entry.bytes / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB "
+                f"{entry.name} needs {entry.bytes / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB "
                 "are free on this machine: choose a smaller model, or end other programs."
             )
         return load_model(entry.path)
@@ -120,10 +120,10 @@ class ModelLibrary:
     def keep(
         self, model: GPTModel, name: str, *, actor: str, rules: ClassRules | None = None
     ) -> LibraryModel:
-        """Keep a model; the same weights again only get the new name.
+        """Save a model and return its entry; saving the same weights again only renames them.
 
         Raises:
-            ValueError: the disk cannot be written, or the student has used up their share of it.
+            ValueError: the disk cannot be written, or the student's disk quota is used up.
         """
         key = weights_sha256(model)[:12]
         folder, owner = self._entries.folder / key, owner_of(actor)
@@ -134,27 +134,27 @@ class ModelLibrary:
             entry = LibraryModel(key, name, UPLOADED, str(folder), written, owner=owner)
             self._entries.write(entry)
         except OSError as error:
-            raise ValueError(f"The model was not kept: {error.strerror or error}.") from error
+            raise ValueError(f"The model was not saved: {error.strerror or error}.") from error
         return entry
 
     def share(self, key: str, shared: bool, *, actor: str) -> None:
-        """Show an uploaded model to the whole class; or no longer.
+        """Share an uploaded model with the class, or stop sharing it.
 
         Raises:
-            PermissionDenied: it is somebody else's.
-            ValueError: it is not one that was uploaded.
+            PermissionDenied: the model is another student's.
+            ValueError: the model is missing or was not uploaded.
         """
         entry = self._find_own(key, actor, "share")
         self._entries.share(entry, shared)
 
     def delete(self, key: str, *, actor: str) -> None:
-        """Delete an uploaded model for good; runs that began with it keep their copy.
+        """Delete an uploaded model permanently; runs that began with it keep their copy.
 
-        As long as others have uploaded it too, only the entry of one of them goes.
+        If others have uploaded it too, only the entry is deleted.
 
         Raises:
-            PermissionDenied: it is somebody else's.
-            ValueError: it is not one that was uploaded, or the disk cannot be written.
+            PermissionDenied: the model is another student's.
+            ValueError: the model was not uploaded, or the disk cannot be written.
         """
         entry = self._find_own(key, actor, "delete")
         try:
@@ -162,15 +162,15 @@ class ModelLibrary:
             if not any(other.key == key for other in self._found()):
                 remove(self._entries.folder / key)
         except OSError as error:
-            raise ValueError(f"It was not deleted: {error.strerror or error}.") from error
+            raise ValueError(f"The model was not deleted: {error.strerror or error}.") from error
 
     def download(self, size: str, *, actor: str) -> Download:
-        """Have one of OpenAI's GPT-2s downloaded in a thread; if it is on its way, return that.
+        """Start a download of an OpenAI GPT-2 in a thread, or return the one in progress.
 
         Raises:
-            PermissionDenied: it is a student who asks: it takes gigabytes of the disk.
+            PermissionDenied: the actor is a student; a download takes gigabytes of disk.
         """
-        require_teacher(self._store, actor, "have OpenAI's weights downloaded")
+        require_teacher(self._store, actor, "download OpenAI's weights")
         with self._lock:
             download = self._downloads.get(size)
             if download is None or download.ended.is_set():
@@ -179,12 +179,12 @@ class ModelLibrary:
             return download
 
     def downloads(self) -> dict[str, Download]:
-        """Return the last download of each size that was asked for since the app began."""
+        """Return the latest download of each size since the app started."""
         with self._lock:
             return dict(self._downloads)
 
     def close(self) -> None:
-        """End the downloads; each goes on where it ended when it is asked for again."""
+        """Stop the downloads; a later request resumes each where it stopped."""
         for download in self.downloads().values():
             download.stop_asked = True
 
@@ -195,7 +195,7 @@ class ModelLibrary:
         except ValueError as error:
             download.error = str(error)
         except OSError as error:
-            download.error = f"The model was not kept: {error.strerror or error}."
+            download.error = f"The model was not saved: {error.strerror or error}."
         finally:
             download.ended.set()
 
@@ -205,33 +205,33 @@ class ModelLibrary:
         self._entries.write(LibraryModel(key, name, OPENAI, str(folder), bytes_there))
 
     def _find_own(self, key: str, actor: str, doing: str) -> LibraryModel:
-        """Return the entry of an uploaded model that somebody may change.
+        """Return the entry of an uploaded model that the actor may change.
 
         Raises:
-            PermissionDenied: it is somebody else's.
-            ValueError: it is not one that was uploaded.
+            PermissionDenied: the model is another student's.
+            ValueError: the model is missing or was not uploaded.
         """
         entry = self.find(key, actor=actor)
         if entry.source != UPLOADED:
-            raise ValueError(f"{entry.name} was not uploaded: its files lie in {entry.path}.")
+            raise ValueError(f"{entry.name} was not uploaded: its files are in {entry.path}.")
         self._entries.refuse_foreign(entry, actor, doing)
         return entry
 
     def _found(self) -> list[LibraryModel]:
-        """Return the entries of all models that have one and are there."""
+        """Return the entries of all models whose files exist."""
         entries = []
         for entry in self._entries.all():
-            if entry.source == UPLOADED:  # wherever the runs directory lies by now
+            if entry.source == UPLOADED:  # the runs directory may have moved
                 entry = replace(entry, path=str(self._entries.folder / entry.key))
             if Path(entry.path).exists():
                 entries.append(entry)
         return entries
 
     def _imports(self) -> list[LibraryModel]:
-        """Return what lies in the import folder: each folder, and each file, is a model."""
+        """Return the models in the import folder: each folder and each file is one."""
         try:
             paths = sorted(self.import_folder.iterdir())
-        except OSError:  # there is none, or it may not be read
+        except OSError:  # missing or unreadable
             return []
         found = []
         for path in paths:
@@ -239,7 +239,7 @@ class ModelLibrary:
                 files = list(path.iterdir()) if path.is_dir() else [path]
                 sizes = [file.stat().st_size for file in files if file.is_file()]
             except OSError:
-                continue  # it may not be read either
+                continue  # unreadable
             if sizes and not path.name.startswith(".") and (path.is_dir() or _holds_one(path)):
                 key = f"import-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]}"
                 name = readable_name(path.name)
@@ -248,5 +248,5 @@ class ModelLibrary:
 
 
 def _holds_one(file: Path) -> bool:
-    """Tell by a file's name whether there may be a model in it."""
+    """Tell by a file's suffix whether it may hold a model."""
     return file.suffix in (".safetensors", ".pth", ".pt", ".zip")

@@ -1,4 +1,4 @@
-"""What one may do with runs that are on record: name them, note something, delete them."""
+"""Operations on recorded runs: label, share and delete them, and clean up."""
 
 import sqlite3
 from contextlib import suppress
@@ -14,30 +14,28 @@ MAX_NAME_LENGTH, MAX_NOTE_LENGTH = 80, 2000  # characters
 
 
 def label_run(store: RunStore, run_id: str, name: str, note: str, *, actor: str) -> None:
-    """Give a run a name and a note; an empty name takes it back.
+    """Set a run's name and note; an empty name removes the name.
 
     Raises:
-        PermissionDenied: the run is somebody else's.
-        ValueError: there is no such run, one of them is too long, or the disk is full.
+        PermissionDenied: the run is another student's.
+        ValueError: there is no such run, the name or note is too long, or the disk is full.
     """
     require_owner(store, run_id, actor, "rename")
     name, note = " ".join(printable(name).split()), printable(note).strip()
     for text, most, field in ((name, MAX_NAME_LENGTH, "name"), (note, MAX_NOTE_LENGTH, "note")):
         if len(text) > most:
-            raise ValueError(
-                f"The {field} is {len(text):,} characters long: {most:,} are the most."
-            )
+            raise ValueError(f"The {field} is {len(text):,} characters long: use at most {most:,}.")
     try:
         store.add_label(run_id, name, note, actor)
     except sqlite3.Error as error:
-        raise ValueError(f"It was not written down. {describe_error(error)}") from error
+        raise ValueError(f"The name and note were not saved. {describe_error(error)}") from error
 
 
 def share_run(store: RunStore, run_id: str, shared: bool, *, actor: str) -> None:
-    """Show what is private in a run, its text, samples and weights, to the class; or no longer.
+    """Share a run's text, samples and weights with the class, or stop sharing them.
 
     Raises:
-        PermissionDenied: the run is somebody else's.
+        PermissionDenied: the run is another student's.
         ValueError: there is no such run.
     """
     run = require_owner(store, run_id, actor, "share")
@@ -45,30 +43,30 @@ def share_run(store: RunStore, run_id: str, shared: bool, *, actor: str) -> None
 
 
 def delete_run(store: RunStore, run_id: str, *, actor: str) -> None:
-    """Delete a run for good: all it recorded, its checkpoints, and its text if nobody needs it.
+    """Delete a run permanently: its records, its checkpoints, and its text if it is unused.
 
-    A text needed by another run, or kept on the Data page, stays.
+    A text that another run needs, or that is saved in the library, stays.
 
     Raises:
-        PermissionDenied: the run is somebody else's.
-        ValueError: there is no such run, it is live, or the disk cannot be written.
+        PermissionDenied: the run is another student's.
+        ValueError: there is no such run, the run is live, or the disk cannot be written.
     """
     run = require_owner(store, run_id, actor, "delete")
     with run_locks.lock_ended_run(store, run_id, "deleted") as lock:
-        # The row first: killed in between, it leaves a folder that the next opening sweeps away,
-        # never a run without its checkpoints.
+        # The row first: if the process is killed in between, it leaves a folder for clean_up, never
+        # a run without its checkpoints.
         store.remove_run(run_id, actor)
         remove(store.runs_dir / "checkpoints" / run_id)
         library = TextLibrary(store, actor=LOCAL)
         if run.text_sha256 not in {entry.sha256 for entry in library.texts()}:
             with suppress(ValueError):  # another run needs it
                 library.delete(run.text_sha256)
-        with suppress(OSError):  # Windows lets nobody remove an open file
+        with suppress(OSError):  # Windows does not delete open files
             Path(lock.lock_file).unlink(missing_ok=True)
 
 
 def clean_up(store: RunStore) -> None:
-    """Put right what processes that were killed have left: live runs, half-deleted ones."""
+    """Repair what killed processes left: runs recorded as live, and half-deleted runs."""
     run_locks.mark_interrupted_runs(store)
     for run_id in {row.run_id for row in store.deletions()}:
         folder = store.runs_dir / "checkpoints" / run_id

@@ -1,4 +1,4 @@
-"""TextLibrary: people's own texts, kept in the runs directory by their content."""
+"""TextLibrary: users' own texts, saved in the runs directory by content hash."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from gpt_core.text import Corpus, token_cache_in
 
 @dataclass(frozen=True)
 class LibraryText(LibraryEntry):
-    """What is known of a kept text without reading it."""
+    """A saved text's metadata, known without reading it."""
 
     sha256: str
     name: str
@@ -25,15 +25,15 @@ class LibraryText(LibraryEntry):
 
 
 class TextLibrary:
-    """Texts by their content hash, each with a entry of its name, size, source and owner.
+    """Texts by content hash, each with an entry for its name, size, source and owner.
 
-    The text itself lies where a run's text lies, once, however many runs were trained on it.
+    The text itself is stored once, where runs store theirs, however many runs use it.
 
     Args:
-        store: whose runs directory they are kept in.
-        actor: who asks: a student sees their own, and what others share.
-        rules: of a class: how much a student may keep.
-        clock: gives the time in seconds since 1970.
+        store: the store of the runs directory.
+        actor: who asks; a student sees their own texts and the shared ones.
+        rules: the class's rules, which limit what a student may save.
+        clock: returns the time in seconds since 1970.
     """
 
     def __init__(
@@ -52,13 +52,14 @@ class TextLibrary:
         self._entries = LibraryEntries(store, ShareKind.TEXT, LibraryText, attrgetter("sha256"))
 
     def keep(self, corpus: Corpus, source: str) -> LibraryText:
-        """Keep a text; the same text again only gets the new name.
+        """Save a text and return its entry; saving the same text again only renames it.
 
         Raises:
-            ValueError: the disk cannot be written, or the student has used up their share of it.
+            ValueError: the disk cannot be written, the student's disk quota is used up, or the
+                lesson allows no own texts.
         """
         if is_student(self._owner) and TEXTS in self._rules.hidden:
-            raise ValueError("In this lesson you train on the texts that are here: choose one.")
+            raise ValueError("In this lesson you cannot add a text: choose one that is here.")
         size = len(corpus.text.encode("utf-8"))
         require_disk_quota(self._store, self._rules, self._owner, size)
         entry = LibraryText(
@@ -68,63 +69,64 @@ class TextLibrary:
         try:
             self._store.save_text(corpus.text, corpus.sha256)
             self._entries.write(entry)
-            # Once more: somebody may have deleted it just before there was a entry.
+            # Again: it may have been deleted just before its entry existed.
             self._store.save_text(corpus.text, corpus.sha256)
         except OSError as error:
-            raise ValueError(f"The text was not kept. {describe_error(error)}") from error
+            raise ValueError(f"The text was not saved. {describe_error(error)}") from error
         return entry
 
     def texts(self) -> list[LibraryText]:
-        """Return the entries of the texts that the actor may use, the newest first, each text once.
+        """Return the entries of the texts that the actor may use, newest first, each text once.
 
-        Where they have kept it themselves, it is their entry; damaged entries are passed over.
+        Where the actor saved a text, its entry is theirs; damaged entries are skipped.
         """
         return _newest_first(self._entries.once_each(self.entries(), self._actor))
 
     def entries(self) -> list[LibraryText]:
-        """Return the entries that the actor may see: a student, their own and those of texts that
-        are shared; anybody else, all. The newest first.
+        """Return the entries that the actor may see, newest first.
+
+        A student sees their own and the shared ones; other actors see all.
         """
         return _newest_first([c for c in self._entries.all() if c.is_seen_by(self._actor)])
 
     def load(self, sha256: str) -> Corpus:
-        """Return a kept text.
+        """Return a saved text.
 
         Raises:
-            PermissionDenied: it is somebody else's, who does not share it.
-            ValueError: it is not there, or damaged.
+            PermissionDenied: the text is another student's, and is not shared.
+            ValueError: the text is missing or damaged.
         """
         names = {entry.sha256: entry.name for entry in self.texts()}
         if sha256 not in names:
             if any(entry.sha256 == sha256 for entry in self._entries.all()):
-                message = "This text is somebody else's, who does not share it: choose another."
+                message = "This text is not yours, and its owner does not share it: choose another."
                 refuse(self._store, sha256, self._actor, "read the text", message)
-            raise ValueError("This text is not kept any more: choose another, or upload it again.")
+            raise ValueError("This text is not here any more: choose another, or upload it again.")
         return Corpus(names[sha256], self._store.text(sha256))
 
     def users(self, sha256: str) -> list[str]:
-        """Return the IDs of the runs that were trained on a text: they need it to go on."""
+        """Return the IDs of the runs trained on a text, which need it to resume."""
         return [run.id for run in self._store.runs() if run.text_sha256 == sha256]
 
     def share(self, entry: LibraryText, shared: bool) -> None:
-        """Show a text to the whole class, to be trained on and read; or no longer.
+        """Share a text with the class, to read and train on, or stop sharing it.
 
         Raises:
-            PermissionDenied: it is somebody else's.
+            PermissionDenied: the text is another student's.
         """
         self._entries.refuse_foreign(entry, self._actor, "share")
         self._entries.share(entry, shared)
 
     def delete(self, sha256: str, owner: str | None = None) -> None:
-        """Delete a text for good; as long as others keep it too, only the entry of one of them.
+        """Delete a text permanently; if others saved it too, delete only the entry.
 
         Args:
-            sha256: the text.
-            owner: whose it is; None is the actor.
+            sha256: the text's content hash.
+            owner: the owner of the entry to delete; None means the actor.
 
         Raises:
-            PermissionDenied: it is somebody else's.
-            ValueError: a run was trained on it.
+            PermissionDenied: the text is another student's.
+            ValueError: a run was trained on the text.
         """
         entries = {entry.owner: entry for entry in self._entries.all() if entry.sha256 == sha256}
         entry = entries.pop(owner or self._owner, None)
@@ -135,8 +137,8 @@ class TextLibrary:
             return
         text = self._store.text_path(sha256)
         aside = text.with_suffix(".deleted")
-        # Put aside first: a run that starts meanwhile finds it gone and writes it anew, one that
-        # has just begun is seen here.
+        # Renamed first: a run that starts meanwhile finds no text and saves it again; one that has
+        # just started is found by users() below.
         if text.exists():
             text.replace(aside)
         if users := self.users(sha256):
@@ -145,16 +147,17 @@ class TextLibrary:
             if entry is None or not is_student(entry.owner) or self._needs(entry):
                 raise ValueError(
                     f"{len(users)} run{'s' * (len(users) != 1)} trained on this text and could not "
-                    f"go on without it ({', '.join(users[:3])}{' …' * (len(users) > 3)}): it stays."
+                    f"resume without it ({', '.join(users[:3])}{' …' * (len(users) > 3)}): "
+                    "it stays."
                 )
-            self._forget(entry)  # it stays for the runs of others
+            self._forget(entry)  # the text stays for others' runs
             return
         self._forget(entry)
         aside.unlink(missing_ok=True)
         token_cache_in(self._store.runs_dir).forget(sha256)
 
     def _needs(self, entry: LibraryText) -> bool:
-        """Tell whether a run of a text's owner was trained on it."""
+        """Tell whether a run of the entry's owner was trained on the text."""
         runs = self._store.runs()
         return any((run.text_sha256, run.owner) == (entry.sha256, entry.owner) for run in runs)
 

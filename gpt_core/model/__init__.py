@@ -1,4 +1,4 @@
-"""The GPT in one file, its kernels, its loss, its precision, and how it writes."""
+"""The GPT in one file, its kernels, loss, precision and text generation."""
 
 from gpt_core.model.generation import (
     GREEDY,

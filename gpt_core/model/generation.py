@@ -1,4 +1,4 @@
-"""Writing text one token at a time, and how each token is chosen."""
+"""Text generation, one token at a time, and how each token is chosen."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from torch import Tensor
 from gpt_core.model.gpt import GPTModel, KeyValueCache
 from gpt_core.validation import check_number, check_whole
 
-SHOWN_CANDIDATES = 12  # of a choice that is looked at
-SMALLEST = 1e-6  # temperature or top_p: still smaller ones are 0 in float32, or make its scores so
-HOTTEST = 1e6  # as even as can be
+SHOWN_CANDIDATES = 12  # in a Choice
+SMALLEST = 1e-6  # temperature or top_p; far smaller values exceed the range of float32
+HOTTEST = 1e6  # practically uniform
 
 
 @dataclass(frozen=True)
@@ -19,13 +19,14 @@ class Decoding:
     """How the next token is chosen from the model's scores.
 
     Args:
-        temperature: 0 always takes the most probable token (greedy); higher draws at random,
-            below 1 more sharply than the model's own probabilities, above 1 more evenly.
+        temperature: 0 always takes the most probable token (greedy). Otherwise the token is drawn
+            at random: below 1 the probabilities are sharper than the model's own, above 1 more
+            even.
         top_k: draw only among the k most probable tokens.
         top_p: draw only among the most probable tokens that together reach this probability.
 
     Raises:
-        ValueError: one of them is out of range.
+        ValueError: a value is out of range.
     """
 
     temperature: float = 0.0
@@ -52,10 +53,10 @@ GREEDY = Decoding()
 
 @dataclass(frozen=True)
 class Choice:
-    """A token, and the most probable ones it was chosen from, by the model's own order.
+    """A chosen token, and the most probable candidates in the model's order.
 
-    The chosen one is among them. ``before`` are the probabilities that the model gives,
-    ``after`` those that are drawn from: after top-k, temperature and top-p.
+    The chosen token is among the candidates. ``before`` holds their probabilities from the
+    model, ``after`` those after top-k, temperature and top-p, from which the token is drawn.
     """
 
     token_id: int
@@ -99,36 +100,36 @@ def stream_tokens(
     eos_id: int | None = None,
     generator: torch.Generator | None = None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield the tokens that continue one row of token IDs, with the scores they were chosen by.
+    """Yield the tokens that continue one row of token IDs, each with its logits.
 
-    The model sees at most its last context_length tokens. It should be in eval mode.
+    The model sees at most the last context_length tokens. It should be in eval mode.
 
     Args:
-        model: what predicts the next token.
+        model: predicts the next token.
         token_ids: the prompt, shape (1, T), at least one token.
-        max_new_tokens: how many tokens to add at most.
-        decoding: how each is chosen.
-        eos_id: stop, without yielding it, where this token would come.
-        generator: what the draws are made from. None is torch's global generator, which
-            belongs to the run that trains.
+        max_new_tokens: maximum number of tokens to add.
+        decoding: how each token is chosen.
+        eos_id: stop when this token is chosen, without yielding it.
+        generator: source of the random draws. None is torch's global generator, which is
+            reserved for the training run.
 
     Yields:
-        a token, shape (1, 1), and the logits it was chosen by, shape (1, vocab_size).
+        a token, shape (1, 1), and the logits from which it was chosen, shape (1, vocab_size).
 
     Raises:
         ValueError: the prompt is empty.
     """
     if token_ids.shape[1] == 0:
-        raise ValueError("The prompt is empty: give the model at least one token to go on from.")
+        raise ValueError("The prompt is empty: give the model at least one token to continue.")
     caches: list[KeyValueCache] = []
     for _ in range(max_new_tokens):
-        # Once the context is full it slides: each token moves to another position, so that no
-        # key or value of before is right any more.
+        # Once the context is full it slides: each token moves to another position, so the cached
+        # keys and values are no longer correct.
         if not caches or len(caches[0]) == model.config.context_length:
             caches = [KeyValueCache() for _ in model.trf_blocks]
             new_ids = token_ids[:, -model.config.context_length :]  # (1, at most context_length)
         x = model.features(new_ids, caches)[:, -1]  # (1, emb_dim)
-        logits = model.out_head(x)  # (1, vocab_size): what comes after the last token
+        logits = model.out_head(x)  # (1, vocab_size): scores of the next token
         if decoding.temperature == 0:
             next_id = torch.argmax(logits, dim=-1, keepdim=True)  # (1, 1)
         else:
@@ -142,7 +143,7 @@ def stream_tokens(
 
 
 def next_token_probas(logits: Tensor, decoding: Decoding) -> Tensor:
-    """Turn scores into what the next token is drawn from: (..., vocab_size) to the same.
+    """Turn logits into the probabilities of the next token: (..., vocab_size) to the same shape.
 
     Source: the chapter, "Temperature scaling" and "Top-k sampling"; top-p: Holtzman et al.
     (2020), "The Curious Case of Neural Text Degeneration", section 3.1.
@@ -156,7 +157,7 @@ def next_token_probas(logits: Tensor, decoding: Decoding) -> Tensor:
     probas = torch.softmax(logits / decoding.temperature, dim=-1)  # (..., vocab_size)
     if decoding.top_p is not None:
         ranked, order = probas.sort(dim=-1, descending=True)
-        # A token stays unless those before it reach top_p without it.
+        # A token stays unless the more probable ones reach top_p without it.
         ranked = ranked.masked_fill(ranked.cumsum(dim=-1) - ranked >= decoding.top_p, 0.0)
         probas = torch.zeros_like(probas).scatter(-1, order, ranked)
         probas = probas / probas.sum(dim=-1, keepdim=True)
@@ -164,12 +165,12 @@ def next_token_probas(logits: Tensor, decoding: Decoding) -> Tensor:
 
 
 def describe_choice(next_id: Tensor, logits: Tensor, decoding: Decoding) -> Choice:
-    """Return what a token was chosen from.
+    """Return a token with the candidates from which it was chosen.
 
     Args:
-        next_id: the token, shape (1, 1).
-        logits: what it was chosen by, shape (1, vocab_size).
-        decoding: how it was chosen.
+        next_id: the chosen token, shape (1, 1).
+        logits: the model's scores for it and all others, shape (1, vocab_size).
+        decoding: how the token was chosen.
     """
     before = torch.softmax(logits[0], dim=-1)  # (vocab_size,)
     after = next_token_probas(logits[0], decoding)  # (vocab_size,)

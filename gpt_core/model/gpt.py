@@ -1,8 +1,8 @@
-"""A GPT in one file, to be read beside the book, made of PyTorch's own kernels.
+"""A GPT in one file, to be read beside the book, built from PyTorch's own kernels.
 
-The parameters have the book's names and are created in the book's order, so that the
-same seed gives the same weights. The kernels (fused attention, layer norm, GELU) draw
-dropout in the book's order too: in float32 on a CPU a run's losses equal the book's.
+The parameters have the book's names and are created in the book's order, so the same
+seed gives the same weights. The kernels (fused attention, layer norm, GELU) draw dropout
+in the book's order, too: in float32 on a CPU a run's losses equal the book's.
 
 Shapes: B rows in a batch, T tokens in a row, emb_dim numbers per token.
 """
@@ -19,7 +19,7 @@ from gpt_core.model.kernels import Dropout, Linear, causal_attention
 
 
 class LayerNorm(nn.Module):
-    """Shift and scale each token's vector to mean 0 and variance 1, then as learnt."""
+    """Normalise each token's vector to mean 0 and variance 1; apply a learnt scale and shift."""
 
     def __init__(self, emb_dim: int) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class LayerNorm(nn.Module):
 
 
 class KeyValueCache:
-    """What one block's attention has computed for the tokens so far, to be used again."""
+    """The keys and values of one block's attention for the tokens so far, for reuse."""
 
     def __init__(self) -> None:
         self.keys: Tensor | None = None  # (B, n_heads, T so far, head_dim)
@@ -42,7 +42,7 @@ class KeyValueCache:
         return 0 if self.keys is None else self.keys.shape[2]
 
     def extend(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Add the keys and values of new tokens; return those of all."""
+        """Append the keys and values of new tokens; return those of all tokens."""
         if self.keys is not None and self.values is not None:
             keys = torch.cat((self.keys, keys), dim=2)
             values = torch.cat((self.values, values), dim=2)
@@ -51,7 +51,7 @@ class KeyValueCache:
 
 
 class MultiHeadAttention(nn.Module):
-    """Causal self-attention: each token looks at itself and at those before it."""
+    """Causal self-attention: each token attends to itself and to the tokens before it."""
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class MultiHeadAttention(nn.Module):
         self.out_proj = Linear(config.emb_dim, config.emb_dim)
 
     def forward(self, x: Tensor, cache: KeyValueCache | None = None) -> Tensor:
-        """Mix each token's vector with its predecessors': (B, T, emb_dim) to the same.
+        """Mix each token's vector with its predecessors': (B, T, emb_dim) to the same shape.
 
         With a cache, x holds the whole prompt or, after that, one new token at a time.
         """
@@ -82,7 +82,7 @@ class MultiHeadAttention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Two linear layers with a GELU between, four times as wide inside."""
+    """Two linear layers with a GELU between them, four times as wide inside."""
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
@@ -93,12 +93,12 @@ class FeedForward(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Transform each token's vector by itself: (B, T, emb_dim) to the same."""
+        """Transform each token's vector by itself: (B, T, emb_dim) to the same shape."""
         return self.layers(x)
 
 
 class TransformerBlock(nn.Module):
-    """Attention, then feed-forward, each normalised first and added to what came in."""
+    """Attention, then feed-forward; each normalises its input and is added to it."""
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
@@ -109,17 +109,17 @@ class TransformerBlock(nn.Module):
         self.drop_resid = Dropout(config.drop_rate)
 
     def forward(self, x: Tensor, cache: KeyValueCache | None = None) -> Tensor:
-        """Refine each token's vector: (B, T, emb_dim) to the same."""
+        """Refine each token's vector: (B, T, emb_dim) to the same shape."""
         x = x + self.drop_resid(self.att(self.norm1(x), cache))
         return x + self.drop_resid(self.ff(self.norm2(x)))
 
 
 class GPTModel(nn.Module):
-    """Token IDs in, for each position one score (logit) per token of the vocabulary out.
+    """Map token IDs to one score (logit) per position and token of the vocabulary.
 
-    Built plainly, the weights come from torch's global random generator, as in the
-    chapter (``torch.manual_seed(123)`` first): that is for training. A model for display
-    is built by :func:`build_model`, which leaves that generator alone.
+    The constructor draws the weights from torch's global random generator, as in the
+    chapter (after ``torch.manual_seed(123)``): it is for training. For display there is
+    :func:`build_model`, which leaves that generator alone.
     """
 
     def __init__(self, config: GPTConfig) -> None:
@@ -141,13 +141,13 @@ class GPTModel(nn.Module):
         return self.out_head(self.features(ids))  # (B, T, vocab_size)
 
     def features(self, ids: Tensor, caches: Sequence[KeyValueCache] = ()) -> Tensor:
-        """Map token IDs (B, T) to what the output head reads: (B, T, emb_dim).
+        """Map token IDs (B, T) to the input of the output head, (B, T, emb_dim).
 
-        Given one cache per block, the IDs go on from the tokens that the caches hold: first the
-        whole prompt, then one token at a time.
+        With one cache per block, the IDs continue the cached tokens: first the whole prompt,
+        then one token at a time.
 
         Raises:
-            ValueError: T, those in the caches included, is more than context_length.
+            ValueError: T plus the number of cached tokens is more than context_length.
         """
         start = len(caches[0]) if caches else 0
         assert start == 0 or ids.shape[1] == 1, "only a prompt may be several tokens"
@@ -167,7 +167,7 @@ class GPTModel(nn.Module):
 
 
 def outline(config: GPTConfig) -> GPTModel:
-    """Return a model that has shapes only: nothing is allocated or drawn."""
+    """Return a model with shapes only: nothing is allocated or drawn."""
     with torch.device("meta"):
         return GPTModel(config)
 
@@ -176,11 +176,11 @@ def build_model(config: GPTConfig, seed: int) -> GPTModel:
     """Build a model for display, in eval mode, with the weights that the seed gives.
 
     The weights equal those of ``torch.manual_seed(seed); GPTModel(config)``, but are drawn
-    from a generator of this model's own: a page may call this while a run trains.
+    from a separate generator, so a page may call this during training.
     """
     model = outline(config).to_empty(device="cpu")
     generator = torch.Generator().manual_seed(seed)
-    for module in model.modules():  # in the order of creation, as the constructors draw
+    for module in model.modules():  # in the order in which the constructors draw
         if isinstance(module, nn.Embedding):
             nn.init.normal_(module.weight, generator=generator)
         elif isinstance(module, nn.Linear):

@@ -1,14 +1,14 @@
-"""What makes a CPU fast, kept out of the model that is read beside the book.
+"""Fast kernels for a CPU, separate from the model that is read beside the book.
 
-Training: under ``torch.autocast("cpu")`` PyTorch runs the matrix products in bfloat16; once
-they are fast, the rest of the step is what one waits for. Dropout, attention and the loss here
-compute what the chapter computes, up to rounding and the draw of dropout. On other devices each
-is PyTorch's own; on a CPU in float32 they are so to the bit, and the loss's gradients up to
+Training: under ``torch.autocast("cpu")`` PyTorch runs the matrix products in bfloat16; then the
+rest of the step limits the speed. Dropout, attention and the loss here compute what the chapter
+computes, up to rounding and the draw of dropout. On other devices each is PyTorch's own. On a CPU
+in float32 they equal PyTorch's bit for bit, except the loss's gradients, which equal them up to
 rounding.
 
-Writing: a token at a time the weights are read once for each, and one waits for the memory.
-:func:`transpose_weights` lays them out so that all threads read. What each piece saves is measured
-in docs/LOG.md.
+Generation: each new token reads all weights once, so memory limits the speed.
+:func:`transpose_weights` lays the weights out so that all threads read. docs/LOG.md says how much
+time each kernel saves.
 """
 
 import math
@@ -19,29 +19,29 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-ROWS = 64  # of logits that are turned into float32 at once: 13 MB, which caches can hold
-COLUMNS = 12288  # of the vocabulary per product: whole cache lines, which 50257 are not
-FEW_ROWS = 8  # of which a product waits for the memory, not for the sums
-SLABS = 4  # of a weight that threads read side by side: more cores wait for the same memory
+ROWS = 64  # of logits that are converted to float32 at once: 13 MB, which fits into caches
+COLUMNS = 12288  # of the vocabulary per product: whole cache lines, unlike 50257
+FEW_ROWS = 8  # up to this number, memory limits a product's speed, not arithmetic
+SLABS = 4  # of a weight that threads read in parallel; with more, memory is the limit
 
 
 def is_reduced(x: Tensor) -> bool:
-    """Tell whether x is on a CPU whose products autocast runs in bfloat16."""
+    """Tell whether x is on the CPU, where autocast runs products in bfloat16."""
     return x.device.type == "cpu" and torch.is_autocast_enabled("cpu")
 
 
 class Linear(nn.Linear):
-    """A linear layer that is quick with few rows once :func:`transpose_weights` has seen it."""
+    """A linear layer that is fast with few rows after :func:`transpose_weights`."""
 
-    is_transposed = False  # whether its weight lies in memory input by input
+    is_transposed = False  # whether its weight is laid out input by input
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x (..., in_features) to x @ weight.T + bias: (..., out_features)."""
         rows = x.numel() // self.in_features
         if not (self.is_transposed and 1 <= rows <= FEW_ROWS):
             return super().forward(x)
-        # A product with one row leaves all but one thread idle. Cut by inputs it is several
-        # products, which the threads share, and a sum.
+        # A product with one row leaves all but one thread idle. Split by inputs, it becomes a sum
+        # of several products, which run in parallel.
         slabs = math.gcd(SLABS, self.in_features)
         pieces = x.reshape(rows, slabs, -1).transpose(0, 1)  # (slabs, rows, in_features / slabs)
         weights = self.weight.T.unflatten(0, (slabs, -1))  # (slabs, in_features / slabs, out)
@@ -52,10 +52,10 @@ class Linear(nn.Linear):
 
 
 def transpose_weights(model: nn.Module) -> None:
-    """Lay the weights of a model's linear layers out input by input, for writing with it.
+    """Lay out the weights of a model's linear layers input by input, for generation.
 
-    Their shapes and numbers stay. On a CPU the model then writes about twice as fast; what it
-    computes differs by rounding from what it computed before.
+    Their shapes and values stay the same. On a CPU the model then generates about twice as fast;
+    its results change only by rounding.
     """
     for module in model.modules():
         if isinstance(module, Linear) and not module.is_transposed:
@@ -64,7 +64,7 @@ def transpose_weights(model: nn.Module) -> None:
 
 
 class Dropout(nn.Dropout):
-    """Dropout that draws four elements from each random number where precision is reduced."""
+    """Dropout that uses each random number for four elements where precision is reduced."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Zero elements of x with probability p and scale the others by 1 / (1 - p)."""
@@ -80,9 +80,10 @@ def dropout(x: Tensor, p: float) -> Tensor:
 
 
 def causal_attention(queries: Tensor, keys: Tensor, values: Tensor, drop_rate: float) -> Tensor:
-    """Let each token attend to itself and those before it: (B, n_heads, T, head_dim) to the same.
+    """Let each token attend to itself and those before it.
 
-    A single query is the newest token's and may look at all keys: there is nothing to hide.
+    All three tensors and the result have the shape (B, n_heads, T, head_dim). A single query is
+    the newest token's: it may attend to all keys, so nothing is masked.
     """
     is_causal = queries.shape[2] > 1
     if not (is_causal and is_reduced(queries)):
@@ -102,8 +103,8 @@ def causal_attention(queries: Tensor, keys: Tensor, values: Tensor, drop_rate: f
 def linear_cross_entropy(x: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
     """Return ``F.cross_entropy(F.linear(x, weight), targets)`` for x (N, emb_dim), targets (N,).
 
-    On a CPU the output layer and the loss are one: of N × vocab_size there is the logits' array
-    alone; their logarithms and gradients are made a few rows at a time, and in their place.
+    On a CPU the output layer and the loss are one operation: the only array of N × vocab_size is
+    that of the logits. Their gradients are computed a few rows at a time and overwrite them.
     """
     if x.device.type != "cpu":
         return F.cross_entropy(F.linear(x, weight), targets)
@@ -115,7 +116,7 @@ def linear_cross_entropy(x: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
 class _Dropout(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, p: float) -> Tensor:
-        # 16 random bits per element, as numbers from -32768: p is met to 1 in 65536.
+        # 16 random bits per element, as integers from -32768: p is exact to 1 in 65536.
         draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
         bits = draws.view(torch.int16)[: x.numel()].view(x.shape)
         kept = bits >= min(round(p * 2**16), 2**16 - 1) - 2**15
@@ -142,12 +143,12 @@ class _LinearCrossEntropy(torch.autograd.Function):
             log_probas = torch.log_softmax(logits[i : i + ROWS], dim=-1, dtype=exact)
             target_log_probas[i : i + ROWS] = log_probas.gather(1, right)
             if learns:
-                # The gradient by the logits is known already: probabilities, less 1 at the target.
+                # The gradient by the logits: their probabilities, minus 1 at the target.
                 grad = log_probas.exp_()
                 grad.scatter_add_(1, right, torch.full_like(right, -1, dtype=grad.dtype))
                 logits[i : i + ROWS] = grad.div_(len(x))
         ctx.save_for_backward(x, weight, logits)
-        # Their mean as cross_entropy takes it: in the same order, so to the same last digit.
+        # cross_entropy's mean adds in the same order, so the last digit is the same, too.
         return F.nll_loss(target_log_probas, torch.zeros_like(targets))
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""From the model's answer to one number: how badly it predicts the next token."""
+"""From logits to one number: how badly the model predicts the next token."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ def calc_loss_batch(
     """Return the mean cross-entropy of one batch (B, T), a scalar tensor, in nats per token."""
     input_batch, target_batch = input_batch.to(device), target_batch.to(device)
     # The same as F.cross_entropy(model(input_batch).flatten(0, 1), target_batch.flatten()), but
-    # without several arrays of (B * T, vocab_size) at once, the largest of the whole step:
+    # without several arrays of (B * T, vocab_size), the largest of the step, at the same time.
     x = model.features(input_batch).flatten(0, 1)  # (B * T, emb_dim)
     return linear_cross_entropy(x, model.out_head.weight, target_batch.flatten())
 
@@ -29,7 +29,7 @@ def calc_loss_loader(
     device: torch.device | str,
     num_batches: int | None = None,
 ) -> float:
-    """Return the mean loss over the first ``num_batches`` batches; None means over all.
+    """Return the mean loss over the first ``num_batches`` batches; None means all.
 
     Raises:
         ValueError: the loader holds no batch.
@@ -48,37 +48,37 @@ def calc_loss_loader(
 
 
 def perplexity(loss: float | Tensor) -> float:
-    """Return exp(loss): among how many equally likely tokens the model seems to choose."""
+    """Return exp(loss): the number of equally likely tokens that would give the same loss."""
     return float(torch.as_tensor(loss, dtype=torch.float64).exp())
 
 
 @dataclass(frozen=True)
 class LossWalkthrough:
-    """Every intermediate of the six steps from logits to the loss, and the perplexity.
+    """Every intermediate result of the six steps from logits to the loss, and the perplexity.
 
-    Where a row is shorter than the others (targets of :data:`IGNORE_INDEX`), what stands at its
-    missing positions means nothing and enters neither mean nor loss.
+    A row shorter than the others has targets of :data:`IGNORE_INDEX`. The values at these
+    positions have no meaning and enter neither the mean nor the loss.
     """
 
     logits: Tensor  # (B, T, vocab_size)
     probas: Tensor  # (B, T, vocab_size), softmax of the logits: each position sums to 1
     predicted_ids: Tensor  # (B, T), the most probable token of each position
-    target_probas: Tensor  # (B, T), p11, p12, …: the probability given to the right token
+    target_probas: Tensor  # (B, T), p11, p12, …: the probability of the right token
     log_probas: Tensor  # (B, T)
     mean_log_proba: Tensor  # ()
-    loss: Tensor  # (), its negative
+    loss: Tensor  # (), the negative of mean_log_proba
     perplexity: float
 
 
 @torch.no_grad()
 def loss_walkthrough(model: nn.Module, inputs: Tensor, targets: Tensor) -> LossWalkthrough:
-    """Walk the six steps from logits to loss for inputs (B, T) and targets (B, T).
+    """Compute the six steps from logits to loss for inputs (B, T) and targets (B, T).
 
     The model should be in eval mode: with dropout on, each call gives other numbers.
 
     Source: the chapter, "Calculating the text generation loss".
     """
-    asked = targets != IGNORE_INDEX  # (B, T), all of them where the rows are equally long
+    asked = targets != IGNORE_INDEX  # (B, T), all True if the rows are equally long
     logits = model(inputs)  # (B, T, vocab_size)
     probas = torch.softmax(logits, dim=-1)  # (B, T, vocab_size)
     predicted_ids = torch.argmax(probas, dim=-1)  # (B, T)
@@ -100,10 +100,10 @@ def loss_walkthrough(model: nn.Module, inputs: Tensor, targets: Tensor) -> LossW
 
 
 def loss_in_one_call(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return the same loss, a scalar tensor, as PyTorch computes it at once.
+    """Return the same loss, a scalar tensor, from a single call of PyTorch.
 
     Args:
-        logits: what the model answers, (B, T, vocab_size).
+        logits: the model's scores, (B, T, vocab_size).
         targets: the right tokens, (B, T); positions of :data:`IGNORE_INDEX` do not count.
     """
     logits_flat = logits.flatten(0, 1)  # (B * T, vocab_size)
@@ -112,11 +112,11 @@ def loss_in_one_call(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def target_ranks(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return each target's place among all tokens, 1 for the most probable: (B, T).
+    """Return each target's rank among all tokens, 1 for the most probable: (B, T).
 
     Args:
-        logits: what the model answers, (B, T, vocab_size).
-        targets: the right tokens, (B, T); at :data:`IGNORE_INDEX` the rank means nothing.
+        logits: the model's scores, (B, T, vocab_size).
+        targets: the right tokens, (B, T); at :data:`IGNORE_INDEX` the rank has no meaning.
     """
     target_logits = logits.gather(-1, targets.clamp(min=0).unsqueeze(-1))  # (B, T, 1)
     return (logits > target_logits).sum(dim=-1) + 1  # (B, T)

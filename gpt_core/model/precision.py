@@ -1,4 +1,4 @@
-"""Where to compute and in which precision, chosen for the machine at hand."""
+"""The device and the precision, chosen for this machine."""
 
 import math
 import time
@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from gpt_core.config import TrainingConfig
 
-WORTH_IT = 1.3  # bfloat16 rounds: it is chosen where its products are this many times as fast
+WORTH_IT = 1.3  # bfloat16 rounds: it is chosen if its products are this many times as fast
 TOKENS, EMB_DIM = 512, 768  # the chapter's batch, through a feed-forward layer
 REPEATS = 5
 
 
 def resolve_auto(config: TrainingConfig) -> TrainingConfig:
-    """Return the config with what is ``auto`` in it replaced by what suits this machine.
+    """Return the config with each ``auto`` replaced by the choice for this machine.
 
     Device: cuda, else mps, else cpu. Precision: float32, unless the device multiplies bfloat16
     matrices clearly faster, as GPUs do and some CPUs.
@@ -45,7 +45,7 @@ def autocast(config: TrainingConfig) -> AbstractContextManager[object]:
 
 
 def best_device() -> str:
-    """Return the fastest kind of device that this machine has."""
+    """Return the fastest kind of device on this machine."""
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
@@ -73,11 +73,11 @@ def require_device(model: nn.Module, device: str) -> None:
         )
 
 
-@cache  # measured once per process: what is chosen must not depend on what else runs just then
+@cache  # measured once per process, so that the choice does not vary with the load
 def measure_products(device: str) -> dict[str, float]:
     """Multiply one pair of matrices in each precision; return the rates in GFLOP per second.
 
-    A precision that the device does not have at all has the rate 0.
+    A precision that the device does not support has the rate 0.
     This takes some tens of milliseconds and draws nothing from the global random generator.
     """
     generator = torch.Generator().manual_seed(0)
@@ -86,8 +86,8 @@ def measure_products(device: str) -> dict[str, float]:
     precisions = {"float32": torch.float32, "bfloat16": torch.bfloat16}
     pairs = {name: (x.to(dtype), weight.to(dtype)) for name, dtype in precisions.items()}
     for pair in pairs.values():
-        _seconds(*pair)  # to warm up
-    # By turns, so that another program that takes the machine for a moment slows both.
+        _seconds(*pair)  # warm-up
+    # In turns, so that another program's load slows both precisions.
     rounds = [[_seconds(*pair) for pair in pairs.values()] for _ in range(REPEATS)]
     operations = 2 * TOKENS * EMB_DIM * 4 * EMB_DIM
     shortest = map(min, zip(*rounds, strict=True))
@@ -95,7 +95,7 @@ def measure_products(device: str) -> dict[str, float]:
 
 
 def _seconds(x: Tensor, weight: Tensor) -> float:
-    """Return how long ``x @ weight.T`` took, infinity where the device cannot do it."""
+    """Return the seconds that ``x @ weight.T`` takes; infinity if the device cannot compute it."""
     began = time.perf_counter()
     try:
         (x @ weight.T)[0, 0].item()  # .item() waits for the device

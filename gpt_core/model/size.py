@@ -13,15 +13,15 @@ TRAINED_BYTES_PER_PARAMETER = 12  # the weight and AdamW's two moments
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Return how many numbers the model learns."""
+    """Return the number of parameters of a model."""
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-@lru_cache(maxsize=256)  # a form asks at each redraw
+@lru_cache(maxsize=256)  # a form needs it at each redraw
 def count_config_parameters(config: GPTConfig) -> int:
-    """Return how many numbers a model of this configuration learns.
+    """Return the number of parameters of a model with this configuration.
 
-    Blocks are alike: one is made, and counted as often as there are.
+    All blocks are alike: one is built and counted ``n_layers`` times.
     """
     model = outline(replace(config, n_layers=1))
     return count_parameters(model) + (config.n_layers - 1) * count_parameters(model.trf_blocks)

@@ -1,4 +1,4 @@
-"""The training thread, what is asked of it, and whose turn it is."""
+"""The training thread, its requests, and the queue of runs."""
 
 from gpt_core.runner.queue_estimate import QueuePlace, expected_queue
 from gpt_core.runner.session import Snapshot

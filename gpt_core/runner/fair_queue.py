@@ -1,4 +1,4 @@
-"""FairQueue: whose turn it is. Runs wait in one queue per owner, and the owners take turns."""
+"""FairQueue: the order in which waiting runs begin. The owners take turns."""
 
 import math
 import threading
@@ -10,7 +10,7 @@ from gpt_core.access import is_student
 
 @dataclass(frozen=True)
 class QueuedRun:
-    """A run in the queue, or one that has left it and trains."""
+    """A run that waits in the queue or trains, and its owner."""
 
     run_id: str
     owner: str
@@ -24,15 +24,15 @@ def next_run(
 ) -> QueuedRun | None:
     """Return the run that begins next, or None if none may.
 
-    The owner who has waited longest for a turn comes first: one who has not had any, or else
-    the one whose last is longest ago. Each student has one running run at a time; the others,
-    who are alone on the machine, as many as there are places.
+    The owner who has waited longest for a turn comes first: an owner without a turn so far, or
+    else the owner whose last turn is longest ago. A student has at most one running run. The
+    local user and the teacher have no such limit.
 
     Args:
-        waiting: the queue, in the order of arrival.
-        running: the owners of the runs that are running.
-        served: the owners in the order of their last turns, the latest last; each once.
-        first: the IDs of runs that come before all others, in this order.
+        waiting: the queue, in order of arrival.
+        running: the owners of the running runs.
+        served: the owners in order of their last turns, the latest last; each once.
+        first: IDs of runs that come before all others, in this order.
     """
     allowed = [run for run in waiting if not (is_student(run.owner) and run.owner in running)]
     turns = {owner: place for place, owner in enumerate(served)}
@@ -45,20 +45,20 @@ def next_run(
 
 
 class FairQueue:
-    """Whose turn it is, as it goes on: any thread asks, the one that trains takes.
+    """The order of turns over time. Any thread may ask; only the training thread takes a run.
 
-    The queue itself is whoever asks': here stands only who has had turns, and what the teacher
-    wants otherwise.
+    The callers pass the queue. This class holds only the owners' past turns and the teacher's
+    changes.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # guards the two below
-        self._served: list[str] = []  # owners by their last turn
-        self._first: list[str] = []  # IDs of runs, as the teacher has put them
-        self.held = False  # no student's run begins
+        self._lock = threading.Lock()  # guards _served and _first
+        self._served: list[str] = []  # owners, in order of their last turns
+        self._first: list[str] = []  # run IDs, in the teacher's order
+        self.held = False  # if True, no student's run begins
 
     def take(self, waiting: Sequence[QueuedRun], running: Collection[str]) -> QueuedRun | None:
-        """Return the run that begins now, or None if none may: its owner has had a turn."""
+        """Return the run that begins now, or None if none may, and note its owner's turn."""
         if self.held:
             waiting = [run for run in waiting if not is_student(run.owner)]
         with self._lock:
@@ -75,14 +75,13 @@ class FairQueue:
         places: int,
         seconds: Mapping[str, float],
     ) -> dict[str, float]:
-        """Return in how many seconds each waiting run begins, in the order in which they will.
+        """Return in how many seconds each waiting run begins, the next one first.
 
         Args:
-            waiting: the queue, in the order of arrival.
-            running: the runs that are running.
-            places: how many may at once.
-            seconds: how long each run, waiting or running, still takes; where it is not known,
-                infinitely long.
+            waiting: the queue, in order of arrival.
+            running: the running runs.
+            places: how many runs train by turns.
+            seconds: the remaining seconds of each run, waiting or running; infinite if missing.
         """
         with self._lock:
             served, first = self._served, self._first
@@ -90,7 +89,7 @@ class FairQueue:
         busy = [(seconds.get(run.run_id, math.inf), run.owner) for run in running]
         while left:
             run = next_run(left, [owner for _, owner in busy], served, first)
-            if run is None or len(busy) >= places:  # the first that is done makes place
+            if run is None or len(busy) >= places:  # wait for the run that ends first
                 soonest = min(busy, key=lambda ending: ending[0])
                 busy.remove(soonest)
                 now = max(now, soonest[0])
@@ -102,15 +101,15 @@ class FairQueue:
         return starts
 
     def move(self, run_id: str, place: int, order: Sequence[str]) -> None:
-        """Put a run at a place of the order in which the runs are expected to begin.
+        """Move a run to a position in the expected order of the waiting runs.
 
-        What comes before that place keeps its order from now on; those behind, and runs that come
-        later, take their turns after them.
+        The runs before that position keep their order from now on. Those behind it, and runs
+        that are queued later, take their turns after them.
 
         Args:
-            run_id: a waiting run; of any other nothing becomes.
-            place: 0 is next.
-            order: the IDs of the waiting runs, as they are expected.
+            run_id: a waiting run; others are ignored.
+            place: the position; 0 is next.
+            order: the IDs of the waiting runs, in the order in which they are expected to begin.
         """
         if run_id in order:
             others = [other for other in order if other != run_id]

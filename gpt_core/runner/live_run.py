@@ -1,4 +1,4 @@
-"""LiveRun: a run of this process, between the training thread and the threads that ask of it."""
+"""LiveRun: a run of this process, shared by the training thread and the threads that ask."""
 
 import threading
 from concurrent.futures import Future
@@ -16,7 +16,7 @@ from gpt_core.system import describe_error
 
 
 class Command(Enum):
-    """What can be asked of a live run: as in "only its owner may … it"."""
+    """A request to a live run; its value completes "only its owner may … it"."""
 
     PAUSE = "pause"
     RESUME = "resume"
@@ -27,7 +27,7 @@ class Command(Enum):
 
     @property
     def ongoing(self) -> str:
-        """Return what the run is said to be doing until it is done: "stopping"."""
+        """Return what the run is doing until the request is done, such as "stopping"."""
         return ONGOING[self]
 
 
@@ -43,24 +43,24 @@ ONGOING = {
 
 @dataclass
 class LiveRun:
-    """A live run: its session and state are the training thread's, the rest is for all threads."""
+    """A live run. The training thread owns session and state; the rest is for all threads."""
 
     session: Session
     lock: filelock.BaseFileLock
-    state: RunState = RunState.QUEUED  # as it is on record, too
-    mismatch_told: bool = False  # that it does not repeat what was recorded
-    pending: Command | None = None  # what was asked for last and is not done yet
-    last_error: str = ""  # why what was asked for last could not be done, in words
-    limit: tuple[ClassRules, float] | None = None  # seconds it may take, by which rules
+    state: RunState = RunState.QUEUED  # as in the store
+    mismatch_told: bool = False  # whether session.mismatch is recorded
+    pending: Command | None = None  # the last request, until it is done
+    last_error: str = ""  # why the last request failed, as a sentence
+    limit: tuple[ClassRules, float] | None = None  # the seconds that rules allow it
     ended: threading.Event = field(default_factory=threading.Event)
 
     def expect(self, command: Command, future: "Future[Any]") -> None:
-        """Show a command as pending until its answer comes."""
+        """Show a command as pending until it is answered."""
         self.pending = command
         future.add_done_callback(partial(self._answered, command))
 
     def _answered(self, command: Command, future: "Future[Any]") -> None:
-        if self.pending is command:  # else another one was given since
+        if self.pending is command:  # else a later request replaced it
             self.pending = None
         error = None if future.cancelled() else future.exception()
         failed = f"{command.ongoing.capitalize()} failed."

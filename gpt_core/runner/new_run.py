@@ -1,4 +1,4 @@
-"""NewRun: all that a run is made of, checked and prepared, before it is on record."""
+"""NewRun: everything a run needs, checked and prepared before the run is recorded."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ from gpt_core.weights import (
 
 @dataclass(frozen=True)
 class NewRun:
-    """What a run will train, on what, how, and for whom."""
+    """The model, text, settings, owner and initial weights of a run to come."""
 
     preset: Preset
     config: TrainingConfig
@@ -29,39 +29,39 @@ class NewRun:
     data: TrainingData
     owner: str
     initial_name: str
-    initial: GPTModel | None  # None draws the weights at random
+    initial: GPTModel | None  # None for random weights
     initial_sha256: str
 
     @property
     def setup(self) -> RunSetup:
-        """Return what tells the run from another one, as ``Run.setup`` does once it is one."""
+        """Return what distinguishes the run from others, as ``Run.setup`` does later."""
         configs = (self.preset.model, self.config)
         return RunSetup(self.owner, *configs, self.corpus.sha256, self.initial_sha256)
 
     @property
     def total_steps(self) -> int:
-        """Return how many optimizer updates the whole run has."""
+        """Return the number of steps in the whole run."""
         return steps_in_run(len(self.data.train_loader), self.config)
 
     @property
     def max_checkpoint_bytes(self) -> int:
-        """Return the bytes that its checkpoints take at most."""
+        """Return the maximum size of its checkpoints, in bytes."""
         return max_checkpoint_bytes(self.preset.model, self.config.keep_epochs)
 
     def require_allowed(self, rules: ClassRules, preset: Preset, asked: TrainingConfig) -> None:
-        """Refuse it where the rules of a class do not allow it to a student.
+        """Refuse a student's run that the rules of the class do not allow.
 
-        ``asked`` is its configuration as it was asked for, before anything was measured.
+        ``asked`` is the configuration as requested, with "auto" unresolved.
 
         Raises:
-            ValueError: they do not.
+            ValueError: the rules do not allow the run.
         """
         parameters = count_config_parameters(preset.model)
         begins_with_weights = self.initial is not None
         require_allowed_run(rules, preset, asked, self.total_steps, parameters, begins_with_weights)
 
     def write_down(self, store: RunStore, run_id: str, threads: int) -> None:
-        """Put the run on record, with its text and the weights it begins with.
+        """Record the run, with its text and its initial weights.
 
         Raises:
             OSError: the disk is full or cannot be written.
@@ -83,7 +83,7 @@ class NewRun:
             initial_name=self.initial_name,
             initial_sha256=self.initial_sha256,
         )
-        # Once more: somebody may have deleted it just before there was a run that needs it.
+        # Again: the text may have been deleted just before there was a run that needs it.
         store.save_text(self.corpus.text, self.corpus.sha256)
         if self.initial:
             save_initial_weights(store, run_id, self.initial, self.owner)
@@ -97,13 +97,13 @@ def prepare_run(
     initial: InitialWeights | None,
     cache: TokenCache,
 ) -> NewRun:
-    """Check and prepare a run: encode its text, fit its weights, choose what is "auto".
+    """Check and prepare a run: encode its text, fit its weights, resolve "auto".
 
-    Arguments are those of :meth:`gpt_core.runner.training_runner.TrainingRunner.start`.
+    The arguments are those of :meth:`gpt_core.runner.training_runner.TrainingRunner.start`.
 
     Raises:
-        ValueError: the text is too short, the device is not there, or the weights are of another
-            model.
+        ValueError: the text is too short, the device is not available, or the weights do not fit
+            the model.
     """
     config = resolve_auto(training_config or preset.training)
     weights = initial.fitted(preset.model) if initial else None

@@ -1,4 +1,4 @@
-"""When the waiting runs will begin: read off the pace of those that train or have trained."""
+"""When the waiting runs will begin, estimated from the speed of other runs."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,10 @@ from gpt_core.store import Run, RunState, RunSummary
 
 @dataclass(frozen=True)
 class QueuePlace:
-    """A waiting run, and in how many seconds it is expected to begin."""
+    """A waiting run and the seconds until it is expected to begin."""
 
     run: Run
-    starts_in: float  # infinite where nobody knows
+    starts_in: float  # infinite if unknown
 
 
 def expected_queue(record: CachedStore, runner: TrainingRunner) -> list[QueuePlace]:
@@ -25,31 +25,31 @@ def expected_queue(record: CachedStore, runner: TrainingRunner) -> list[QueuePla
 
 
 def _seconds_of(record: CachedStore, runs: list[Run]) -> dict[str, float]:
-    """Return how long runs still take, as far as it can be known.
+    """Return the remaining seconds of runs, as far as they can be estimated.
 
-    One that trains: by its own pace. One that waits: as its steps' work compares to that of a run
-    whose time is on record, of those that train or else of the last that has trained.
+    For a running run, its own speed counts. For a waiting run, the speed of a running run or
+    else of the latest recorded one counts, scaled by tokens and parameters per step.
     """
-    seconds, pace = {}, None
+    seconds, rate = {}, None
     for run in runs:
         if run.state is RunState.RUNNING:
             progress = run_progress(run, record.last_steps(run.id, SPEED_STEPS))
             if progress.seconds_left is not None and progress.tokens_per_second:
                 seconds[run.id] = progress.seconds_left
-                pace = progress.tokens_per_second * _parameters(run)
+                rate = progress.tokens_per_second * _parameters(run)
     summaries = {summary.run.id: summary for summary in record.summaries()}
-    if pace is None:
-        pace = next(filter(None, map(_pace_of, summaries.values())), None)
-    if pace is not None:
+    if rate is None:
+        rate = next(filter(None, map(_rate_of, summaries.values())), None)
+    if rate is not None:
         for run in runs:
             if run.state is RunState.QUEUED and run.id in summaries:  # not deleted meanwhile
                 left = run.total_steps - summaries[run.id].steps_done
-                seconds[run.id] = left * run.tokens_per_step * _parameters(run) / pace
+                seconds[run.id] = left * run.tokens_per_step * _parameters(run) / rate
     return seconds
 
 
-def _pace_of(summary: RunSummary) -> float | None:
-    """Return for how many tokens and parameters a run's second was enough, evaluations included."""
+def _rate_of(summary: RunSummary) -> float | None:
+    """Return tokens times parameters per second, evaluations included, or None if unknown."""
     work = summary.steps_done * summary.run.tokens_per_step * _parameters(summary.run)
     return work / summary.seconds if summary.seconds > 0 and work else None
 

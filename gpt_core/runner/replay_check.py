@@ -1,24 +1,24 @@
-"""ReplayCheck: what a resumed run does again is compared with what was recorded."""
+"""ReplayCheck: compares what a resumed run repeats with what was recorded."""
 
 from dataclasses import asdict
 
 from gpt_core.records import Record
 from gpt_core.store import RECORD_KINDS, RECORD_TABLES, RunStore, StoredRecord
 
-Key = tuple[str, int, int | None]  # a table, a step and, of a probe, its number
+Key = tuple[str, int, int | None]  # a table, a step and a probe's number
 
 
 class ReplayCheck:
-    """The records after the checkpoint that a run goes on from: they come again, and equal.
+    """The records after the checkpoint that a run resumes from: the run must repeat them.
 
     Args:
-        store: where they are on record.
+        store: the store with the records.
         run_id: the run.
-        global_step: of the checkpoint.
+        global_step: the step of the checkpoint.
     """
 
     def __init__(self, store: RunStore, run_id: str, global_step: int) -> None:
-        self.mismatch = ""  # the first difference, in words
+        self.mismatch = ""  # the first difference, as a sentence
         records = store.records_since(run_id, tuple(RECORD_KINDS), {})
         self._recorded: dict[Key, StoredRecord] = {
             _key(table, record): record
@@ -28,7 +28,7 @@ class ReplayCheck:
         }
 
     def is_replayed(self, record: Record) -> bool:
-        """Tell whether a record was made before; if so, compare it with the one of then."""
+        """Tell whether a record was made before; if so, compare it with that one."""
         recorded = self._recorded.pop(_key(RECORD_TABLES[type(record)], record), None)
         if recorded is None:
             return False
@@ -36,7 +36,7 @@ class ReplayCheck:
             then = getattr(recorded, name)
             if then is not None and then != value and not self.mismatch:
                 self.mismatch = (
-                    f"Replayed step {record.global_step} is not what was recorded: "
+                    f"Replayed step {record.global_step} differs from what was recorded: "
                     f"{name} {value} now, {then} then."
                 )
         return True

@@ -1,4 +1,4 @@
-"""RequestQueue: things that other threads ask of one thread, each answered through a Future."""
+"""RequestQueue: requests of other threads to one thread, each answered by a Future."""
 
 import queue
 import time
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-DEADLINE_SECONDS = 120.0  # a request that could not be served by then answers with TimeoutError
+DEADLINE_SECONDS = 120.0  # a request that is served later fails with TimeoutError
 
 
 @dataclass
@@ -20,17 +20,17 @@ class _Request:
 
 
 def done() -> "Future[None]":
-    """Return the answer to something that was done at once."""
+    """Return the answer to a request that was served at once."""
     answer: Future[None] = Future()
     answer.set_result(None)
     return answer
 
 
 class RequestQueue:
-    """Any thread asks; the one that owns what is asked about serves when it is ready.
+    """Any thread asks; one thread serves the requests when it is ready.
 
     Args:
-        timer: a clock in seconds that never jumps.
+        timer: a monotonic clock, in seconds.
     """
 
     def __init__(self, timer: Callable[[], float] = time.monotonic) -> None:
@@ -44,18 +44,18 @@ class RequestQueue:
         return future
 
     def wake(self) -> None:
-        """Make the serving thread look around, should it be waiting."""
+        """Wake the serving thread if it is waiting."""
         self.ask(lambda: None)
 
     def is_empty(self) -> bool:
-        """Tell whether nothing is asked for at the moment."""
+        """Tell whether no request is pending."""
         return self._requests.empty()
 
     def serve(self, wait: bool, at_most: float | None = None) -> None:
-        """Do all that is asked for, in the serving thread; ``wait`` until something is.
+        """Serve all pending requests in the serving thread; with ``wait``, wait for the first.
 
-        It waits ``at_most`` so many seconds, or for as long as it takes.
-        What an action raises is its Future's exception, never the serving thread's.
+        It waits at most ``at_most`` seconds, or without a limit if that is None. An exception of
+        an action goes to its Future, never to the serving thread.
         """
         while wait or not self._requests.empty():
             wait = False
@@ -67,7 +67,7 @@ class RequestQueue:
                 continue
             try:
                 if self._timer() > request.deadline:
-                    raise TimeoutError("The request could not be served in time: ask again.")
+                    raise TimeoutError("The request could not be served in time: try again.")
                 answer = request.action()
             except Exception as error:
                 request.future.set_exception(error)
@@ -75,7 +75,7 @@ class RequestQueue:
                 request.future.set_result(answer)
 
     def fail_all(self, message: str) -> None:
-        """Answer everything still asked for with a RuntimeError."""
+        """Answer all pending requests with a RuntimeError."""
         while not self._requests.empty():
             future = self._requests.get().future
             if future.set_running_or_notify_cancel():

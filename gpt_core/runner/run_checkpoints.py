@@ -1,4 +1,4 @@
-"""RunCheckpoints: the checkpoints of one run, saved, kept and removed."""
+"""RunCheckpoints: saves and removes the checkpoints of one run."""
 
 from pathlib import Path
 
@@ -11,14 +11,14 @@ from gpt_core.weights import remove, remove_orphans, save_checkpoint, save_weigh
 
 
 class RunCheckpoints:
-    """A run's checkpoints on the disk; each is on record once it is whole, and as long as it is.
+    """A run's checkpoints on disk. A checkpoint is recorded only while its folder is complete.
 
-    Kept are the last whole one, the best by validation loss, the last epochs' weights, and the
-    weights that the run began with.
+    Kept are the last whole checkpoint, the best weights by validation loss, the weights of the
+    last epochs, and the initial weights.
 
     Args:
-        store: where they are on record.
-        run: whose they are.
+        store: where they are recorded.
+        run: the run they belong to.
     """
 
     def __init__(self, store: RunStore, run: Run) -> None:
@@ -26,15 +26,15 @@ class RunCheckpoints:
         self._run = run
 
     def last_whole(self) -> Checkpoint | None:
-        """Return the checkpoint from which the run can go on exactly, if there is one."""
+        """Return the checkpoint from which the run can resume exactly, if there is one."""
         return max(self._of_kind(CheckpointKind.WHOLE), key=_step, default=None)
 
     def initial(self) -> Checkpoint | None:
-        """Return the weights that the run began with, if they were not drawn at random."""
+        """Return the initial weights, if they were not drawn at random."""
         return next(iter(self._of_kind(CheckpointKind.INITIAL)), None)
 
     def best_val_loss(self) -> float:
-        """Return the lowest validation loss of those kept, infinite before there is one."""
+        """Return the lowest validation loss of the checkpoints, infinite if there is none."""
         best = self._store.best_checkpoint_and_loss(self._run.id)
         return best[1] if best else float("inf")
 
@@ -43,7 +43,7 @@ class RunCheckpoints:
         return self._store.runs_dir / checkpoint.folder
 
     def save_whole(self, model: GPTModel, optimizer: Optimizer, state: TrainingState) -> bool:
-        """Save all that is needed to go on exactly, unless it is there; tell whether it was not.
+        """Save all that is needed to resume exactly, unless it is saved; tell if it was written.
 
         Raises:
             OSError: the disk is full or cannot be written.
@@ -57,7 +57,7 @@ class RunCheckpoints:
         return True
 
     def save_weights(self, model: GPTModel, step: int) -> None:
-        """Save the weights of a step, unless they are there.
+        """Save the weights of a step, unless they are saved.
 
         Raises:
             OSError: the disk is full or cannot be written.
@@ -68,7 +68,7 @@ class RunCheckpoints:
             self._add(step, kind, folder, save_weights(folder, model))
 
     def remove_orphans(self) -> None:
-        """Remove folders that are not on record: a killed process leaves some half written."""
+        """Remove folders that are not recorded: a killed process leaves incomplete ones."""
         on_record = {Path(c.folder).name for c in self._store.checkpoints(self._run.id)}
         remove_orphans(self._folder(0, CheckpointKind.WHOLE).parent, on_record)
 
@@ -95,7 +95,7 @@ class RunCheckpoints:
                 remove(self.path(checkpoint))
 
     def _of_kind(self, kind: CheckpointKind) -> list[Checkpoint]:
-        """Return the run's checkpoints of a kind, in the order of their steps."""
+        """Return the run's checkpoints of a kind, in order of their steps."""
         checkpoints = self._store.checkpoints(self._run.id)
         return sorted((c for c in checkpoints if c.kind is kind), key=_step)
 

@@ -1,4 +1,4 @@
-"""Session: one run in the training thread, with its model, its random state and its checkpoints."""
+"""Session: one run in the training thread, with its model, random state and checkpoints."""
 
 import copy
 import time
@@ -24,14 +24,14 @@ from gpt_core.training import TrainingData, TrainingState, create_optimizer, tra
 from gpt_core.vocabularies import get_tokenizer
 from gpt_core.weights import get_random_state, load_checkpoint, load_weights, set_random_state
 
-FLUSH_SECONDS = 0.5  # records wait about this long before they are written together
-CHECKPOINT_SECONDS = 30.0  # a whole checkpoint not more often than this …
-CHECKPOINT_COST = 20.0  # … nor so often that writing takes more than a 20th of the time
+FLUSH_SECONDS = 0.5  # between two writes of records to the store
+CHECKPOINT_SECONDS = 30.0  # at least this long between whole checkpoints …
+CHECKPOINT_COST = 20.0  # … and at most a 20th of the time spent on writing them
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A copy of a training model at one step, in eval mode on the CPU, for looking at."""
+    """A copy of a training model at one step, in eval mode on the CPU, for inspection."""
 
     run_id: str
     global_step: int
@@ -40,25 +40,25 @@ class Snapshot:
 
 @dataclass
 class OpenModel:
-    """What a session holds while its model is in memory."""
+    """The state of a session while its model is in memory."""
 
     model: GPTModel
     optimizer: AdamW
-    records: Iterator[Record]  # the training loop, which is pulled
+    records: Iterator[Record]  # the training loop, advanced record by record
     replay: ReplayCheck
-    rng_state: dict[str, Tensor]  # of torch's global generators, while others have them
+    rng_state: dict[str, Tensor]  # of torch's global generators, between turns
 
 
 class Session:
-    """One run, as the training thread holds it; nothing here is called from another thread.
+    """One run in the training thread; no other thread may call it.
 
-    Between :meth:`enter` and :meth:`leave` torch's global random generator is this run's.
+    Between :meth:`enter` and :meth:`leave` torch's global random generators are this run's.
 
     Args:
-        store: where everything is written down.
+        store: where everything is recorded.
         run: the run.
-        data: its batches.
-        timer: a clock in seconds that never jumps.
+        data: the run's batches.
+        timer: a monotonic clock, in seconds.
     """
 
     def __init__(
@@ -69,13 +69,13 @@ class Session:
         timer: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.run = run
-        self.mismatch = ""  # what a replayed step gave that was recorded otherwise, in words
+        self.mismatch = ""  # how a replayed step differs from the record, as a sentence
         self._store = store
         self._data = data
         self._timer = timer
         self._device = torch.device(run.training_config.device)
         self._checkpoints = RunCheckpoints(store, run)
-        self._open: OpenModel | None = None  # until the run's first turn, and while it rests
+        self._open: OpenModel | None = None  # None until the first turn and after unload()
         self._state = TrainingState()
         self._copy: weakref.ref[GPTModel] | None = None  # the last snapshot's model
         self._copied_step = -1
@@ -83,19 +83,19 @@ class Session:
         self._seconds = 0.0
         self._last_record: Record | None = None
         self._process = psutil.Process()
-        self._waiting: list[tuple[Record, float]] = []  # records to be written
+        self._waiting: list[tuple[Record, float]] = []  # records that are not written yet
         self._flushed = timer()
         self._best_val_loss = float("inf")
         self._next_checkpoint = float("inf")
 
     @property
     def is_open(self) -> bool:
-        """Tell whether the model is in memory: not before the first turn, nor while it rests."""
+        """Tell whether the model is in memory: not before the first turn, nor when unloaded."""
         return self._open is not None
 
     @property
     def seconds(self) -> float:
-        """Return the time that was spent on the run."""
+        """Return the seconds spent on the run."""
         return self._seconds
 
     @property
@@ -104,10 +104,10 @@ class Session:
         return self._state.between_steps
 
     def enter(self) -> None:
-        """Begin a turn: build or load the model if it is not there, restore the random state.
+        """Begin a turn: build or load the model if necessary, and restore the random state.
 
         Raises:
-            ValueError: the checkpoint to go on from cannot be read.
+            ValueError: the checkpoint to resume from cannot be read.
         """
         if self._open is None:
             self._open = self._build()
@@ -115,15 +115,16 @@ class Session:
             set_random_state(self._device, self._open.rng_state)
 
     def leave(self) -> None:
-        """End a turn: save the random state and write down what waits."""
+        """End a turn: save the random state and write the waiting records."""
         if self._open is not None:
             self._open.rng_state = get_random_state(self._device)
         self.flush()
 
     def unload(self) -> None:
-        """Drop model and optimizer if a checkpoint has all of them: the next turn loads them.
+        """Drop model and optimizer if a checkpoint holds their state; the next turn loads them.
 
-        With its moments a model takes three times its weights, and a run may rest for long.
+        With AdamW's moments a model takes three times the memory of its weights, and a run may
+        be paused for long.
         """
         whole = self._checkpoints.last_whole()
         saved = whole.global_step if whole else -1
@@ -131,7 +132,7 @@ class Session:
             self._open = None
 
     def advance(self) -> bool:
-        """Run up to the next record and write it down; False if the run is finished.
+        """Train up to the next record and store it; return False if the run is finished.
 
         Raises:
             FloatingPointError: a loss or gradient is not finite; the update was not made.
@@ -150,7 +151,7 @@ class Session:
         if not is_replayed:
             self._seconds += self._timer() - began
             self._waiting.append((record, self._seconds))
-        # A point of the curve is what people wait for: it is written at once.
+        # An evaluation is written at once: it is a point of the loss curves.
         if isinstance(record, EvaluationRecord) or self._timer() - self._flushed >= FLUSH_SECONDS:
             self.flush()
         self._keep(record)
@@ -158,9 +159,9 @@ class Session:
         return True
 
     def step_and_inspect(self) -> bool:
-        """Run one update, with all that is due after it, and write down what it did to the model.
+        """Run one step, with all that is due after it, and record its effect on the model.
 
-        Return whether there is more to train after it. Errors are those of :meth:`advance`.
+        Return whether there is more to train. It raises the errors of :meth:`advance`.
         """
         open_model, config = self._require_open(), self.run.training_config
         inspector = UpdateInspector(open_model.model, open_model.optimizer, config)
@@ -179,7 +180,7 @@ class Session:
         return self._state.epoch <= config.num_epochs
 
     def flush(self) -> None:
-        """Write down the records that wait."""
+        """Write the waiting records to the store."""
         if self._waiting:
             memory = self._process.memory_info().rss
             self._store.add_records(self.run.id, self._waiting, memory)
@@ -187,7 +188,7 @@ class Session:
         self._flushed = self._timer()
 
     def checkpoint(self) -> int:
-        """Save a whole checkpoint of the present step, unless it is there; return the step."""
+        """Save a whole checkpoint of the current step, unless it is saved; return the step."""
         open_model = self._require_open()
         self.flush()
         began = self._timer()
@@ -197,7 +198,7 @@ class Session:
         return self._state.global_step
 
     def last_snapshot(self) -> Snapshot | None:
-        """Return the last copy of the model, if it is of the present step and still in use."""
+        """Return the last copy of the model, if it is of the current step and still in use."""
         step = self._state.global_step
         model = self._copy() if self._copy and self._copied_step == step else None
         return Snapshot(self.run.id, step, model) if model else None
@@ -209,7 +210,7 @@ class Session:
         return Snapshot(self.run.id, self._copied_step, model)
 
     def _build(self) -> OpenModel:
-        """Build the model as the chapter does or, if there is a checkpoint, go on from it."""
+        """Build the model as the chapter does, or load the last whole checkpoint."""
         config = self.run.training_config
         torch.manual_seed(config.seed)
         model = GPTModel(self.run.model_config)
@@ -236,20 +237,20 @@ class Session:
         return OpenModel(model, optimizer, records, replay, rng_state)
 
     def _load_initial(self, model: GPTModel) -> None:
-        """Give a model the weights that the run begins with.
+        """Load the run's initial weights into a model.
 
-        The random ones were drawn all the same: shuffling and dropout come after them.
+        Random weights are drawn all the same: the draws of shuffling and dropout follow them.
 
         Raises:
-            ValueError: they are gone, or damaged.
+            ValueError: they were deleted, or are damaged.
         """
         initial = self._checkpoints.initial()
         if initial is None:
-            raise ValueError("The weights that the run begins with are gone: start another one.")
+            raise ValueError("The run's initial weights were deleted: start another run.")
         model.load_state_dict(load_weights(self._checkpoints.path(initial)).state_dict())
 
     def _inspect_update(self, batches: list[Batch]) -> AbstractContextManager[None]:
-        """Return what surrounds each update: an inspector, during a single step."""
+        """Return the context of an update: an inspector during a single step, else none."""
         return self._inspector.around(batches) if self._inspector else nullcontext()
 
     def _measure_copying(self, sample: SampleRecord) -> SampleRecord:
@@ -261,7 +262,7 @@ class Session:
         return replace(sample, copied=copying.spans)
 
     def _keep(self, record: Record) -> None:
-        """Save what the run keeps: the best weights, each epoch's, and the last checkpoint."""
+        """Save what is due: the best weights, those of an epoch, or a whole checkpoint."""
         if isinstance(record, EvaluationRecord) and record.val_loss < self._best_val_loss:
             self._best_val_loss = record.val_loss
             self._save_weights(record.global_step)
@@ -271,7 +272,7 @@ class Session:
             self.checkpoint()
 
     def _save_weights(self, step: int) -> None:
-        self.flush()  # which checkpoint is the best is asked of the evaluations on record
+        self.flush()  # the recorded evaluations tell which checkpoint is best
         self._checkpoints.save_weights(self._require_open().model, step)
 
     def _require_open(self) -> OpenModel:

@@ -1,4 +1,4 @@
-"""What a run will take, before it starts: measured on a few of its own steps."""
+"""How long a run will take, measured on a few of its steps before it starts."""
 
 import time
 from collections.abc import Callable
@@ -15,19 +15,19 @@ from gpt_core.training import TrainingData, accumulate_gradients, create_optimiz
 from gpt_core.weights import get_random_state, set_random_state
 
 WARM_UP_STEPS, MEASURED_STEPS = 1, 3
-SAMPLE_TOKENS = 5  # of a sample, measured for the whole
+SAMPLE_TOKENS = 5  # generated to time one token of a sample
 
 
 @dataclass(frozen=True)
 class StepTiming:
-    """What the parts of a run take, in seconds, while nothing else trains."""
+    """The seconds that the parts of a run take while nothing else trains."""
 
     step: float  # one optimizer update
-    evaluation: float  # all batches of both splits that one looks at
-    sample: float  # the text after an epoch
+    evaluation: float  # all its batches, of both splits
+    sample: float  # the text generated after an epoch
 
     def of_the_run(self, config: TrainingConfig, total_steps: int) -> float:
-        """Return the seconds that a whole run takes, checkpoints left out."""
+        """Return the seconds that a whole run takes, without checkpoints."""
         evaluations = -(-total_steps // config.eval_freq)
         return (
             total_steps * self.step
@@ -39,15 +39,15 @@ class StepTiming:
 def time_steps(
     runner: TrainingRunner, model_config: GPTConfig, config: TrainingConfig, data: TrainingData
 ) -> "Future[StepTiming]":
-    """Have a few steps of a configuration timed in the thread that trains.
+    """Time a few steps of a configuration in the training thread.
 
-    A run that trains waits meanwhile, between two of its steps; its random state is put back, so
-    that it gives the same losses as if nobody had asked.
+    A running run waits meanwhile, between two of its steps. Its random state is restored, so its
+    losses do not change.
 
     Raises:
-        ValueError: the device is not there, or the runner is closing.
+        ValueError: the device is not available, or the runner is closing.
     """
-    config = resolve_auto(config)  # as the run itself will
+    config = resolve_auto(config)  # as for the run itself
     return runner.submit(partial(_measure, model_config, config, data, time.perf_counter))
 
 

@@ -1,7 +1,7 @@
-"""TrainingRunner: how pages and the terminal speak to the thread that owns the models that train.
+"""TrainingRunner: the interface of pages and command line to the training thread.
 
-They ask it to start, pause, resume, stop, save and copy; what happens they read from the store.
-No other thread touches such a model, or draws from torch's global random generator.
+They ask it to start, pause, resume, stop, save and copy runs, and read the results from the store.
+No other thread touches a model in training or draws from torch's global random generators.
 """
 
 import atexit
@@ -42,17 +42,20 @@ T = TypeVar("T")
 
 
 class TrainingRunner:
-    """Trains runs in a thread of its own, by turns, and writes down what happens.
+    """Trains runs by turns in a thread of its own, and records what happens.
 
-    Opening a runner also cleans up: runs recorded as live whose process is gone (their lock is
-    free) become ``interrupted``; :meth:`resume` takes them up again.
+    Opening a runner also cleans up: runs recorded as live whose process has ended (their lock is
+    free) become ``interrupted``; :meth:`resume` continues them.
 
     Args:
-        store: where everything is written down.
-        active_runs: how many runs advance by turns; the others wait in a queue.
-        threads: how many threads torch computes with; None is torch's own choice.
-        timer: a clock in seconds that never jumps.
-        rules: what holds for the students of a class.
+        store: where everything is recorded.
+        active_runs: how many runs train by turns; the others wait in a queue.
+        threads: the number of torch threads; None is torch's default.
+        timer: a monotonic clock, in seconds.
+        rules: the rules for the students of a class.
+
+    Raises:
+        ValueError: threads or active_runs is less than 1.
     """
 
     def __init__(
@@ -76,7 +79,7 @@ class TrainingRunner:
         )
         atexit.register(self.close)
 
-    # All of it may be called from any thread
+    # Callable from any thread
 
     def start(
         self,
@@ -88,22 +91,22 @@ class TrainingRunner:
         run_id: str | None = None,
         initial: InitialWeights | None = None,
     ) -> str:
-        """Queue a run and return its ID; it trains on after this call has returned.
+        """Queue a run and return its ID; the run trains after this call has returned.
 
-        With the same seed, text and settings a run gives the same losses: where the actor has
-        an equal one live already (a double click), that one's ID is returned.
+        With the same seed, text and settings a run gives the same losses. If the actor already
+        has an equal live run (a double click), its ID is returned.
 
         Args:
-            preset: the model, and how it is trained.
+            preset: the model and its training settings.
             corpus: the text.
-            training_config: trains in another way than the preset says.
-            actor: who asks, and owns the run from now on.
-            run_id: its name; None makes one up.
-            initial: weights to begin with, which are copied; None draws them at random.
+            training_config: replaces the preset's training settings.
+            actor: who asks, and becomes the owner.
+            run_id: the run's ID; None generates one.
+            initial: the initial weights, which are copied; None draws them at random.
 
         Raises:
-            ValueError: the text is too short, the device is not there, the name is taken, the
-                weights are of another model, or a class's rules do not allow a student this run.
+            ValueError: the text is too short, the device is not available, the ID is taken, the
+                weights do not fit the model, or a class's rules do not allow a student this run.
         """
         new = prepare_run(preset, corpus, training_config, actor, initial, self._cache)
         if is_student(actor):
@@ -121,15 +124,15 @@ class TrainingRunner:
             return run_id
 
     def pause(self, run_id: str, *, actor: str) -> "Future[None]":
-        """Halt a run after its present step, with a checkpoint; others have their turn."""
+        """Pause a run after its current step, with a checkpoint; a waiting run may begin."""
         return self._request(run_id, actor, Command.PAUSE)
 
     def resume(self, run_id: str, *, actor: str) -> "Future[None]":
-        """Let a run go on: a paused one, or one that was stopped, interrupted or failed.
+        """Continue a run that is paused, or was stopped, interrupted or failed.
 
         Raises:
             ValueError: there is no such run, it has finished, it is live in another process, or
-                its text is gone.
+                its text was deleted.
         """
         if self.owns(run_id):
             return self._request(run_id, actor, Command.RESUME)
@@ -137,64 +140,64 @@ class TrainingRunner:
         return done()
 
     def stop(self, run_id: str, *, actor: str) -> "Future[None]":
-        """End a run after its present step, with a checkpoint from which it can be resumed."""
+        """End a run after its current step, with a checkpoint from which it can be resumed."""
         return self._request(run_id, actor, Command.STOP)
 
     def step(self, run_id: str, *, actor: str) -> "Future[None]":
-        """Run a single update of a paused run, and write down what it did to the model."""
+        """Run a single step of a paused run, and record its effect on the model."""
         return self._request(run_id, actor, Command.STEP)
 
     def checkpoint(self, run_id: str, *, actor: str) -> "Future[int]":
-        """Save a whole checkpoint between two steps; answers with the step it is of."""
+        """Save a whole checkpoint between two steps; the answer is its step."""
         return self._request(run_id, actor, Command.SAVE)
 
     def snapshot(self, run_id: str, *, actor: str) -> "Future[Snapshot]":
-        """Copy a run's model between two steps, for looking at it.
+        """Copy a run's model between two steps, for inspection.
 
         Raises:
-            PermissionDenied: it is another student's, and private.
-            ValueError: it is not live here.
+            PermissionDenied: the run is another student's, and private.
+            ValueError: the run is not live here.
         """
         return self._request(run_id, actor, Command.SNAPSHOT)
 
     def submit(self, action: Callable[[], T]) -> "Future[T]":
-        """Do something in the training thread, between two steps of what trains there."""
+        """Run an action in the training thread, between two steps."""
         return self._thread.submit(action)
 
     @property
     def rules(self) -> ClassRules:
-        """Return what holds for the students of the class."""
+        """Return the rules for the students of the class."""
         return self._thread.rules
 
     def set_rules(self, rules: ClassRules, *, actor: str) -> None:
-        """Let other rules hold from now on, also for what trains already.
+        """Apply other rules from now on, also to running runs.
 
         Raises:
-            PermissionDenied: a student asks.
+            PermissionDenied: the actor is a student.
         """
         write_rules(self._store, rules, actor=actor)
         self._thread.rules = rules
 
     @property
     def is_held(self) -> bool:
-        """Tell whether the teacher holds the queue: no student's run begins."""
+        """Tell whether the teacher holds the queue, so that no student's run begins."""
         return self._thread.queue.held
 
     def hold(self, held: bool, *, actor: str) -> None:
-        """Let no student's run begin, or begin again; what trains goes on.
+        """Hold or release the queue of students' runs; running runs continue.
 
         Raises:
-            PermissionDenied: a student asks.
+            PermissionDenied: the actor is a student.
         """
         require_teacher(self._store, actor, "hold the queue")
         self._thread.queue.held = held
         self._thread.wake()
 
     def move(self, run_id: str, place: int, *, actor: str) -> None:
-        """Put a waiting run at a place of the queue, 0 being next; see :meth:`FairQueue.move`.
+        """Move a waiting run to a position in the queue; 0 is next. See :meth:`FairQueue.move`.
 
         Raises:
-            PermissionDenied: a student asks.
+            PermissionDenied: the actor is a student.
         """
         require_teacher(self._store, actor, "change the order of the queue")
         self._thread.queue.move(run_id, place, list(self._thread.expected_starts({})))
@@ -202,36 +205,36 @@ class TrainingRunner:
     def expected_starts(self, seconds: Mapping[str, float]) -> dict[str, float]:
         """Return in how many seconds each waiting run of this process begins, the next one first.
 
-        ``seconds`` says how long each run still takes, as far as it is known.
+        ``seconds`` gives the remaining seconds of each run, as far as they are known.
         """
         return self._thread.expected_starts(seconds)
 
     def pending(self, run_id: str) -> Command | None:
-        """Return what was asked of a live run and is still to be done."""
+        """Return the last request to a live run that is not done yet, or None."""
         live = self._thread.find(run_id)
         return live.pending if live else None
 
     def last_error(self, run_id: str) -> str:
-        """Return, in words, why the last thing asked of a live run could not be done, or ""."""
+        """Return, as a sentence, why the last request to a live run failed, or ""."""
         live = self._thread.find(run_id)
         return live.last_error if live else ""
 
     def owns(self, run_id: str) -> bool:
-        """Tell whether a run is live in this process, so that it can be asked here."""
+        """Tell whether a run is live in this process, so that it takes requests here."""
         return self._thread.find(run_id) is not None
 
     def wait(self, run_id: str, timeout: float | None = None) -> bool:
-        """Wait until a run of this process has ended; False if the timeout came first."""
+        """Wait until a run of this process ends; return False if the timeout comes first."""
         live = self._thread.find(run_id)
         return live is None or live.ended.wait(timeout)
 
     def close(self) -> None:
-        """Save what trains or is paused, as ``interrupted``, and join the thread."""
+        """Save the live runs, record them as ``interrupted``, and join the thread."""
         self._thread.close()
         atexit.unregister(self.close)
 
     def _request(self, run_id: str, actor: str, command: Command) -> "Future[Any]":
-        """Ask something of a live run, if the actor may; it is done between two steps."""
+        """Send a request to a live run, if the actor may; it is served between two steps."""
         self._thread.require_live(run_id)
         if command is Command.SNAPSHOT:
             require_read_access(self._store, run_id, actor, command.value)
@@ -240,7 +243,7 @@ class TrainingRunner:
         return self._thread.request(run_id, actor, command)
 
     def _reopen(self, run_id: str, actor: str) -> None:
-        """Queue a run again that has ended before its last step."""
+        """Queue a run again that ended before its last step."""
         run = run_locks.find_unfinished_run(self._store, run_id)
         require_owner(self._store, run_id, actor, Command.RESUME.value)
         check_device(run.training_config.device)
@@ -248,20 +251,20 @@ class TrainingRunner:
         data = prepare_data(text, get_tokenizer(), run.model_config, config, self._cache)
         with self._thread.admission():
             if self.owns(run_id):
-                return  # another click was quicker
+                return  # an earlier click has resumed it
             self._require_within_quota(run.owner, 0)
             with run_locks.lock_run(self._store, run_id, "resumed") as lock:
-                run_locks.find_unfinished_run(self._store, run_id)  # another process was quicker?
+                run_locks.find_unfinished_run(self._store, run_id)  # still?
                 change = describe_change(run.versions, describe_machine(self._threads))
                 self._store.set_state(run_id, RunState.QUEUED, actor, change)
                 run = find_run(self._store, run_id)
                 self._thread.admit(Session(self._store, run, data, self._timer), lock)
 
     def _require_within_quota(self, owner: str, disk_space: int) -> None:
-        """Refuse a student's run that would be more than their quota of the machine.
+        """Refuse a student's run that exceeds their quota of the machine.
 
         Raises:
-            ValueError: they have too many live runs, no minutes left, or too much on the disk.
+            ValueError: the student has too many live runs, no minutes left, or too much on disk.
         """
         if not is_student(owner):
             return
@@ -269,7 +272,7 @@ class TrainingRunner:
         if rules.most_runs is not None and live >= rules.most_runs:
             raise ValueError(
                 f"You have {live} runs that wait, train or are paused, and each student may have "
-                f"{rules.most_runs}: wait until one has ended, or stop one."
+                f"{rules.most_runs}: wait until a run has ended, or stop one."
             )
         require_training_time(self._store, rules, owner)
         require_disk_quota(self._store, rules, owner, disk_space)

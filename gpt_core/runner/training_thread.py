@@ -1,4 +1,4 @@
-"""TrainingThread: the one thread that owns the models that train, and what it does with them."""
+"""TrainingThread: the one thread that owns the models in training."""
 
 import gc
 import logging
@@ -30,28 +30,28 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-QUIET_SECONDS = 5.0  # before the compiler's import: meanwhile a first page is drawn
+QUIET_SECONDS = 5.0  # before the compiler's import, for a first page to be drawn
 TURN_SECONDS = 1.0  # how long a run trains before the next one's turn
 
 
 @cache
 def prepare_optimizers() -> None:
-    """Let PyTorch import its compiler, as it does with a process's first optimizer."""
+    """Let PyTorch import its compiler, which a process's first optimizer does."""
     torch.optim.AdamW([torch.zeros(1)])
-    gc.freeze()  # 100,000 objects for good, which the garbage collector need not go through
+    gc.freeze()  # 100,000 permanent objects, which the garbage collector can skip
 
 
 class TrainingThread:
     """Trains the live runs by turns, and serves requests between two steps.
 
-    :class:`gpt_core.runner.TrainingRunner` is how others speak to it.
+    Other code uses it through :class:`gpt_core.runner.TrainingRunner`.
 
     Args:
-        store: where everything is written down.
-        active_runs: how many runs advance by turns; the others wait in a queue.
-        threads: how many threads torch computes with.
-        timer: a clock in seconds that never jumps.
-        rules: of a class.
+        store: where everything is recorded.
+        active_runs: how many runs train by turns; the others wait in a queue.
+        threads: the number of torch threads.
+        timer: a monotonic clock, in seconds.
+        rules: the rules of a class.
     """
 
     def __init__(
@@ -66,21 +66,20 @@ class TrainingThread:
         self._active_runs = active_runs
         self._threads = threads
         self._timer = timer
-        self._lock = threading.RLock()  # guards the two below, and one admission at a time
+        self._lock = threading.RLock()  # guards _live and _closing; allows one admission at a time
         self._live: dict[str, LiveRun] = {}  # in the order of the queue
         self._closing = False
         self.queue = FairQueue()
         self.rules = rules  # replaced as a whole
         self._requests = RequestQueue()
-        # A daemon thread. atexit joins it, since a torch thread that is cut off in the middle
-        # aborts the process.
+        # A daemon thread that atexit joins: a torch thread that is cut off aborts the process.
         self._thread = start_thread(self._work, name="training")
 
-    # For any thread
+    # Callable from any thread
 
     @contextmanager
     def admission(self) -> Iterator[None]:
-        """Hold the door for one new run: of two equal starts the second finds the first.
+        """Admit one new run at a time: of two equal starts the second finds the first.
 
         Raises:
             ValueError: the thread is closing.
@@ -90,15 +89,15 @@ class TrainingThread:
             yield
 
     def admit(self, session: Session, lock: filelock.BaseFileLock) -> None:
-        """Queue a run, whose lock is held for it."""
+        """Queue a run whose lock is held."""
         with self._lock:
             self._live[session.run.id] = LiveRun(session, lock)
         self._requests.wake()
 
     def find_equal(self, setup: RunSetup, run_id: str | None) -> str | None:
-        """Return the ID of a live run that will give the same losses and is not to be halted.
+        """Return the ID of a live run with the same losses that is not paused or stopping.
 
-        ``run_id`` is the ID that the new run is to have, if it is to have a certain one.
+        ``run_id`` is the ID that the new run is to have, or None for any.
         """
         for live_id, live in self._all_live():
             is_equal = live.session.run.setup == setup and run_id in (None, live_id)
@@ -108,15 +107,15 @@ class TrainingThread:
         return None
 
     def find(self, run_id: str) -> LiveRun | None:
-        """Return a live run of this process, or None if there is none of this ID."""
+        """Return a live run of this process, or None if this ID is not live here."""
         return self._live.get(run_id)
 
     def count_live(self, owner: str) -> int:
-        """Return how many live runs of this process an owner has."""
+        """Return the number of an owner's live runs in this process."""
         return sum(live.session.run.owner == owner for _, live in self._all_live())
 
     def request(self, run_id: str, actor: str, command: Command) -> "Future[Any]":
-        """Ask something of a live run; it is done between two steps.
+        """Send a request to a live run; it is served between two steps.
 
         Raises:
             ValueError: the run is not live here, or the thread is closing.
@@ -129,7 +128,7 @@ class TrainingThread:
             return future
 
     def submit(self, action: Callable[[], T]) -> "Future[T]":
-        """Do something in this thread, between two steps.
+        """Run an action in this thread, between two steps.
 
         Raises:
             ValueError: the thread is closing.
@@ -139,31 +138,31 @@ class TrainingThread:
             return self._requests.ask(action)
 
     def wake(self) -> None:
-        """Let the thread look at its queue again."""
+        """Let the thread check its queue again."""
         self._requests.wake()
 
     def require_live(self, run_id: str) -> LiveRun:
         """Return a live run.
 
         Raises:
-            ValueError: it is not live here, or the thread is closing.
+            ValueError: the run is not live here, or the thread is closing.
         """
         self._require_running()
         live = self._live.get(run_id)
         if live is None:
-            raise ValueError(f"Run {shorten(run_id)} is not live here: nothing can be asked of it.")
+            raise ValueError(f"Run {shorten(run_id)} is not live here: it takes no requests.")
         return live
 
     def expected_starts(self, seconds: Mapping[str, float]) -> dict[str, float]:
-        """Return in how many seconds each waiting run begins, in the order in which they will.
+        """Return in how many seconds each waiting run begins, the next one first.
 
-        ``seconds`` says how long each run still takes, as far as it is known.
+        ``seconds`` gives the remaining seconds of each run, as far as they are known.
         """
         running, waiting = self._in_state(RunState.RUNNING), self._in_state(RunState.QUEUED)
         return self.queue.expected_starts(waiting, running, self._active_runs, seconds)
 
     def close(self) -> None:
-        """Save what trains or is paused, as ``interrupted``, and join the thread."""
+        """Save the live runs, record them as ``interrupted``, and join the thread."""
         with self._lock:
             self._closing = True
         self._requests.wake()
@@ -174,7 +173,7 @@ class TrainingThread:
             return list(self._live.items())
 
     def _in_state(self, state: RunState) -> list[QueuedRun]:
-        """Return the live runs that are in a state, in the order of the queue."""
+        """Return the live runs in a state, in the order of the queue."""
         return [
             QueuedRun(run_id, live.session.run.owner)
             for run_id, live in self._all_live()
@@ -185,10 +184,10 @@ class TrainingThread:
         if self._closing:
             raise ValueError("The app is closing: start it again first.")
 
-    # In the training thread alone
+    # Only in the training thread
 
     def _work(self) -> None:
-        torch.set_num_threads(self._threads)  # it counts in the thread that calls it, only there
+        torch.set_num_threads(self._threads)  # applies only to the calling thread
         self._requests.serve(wait=True, at_most=QUIET_SECONDS)
         if not self._closing:
             prepare_optimizers()
@@ -202,7 +201,7 @@ class TrainingThread:
         self._close_sessions()
 
     def _activate(self) -> list[str]:
-        """Move runs from the queue to the free places; return those that are running."""
+        """Let waiting runs begin while there is room; return the IDs of the running runs."""
         running, waiting = self._in_state(RunState.RUNNING), self._in_state(RunState.QUEUED)
         while len(running) < self._active_runs:
             run = self.queue.take(waiting, [other.owner for other in running])
@@ -215,14 +214,14 @@ class TrainingThread:
         return [run.run_id for run in running]
 
     def _take_turn(self, run_id: str) -> None:
-        """Train one run for a turn, up to a point between two steps."""
+        """Train one run for a turn, which ends between two steps."""
         live = self._live.get(run_id)
         if live is not None and live.state is RunState.RUNNING and not self._closing:
             self._guard(run_id, partial(self._advance, run_id, live))
 
     def _advance(self, run_id: str, live: LiveRun) -> None:
         if self._time_is_up(live):
-            self._stop(run_id, TEACHER, "The minutes that each student has are used up.")
+            self._stop(run_id, TEACHER, "The student's training time is used up.")
             return
         session = live.session
         turn_ends = self._timer() + TURN_SECONDS
@@ -241,16 +240,16 @@ class TrainingThread:
         self._end(run_id, RunState.FINISHED, session.run.owner, session.mismatch)
 
     def _time_is_up(self, live: LiveRun) -> bool:
-        """Tell whether a student's runs have trained for as long as the teacher allows."""
+        """Tell whether a student's runs have used the training time that the rules allow."""
         rules, run = self.rules, live.session.run
         if rules.most_minutes is None or not is_student(run.owner):
             return False
-        if live.limit is None or live.limit[0] is not rules:  # their other runs stand still
+        if live.limit is None or live.limit[0] is not rules:  # their other runs wait
             live.limit = (rules, seconds_left(self._store, rules, run.owner, leave_out=run.id))
         return live.session.seconds >= live.limit[1]
 
     def _obey(self, run_id: str, actor: str, command: Command) -> Any:
-        """Do what was asked of a run, and return the answer."""
+        """Serve a request to a run and return the answer."""
         match command:
             case Command.PAUSE:
                 return self._pause(run_id, actor)
@@ -266,7 +265,7 @@ class TrainingThread:
                 return self._snapshot(run_id)
 
     def _pause(self, run_id: str, actor: str) -> None:
-        """Halt a run, with a checkpoint."""
+        """Pause a run, with a checkpoint."""
         live = self._get(run_id)
         if live.state is RunState.RUNNING:
             self._in_turn(run_id, Session.checkpoint)
@@ -275,22 +274,22 @@ class TrainingThread:
             live.session.unload()
 
     def _unpause(self, run_id: str, actor: str) -> None:
-        """Put a paused run into the queue again."""
+        """Queue a paused run again."""
         if self._get(run_id).state is RunState.PAUSED:
             self._set_state(run_id, RunState.QUEUED, actor)
 
     def _step(self, run_id: str, actor: str) -> None:
-        """Run a single update of a paused run.
+        """Run a single step of a paused run.
 
         Raises:
-            ValueError: it is not paused, or its owner has no minutes left.
+            ValueError: the run is not paused, or its owner has no minutes left.
         """
         live = self._get(run_id)
         if live.state is not RunState.PAUSED:
-            raise ValueError("One step is for a run that is paused: pause it first.")
+            raise ValueError("Only a paused run can do a single step: pause it first.")
         require_training_time(self._store, self.rules, live.session.run.owner)
         for _, other in self._all_live():
-            other.limit = None  # one that trains meanwhile has less left
+            other.limit = None  # a run of theirs that trains meanwhile has less left
         self._guard(run_id, partial(self._step_and_inspect, run_id, actor))
 
     def _step_and_inspect(self, run_id: str, actor: str) -> None:
@@ -301,16 +300,16 @@ class TrainingThread:
             self._end(run_id, RunState.FINISHED, actor, self._get(run_id).session.mismatch)
 
     def _stop(self, run_id: str, actor: str, message: str = "") -> None:
-        """End a run with a checkpoint, and say why, if there is something to say."""
+        """End a run with a checkpoint, and record the message, if any."""
         message = f"{message} {self._save(run_id, self._get(run_id))}".strip()
         self._end(run_id, RunState.STOPPED, actor, message)
 
     def _snapshot(self, run_id: str) -> Snapshot:
-        """Copy a run's model, once per step as long as the copy is in use."""
+        """Copy a run's model, once per step while the copy is in use."""
         return self._get(run_id).session.last_snapshot() or self._in_turn(run_id, Session.snapshot)
 
     def _save(self, run_id: str, live: LiveRun) -> str:
-        """Save a run that is about to end; where that fails, return what to say about it."""
+        """Save a run that is about to end; return a message if that fails, else ""."""
         try:
             if live.session.is_open:
                 self._in_turn(run_id, Session.checkpoint)
@@ -320,10 +319,9 @@ class TrainingThread:
         return ""
 
     def _in_turn(self, run_id: str, action: Callable[[Session], T]) -> T:
-        """Do something with a run's session while the global random generator is this run's.
+        """Run an action on a run's session while the global random generators are this run's.
 
-        A session whose model was not in memory rests again afterwards, unless there is something
-        new to be saved.
+        A model that was not in memory is unloaded afterwards, unless its state is not saved.
         """
         session = self._get(run_id).session
         was_open = session.is_open
@@ -341,13 +339,13 @@ class TrainingThread:
         return self._live[run_id]
 
     def _set_state(self, run_id: str, state: RunState, actor: str) -> None:
-        """Write down a run's new state."""
+        """Record a run's new state."""
         live = self._get(run_id)
         self._store.set_state(run_id, state, actor)
         live.state = state
 
     def _guard(self, run_id: str, action: Callable[[], None]) -> bool:
-        """Do something with a run; what goes wrong ends this run in words, never the thread."""
+        """Run an action on a run; an error ends this run with a message, never the thread."""
         try:
             action()
         except Exception as error:
@@ -366,23 +364,23 @@ class TrainingThread:
             self._end(run_id, RunState.FAILED, live.session.run.owner, message)
 
     def _end(self, run_id: str, state: RunState, actor: str, message: str = "") -> None:
-        """Write down how a run ended, then let it go."""
+        """Record how a run ended, then release it."""
         live = self._get(run_id)
         is_written = True
         try:
             self._store.set_state(run_id, state, actor, message)
-        except Exception:  # a full disk, or one that can only be read
+        except Exception:  # a full or read-only disk
             log.exception("the end of run %s could not be written", run_id)
             is_written = False
         with self._lock:
             del self._live[run_id]
         live.lock.release()
-        if not is_written:  # after that: what is locked counts as live (mark_interrupted_runs)
+        if not is_written:  # after the release: a locked run is live (mark_interrupted_runs)
             self._store.keep_final_state(run_id, FinalState(state, actor, message))
         live.ended.set()
 
     def _close_sessions(self) -> None:
-        """Save what is in memory, end it as interrupted, and fail what is still asked for."""
+        """Save the models in memory, end the runs as interrupted, and fail pending requests."""
         for run_id, live in self._all_live():
             message = f"The app was closed. {self._save(run_id, live)}".strip()
             self._end(run_id, RunState.INTERRUPTED, live.session.run.owner, message)

@@ -1,4 +1,4 @@
-"""What happened in each run, append-only, in one SQLite file. Imports no torch."""
+"""The append-only record of all runs, in one SQLite file. Imports no torch."""
 
 from gpt_core.store.class_store import Share, Shared, ShareKind
 from gpt_core.store.recorded_runs import RecordedRuns

@@ -1,6 +1,6 @@
-"""ClassBook: what a class has on record: members, refusals, what is shown to all, and the rules.
+"""ClassStore: the members, refusals, shares and rules of a class.
 
-Imports no torch, as the store, whose database it is in.
+It uses the store's database and, like the store, imports no torch.
 """
 
 import json
@@ -13,7 +13,7 @@ from gpt_core.store.database import Database, insert
 
 
 class ShareKind(StrEnum):
-    """What can be shown to the whole class."""
+    """What can be shared with the class."""
 
     RUN = "run"
     TEXT = "text"
@@ -21,7 +21,7 @@ class ShareKind(StrEnum):
 
 
 class Share(NamedTuple):
-    """Something that its owner shows to the whole class."""
+    """Something that its owner shares with the class."""
 
     kind: ShareKind
     key: str  # a run's ID, a text's hash, a model's key
@@ -33,7 +33,7 @@ Shared = frozenset[Share]
 
 @dataclass(frozen=True)
 class StoredMember:
-    """A browser that belongs to a member of the class."""
+    """A signed-in browser of a class member."""
 
     member_id: str
     name: str
@@ -41,21 +41,21 @@ class StoredMember:
 
 @dataclass(frozen=True)
 class Refusal:
-    """What was asked for by an actor who may not do it."""
+    """A request that was refused."""
 
     id: int
     run_id: str
-    at: float
+    at: float  # seconds since 1970
     actor: str
-    doing: str
+    doing: str  # the refused action, a verb
 
 
 class ClassStore:
     """The tables of a class, in the store's database.
 
     Args:
-        database: the store's.
-        clock: gives the time in seconds since 1970.
+        database: the store's database.
+        clock: returns the time in seconds since 1970.
     """
 
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
@@ -63,13 +63,13 @@ class ClassStore:
         self._clock = clock
 
     def add_member(self, member_id: str, name: str, token_sha256: str) -> None:
-        """Write down a browser of a class's member."""
+        """Record a browser of a member, by the hash of its token."""
         row = {"member_id": member_id, "at": self._clock(), "name": name}
         with self._database.transaction() as connection:
             insert(connection, "members", {**row, "token_sha256": token_sha256})
 
     def revoke_member(self, member_id: str, actor: str) -> None:
-        """Write down that a member's browsers count no longer, and by whom."""
+        """Revoke a member's browsers, and record by whom."""
         with self._database.transaction() as connection:
             connection.execute(
                 "UPDATE members SET revoked_by = ? WHERE member_id = ? AND revoked_by IS NULL",
@@ -77,40 +77,40 @@ class ClassStore:
             )
 
     def members(self) -> list[StoredMember]:
-        """Return the browsers that belong to a class, the first that came first."""
+        """Return the browsers that are not revoked, oldest first."""
         sql = "SELECT member_id, name FROM members WHERE revoked_by IS NULL ORDER BY id"
         return [StoredMember(**row) for row in self._database.select(sql)]
 
     def member(self, token_sha256: str) -> StoredMember | None:
-        """Return the browser of a token, or None if it belongs to nobody any more."""
+        """Return the browser of a token, or None if it is unknown or revoked."""
         sql = "SELECT member_id, name FROM members WHERE token_sha256 = ? AND revoked_by IS NULL"
         found = self._database.select(sql, token_sha256)
         return StoredMember(**found[0]) if found else None
 
     def names(self) -> dict[str, str]:
-        """Return what each member is called, by ID; also of those who were sent out."""
+        """Return the name of each member, by ID, removed members included."""
         rows = self._database.select("SELECT member_id, name FROM members ORDER BY id")
         return {row["member_id"]: row["name"] for row in rows}
 
     def add_refusal(self, run_id: str, actor: str, doing: str) -> None:
-        """Write down that somebody asked for what only another may do."""
+        """Record a refused request."""
         row = {"run_id": run_id, "at": self._clock(), "actor": actor, "doing": doing}
         with self._database.transaction() as connection:
             insert(connection, "refusals", row)
 
     def refusals(self) -> list[Refusal]:
-        """Return what was refused to whom, oldest first."""
+        """Return the refused requests, oldest first."""
         rows = self._database.select("SELECT * FROM refusals ORDER BY id")
         return [Refusal(**row) for row in rows]
 
     def add_share(self, kind: ShareKind, key: str, actor: str, shared: bool) -> None:
-        """Write down that somebody shows all what is theirs, or no longer does."""
+        """Record that an actor shares their run, text or model with the class, or stops."""
         row = {"kind": kind, "key": key, "at": self._clock(), "actor": actor, "shared": shared}
         with self._database.transaction() as connection:
             insert(connection, "shares", row)
 
     def shared(self) -> Shared:
-        """Return everything that is shown to all: its kind, its key, and whose it is."""
+        """Return everything that is shared with the class."""
         sql = """
             SELECT kind, key, actor FROM shares AS last WHERE shared AND id = (
                 SELECT MAX(id) FROM shares
@@ -120,13 +120,13 @@ class ClassStore:
         return frozenset(Share(ShareKind(row["kind"]), row["key"], row["actor"]) for row in rows)
 
     def add_rules(self, rules: dict[str, Any], actor: str) -> None:
-        """Write down what holds for a class's students from now on."""
+        """Record the rules that apply to students from now on."""
         row = {"at": self._clock(), "actor": actor, "rules": json.dumps(rules)}
         with self._database.transaction() as connection:
             insert(connection, "class_rules", row)
 
     def rules(self) -> dict[str, Any]:
-        """Return what was written down last; nothing where nothing was."""
+        """Return the latest recorded rules, or an empty dictionary."""
         sql = "SELECT rules FROM class_rules ORDER BY id DESC LIMIT 1"
         found = self._database.select(sql)
         return dict(json.loads(found[0]["rules"])) if found else {}

@@ -14,15 +14,15 @@ from gpt_core.store.migrations import MIGRATIONS
 from gpt_core.store.recovery import set_aside_damaged
 from gpt_core.store.rows import Row, encoded
 
-WATCH_SECONDS = 0.25  # how often it is asked whether another process has written
+WATCH_SECONDS = 0.25  # how often writes of other processes are checked for
 
 
 class Database:
-    """A SQLite file that several threads and processes read while one of them writes.
+    """A SQLite file that many threads and processes read while one thread writes.
 
     Args:
-        path: the file; made if it is missing, brought up to the newest schema if it is old. A
-            damaged one is set aside, and what can be read of it goes into a new one.
+        path: the file; created if missing, migrated to the newest schema if old. A damaged file
+            is set aside, and its readable rows are copied to a new one.
 
     Raises:
         ValueError: a newer version of this app wrote it.
@@ -31,15 +31,15 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with ExitStack() as on_failure, filelock.FileLock(f"{path}.lock"):  # of several processes
+        with ExitStack() as on_failure, filelock.FileLock(f"{path}.lock"):  # across processes
             set_aside_damaged(path)
             self._writer = on_failure.enter_context(closing(self._connect()))
             self._migrate()
-            on_failure.pop_all()  # all is well: the connection stays open
-        # Guards _writer: one transaction at a time in this process; SQLite sees to the others.
+            on_failure.pop_all()  # success: the connection stays open
+        # Guards _writer: one transaction at a time in this process; SQLite locks out the others.
         self._writing = threading.Lock()
         self._watching = threading.Lock()  # guards the three below
-        self._watcher: sqlite3.Connection | None = None  # only asks what others have written
+        self._watcher: sqlite3.Connection | None = None  # only checks for others' writes
         self._watched = -float("inf")
         self._foreign = 0
         self._writes = 0  # of this process; guarded by _writing
@@ -53,7 +53,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Hold the writing connection for one transaction: all of it or nothing."""
+        """Hold the writing connection for one transaction: all or nothing."""
         with self._writing:
             with self._writer:
                 yield self._writer
@@ -61,9 +61,9 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Read several times from one moment's state, on a connection of this call's own.
+        """Read several times from one snapshot, on a separate connection.
 
-        Readers never wait for the writer, nor it for them.
+        Readers and the writer never wait for each other.
         """
         with closing(self._connect()) as connection:
             connection.execute("BEGIN")
@@ -74,12 +74,13 @@ class Database:
         with self.reading() as connection:
             try:
                 return [dict(row) for row in connection.execute(sql, values)]
-            except UnicodeEncodeError:  # half of a surrogate pair: nothing is called so
+            except UnicodeEncodeError:  # an unpaired surrogate: it matches no row
                 return []
 
     def version(self) -> tuple[int, int]:
-        """Return what is different after anything was written: by this process at once, by
-        another one within a quarter of a second.
+        """Return a pair that changes after each write.
+
+        A write of this process changes it at once, one of another process within 0.25 s.
         """
         now = time.monotonic()
         with self._watching:
@@ -91,7 +92,7 @@ class Database:
             return self._writes, self._foreign
 
     def note_change(self) -> None:
-        """Make readers look again, though nothing was written."""
+        """Change the version, so that readers read again although nothing was written."""
         with self._writing:
             self._writes += 1
 
@@ -99,11 +100,15 @@ class Database:
         connection = sqlite3.connect(self._path, timeout=30, check_same_thread=False)
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA synchronous = FULL")  # what is read back survives a power cut
+        connection.execute("PRAGMA synchronous = FULL")  # committed rows survive a power cut
         return connection
 
     def _migrate(self) -> None:
-        """Bring the file to the newest schema, one numbered script after the other."""
+        """Migrate the file to the newest schema, one numbered script at a time.
+
+        Raises:
+            ValueError: a newer version of this app wrote it.
+        """
         self._use_wal()
         version = self._schema_version()
         if version > len(MIGRATIONS):
@@ -112,7 +117,7 @@ class Database:
                 f"one knows {len(MIGRATIONS)}): update the app, or choose another runs directory."
             )
         for number in range(version, len(MIGRATIONS)):
-            # Two processes may come here at once: the one that waits finds the work done.
+            # Two processes may be here at once: the one that waits finds the migration done.
             self._writer.execute("BEGIN IMMEDIATE")
             if self._schema_version() == number:
                 for statement in MIGRATIONS[number].split(";\n"):
@@ -127,7 +132,7 @@ class Database:
             try:
                 mode = self._writer.execute("PRAGMA journal_mode = WAL").fetchone()[0]
                 break
-            except sqlite3.OperationalError:  # two processes at once: SQLite does not wait here
+            except sqlite3.OperationalError:  # two processes at once: SQLite does not wait
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.02)
@@ -139,7 +144,11 @@ class Database:
 
 
 def insert(connection: sqlite3.Connection, table: str, row: Row) -> None:
-    """Insert one row; the table's name is the caller's own, never a user's."""
+    """Insert one row. The table's name must not come from a user.
+
+    Raises:
+        sqlite3.Error: a column does not exist, or a constraint is violated.
+    """
     columns, marks = ", ".join(f'"{name}"' for name in row), ", ".join("?" * len(row))
     if not all(name.isidentifier() for name in row):
         raise sqlite3.OperationalError(f"no such columns: {columns}")

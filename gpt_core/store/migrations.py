@@ -1,7 +1,7 @@
 """The tables of the store, as numbered migrations.
 
-Rows are only ever added; a checkpoint's row goes with its folder, and all of a run's rows go when
-somebody deletes the run, which is itself written down.
+Rows are only added, with two exceptions: a checkpoint's row is deleted with its folder, and all of
+a run's rows with the run. Deletions of runs are themselves recorded.
 """
 
 # One script per schema version; the file's version is SQLite's user_version.
@@ -19,7 +19,7 @@ MIGRATIONS = (
         train_tokens INTEGER NOT NULL,
         val_tokens INTEGER NOT NULL,
         total_steps INTEGER NOT NULL,
-        versions TEXT NOT NULL        -- JSON: what it ran on
+        versions TEXT NOT NULL        -- JSON: of software and machine
     );
     CREATE TABLE transitions (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -96,11 +96,11 @@ MIGRATIONS = (
     ALTER TABLE steps ADD COLUMN learning_rate REAL NOT NULL DEFAULT 0;
     -- Of the process, in bytes.
     ALTER TABLE steps ADD COLUMN memory INTEGER NOT NULL DEFAULT 0;
-    -- It was constant until then.
+    -- Until this version it was constant.
     UPDATE steps SET learning_rate = (
         SELECT json_extract(training_config, '$.learning_rate') FROM runs WHERE runs.id = run_id
     );
-    -- JSON: pairs of first token and one beyond the last; NULL where it was not measured.
+    -- JSON: (start, end) token positions of copied spans; NULL where not measured.
     ALTER TABLE samples ADD COLUMN copied TEXT;
     CREATE TABLE updates (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -121,7 +121,7 @@ MIGRATIONS = (
     CREATE INDEX updates_by_run ON updates (run_id, id);
     """,
     """
-    -- What people call a run and say about it: the newest row counts.
+    -- A run's name and note: the newest row counts.
     CREATE TABLE labels (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         run_id TEXT NOT NULL REFERENCES runs (id),
@@ -133,20 +133,20 @@ MIGRATIONS = (
     CREATE INDEX labels_by_run ON labels (run_id, id);
     CREATE TABLE deletions (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
-        run_id TEXT NOT NULL,         -- there is no such run any more
+        run_id TEXT NOT NULL,         -- of a run that no longer exists
         at REAL NOT NULL,
         actor TEXT NOT NULL
     );
-    -- Finds the lowest validation loss of each run without going through its evaluations.
+    -- Finds the lowest validation loss of each run without scanning its evaluations.
     CREATE INDEX evaluations_by_loss ON evaluations (run_id, val_loss);
     """,
     """
-    -- The weights it began with; empty where they were drawn at random.
+    -- The weights that a run began with; empty where they were random.
     ALTER TABLE runs ADD COLUMN initial_name TEXT NOT NULL DEFAULT '';
     ALTER TABLE runs ADD COLUMN initial_sha256 TEXT NOT NULL DEFAULT '';
     """,
     """
-    -- What somebody asked for that only another may do.
+    -- Requests that were refused.
     CREATE TABLE refusals (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         run_id TEXT NOT NULL,
@@ -154,28 +154,28 @@ MIGRATIONS = (
         actor TEXT NOT NULL,
         doing TEXT NOT NULL
     );
-    -- The browsers of a class's members; the teacher's may be several.
+    -- The signed-in browsers of a class's members.
     CREATE TABLE members (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         member_id TEXT NOT NULL,      -- an actor
         at REAL NOT NULL,
         name TEXT NOT NULL,
         token_sha256 TEXT NOT NULL UNIQUE,
-        revoked_by TEXT               -- an actor; NULL as long as it counts
+        revoked_by TEXT               -- an actor; NULL while it is valid
     );
     """,
     """
-    -- What somebody shows the whole class, or no longer does: the newest row counts.
+    -- What its owner shares with the class, or no longer does: the newest row counts.
     CREATE TABLE shares (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         kind TEXT NOT NULL,           -- 'run', 'text' or 'model'
         key TEXT NOT NULL,            -- its ID, hash or key
         at REAL NOT NULL,
-        actor TEXT NOT NULL,          -- whose it is
+        actor TEXT NOT NULL,          -- the owner
         shared INTEGER NOT NULL
     );
     CREATE INDEX shares_by_key ON shares (kind, key, actor, id);
-    -- What holds for a class's students: the newest row counts.
+    -- The rules for a class's students: the newest row counts.
     CREATE TABLE class_rules (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         at REAL NOT NULL,
@@ -184,12 +184,12 @@ MIGRATIONS = (
     );
     """,
     """
-    -- Runs stand in the order in which they were started, whatever the clock said; the one that
-    -- comes with the app stands before them.
+    -- Runs are ordered by when they were started, whatever the clock said; the one that comes
+    -- with the app is first.
     UPDATE runs SET rowid = (SELECT MIN(0, MIN(rowid)) - 1 FROM runs) WHERE id = 'lamp-room-124m';
     """,
     """
-    -- Whose run it was, and for how long it trained: a student's minutes do not come back with it.
+    -- The run's owner and training time: deleting a run gives a student no time back.
     ALTER TABLE deletions ADD COLUMN owner TEXT NOT NULL DEFAULT '';
     ALTER TABLE deletions ADD COLUMN seconds REAL NOT NULL DEFAULT 0;
     """,

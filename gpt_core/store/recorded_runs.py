@@ -1,7 +1,7 @@
-"""RecordedRuns: the one way to read what is on record of runs.
+"""RecordedRuns: the interface for reading recorded runs.
 
-The store reads it from its file (:class:`RunReader`), the cache keeps what was read for all who
-look (``analysis/cached_store.py``), and a visitor sees what they may (``access/visible_runs.py``).
+The store reads them from its file (:class:`RunReader`), the cache shares them between pages
+(``analysis/cached_store.py``), and actors see them redacted (``access/visible_runs.py``).
 """
 
 from abc import ABC, abstractmethod
@@ -11,7 +11,7 @@ from gpt_core.store.run import Run, RunSummary
 
 
 class RecordedRuns(ABC):
-    """What is on record of all runs."""
+    """The recorded runs."""
 
     @abstractmethod
     def runs(self) -> list[Run]:
@@ -19,7 +19,7 @@ class RecordedRuns(ABC):
 
     @abstractmethod
     def run(self, run_id: str) -> Run | None:
-        """Return one run, or None if there is none of this ID."""
+        """Return the run with this ID, or None if there is no such run."""
 
     @abstractmethod
     def latest_run(self) -> Run | None:
@@ -31,7 +31,7 @@ class RecordedRuns(ABC):
 
     @abstractmethod
     def summaries(self) -> list[RunSummary]:
-        """Return all runs with how far they have come, the newest first."""
+        """Return all runs with their progress, the newest first."""
 
     @abstractmethod
     def last_steps(self, run_id: str, count: int) -> list[StoredStep]:
@@ -43,7 +43,7 @@ class RecordedRuns(ABC):
 
     @abstractmethod
     def probes_at(self, run_id: str, global_step: int) -> list[StoredProbe]:
-        """Return what the evaluation after a step made of each probe."""
+        """Return the probes of the evaluation after a step, in the configuration's order."""
 
     @abstractmethod
     def checkpoints(self, run_id: str) -> list[Checkpoint]:

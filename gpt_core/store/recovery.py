@@ -1,6 +1,6 @@
-"""What becomes of a SQLite file that is damaged: it is set aside, and what can be read is kept.
+"""Recovery of a damaged SQLite file: it is set aside, and its readable rows are copied.
 
-A power cut does not damage one; a failing disk, or a program that writes where it should not, does.
+A power cut does not damage the file; a failing disk, or another program that writes to it, does.
 """
 
 import shutil
@@ -14,34 +14,34 @@ from gpt_core.store.rows import decoded, run_from_row
 from gpt_core.store.run import CheckpointKind, RunState
 from gpt_core.system import DAMAGED, write_atomically
 
-COMPANIONS = ("-wal", "-shm")  # what lies beside a SQLite file that is in use
-NOTICE = ".damaged.txt"  # how the files end in which it is told
+COMPANIONS = ("-wal", "-shm")  # SQLite's files beside one that is in use
+NOTICE = ".damaged.txt"  # the suffix of files that hold a notice
 
 
 def is_damaged(path: Path) -> bool:
-    """Tell whether SQLite finds a file damaged; one that is not there is not.
+    """Tell whether SQLite finds a file damaged; a missing file is not.
 
     Raises:
-        sqlite3.Error: it cannot be read for another reason.
+        sqlite3.Error: the file cannot be read for another reason.
     """
     if not path.exists():
         return False
     try:
         with closing(sqlite3.connect(path, timeout=30)) as connection:
             return bool(connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok")
-    except UnicodeDecodeError:  # it quotes what is no text any more
+    except UnicodeDecodeError:  # the error message quotes damaged text
         return True
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & 0xFF in DAMAGED:  # the low byte is the kind of error
+        if error.sqlite_errorcode & 0xFF in DAMAGED:  # the low byte is the primary error code
             return True
         raise
 
 
 def set_aside_damaged(path: Path) -> None:
-    """Set a damaged file aside under another name, and make a new one of what can be read.
+    """Set a damaged file aside under another name, and create a new one from its readable rows.
 
-    One process at a time: the caller holds a lock. What happened is told in a file beside it, for
-    as long as that lies there: :func:`notices`.
+    The caller holds a lock, so that one process at a time does this. A notice of it is saved in a
+    file beside the new one: see :func:`notices`.
 
     Raises:
         OSError, sqlite3.Error: the folder cannot be written to.
@@ -52,13 +52,13 @@ def set_aside_damaged(path: Path) -> None:
     name = f"{path.stem}-{now:%Y-%m-%d-%H%M%S-%f}"
     aside, part = path.with_name(f"{name}.damaged{path.suffix}"), path.with_name(f"{name}.part")
     kept = _salvage(path, part)
-    # Copied, told, and only then replaced: killed at any moment, it is done again or is done.
+    # Copy, save the notice, then replace: if killed at any moment, it is redone or is complete.
     for ending in ("", *COMPANIONS):
         with suppress(FileNotFoundError):
             shutil.copy2(path.with_name(path.name + ending), aside.with_name(aside.name + ending))
     notice = (
         f"The record of all runs ({path.name}) was damaged when it was opened on "
-        f"{now:%Y-%m-%d at %H:%M}: a failing disk does that, or another program. It was set aside "
+        f"{now:%Y-%m-%d at %H:%M}: a failing disk or another program causes this. It was set aside "
         f"as {aside.name} in {path.parent.absolute()}. {kept} Texts and checkpoints were not "
         "touched."
     )
@@ -69,7 +69,7 @@ def set_aside_damaged(path: Path) -> None:
 
 
 def notices(folder: Path) -> dict[Path, str]:
-    """Return what is told of damaged files in a folder, the oldest first, by the file of each."""
+    """Return the notices about damaged files in a folder, by notice file, oldest first."""
     found = {}
     for path in sorted(folder.glob(f"*{NOTICE}")):
         with suppress(OSError, ValueError):
@@ -78,7 +78,7 @@ def notices(folder: Path) -> dict[Path, str]:
 
 
 def _salvage(damaged: Path, new: Path) -> str:
-    """Write what can be read of a damaged file to a new one; say how much that is."""
+    """Copy the readable rows of a damaged file to a new one; return a sentence on how many."""
     with (
         closing(sqlite3.connect(new)) as into,
         closing(sqlite3.connect(f"file:{damaged.absolute()}?mode=ro", uri=True)) as source,
@@ -96,12 +96,12 @@ def _salvage(damaged: Path, new: Path) -> str:
             for table in ("runs", "steps")
         )
     if not runs:
-        return "Nothing in it could be read: the record begins anew."
-    return f"What could be read of it was kept: {runs:,} runs with {rows:,} steps."
+        return "Nothing in it could be read: the new record is empty."
+    return f"What could be read was recovered: {runs:,} runs with {rows:,} steps."
 
 
 def _copy_readable(source: sqlite3.Connection, into: sqlite3.Connection, table: str) -> None:
-    """Copy a table's rows from both of its ends, as far as each can be read."""
+    """Copy a table's rows from both ends, each as far as it is readable."""
     try:  # an older version may have had fewer columns
         there = {row[1] for row in source.execute(f"PRAGMA table_info({table})")}
     except (sqlite3.DatabaseError, UnicodeDecodeError):
@@ -114,7 +114,7 @@ def _copy_readable(source: sqlite3.Connection, into: sqlite3.Connection, table: 
                 f"SELECT {columns} FROM {table} ORDER BY rowid {direction}"  # noqa: S608
             ):
                 if direction == "DESC" and _has(into, table, row[0]):
-                    break  # from here on it was copied
+                    break  # already copied from here on
                 into.execute(
                     f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({marks})",  # noqa: S608
                     row,
@@ -127,7 +127,7 @@ def _has(into: sqlite3.Connection, table: str, rowid: int) -> bool:
 
 
 def _drop_what_makes_no_sense(into: sqlite3.Connection) -> None:
-    """Remove rows that no page could show, and say of runs that lost their state that they did."""
+    """Remove invalid rows, and mark runs that lost their state as interrupted."""
     into.row_factory = sqlite3.Row
     for row in into.execute("SELECT * FROM runs").fetchall():
         state = {"state": "interrupted", "state_at": 0.0, "message": ""}

@@ -1,4 +1,4 @@
-"""How runs and records become rows of the store, and rows become them again."""
+"""Convert runs and records to rows of the store, and back."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -11,22 +11,22 @@ from gpt_core.records import EvaluationRecord, ProbeRecord, SampleRecord, StepRe
 from gpt_core.store.run import CheckpointKind, Run, RunState
 from gpt_core.validation import is_whole_text, shown
 
-Row = dict[str, Any]  # as SQLite gives it
+Row = dict[str, Any]  # column names to SQLite values
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoredStep(StepRecord):
-    """A step on record."""
+    """A stored step record."""
 
     id: int
-    seconds: float  # spent on the run by its end
+    seconds: float  # spent on the run so far
     memory: int  # of the process, in bytes
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoredEvaluation(EvaluationRecord):
-    """An evaluation on record."""
+    """A stored evaluation record."""
 
     id: int
     seconds: float
@@ -34,7 +34,7 @@ class StoredEvaluation(EvaluationRecord):
 
 @dataclass(frozen=True, kw_only=True)
 class StoredSample(SampleRecord):
-    """A sample on record."""
+    """A stored sample record."""
 
     id: int
     seconds: float
@@ -42,7 +42,7 @@ class StoredSample(SampleRecord):
 
 @dataclass(frozen=True, kw_only=True)
 class StoredProbe(ProbeRecord):
-    """A probe on record."""
+    """A stored probe record."""
 
     id: int
     seconds: float
@@ -50,7 +50,7 @@ class StoredProbe(ProbeRecord):
 
 @dataclass(frozen=True, kw_only=True)
 class StoredUpdate(UpdateRecord):
-    """An inspected update on record."""
+    """A stored record of an inspected update."""
 
     id: int
     seconds: float
@@ -58,7 +58,7 @@ class StoredUpdate(UpdateRecord):
 
 @dataclass(frozen=True)
 class Transition:
-    """A run's step from one state to the next."""
+    """A run's transition to a state."""
 
     id: int
     run_id: str
@@ -70,7 +70,7 @@ class Transition:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint that is whole on the disk."""
+    """A checkpoint that is complete on disk."""
 
     id: int
     run_id: str
@@ -83,14 +83,14 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Deletion:
-    """A run that was deleted."""
+    """The deletion of a run."""
 
     id: int
     run_id: str
     at: float
     actor: str
     owner: str
-    seconds: float  # for which it had trained
+    seconds: float  # of training time
 
 
 StoredRecord = StoredStep | StoredEvaluation | StoredSample | StoredProbe | StoredUpdate
@@ -114,22 +114,22 @@ JSON_COLUMNS = {
 
 
 def encoded(value: Any) -> Any:
-    """Return a value as SQLite takes it: what has parts becomes JSON."""
+    """Return a value for SQLite: configurations, tuples, lists and dictionaries as JSON."""
     if isinstance(value, GPTConfig | TrainingConfig):
         value = asdict(value)
     return json.dumps(value) if isinstance(value, tuple | list | dict) else value
 
 
 def check_rows(table: str, rows: Iterable[Row], kinds: Mapping[str, str]) -> None:
-    """Refuse rows that this app has not written: SQLite itself takes anything anywhere.
+    """Refuse rows that do not fit their table: SQLite accepts any type in any column.
 
     Args:
-        table: whose rows they are to be.
-        rows: what is to be put there.
-        kinds: the type of each of its columns, by its name.
+        table: the table's name.
+        rows: the rows to insert.
+        kinds: the type of each column, by name.
 
     Raises:
-        ValueError: there is no such column, or something else stands there than belongs there.
+        ValueError: a column does not exist, or a value is not of its column's type.
     """
     for row in rows:
         for name, value in row.items():
@@ -142,35 +142,35 @@ def check_rows(table: str, rows: Iterable[Row], kinds: Mapping[str, str]) -> Non
 
 
 def _fits(value: Any, kind: str, is_json: bool) -> bool:
-    """Tell whether a value is of a column's type."""
+    """Tell whether a value has a column's type."""
     if is_json:
         return isinstance(value, list)
     if kind == "TEXT":
         return not isinstance(value, int | float) and is_whole_text(str(encoded(value)))
     if isinstance(value, int):
-        return abs(value) < 2**63  # SQLite's largest
+        return abs(value) < 2**63  # SQLite's limit
     return kind == "REAL" and isinstance(value, float)
 
 
 def decoded(table: str, row: Row) -> Row:
-    """Return a row with what is JSON in it as tuples."""
+    """Return a row with its JSON columns decoded to tuples; the row is changed."""
     for name in JSON_COLUMNS.get(table, ()):
         row[name] = None if row[name] is None else _as_tuples(json.loads(row[name]))
     return row
 
 
 def _as_tuples(value: Any) -> Any:
-    """Return what JSON gave back with tuples for lists, as records have them."""
+    """Return a JSON value with tuples instead of lists, as in records."""
     return tuple(map(_as_tuples, value)) if isinstance(value, list) else value
 
 
 def column_names(kind: type) -> str:
-    """Return the columns that make an object of a stored kind, as SQL names them."""
+    """Return the columns of a stored kind, comma-separated for SQL."""
     return ", ".join(field.name for field in fields(kind))
 
 
 def from_row(kind: type[T], row: Row) -> T:
-    """Return the object that a row of its table stands for."""
+    """Return the object of a stored kind from a row of its table."""
     row = decoded(TABLES[kind], row)
     for name, enum in ENUMS.items():
         if name in row:
@@ -179,7 +179,7 @@ def from_row(kind: type[T], row: Row) -> T:
 
 
 def run_from_row(row: Row) -> Run:
-    """Return a run from its row, which its last transition is joined to."""
+    """Return a run from its row, joined with its last transition."""
     return Run(
         **{
             **row,

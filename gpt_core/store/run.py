@@ -1,4 +1,4 @@
-"""Run: a run as the store knows it, the states it can be in, and how far it has come."""
+"""Run: a stored run, its states, and its summary."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -8,7 +8,7 @@ from gpt_core.config import GPTConfig, TrainingConfig
 
 
 class RunState(StrEnum):
-    """The states that a run can be in; the record has their values."""
+    """The states of a run, stored by value."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -20,19 +20,19 @@ class RunState(StrEnum):
 
 
 LIVE_STATES = (RunState.QUEUED, RunState.RUNNING, RunState.PAUSED)  # a process holds the run
-RESUMABLE_STATES = (RunState.STOPPED, RunState.FAILED, RunState.INTERRUPTED)  # none does
+RESUMABLE_STATES = (RunState.STOPPED, RunState.FAILED, RunState.INTERRUPTED)  # no process does
 
 
 class CheckpointKind(StrEnum):
     """What a checkpoint holds."""
 
-    WHOLE = "whole"  # weights, optimizer and random state: training goes on from it exactly
+    WHOLE = "whole"  # weights, optimizer and random state: training resumes exactly
     WEIGHTS = "weights"  # weights alone
     INITIAL = "initial"  # the weights that the run began with
 
 
 class RunSetup(NamedTuple):
-    """Whose run it is, and what its losses follow from: two equal ones give the same."""
+    """A run's owner and all that determines its losses: equal setups give equal losses."""
 
     owner: str
     model_config: GPTConfig
@@ -43,7 +43,7 @@ class RunSetup(NamedTuple):
 
 @dataclass(frozen=True)
 class Run:
-    """A run as the store knows it: how it was set up, and its latest state."""
+    """A stored run: its setup and its latest state."""
 
     id: str
     created_at: float
@@ -60,14 +60,14 @@ class Run:
     state: RunState
     state_at: float
     message: str
-    name: str = ""  # what somebody calls it; "" if nobody has named it
+    name: str = ""  # given by a user; "" if none was given
     note: str = ""
     initial_name: str = ""  # of the weights it began with; "" if they were drawn at random
     initial_sha256: str = ""
-    is_redacted: bool = False  # what is private in it is left out: for whoever may not look inside
+    is_redacted: bool = False  # private parts are left out
 
     def redacted(self) -> "Run":
-        """Return the run without what may give its text away."""
+        """Return the run without what may reveal its text."""
         training = replace(self.training_config, start_context="…", probes=())
         return replace(
             self,
@@ -80,39 +80,39 @@ class Run:
 
     @property
     def setup(self) -> RunSetup:
-        """Return what tells a run from another one, but for its ID."""
+        """Return the run's owner and all that determines its losses."""
         configs = (self.model_config, self.training_config)
         return RunSetup(self.owner, *configs, self.text_sha256, self.initial_sha256)
 
     @property
     def is_live(self) -> bool:
-        """Tell whether the run is waiting, training or paused in some process."""
+        """Tell whether the run is waiting, training or paused in a process."""
         return self.state in LIVE_STATES
 
     @property
     def is_resumable(self) -> bool:
-        """Tell whether the run has ended before its last step and can go on."""
+        """Tell whether the run ended before its last step and can be resumed."""
         return self.state in RESUMABLE_STATES
 
     @property
     def tokens_per_step(self) -> int:
-        """Return how many tokens an update of all its batches sees."""
+        """Return the number of tokens in one optimizer update, over all its batches."""
         training = self.training_config
         return training.batch_size * training.accumulation_steps * self.model_config.context_length
 
     @property
     def steps_per_epoch(self) -> int:
-        """Return how many optimizer updates one epoch takes."""
+        """Return the number of optimizer updates in an epoch."""
         return self.total_steps // self.training_config.num_epochs
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """A run on one line: how far it has come. None stands for what is not on record yet."""
+    """A run's progress on one line. None means not recorded yet."""
 
     run: Run
     steps_done: int
-    seconds: float  # spent on it
+    seconds: float  # spent on the run
     train_loss: float | None  # of the last evaluation
     val_loss: float | None
     lowest_val_loss: float | None

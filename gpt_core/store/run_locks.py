@@ -1,4 +1,4 @@
-"""Who owns a run: the process that holds its file lock, and nobody once that process is gone."""
+"""File locks on runs: a live run belongs to the process that holds its lock."""
 
 import logging
 import re
@@ -16,55 +16,60 @@ from gpt_core.system import describe_error, shorten
 
 log = logging.getLogger(__name__)
 
-RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # a folder's and a lock file's name too
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # also the name of a folder and a lock file
 
 
 def find_run_id(store: RunStore, run_id: str | None, preset_name: str) -> str:
-    """Return the ID of a new run: the wanted one or, where that is None, one made up.
+    """Return the ID of a new run: the given one or, for None, a generated one.
 
     Raises:
-        ValueError: a run may not be given this ID.
+        ValueError: the ID is invalid or taken.
     """
     if run_id is None:
         return f"{preset_name}-{secrets.token_hex(4)}"
     if not RUN_ID.fullmatch(run_id):
         raise ValueError(
-            f"run_id={shorten(run_id)!r} is no name for a run: take letters, digits, dots, dashes "
-            "and underscores, 64 at most, the first a letter or digit."
+            f"run_id={shorten(run_id)!r} is not a valid run ID: use letters, digits, dots, dashes "
+            "and underscores, at most 64, the first a letter or digit."
         )
     if store.run(run_id) is not None:
-        raise ValueError(f"run_id={run_id!r} is taken: choose another name, or resume it.")
+        raise ValueError(f"run_id={run_id!r} is taken: choose another ID, or resume that run.")
     return run_id
 
 
 def acquire_run_lock(store: RunStore, run_id: str) -> filelock.BaseFileLock:
-    """Take the operating system's lock on a run, and return it held.
+    """Acquire the operating system's lock on a run, and return it.
 
     Raises:
         ValueError: another process, or another runner of this one, holds it.
     """
     folder = store.runs_dir / "locks"
     folder.mkdir(exist_ok=True)
-    # Taken by whoever starts the run, released by the owner thread: not thread-local.
+    # Not thread-local: the thread that starts the run acquires it, its worker releases it.
     lock = filelock.FileLock(folder / f"{run_id}.lock", thread_local=False)
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
         raise ValueError(
-            f"Run {run_id} is live in another process on this machine, a terminal perhaps: it can "
-            "be watched here, but only that one can pause, resume or stop it."
+            f"Run {run_id} is live in another process on this machine, perhaps a terminal: you "
+            "can watch it here, but only that process can pause, resume or stop it."
         ) from None
     return lock
 
 
 @contextmanager
 def lock_ended_run(store: RunStore, run_id: str, doing: str) -> Iterator[filelock.BaseFileLock]:
-    """Hold the lock on a run that no process trains, to delete something of it.
+    """Hold the lock on a run that is not live, to delete it or parts of it.
+
+    Args:
+        store: the store of the run.
+        run_id: the run's ID.
+        doing: the action for messages, a participle such as "deleted".
 
     Raises:
-        ValueError: it is live, or was not ``doing`` ("deleted"), in words.
+        ValueError: the run is live, or the action failed.
     """
-    mark_interrupted_runs(store)  # one whose process is gone is not live
+    mark_interrupted_runs(store)  # a run whose process has ended is not live
     run = find_run(store, run_id)
     if run.is_live:
         raise ValueError(f"Run {run_id} is {run.state}: stop it first, then delete.")
@@ -75,10 +80,15 @@ def lock_ended_run(store: RunStore, run_id: str, doing: str) -> Iterator[fileloc
 
 @contextmanager
 def lock_run(store: RunStore, run_id: str, doing: str) -> Iterator[filelock.BaseFileLock]:
-    """Take the lock on a run, to be kept; it is released where what is done inside fails.
+    """Acquire the lock on a run; it stays held after the block, unless the block fails.
+
+    Args:
+        store: the store of the run.
+        run_id: the run's ID.
+        doing: the action for messages, a participle such as "started".
 
     Raises:
-        ValueError: it is held elsewhere, or the run was not ``doing`` ("started"), in words.
+        ValueError: the lock is held elsewhere, or the action failed.
     """
     lock = None
     try:
@@ -93,25 +103,26 @@ def lock_run(store: RunStore, run_id: str, doing: str) -> Iterator[filelock.Base
 
 
 def mark_interrupted_runs(store: RunStore) -> None:
-    """Record as ended what reads as live though no process trains it: as interrupted where its
-    process is gone, or as it ended here while nothing could be written.
+    """Record the end of runs that are recorded as live but that no process trains.
+
+    A run is recorded as interrupted, or in the final state that could not be written before.
     """
     for run in store.runs_recorded_as_live():
         try:
             lock = acquire_run_lock(store, run.id)
-        except ValueError:  # another process trains it, and has perhaps taken it up since
+        except ValueError:  # a process trains it, perhaps since its end here
             store.discard_unsaved(run.id)
             continue
-        except OSError:  # its lock cannot be looked at
+        except OSError:  # its lock cannot be opened
             continue
         try:
-            current = store.run(run.id)  # it may have ended just before its lock was free
+            current = store.run(run.id)  # it may have ended just before its lock was released
             final = store.final_state(run.id)
             if current is not None and (current.is_live or final):
                 gone = "The process that trained it is gone."
                 final = final or FinalState(RunState.INTERRUPTED, run.owner, gone)
                 store.set_state(run.id, final.state, final.actor, final.message)
-        except sqlite3.Error:  # a full disk must not keep anybody from looking
+        except sqlite3.Error:  # a full disk must not prevent reading
             log.exception("run %s could not be marked as interrupted", run.id)
         finally:
             lock.release()
@@ -125,15 +136,15 @@ def find_run(store: RunStore, run_id: str) -> Run:
     """
     run = store.run(run_id)
     if run is None:
-        raise ValueError(f"There is no run {shorten(run_id)}: it was deleted, or never was here.")
+        raise ValueError(f"There is no run {shorten(run_id)}: it was deleted, or never existed.")
     return run
 
 
 def find_unfinished_run(store: RunStore, run_id: str) -> Run:
-    """Return a run that can go on.
+    """Return a run that can be resumed.
 
     Raises:
-        ValueError: there is no such run, or it has finished.
+        ValueError: there is no such run, or the run has finished.
     """
     run = find_run(store, run_id)
     if run.state is RunState.FINISHED:

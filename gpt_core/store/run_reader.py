@@ -1,4 +1,4 @@
-"""RunReader: what reads the record of runs."""
+"""RunReader: the reading half of the store."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -51,7 +51,7 @@ SUMMARIES = """
 
 @dataclass(frozen=True)
 class RunRecords:
-    """Some of a run's records, read at one moment: what one list holds fits the others."""
+    """Some of a run's records, read in one snapshot, so that the lists are consistent."""
 
     steps: list[StoredStep] = field(default_factory=list)
     evaluations: list[StoredEvaluation] = field(default_factory=list)
@@ -77,11 +77,11 @@ class FinalState:
 
 
 class RunReader(RecordedRuns):
-    """Reads runs and their records; any number of threads may.
+    """Read runs and their records, from any number of threads.
 
     Args:
-        runs_dir: where the texts lie.
-        database: the record.
+        runs_dir: the runs directory, which holds the texts.
+        database: the store's database.
     """
 
     def __init__(self, runs_dir: Path, database: Database) -> None:
@@ -108,14 +108,14 @@ class RunReader(RecordedRuns):
         return [run for run in self.runs_recorded_as_live() if run.is_live]
 
     def runs_recorded_as_live(self) -> list[Run]:
-        """Return the live runs, and those that have ended but whose end could not be written."""
+        """Return the live runs, and those whose end could not be recorded."""
         marks = ", ".join("?" * len(LIVE_STATES))
         clause = f"WHERE last.state IN ({marks}) ORDER BY runs.rowid"
         return self._select_runs(clause, *LIVE_STATES)
 
     @override
     def summaries(self) -> list[RunSummary]:
-        # Each number is found by an index: what this takes does not grow with the runs' lengths.
+        # Each number is found by an index: the time does not grow with the runs' lengths.
         numbers = {row.pop("id"): row for row in self._database.select(SUMMARIES)}
         return [RunSummary(run, **numbers[run.id]) for run in self.runs() if run.id in numbers]
 
@@ -180,12 +180,13 @@ class RunReader(RecordedRuns):
     def records_since(
         self, run_id: str, tables: Sequence[str], after: Mapping[str, int]
     ) -> RunRecords:
-        """Return a run's records, of each kind those with ``id > after[kind]``, in one reading.
+        """Return a run's records with ``id > after[kind]``, all kinds from one snapshot.
 
         Args:
             run_id: the run.
-            tables: the kinds, by the names of :class:`RunRecords`' lists; the others stay empty.
-            after: the last ID that was read of each; without one, all.
+            tables: the kinds to read, by the names of :class:`RunRecords`' lists; the others stay
+                empty.
+            after: the last ID read of each kind; a missing kind is read from the start.
         """
         with self._database.reading() as connection:
             found: dict[str, Any] = {}
@@ -200,7 +201,7 @@ class RunReader(RecordedRuns):
             return RunRecords(**found)
 
     def rows_of(self, run_id: str, tables: Sequence[str]) -> dict[str, list[Row]]:
-        """Return all of a run's rows in some tables, as they are written down: for a file."""
+        """Return all of a run's rows in some tables, for an export."""
         with self._database.reading() as connection:
             return {
                 table: [
@@ -214,21 +215,21 @@ class RunReader(RecordedRuns):
             }
 
     def checkpoint_bytes(self, owner: str) -> int:
-        """Return what the checkpoints of an owner's runs take on the disk."""
+        """Return the bytes of the checkpoints of an owner's runs."""
         sql = """
             SELECT COALESCE(SUM(bytes), 0) AS bytes FROM checkpoints
             JOIN runs ON runs.id = run_id WHERE owner = ?"""
         return int(self._database.select(sql, owner)[0]["bytes"])
 
     def final_state(self, run_id: str) -> FinalState | None:
-        """Return how a run ended in this process, as long as that could not be written down."""
+        """Return a run's final state in this process, if it could not be recorded yet."""
         return self._unsaved_final_states.get(run_id)
 
     def text(self, sha256: str) -> str:
         """Return a text that a run was trained on.
 
         Raises:
-            ValueError: it is missing or damaged.
+            ValueError: the text is missing or damaged.
         """
         path = self.text_path(sha256)
         data = path.read_bytes() if path.exists() else b""
@@ -240,11 +241,11 @@ class RunReader(RecordedRuns):
         return data.decode("utf-8")
 
     def text_path(self, sha256: str) -> Path:
-        """Return where a text lies, if it is kept."""
+        """Return the path of a text, whether it exists or not."""
         return self.runs_dir / "texts" / f"{sha256}.txt"
 
     def _select(self, kind: type[T], where: str, *values: Any) -> list[T]:
-        """Return what the rows of a kind's table stand for, of those that a condition finds."""
+        """Return the objects of a kind whose rows satisfy a condition."""
         sql = f"SELECT {column_names(kind)} FROM {TABLES[kind]} WHERE {where}"  # noqa: S608
         return [from_row(kind, row) for row in self._database.select(sql, *values)]
 
@@ -262,6 +263,6 @@ class RunReader(RecordedRuns):
         return [self._with_final_state(run) for run in runs]
 
     def _with_final_state(self, run: Run) -> Run:
-        """Return a run as it ended, where that could not be written down."""
+        """Return a run in its final state, if that could not be recorded yet."""
         final = self._unsaved_final_states.get(run.id)
         return replace(run, state=final.state, message=final.message) if final else run

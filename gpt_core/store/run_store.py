@@ -1,9 +1,8 @@
-"""RunStore: what happened in each run, append-only, in one SQLite file. Imports no torch.
+"""RunStore: the append-only record of all runs, in one SQLite file. Imports no torch.
 
-Rows are only ever added, and read by cursor (``id > after``), so any number of viewers in
-any number of processes see the same run. A run's state is its latest transition, its name the
-latest it was given. :class:`RunReader` reads, :class:`RunWriter` writes; here the file is opened
-and looked after.
+Rows are only added, and are read by cursor (``id > after``), so that any number of viewers in any
+number of processes see the same run. A run's state is its latest transition, its name its latest
+label. :class:`RunReader` reads and :class:`RunWriter` writes; this module opens the file.
 """
 
 import sqlite3
@@ -22,8 +21,8 @@ class RunStore(RunWriter):
     """The runs of one directory, in ``runs.sqlite`` there.
 
     Args:
-        runs_dir: the directory; made if it is missing.
-        clock: gives the time in seconds since 1970.
+        runs_dir: the directory; created if missing.
+        clock: returns the time in seconds since 1970.
 
     Raises:
         ValueError: the directory cannot be used, or a newer version of this app wrote it.
@@ -48,11 +47,12 @@ class RunStore(RunWriter):
         self._database.close()
 
     def notices(self) -> dict[Path, str]:
-        """Return what is to be told of damaged records, by the file in which each is told."""
+        """Return the notices about damaged records, by notice file, oldest first."""
         return notices(self.runs_dir)
 
     def version(self) -> tuple[int, int]:
-        """Return what is different after anything was written: by this process at once, by
-        another one within a quarter of a second.
+        """Return a pair that changes after each write.
+
+        A write of this process changes it at once, one of another process within 0.25 s.
         """
         return self._database.version()

@@ -1,4 +1,4 @@
-"""RunWriter: what writes the record of runs. Rows are only ever added."""
+"""RunWriter: the writing half of the store."""
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
@@ -32,12 +32,12 @@ RUN_TABLES = (*RECORD_TABLES.values(), "transitions", "checkpoints", "labels")
 
 
 class RunWriter(RunReader):
-    """Writes down runs and their records, one transaction at a time.
+    """Record runs and their records, one transaction at a time.
 
     Args:
-        runs_dir: where the texts lie.
-        database: the record.
-        clock: gives the time in seconds since 1970.
+        runs_dir: the runs directory, which holds the texts.
+        database: the store's database.
+        clock: returns the time in seconds since 1970.
     """
 
     def __init__(self, runs_dir: Path, database: Database, clock: Callable[[], float]) -> None:
@@ -60,7 +60,7 @@ class RunWriter(RunReader):
         initial_name: str = "",
         initial_sha256: str = "",
     ) -> None:
-        """Write down a new run, in state ``queued``."""
+        """Record a new run, in state ``queued``."""
         row = {
             "id": run_id,
             "created_at": self._clock(),
@@ -82,12 +82,12 @@ class RunWriter(RunReader):
             self._add_transition(connection, run_id, RunState.QUEUED, owner, "")
 
     def add_recorded_run(self, facts: Row, records: Mapping[str, list[Row]]) -> None:
-        """Write down a run that was recorded elsewhere, with all its rows, or nothing of it.
+        """Import a run that was recorded elsewhere, with all its rows or none.
 
-        It stands before all that were started here: the newest is one of those.
+        It is ordered before all other runs, so that the latest run is one started here.
 
         Raises:
-            ValueError: its ID is taken, or a row is not of its table.
+            ValueError: the run's ID is taken, or a row does not fit its table.
         """
         try:
             with self._database.transaction() as connection:
@@ -100,29 +100,29 @@ class RunWriter(RunReader):
                     for row in rows:
                         insert(connection, table, {**row, "run_id": facts["id"]})
         except (ValueError, sqlite3.IntegrityError, sqlite3.OperationalError) as error:
-            raise ValueError(f"The recorded run was not taken in: {error}.") from error
+            raise ValueError(f"The recorded run was not imported: {error}.") from error
 
     def set_state(self, run_id: str, state: RunState, actor: str, message: str = "") -> None:
-        """Write down a run's transition to another state, who caused it, and why."""
+        """Record a run's transition to a state, with its actor and a message."""
         with self._database.transaction() as connection:
             self._add_transition(connection, run_id, state, actor, message)
         self.discard_unsaved(run_id)
 
     def keep_final_state(self, run_id: str, final: FinalState) -> None:
-        """Show how a run ended, in this process, until that can be written down."""
+        """Hold a run's final state in memory, for this process, until it can be recorded."""
         self._unsaved_final_states[run_id] = final
         self._database.note_change()
 
     def discard_unsaved(self, run_id: str) -> None:
-        """Drop the final state of a run that could not be written: it holds no longer."""
+        """Drop a run's final state that could not be recorded and no longer applies."""
         self._unsaved_final_states.pop(run_id, None)
 
     def add_records(
         self, run_id: str, records: Iterable[tuple[Record, float]], memory: int = 0
     ) -> None:
-        """Write down records, each with the seconds spent on the run so far, all or none.
+        """Add a run's records, each with the seconds spent on the run so far, all or none.
 
-        ``memory`` is what the process holds as they are written, in bytes; it stands with steps.
+        ``memory`` is the process's memory in bytes; it is stored with the steps.
         """
         with self._database.transaction() as connection:
             for record, seconds in records:
@@ -134,7 +134,7 @@ class RunWriter(RunReader):
     def add_checkpoint(
         self, run_id: str, global_step: int, kind: CheckpointKind, folder: Path, written: int
     ) -> None:
-        """Write down a checkpoint whose folder is whole on the disk."""
+        """Record a checkpoint whose folder is complete on disk; ``written`` is its bytes."""
         row = {
             "run_id": run_id,
             "global_step": global_step,
@@ -147,18 +147,18 @@ class RunWriter(RunReader):
             insert(connection, "checkpoints", row)
 
     def remove_checkpoint(self, checkpoint_id: int) -> None:
-        """Take a checkpoint's row away; do this before its folder goes."""
+        """Delete a checkpoint's row; do this before deleting its folder."""
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM checkpoints WHERE id = ?", (checkpoint_id,))
 
     def add_label(self, run_id: str, name: str, note: str, actor: str) -> None:
-        """Write down what a run is called from now on, what is noted about it, and by whom."""
+        """Record a run's new name and note, and who gave them."""
         row = {"run_id": run_id, "at": self._clock(), "actor": actor, "name": name, "note": note}
         with self._database.transaction() as connection:
             insert(connection, "labels", row)
 
     def remove_run(self, run_id: str, actor: str) -> None:
-        """Take all of a run's rows away, and write down who did; do this before its files go."""
+        """Delete all of a run's rows, and record who did; do this before deleting its files."""
         owned = [(s.run.owner, s.seconds) for s in self.summaries() if s.run.id == run_id]
         owner, seconds = owned[0] if owned else ("", 0.0)
         with self._database.transaction() as connection:
@@ -173,14 +173,14 @@ class RunWriter(RunReader):
             insert(connection, "deletions", {**row, "owner": owner, "seconds": seconds})
 
     def save_text(self, text: str, sha256: str) -> None:
-        """Keep a run's text by its content hash: resume needs it."""
+        """Save a run's text under its content hash: resuming needs it."""
         path = self.text_path(sha256)
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
             write_atomically(path, text.encode("utf-8"))
 
     def _kinds(self, connection: sqlite3.Connection, table: str) -> dict[str, str]:
-        """Return the type of each of a table's columns, by its name."""
+        """Return the type of each of a table's columns, by name."""
         columns = connection.execute(f"PRAGMA table_info({table})")  # a name of this file
         return {column["name"]: column["type"] for column in columns}
 

@@ -1,4 +1,4 @@
-"""The runs directory: where it is, and where it must not be."""
+"""The runs directory: its default, and the check that it is local."""
 
 import os
 from pathlib import Path
@@ -14,13 +14,13 @@ NETWORK_FILE_SYSTEMS = (
 
 
 def default_runs_dir() -> Path:
-    """Return ``$GPT_LAB_RUNS_DIR`` or, without it, ``runs/`` in the clone or the user's folder."""
+    """Return ``$GPT_LAB_RUNS_DIR`` if set, else ``runs/`` in the clone or the user's folder."""
     chosen = os.environ.get("GPT_LAB_RUNS_DIR")
     return Path(chosen) if chosen else USER_DIR / "runs"
 
 
 def require_local_file_system(folder: Path) -> None:
-    """Refuse a folder on another machine: SQLite's log is shared memory, which ends at this one.
+    """Refuse a network folder: SQLite's log needs memory shared on one machine.
 
     Raises:
         ValueError: the folder is on a network file system.
@@ -29,7 +29,7 @@ def require_local_file_system(folder: Path) -> None:
     holding = [
         disk for disk in psutil.disk_partitions(all=True) if here.is_relative_to(disk.mountpoint)
     ]
-    # Of two at one place (an automounter and what it mounted) the later one is what is seen.
+    # Of two at one mount point (an automounter and its mount) the later one is visible.
     innermost = max(reversed(holding), key=lambda disk: len(disk.mountpoint), default=None)
     if innermost is not None and innermost.fstype.lower() in NETWORK_FILE_SYSTEMS:
         raise ValueError(

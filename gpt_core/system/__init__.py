@@ -1,4 +1,4 @@
-"""The machine: atomic files, text fit to be shown, memory, and what went wrong, in words."""
+"""The machine: atomic files, displayable text, memory, and error messages for users."""
 
 from gpt_core.system.atomic_write import write_atomically
 from gpt_core.system.data_dir import DATA_DIR, FETCHED_DIR, USER_DIR

@@ -1,4 +1,4 @@
-"""A file that is whole or absent, whatever happens while it is written."""
+"""A file that is complete or absent, whatever happens while it is written."""
 
 import os
 import threading
@@ -6,10 +6,10 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file under another name, flush it to the disk, and rename it.
+    """Write a file under a temporary name, flush it to the disk, and rename it.
 
     Raises:
-        OSError: the disk is full or cannot be written; nothing is left behind.
+        OSError: the disk is full or cannot be written; no temporary file is left behind.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
     try:

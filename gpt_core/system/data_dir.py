@@ -1,7 +1,7 @@
-"""Where the project's own files lie, and where a user's are kept.
+"""The directories of the project's own files and of a user's files.
 
-In a clone both are in its folder, as README says. Installed, the project's files are inside the
-package, which may be read-only, and a user's go to the user's data folder.
+In a clone, both are in its folder, as README says. In an installation, the project's files are
+inside the package, which may be read-only, and a user's files are in the user's data folder.
 """
 
 from pathlib import Path
@@ -13,4 +13,4 @@ IS_INSTALLED = (_PACKAGE / "data").is_dir()  # only the wheel has it there
 
 DATA_DIR = (_PACKAGE if IS_INSTALLED else _PACKAGE.parent) / "data"  # vocabulary and texts
 USER_DIR = platformdirs.user_data_path("gpt-lab") if IS_INSTALLED else _PACKAGE.parent
-FETCHED_DIR = USER_DIR / "data"  # texts that were fetched
+FETCHED_DIR = USER_DIR / "data"  # fetched texts

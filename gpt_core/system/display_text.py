@@ -1,14 +1,14 @@
-"""What people call things, without what cannot be seen."""
+"""Users' names and texts, without invisible characters."""
 
 import unicodedata
 
-JOINERS = "\u200c\u200d"  # emoji and several scripts are written with them
+JOINERS = "\u200c\u200d"  # emoji and several scripts need them
 MAX_SHORTENED = 64  # characters: no run's ID is longer
-UNSEEN = ("Cc", "Cf", "Cs")  # control characters, formats, halves of characters
+UNSEEN = ("Cc", "Cf", "Cs")  # control and format characters, half surrogate pairs
 
 
 def printable(text: str) -> str:
-    """Return a text without what cannot be seen or turns other text around; empty if all is so."""
+    """Return a text without invisible characters and direction marks; empty if none is visible."""
     seen = "".join(
         char
         for char in text
@@ -18,6 +18,6 @@ def printable(text: str) -> str:
 
 
 def shorten(text: str) -> str:
-    """Return what somebody wrote as it stands in a sentence: on one line, visible, not too long."""
+    """Return a user's text for use in a sentence: on one line, visible, and shortened."""
     line = " ".join(printable(text).split())
     return line if len(line) <= MAX_SHORTENED else f"{line[:MAX_SHORTENED]}…"

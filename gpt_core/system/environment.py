@@ -1,11 +1,11 @@
-"""What a run ran on, and what may keep a resumed run from repeating itself."""
+"""The environment of a run, and its changes that may alter a resumed run's numbers."""
 
 import platform
 
 
 def describe_machine(threads: int) -> dict[str, str]:
-    """Return what decides whether a run can be repeated bit by bit."""
-    import torch  # here: a process that only reads a document loads no torch
+    """Return the properties of the machine that decide whether a run repeats bit for bit."""
+    import torch  # here: a process that only reads a document does not load torch
 
     return {
         "python": platform.python_version(),
@@ -16,7 +16,7 @@ def describe_machine(threads: int) -> dict[str, str]:
 
 
 def describe_change(then: dict[str, str], now: dict[str, str]) -> str:
-    """Return, in words, what may keep a resumed run from repeating itself bit by bit, or ""."""
+    """Return a sentence on the changes that may alter a resumed run's numbers, or ""."""
     changes = [
         f"{name} {then.get(name)} → {now[name]}" for name in now if then.get(name) != now[name]
     ]

@@ -1,4 +1,4 @@
-"""What went wrong on the machine: which kind of error it is, and a sentence for the user."""
+"""Errors of the machine: the kind of an error, and a message for the user."""
 
 import errno
 import sqlite3
@@ -6,9 +6,9 @@ from enum import Enum, auto
 
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
-# Libraries say only in their messages that memory or disk are full: torch raises RuntimeError
+# Only their messages say that the memory or the disk is full: torch raises RuntimeError
 # ("DefaultCPUAllocator: can't allocate memory", "CUDA out of memory"), SQLite a general error,
-# safetensors its own.
+# and safetensors its own.
 MEMORY_FULL_WORDS = ("allocate memory", "enough memory", "out of m")
 DISK_FULL_WORDS = ("No space left", "disk is full")
 
@@ -21,7 +21,7 @@ class ErrorKind(Enum):
     RECORD_DAMAGED = auto()  # SQLite finds its file damaged
     RECORD_UNREADABLE = auto()  # SQLite cannot read or write it
     MACHINE = auto()  # the operating system refuses
-    OTHER = auto()  # the exception's own message says it
+    OTHER = auto()  # the exception's own message is shown
 
 
 def error_kind(error: BaseException) -> ErrorKind:
@@ -41,27 +41,28 @@ def error_kind(error: BaseException) -> ErrorKind:
 
 
 def describe_error(error: BaseException) -> str:
-    """Return the sentence that a user reads of an exception: what is wrong and what to do."""
+    """Return the message that a user sees for an exception: what is wrong and what to do."""
     match error_kind(error):
         case ErrorKind.MEMORY_FULL:
             return (
-                "The memory is full: end other programs, or choose a smaller model, batch_size or "
-                "context_length."
+                "The memory is full: close other programs, or choose a smaller model, batch_size "
+                "or context_length."
             )
         case ErrorKind.DISK_FULL:
-            return "The disk is full: make room on it and go on, or choose another runs directory."
+            return (
+                "The disk is full: free some space and continue, or choose another runs directory."
+            )
         case ErrorKind.RECORD_DAMAGED:
             return (
-                "The record of the runs is damaged. End the app and start it again: the damaged "
-                "file is set aside, and what can be read of it is kept."
+                "The record of the runs is damaged. Stop the app and start it again: the damaged "
+                "file is set aside, and everything readable in it is kept."
             )
         case ErrorKind.RECORD_UNREADABLE:
             return (
-                f"The runs directory could not be read or written ({error}): look whether it is "
-                "there."
+                f"The runs directory could not be read or written ({error}): check that it exists."
             )
         case ErrorKind.MACHINE:
             reason = getattr(error, "strerror", "")  # without the path, which is the server's
-            return f"The machine refused it ({reason}): look whether the runs directory is whole."
+            return f"The machine reports an error ({reason}): check the runs directory."
         case ErrorKind.OTHER:
             return str(error) or type(error).__name__

@@ -1,8 +1,9 @@
-"""How glibc gives a training step its memory: kept from step to step, not fetched anew.
+"""Memory for training steps: glibc reuses it from step to step instead of requesting it anew.
 
 A step of the chapter's model allocates and frees over a gigabyte of temporaries. By default
 glibc returns each large one to the kernel at once, and the next step waits for as many zeroed
-pages: a quarter of its time (docs/LOG.md). Where there is no glibc, nothing here does anything.
+pages: a quarter of its time (docs/LOG.md). Without glibc, these functions have no effect on
+memory.
 """
 
 import ctypes
@@ -14,32 +15,33 @@ from collections.abc import Callable
 from pathlib import Path
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of mallopt(3)
-ATTEMPTS = 64  # more than there usually are arenas; the last thread is taken as it is
+ATTEMPTS = 64  # more than the usual number of arenas; the last thread is used with any arena
 
 
 def keep_freed_memory() -> None:
-    """Let this process keep freed memory, for what it allocates next."""
+    """Let this process keep freed memory for its next allocations."""
     libc = _glibc()
     if libc is None:
         return
-    # Older ones refuse a threshold above 32 MB, and answer 0.
+    # Older versions refuse a threshold above 32 MB and return 0.
     if libc.mallopt(M_MMAP_THRESHOLD, 2**30) or libc.mallopt(M_MMAP_THRESHOLD, 2**25):
         libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
         libc.mallopt(M_ARENA_MAX, 1)
 
 
 def return_freed_memory() -> None:
-    """Give what is free back to the system, as when no run is left."""
+    """Return free memory to the system, for instance when no run is left."""
     libc = _glibc()
     if libc is not None:
         libc.malloc_trim(0)
 
 
 def start_thread(target: Callable[[], None], name: str) -> threading.Thread:
-    """Start a daemon thread that profits from :func:`keep_freed_memory`.
+    """Start a daemon thread that benefits from :func:`keep_freed_memory`.
 
-    Only glibc's main arena grows beyond 64 MB, and which one a thread gets is glibc's choice.
-    So threads are started until one has it; the others hold theirs until then, and end.
+    Only glibc's main arena grows beyond 64 MB, and glibc chooses the arena of each thread.
+    Threads are therefore started until one has the main arena; the others wait, so that their
+    arenas stay taken, and then end.
     """
     settled = threading.Event()
     for attempts_left in reversed(range(ATTEMPTS)):
@@ -55,7 +57,7 @@ def start_thread(target: Callable[[], None], name: str) -> threading.Thread:
             else:
                 settled.wait()
 
-        # A daemon: a thread that is not would keep the process from ending.
+        # A daemon, because another thread would keep the process from ending.
         thread = threading.Thread(target=begin, name=name, daemon=True)
         thread.start()
         if goes_on.get():
@@ -65,9 +67,9 @@ def start_thread(target: Callable[[], None], name: str) -> threading.Thread:
 
 
 def has_main_arena() -> bool:
-    """Tell whether what this thread allocates lies in the process's one growing heap.
+    """Tell whether this thread allocates from the process's one growing heap.
 
-    Where that cannot be told, the thread is as good as any other.
+    The answer is True if this cannot be determined.
     """
     libc = _glibc()
     if libc is None:

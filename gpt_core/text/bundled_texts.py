@@ -22,9 +22,9 @@ BUNDLED_TEXTS: dict[str, str] = {
 
 
 def bundled_text(sha256: str, data_dir: Path | None = None) -> str | None:
-    """Return the name of the text with this hash, of those that come with the app and The Verdict.
+    """Return the name of the text with this hash, among the bundled texts and The Verdict.
 
-    None where it is none of them, or The Verdict and not fetched yet.
+    Return None for any other text, and for The Verdict before it is fetched.
     """
     names = [*BUNDLED_TEXTS, *([VERDICT] if has_the_verdict(data_dir or FETCHED_DIR) else [])]
     return next((name for name in names if load_text(name, data_dir).sha256 == sha256), None)
@@ -32,16 +32,16 @@ def bundled_text(sha256: str, data_dir: Path | None = None) -> str | None:
 
 @cache
 def public_texts() -> frozenset[str]:
-    """Return the hashes of the texts that are everybody's: those of the app, and The Verdict."""
+    """Return the hashes of the public texts: the bundled ones and The Verdict."""
     return frozenset({VERDICT_SHA256, *(load_text(name).sha256 for name in BUNDLED_TEXTS)})
 
 
 def load_text(name: str, data_dir: Path | None = None) -> Corpus:
-    """Load a bundled text or, once it is there, "The Verdict", by its name.
+    """Load a bundled text or, once fetched, "The Verdict", by its name.
 
     Args:
         name: one of :data:`BUNDLED_TEXTS`, or "the-verdict".
-        data_dir: where they lie; None is where they belong.
+        data_dir: the directory of the texts; None means the default.
 
     Raises:
         ValueError: no text has this name, or The Verdict has not been fetched yet.

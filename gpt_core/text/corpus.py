@@ -1,4 +1,4 @@
-"""A text and its name; texts joined to one, and one text split in two."""
+"""A text and its name; joining several texts to one, and splitting one in two."""
 
 import hashlib
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ class Corpus:
     """A text and its name.
 
     Raises:
-        ValueError: the text is empty, or holds characters that no file can hold.
+        ValueError: the text is empty, or contains characters that a text file cannot contain.
     """
 
     name: str
@@ -24,40 +24,40 @@ class Corpus:
     def __post_init__(self) -> None:
         if not is_whole_text(self.name):
             raise ValueError(
-                f"The name {shown(self.name)} holds half of a surrogate pair: give another one."
+                f"The name {shown(self.name)} contains half of a surrogate pair: choose another."
             )
         if not self.text.strip():
-            raise ValueError(f"{self.name!r} holds no text: choose a file with some writing in it.")
+            raise ValueError(f"{self.name!r} holds no text: choose a file that contains some.")
         if "\0" in self.text:
             raise ValueError(f"{self.name!r} is not a text: it holds NUL characters.")
         try:
             self.text.encode("utf-8")
         except UnicodeEncodeError as error:
             raise ValueError(
-                f"{self.name!r} is damaged at character {error.start:,}: half of a surrogate pair "
-                "stands there. Remove it or save the text again as UTF-8."
+                f"{self.name!r} is damaged at character {error.start:,}: it contains half of a "
+                "surrogate pair. Remove it or save the text again as UTF-8."
             ) from error
 
     @cached_property
     def sha256(self) -> str:
-        """Return the SHA-256 of the text's UTF-8 bytes, by which a text is recognised."""
+        """Return the SHA-256 of the text's UTF-8 bytes, which identifies the text."""
         return hashlib.sha256(self.text.encode("utf-8")).hexdigest()
 
 
 def readable_name(name: str) -> str:
-    """Return a file's name as a text's name: on one line, and not too long to show."""
+    """Return a file's name as a text's name: on one line, with at most MAX_TEXT_NAME characters."""
     printable = "".join(c if c.isprintable() else " " for c in name)
     words = " ".join(printable.split()) or "A text without a name"
     if len(words) <= MAX_TEXT_NAME:
         return words
-    return f"{words[: MAX_TEXT_NAME - 13]}…{words[-12:]}"  # with the ending
+    return f"{words[: MAX_TEXT_NAME - 13]}…{words[-12:]}"  # with the suffix
 
 
 def join_texts(texts: Sequence[Corpus]) -> Corpus:
     """Join several texts to one, with the end-of-text token between two documents.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there are no texts.
     """
     if not texts:
         raise ValueError("There is no text: choose at least one file.")
@@ -68,7 +68,7 @@ def join_texts(texts: Sequence[Corpus]) -> Corpus:
 
 
 def split_text(text: str, train_ratio: float) -> tuple[str, str]:
-    """Split a text by characters: the first ``train_ratio`` of it, and the rest.
+    """Split a text by characters: the first fraction, ``train_ratio``, and the rest.
 
     Source: the chapter, "Calculating the training and validation set losses".
     """

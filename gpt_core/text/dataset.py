@@ -13,11 +13,11 @@ from torch.utils.data import DataLoader, Dataset
 from gpt_core.presets import PRESETS
 
 Batch = tuple[Tensor, Tensor]
-IGNORE_INDEX = -100  # a target that does not count: PyTorch's own default for it
+IGNORE_INDEX = -100  # a target that does not count: PyTorch's default
 
 
 class TokenWindows(Dataset[Batch]):
-    """All windows of ``context_length`` tokens, one every ``stride``, over one flat tensor.
+    """All windows of ``context_length`` tokens, one every ``stride`` tokens, of a flat tensor.
 
     Nothing is copied: each item is a pair of views, inputs (T,) and targets (T,).
     """
@@ -52,10 +52,10 @@ def create_dataloader(
         batch_size: B, windows per batch.
         context_length: T, tokens per window.
         stride: tokens from one window's start to the next; None means context_length.
-        shuffle: draw the windows in a new random order each time through.
+        shuffle: draw the windows in a new random order in each epoch.
         drop_last: leave out a last batch that is not full.
-        generator: what the shuffling draws from. None is torch's global generator, which
-            belongs to the run that trains: whoever else makes a loader gives one of their own.
+        generator: source of the shuffling's random numbers. None is torch's global generator,
+            which is reserved for the training run: any other loader needs its own generator.
 
     Raises:
         ValueError: the text is too short for a single window.
@@ -79,25 +79,25 @@ def create_dataloader(
 
 
 def _stack_windows(windows: list[Batch]) -> Batch:
-    """Stack B windows to inputs (B, T) and targets (B, T), int64."""
+    """Stack B windows into inputs (B, T) and targets (B, T), int64."""
     inputs, targets = zip(*windows, strict=True)
     return torch.stack(inputs).long(), torch.stack(targets).long()
 
 
 def rows_to_batch(rows: Sequence[Tensor]) -> Batch:
-    """Stack rows of token IDs, (T + 1,) each, to inputs (B, T) and targets (B, T), int64.
+    """Stack rows of token IDs, (T + 1,) each, into inputs (B, T) and targets (B, T), int64.
 
-    A row's targets are its IDs one later. A batch is a rectangle: a row shorter than the longest
-    is filled up at its end, where nothing before it can see, with targets that do not count.
+    A row's targets are its IDs one position later. A row shorter than the longest is padded at
+    its end, which no earlier position can see, with targets that do not count.
 
     Raises:
-        ValueError: a row has fewer than two tokens, and so nothing to predict.
+        ValueError: a row has fewer than two tokens, so there is nothing to predict.
     """
     for number, row in enumerate(rows, start=1):
         if len(row) < 2:
             raise ValueError(
                 f"Row {number} has {len(row)} token{'s' * (len(row) != 1)}: give it at least 2, "
-                "one to go on from and one to predict."
+                "one to continue from and one to predict."
             )
     inputs = pad_sequence([row[:-1].long() for row in rows], batch_first=True)  # (B, T)
     targets = pad_sequence(
@@ -111,7 +111,7 @@ def fitting_context_length(
 ) -> int:
     """Return the largest context length that leaves a full training batch and a validation window.
 
-    It is less than 1 where none does.
+    The result is less than 1 if no length does.
     """
     if stride is None:
         return min((train_tokens - 1) // batch_size, val_tokens - 1)
@@ -126,13 +126,13 @@ def check_splits(
     train_ratio: float,
     stride: int | None = None,
 ) -> None:
-    """Check that both splits are long enough: a full training batch, a validation window.
+    """Check that both splits are long enough for a full training batch and a validation window.
 
     Raises:
         ValueError: one of them is too short; the message says how long the text is, how long
             it must be, and which context length would fit.
     """
-    # The windows start at 0, stride, 2·stride …, and each needs one token beyond its end.
+    # Windows start at 0, stride, 2·stride, …, and each needs one token after its end.
     step = stride or context_length
     train_needed = (batch_size - 1) * step + context_length + 1
     val_needed = context_length + 1

@@ -1,4 +1,4 @@
-"""What a model will see of a text: its tokens counted, its windows and batches laid out."""
+"""What a model sees of a text: counts of its tokens, windows and batches."""
 
 from dataclasses import dataclass
 
@@ -9,23 +9,23 @@ from torch import Tensor
 from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.text.dataset import TokenWindows
 
-ENGLISH_TOKENS_PER_CHARACTER = 0.25  # of the story that comes with the app, and of The Verdict
+ENGLISH_TOKENS_PER_CHARACTER = 0.25  # in the bundled story and in The Verdict
 MAX_LISTED = 12
 
 
 @dataclass(frozen=True)
 class TokenStatistics:
-    """The tokens of a text, counted."""
+    """Counts of a text's tokens."""
 
     characters: int
     tokens: int
-    distinct: int  # different tokens among them
-    most_frequent: tuple[tuple[int, int], ...]  # token ID and how often it stands there
-    longest: tuple[int, ...]  # token IDs, the longest by its bytes first
+    distinct: int  # number of different tokens
+    most_frequent: tuple[tuple[int, int], ...]  # (token ID, count)
+    longest: tuple[int, ...]  # token IDs, the longest in bytes first
 
     @property
     def tokens_per_character(self) -> float:
-        """How many tokens a character takes: a text the vocabulary was not made for takes more."""
+        """Return the tokens per character: more if the vocabulary does not suit the text."""
         return self.tokens / self.characters
 
 
@@ -48,24 +48,24 @@ class BatchCounts:
     tokens: int
     windows: int
     batches: int
-    left_over_windows: int  # of a last batch that is not full, where it is dropped
-    left_over_tokens: int  # behind the last window's last target
+    left_over_windows: int  # of a last batch that is not full, if it is dropped
+    left_over_tokens: int  # after the last window's last target
 
     @property
     def is_empty(self) -> bool:
-        """Tell whether not a single batch comes of it."""
+        """Tell whether the split gives no batch."""
         return self.batches == 0
 
 
 def count_batches(
     tokens: int, model: GPTConfig, training: TrainingConfig, drop_last: bool
 ) -> BatchCounts:
-    """Count the windows and batches that a number of tokens gives.
+    """Count the windows and batches of a split.
 
     Args:
-        tokens: of the split.
-        model: its context_length is a window's length.
-        training: its stride and batch_size.
+        tokens: number of tokens in the split.
+        model: its context_length is the length of a window.
+        training: gives stride and batch_size.
         drop_last: whether a last batch that is not full is left out, as in training.
     """
     stride = training.stride or model.context_length

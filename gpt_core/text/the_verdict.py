@@ -19,13 +19,13 @@ VERDICT_BYTES = 20_479
 
 
 def has_the_verdict(data_dir: Path = FETCHED_DIR) -> bool:
-    """Tell whether "The Verdict" is there and whole."""
+    """Tell whether "The Verdict" has been fetched and is undamaged."""
     path = data_dir / f"{VERDICT}.txt"
     return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == VERDICT_SHA256
 
 
 def read_the_verdict(data_dir: Path = FETCHED_DIR) -> Corpus:
-    """Read "The Verdict" once it is there.
+    """Read the saved "The Verdict".
 
     Raises:
         ValueError: it has not been fetched yet.
@@ -37,27 +37,27 @@ def read_the_verdict(data_dir: Path = FETCHED_DIR) -> Corpus:
 
 
 def download_the_verdict(data_dir: Path = FETCHED_DIR, url: str = VERDICT_URL) -> Corpus:
-    """Fetch "The Verdict" from the book's public repository, check it and keep it.
+    """Fetch "The Verdict" from the book's public repository, check it and save it.
 
     Raises:
-        ValueError: it cannot be fetched, or what came is not that text; the message says how
-            to bring it in without a network.
+        ValueError: it cannot be fetched, or the download is not that text; the message says how
+            to add it without a network.
     """
     advice = _how_to_get_the_verdict(data_dir / f"{VERDICT}.txt")
     try:
         with urllib.request.urlopen(url, timeout=20) as response:  # noqa: S310 (our own address)
-            data = response.read(VERDICT_BYTES + 1)  # one more: a longer file is another file
-    except (OSError, HTTPException) as error:  # among OSErrors: URLError, TimeoutError
+            data = response.read(VERDICT_BYTES + 1)  # one byte more shows a longer file
+    except (OSError, HTTPException) as error:  # OSError includes URLError, TimeoutError
         reason = getattr(error, "reason", None) or error or type(error).__name__
         raise ValueError(f"The Verdict could not be downloaded ({reason}). {advice}") from error
     if hashlib.sha256(data).hexdigest() != VERDICT_SHA256:
-        raise ValueError(f"What came from {url} is not The Verdict (wrong SHA-256). {advice}")
+        raise ValueError(f"The file at {url} is not The Verdict (wrong SHA-256). {advice}")
     save_the_verdict(data, data_dir)
     return read_the_verdict(data_dir)
 
 
 def save_the_verdict(data: bytes, data_dir: Path = FETCHED_DIR) -> None:
-    """Put "The Verdict" in its place, whole or not at all; other bytes are passed over.
+    """Save "The Verdict", completely or not; ignore other bytes.
 
     Raises:
         ValueError: the directory cannot be written.

@@ -12,14 +12,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-WORTH_KEEPING = 100_000  # tokens; fewer are encoded again in a blink
-MAX_BYTES = 2 * 2**30  # of all files together; the least recently used go first
+WORTH_KEEPING = 100_000  # tokens; fewer are quick to encode again
+MAX_BYTES = 2 * 2**30  # of all files; the least recently used are removed first
 
 
 class TokenCache:
-    """Token IDs by the text's content hash and by how it was split and encoded.
+    """Token IDs on disk, by the text's hash and by how it was split and encoded.
 
-    A cache: what cannot be read or written is encoded again, and nobody need know.
+    IDs that cannot be read or written are encoded again, without an error.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -30,14 +30,14 @@ class TokenCache:
 
         Args:
             text_sha256: the whole text's hash.
-            part: which part of it, and how it is encoded, in a file name's letters.
-            encode: makes the IDs where they are not there yet.
+            part: which part of the text, and how it is encoded, as part of a file name.
+            encode: returns the IDs if they are not cached.
         """
         name = f"{text_sha256}-{part}"
         for path in self._folder.glob(f"{name}-crc*.npy"):
             with suppress(OSError, ValueError, EOFError):
                 token_ids = np.load(path)
-                if path.name == _file_name(name, token_ids):  # else it is damaged
+                if path.name == _file_name(name, token_ids):  # otherwise it is damaged
                     os.utime(path)
                     return torch.from_numpy(token_ids)  # (N,)
             with suppress(OSError):
@@ -48,7 +48,7 @@ class TokenCache:
         return encoded
 
     def forget(self, text_sha256: str) -> None:
-        """Remove all that is kept of a text."""
+        """Remove all cached token IDs of a text."""
         for path in self._folder.glob(f"{text_sha256}-*.npy"):
             path.unlink(missing_ok=True)
 
@@ -66,16 +66,16 @@ class TokenCache:
                     break
                 excess -= old.stat().st_size
                 old.unlink(missing_ok=True)
-        except OSError:  # a full disk is no reason not to train
+        except OSError:  # a full disk must not prevent training
             with suppress(OSError):
                 part.unlink()
 
 
 def token_cache_in(runs_dir: Path) -> TokenCache:
-    """Return the cache that stands in a runs directory."""
+    """Return the token cache of a runs directory."""
     return TokenCache(runs_dir / "tokens")
 
 
 def _file_name(name: str, token_ids: npt.NDArray[np.int32]) -> str:
-    """Return what a file is called: by its own checksum, too."""
+    """Return the name of a file, which includes the checksum of its IDs."""
     return f"{name}-crc{zlib.crc32(token_ids.tobytes()):08x}.npy"

@@ -1,4 +1,4 @@
-"""A file that a person brings in → a text to train on."""
+"""An uploaded file → a text to train on."""
 
 import hashlib
 import os
@@ -9,13 +9,13 @@ from gpt_core.documents import document_text
 from gpt_core.text.corpus import Corpus, readable_name
 from gpt_core.text.the_verdict import VERDICT_SHA256, VERDICT_TITLE
 
-MAX_UPLOAD_MB = 100  # GPT_LAB_MAX_UPLOAD_MB says otherwise
+MAX_UPLOAD_MB = 100  # unless GPT_LAB_MAX_UPLOAD_MB is set
 GUTENBERG_START = re.compile(r"\*\*\* ?START OF (?:THE|THIS) PROJECT GUTENBERG[^\n]*\n", re.I)
 GUTENBERG_END = re.compile(r"\*\*\* ?END OF (?:THE|THIS) PROJECT GUTENBERG", re.I)
 
 
 def read_text_file(path: Path) -> Corpus:
-    """Read a file from disk, as :func:`read_upload` does.
+    """Read a file from disk into a text, as :func:`read_upload` does.
 
     Raises:
         ValueError: it cannot be read, is too large or holds no text.
@@ -31,24 +31,24 @@ def read_text_file(path: Path) -> Corpus:
 def read_upload(name: str, data: bytes) -> Corpus:
     """Turn the bytes of a file into a text; line endings become ``\\n``.
 
-    Plain text in most encodings, Markdown, HTML, PDF, Word (docx) and EPUB.
+    The formats are plain text in most encodings, Markdown, HTML, PDF, Word (docx) and EPUB.
 
     Args:
-        name: the file's name; its ending helps to tell what it is, and it names the text.
-        data: its bytes.
+        name: the file's name, which becomes the text's; its suffix helps to tell the format.
+        data: the file's bytes.
 
     Raises:
-        ValueError: the bytes are too many, or hold no text; the message says what to do.
+        ValueError: the file is too large or holds no text; the message says what to do.
     """
     name = readable_name(name)
     limit = max_upload_bytes()
     if len(data) > limit:
         raise ValueError(
-            f"{name!r} is larger than {limit / 2**20:.0f} MB: choose a shorter text, or start the "
-            "app with GPT_LAB_MAX_UPLOAD_MB set to more."
+            f"{name!r} is larger than {limit / 2**20:.0f} MB: choose a smaller file, or start the "
+            "app with a larger GPT_LAB_MAX_UPLOAD_MB."
         )
     if not data:
-        raise ValueError(f"{name!r} is empty, 0 bytes: choose a file with some writing in it.")
+        raise ValueError(f"{name!r} is empty, 0 bytes: choose a file that contains some text.")
     if hashlib.sha256(data).hexdigest() == VERDICT_SHA256:
         return Corpus(VERDICT_TITLE, data.decode("utf-8"))
     text = document_text(name, data)
@@ -56,19 +56,19 @@ def read_upload(name: str, data: bytes) -> Corpus:
 
 
 def max_upload_bytes() -> int:
-    """Return how large a file may be.
+    """Return the maximum size of an uploaded file in bytes.
 
     Raises:
-        ValueError: GPT_LAB_MAX_UPLOAD_MB is no whole number.
+        ValueError: GPT_LAB_MAX_UPLOAD_MB is not a whole number.
     """
     text = os.environ.get("GPT_LAB_MAX_UPLOAD_MB", str(MAX_UPLOAD_MB))
     if not text.isdecimal():
-        raise ValueError(f"GPT_LAB_MAX_UPLOAD_MB={text!r} is no whole number of megabytes.")
+        raise ValueError(f"GPT_LAB_MAX_UPLOAD_MB={text!r} is not a whole number of megabytes.")
     return int(text) * 2**20
 
 
 def gutenberg_body(text: str) -> str | None:
-    """Return a text without Project Gutenberg's header and licence, or None if it has none."""
+    """Return a text without Project Gutenberg's header and licence, or None if it has neither."""
     start, end = GUTENBERG_START.search(text), GUTENBERG_END.search(text)
     if start is None and end is None:
         return None

@@ -1,4 +1,4 @@
-"""The training loop in one file, and the parts that it is put together of."""
+"""The training loop in one file, and its parts."""
 
 from gpt_core.training.data import TrainingData, encode_splits, prepare_data
 from gpt_core.training.evaluation import evaluate_model

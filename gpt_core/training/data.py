@@ -15,7 +15,7 @@ from gpt_core.vocabularies import encode_corpus, text_to_token_ids
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The two splits of a text as token IDs, checked to be long enough, and their loaders."""
+    """The numbers of tokens of a text's two splits, and their loaders."""
 
     train_tokens: int
     val_tokens: int
@@ -37,16 +37,16 @@ def prepare_data(
     loader does neither. Both draw from torch's global generator when they are iterated.
 
     Args:
-        text: what is learnt from.
+        text: the text to train on.
         tokenizer: from :func:`gpt_core.vocabularies.tokenizer.get_tokenizer`.
         model_config: its context_length is the length of a window.
-        config: the share for training, batch size and stride.
-        cache: where a long text's token IDs are kept.
-        on_progress: called with the share of the text that is encoded, from 0 to 1.
+        config: gives train_ratio, batch_size, stride, end_of_text and probes.
+        cache: where a long text's token IDs are saved.
+        on_progress: called with the fraction of the text that is encoded, from 0 to 1.
 
     Raises:
-        ValueError: the text is too short for a training batch and a validation window, or a
-            probe is too short or too long.
+        ValueError: the text is too short for a training batch and a validation window, the
+            vocabulary is smaller than the tokenizer's, or a probe is too short or too long.
     """
     train_ids, val_ids = encode_splits(text, tokenizer, config, cache, on_progress)
     check_splits(

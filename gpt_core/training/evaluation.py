@@ -23,7 +23,7 @@ def evaluate(
     config: TrainingConfig,
     state: TrainingState,
 ) -> list[EvaluationRecord | ProbeRecord]:
-    """Return a record of both losses after an update, then one of each probe.
+    """Return a record of both losses after an update, then one record per probe.
 
     Raises:
         FloatingPointError: a loss is not finite.
@@ -48,7 +48,7 @@ def evaluate_model(
     """Return the mean loss on up to ``eval_iter`` batches of each split, dropout off.
 
     Raises:
-        FloatingPointError: one of the two is not finite.
+        FloatingPointError: a loss is not finite.
 
     Source: the chapter, "Training an LLM", ``evaluate_model``.
     """
@@ -68,7 +68,7 @@ def evaluate_model(
 def write_sample(
     model: GPTModel, tokenizer: tiktoken.Encoding, config: TrainingConfig, state: TrainingState
 ) -> SampleRecord:
-    """Return a record of the text that the model writes at the end of an epoch."""
+    """Return a record of the sample that the model generates at the end of an epoch."""
     text = generate_sample(model, tokenizer, config)
     return SampleRecord(
         state.global_step, state.epoch, state.tokens_seen, config.start_context, text

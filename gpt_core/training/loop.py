@@ -33,24 +33,25 @@ def train(
 ) -> Iterator[Record]:
     """Train the model, yielding a record for each step, evaluation and sample as it happens.
 
-    Between two records nothing runs: the caller may pause, look at the model, or end the run by
-    pulling no further record. Dropout and shuffling draw from torch's global random generator in
-    the order of the chapter's code: with the same seed the losses are those that the book prints.
+    Nothing runs between two records: the caller may pause, inspect the model, or end the run by
+    requesting no further record. Dropout and shuffling draw from torch's global random generator
+    in the order of the chapter's code: with the same seed, the losses are those in the book.
 
     Args:
-        model: a new one, or one whose weights were loaded.
-        train_loader: its batches are gone through ``num_epochs`` times.
-        val_loader: what is evaluated beside them.
+        model: a new model, or a model with loaded weights.
+        train_loader: the training batches, used ``num_epochs`` times.
+        val_loader: the validation batches, used in evaluations.
         optimizer: from :func:`create_optimizer`.
         tokenizer: for the samples and probes.
         config: how the model is trained.
-        state: where to go on from, loaded together with weights, optimizer and random state; None
-            begins anew. It is kept up to date, and complete whenever it is ``between_steps``.
-        inspect_update: returns a context that is entered around each update, with its batches:
-            the gradients are ready then, the weights still as they were.
+        state: where to resume, loaded together with weights, optimizer and random state; None
+            starts from the beginning. It is updated in place, and complete whenever
+            ``between_steps`` is true.
+        inspect_update: maps an update's batches to a context that is entered around the update,
+            with the gradients ready and the weights still unchanged.
 
     Raises:
-        ValueError: the model is on another device than the configuration says.
+        ValueError: the model is not on the configuration's device.
         FloatingPointError: a loss or gradient is not finite; the update was not made.
 
     Source: the chapter, "Training an LLM", ``train_model_simple``; steps counted as there.
@@ -92,13 +93,13 @@ def train(
 
 
 def remaining_batches(train_loader: DataLoader[Batch], state: TrainingState) -> Iterator[Batch]:
-    """Yield an epoch's batches or, in an epoch begun before, those that are still to come."""
+    """Yield an epoch's batches or, in a resumed epoch, the remaining ones."""
     if state.epoch_rng_state is None:
         state.epoch_rng_state = torch.get_rng_state()
         yield from train_loader
     else:
-        # Draw the epoch's order again as it was drawn when the epoch began, pass over what is
-        # done, and put the random generator back to where the run had left it.
+        # Draw the epoch's order again from the random state at its beginning, skip the batches
+        # already used, and restore the random state in which the run stopped.
         rng_state = torch.get_rng_state()
         torch.set_rng_state(state.epoch_rng_state)
         batches = iter(train_loader)

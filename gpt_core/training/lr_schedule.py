@@ -8,9 +8,9 @@ from gpt_core.config import TrainingConfig
 
 
 def steps_in_run(batches_per_epoch: int, config: TrainingConfig) -> int:
-    """Return how many updates a run makes: each takes ``accumulation_steps`` batches.
+    """Return the number of updates in a run: each uses ``accumulation_steps`` batches.
 
-    At an epoch's end fewer may be left; they make an update too.
+    The last update of an epoch may use fewer.
     """
     return config.num_epochs * -(-batches_per_epoch // config.accumulation_steps)
 
@@ -18,14 +18,14 @@ def steps_in_run(batches_per_epoch: int, config: TrainingConfig) -> int:
 def learning_rate_at(global_step: int, total_steps: int, config: TrainingConfig) -> float:
     """Return the learning rate of an update.
 
-    It rises in a straight line over ``warmup_steps`` updates to ``learning_rate``. Then it stays
-    there or, with the cosine schedule, falls along half a cosine to ``min_learning_rate`` at the
-    run's last update.
+    It rises linearly over ``warmup_steps`` updates to ``learning_rate``. Then it stays constant
+    or, with the cosine schedule, falls along half a cosine to ``min_learning_rate`` at the run's
+    last update.
 
     Args:
-        global_step: which update, counted from 0.
-        total_steps: how many there are.
-        config: the schedule.
+        global_step: the number of the update, counted from 0.
+        total_steps: the number of updates in the run.
+        config: gives the schedule.
 
     Source: Loshchilov & Hutter (2017), "SGDR", equation 5 without restarts; warm-up as in
     Goyal et al. (2017), "Accurate, Large Minibatch SGD", section 2.2.
@@ -41,6 +41,6 @@ def learning_rate_at(global_step: int, total_steps: int, config: TrainingConfig)
 
 
 def set_learning_rate(optimizer: Optimizer, learning_rate: float) -> None:
-    """Give all parameters this learning rate, from the next update on."""
+    """Set the learning rate of all parameters, from the next update on."""
     for group in optimizer.param_groups:
         group["lr"] = learning_rate

@@ -17,8 +17,8 @@ def create_optimizer(model: GPTModel, config: TrainingConfig) -> AdamW:
     optimizer = AdamW(
         model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
     )
-    # The moments at once, as the first step would make them: there they would be cut out of
-    # the memory that the step's temporaries have just left, which would then be missing.
+    # Create the moments now, with the values that the first step would give them. There they
+    # would take the memory that the step's temporaries have just freed and need again.
     for parameter in model.parameters():
         optimizer.state[parameter] = {
             "step": torch.zeros((), device=parameter.device),

@@ -11,15 +11,15 @@ from gpt_core.records import ProbeRecord
 from gpt_core.training.state import TrainingState
 from gpt_core.vocabularies import text_to_token_ids, token_ids_to_text
 
-PROBE_TOKENS = 8  # of the training text that one probe asks for
+PROBE_TOKENS = 8  # that a probe from the training text predicts
 
 
 def probe_model(
     model: GPTModel, tokenizer: tiktoken.Encoding, config: TrainingConfig, state: TrainingState
 ) -> list[ProbeRecord]:
-    """Return what the model makes of each probe, dropout off: nothing random is drawn.
+    """Return the model's predictions for each probe, dropout off: nothing random is drawn.
 
-    Always in float32: a few rows cost little, and bfloat16 has two digits for a probability.
+    They are always in float32: a few rows cost little, and bfloat16 has only two digits.
     """
     model.eval()
     records = []
@@ -43,19 +43,19 @@ def probe_model(
 def with_text_probe(
     config: TrainingConfig, text: str, tokenizer: tiktoken.Encoding, context_length: int
 ) -> TrainingConfig:
-    """Return the configuration with one probe more: how a line early in the text begins.
+    """Return the configuration with one more probe: the beginning of a line early in the text.
 
-    Beside rows that the text does not hold, it shows what is being learnt by heart. A text that
-    is too short for it leaves the configuration as it is.
+    Beside rows that are not in the text, this probe shows what the model memorises. If the text
+    is too short for a probe, the configuration is unchanged.
     """
     beginning = text[:10_000].strip()
     lines = [line.strip() for line in beginning.splitlines()]
-    long_enough = (line for line in lines if len(line.split()) > PROBE_TOKENS)  # no heading
+    long_enough = (line for line in lines if len(line.split()) > PROBE_TOKENS)  # skips headings
     ids = text_to_token_ids(next(long_enough, beginning), tokenizer)  # (1, N)
     longest = min(PROBE_TOKENS + 1, context_length + 1, ids.shape[1])
     for length in range(longest, 1, -1):
         probe = token_ids_to_text(ids[:, :length], tokenizer)
-        # Cut in the middle of a character, or of what is a single token, it would read otherwise.
+        # A cut inside a character, or inside text that is a single token, gives other IDs.
         if torch.equal(text_to_token_ids(probe, tokenizer), ids[:, :length]):
             return replace(config, probes=tuple(dict.fromkeys((*config.probes, probe))))
     return config

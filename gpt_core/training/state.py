@@ -1,4 +1,4 @@
-"""TrainingState: how far a run is."""
+"""TrainingState: the progress of a run."""
 
 from dataclasses import dataclass
 
@@ -9,17 +9,17 @@ from gpt_core.text import Batch
 
 @dataclass
 class TrainingState:
-    """How far a run is.
+    """The progress of a run.
 
-    With the weights, the optimizer and ``torch.get_rng_state()`` at the same moment it is all that
-    is needed to go on exactly as if the run had never stopped.
+    With the weights, the optimizer and ``torch.get_rng_state()`` of the same moment, it is all that
+    a resumed run needs to continue exactly as if it had never stopped.
     """
 
     epoch: int = 1
     batches_done: int = 0  # in this epoch
-    global_step: int = -1  # of the last update, counted as the book counts
+    global_step: int = -1  # of the last update, in the book's counting
     tokens_seen: int = 0
-    epoch_rng_state: Tensor | None = None  # as the epoch began: gives its order of batches again
+    epoch_rng_state: Tensor | None = None  # when the epoch began: gives its order of batches again
     between_steps: bool = True  # False while this step's evaluation or sample is still to come
 
     def count_update(self, batches: list[Batch]) -> None:
@@ -29,7 +29,7 @@ class TrainingState:
         self.global_step += 1
 
     def end_epoch(self) -> None:
-        """Go on to the next epoch; nothing of this one is still to come."""
+        """Advance to the next epoch."""
         self.epoch += 1
         self.batches_done = 0
         self.epoch_rng_state = None

@@ -1,4 +1,4 @@
-"""What turns text into token IDs and back."""
+"""Text → token IDs, and back."""
 
 from gpt_core.vocabularies.byte_pairs import Merge, byte_ids, byte_pair_merges, split_words
 from gpt_core.vocabularies.tokenizer import (

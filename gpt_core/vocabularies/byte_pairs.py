@@ -1,4 +1,4 @@
-"""How byte-pair encoding arrives at a word's tokens: from single bytes, merge by merge.
+"""How byte-pair encoding builds a word's tokens: from single bytes, merge by merge.
 
 Source: Sennrich, Haddow, Birch (2016), "Neural Machine Translation of Rare Words with Subword
 Units"; on bytes instead of characters as in GPT-2 (Radford et al., 2019).
@@ -11,7 +11,7 @@ import regex
 import tiktoken
 from tiktoken_ext.openai_public import r50k_pat_str
 
-SINGLE_BYTES = 256  # the tokens with IDs 0 to 255, which no merge made
+SINGLE_BYTES = 256  # the tokens with IDs 0 to 255, one per byte
 
 
 @dataclass(frozen=True)
@@ -19,32 +19,32 @@ class Merge:
     """One merge: two neighbours become one token."""
 
     token_ids: tuple[int, ...]  # the whole word, after this merge
-    position: int  # which of them is the new one
+    position: int  # index of the new token
 
     @property
     def number(self) -> int:
-        """Which of the 50,000 merges this is, counted from 1 in the order they were learnt."""
+        """Return the merge's number among the 50,000, counted from 1 in the order of learning."""
         return self.token_ids[self.position] - SINGLE_BYTES + 1
 
 
 def split_words(text: str) -> list[str]:
-    """Split a text as GPT-2 does before it merges: no token reaches across these pieces.
+    """Split a text as GPT-2 does before merging: no token crosses the border of a piece.
 
-    A word takes the space before it along; digits and punctuation stand apart.
+    A word includes the space before it; digits and punctuation are separate pieces.
     """
     return regex.findall(r50k_pat_str, text)
 
 
 def byte_ids(word: str, tokenizer: tiktoken.Encoding) -> tuple[int, ...]:
-    """Return the token IDs of a word's single bytes: where byte-pair encoding begins."""
+    """Return the token IDs of a word's single bytes, with which byte-pair encoding begins."""
     return tuple(tokenizer.encode_single_token(bytes([byte])) for byte in word.encode())
 
 
 def byte_pair_merges(word: str, tokenizer: tiktoken.Encoding) -> list[Merge]:
-    """Return the merges that lead from a word's bytes to its tokens, in their order.
+    """Return the merges that lead from a word's bytes to its tokens, in order.
 
-    Of all neighbours that are a token together, those that were merged first when the
-    vocabulary was learnt (the smallest ID) are merged first; the rest follow until none is left.
+    Of all pairs of neighbours that form a token, the pair learnt first (the smallest ID) is
+    merged first. This repeats until no pair forms a token.
 
     Args:
         word: one piece of :func:`split_words`.
@@ -67,5 +67,5 @@ def byte_pair_merges(word: str, tokenizer: tiktoken.Encoding) -> list[Merge]:
 def _find(token: bytes, tokenizer: tiktoken.Encoding) -> int | None:
     try:
         return tokenizer.encode_single_token(token)
-    except KeyError:  # these bytes together are no token
+    except KeyError:  # these bytes together are not a token
         return None

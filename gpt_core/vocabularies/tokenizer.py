@@ -20,16 +20,16 @@ from gpt_core.system import DATA_DIR
 
 END_OF_TEXT = "<|endoftext|>"
 VOCABULARY_FILE = DATA_DIR / "gpt2.tiktoken"
-PIECE_CHARACTERS = 500_000  # of a long text, encoded at once by one thread
+PIECE_CHARACTERS = 500_000  # length of the pieces of a long text, one per thread at a time
 WORD_END = re.compile(r"[^\W\d_](?= [^\W\d_])")  # a letter before a space and a letter
 VOCABULARY_SHA256 = "306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930"
 
 
-@cache  # an immutable value that takes a tenth of a second to build
+@cache  # immutable, and takes a tenth of a second to build
 def get_tokenizer(path: Path = VOCABULARY_FILE) -> tiktoken.Encoding:
     """Build tiktoken's ``gpt2`` encoding: 50,256 byte pairs and ``<|endoftext|>`` = 50256.
 
-    ``tiktoken.get_encoding("gpt2")`` gives the same, but downloads the vocabulary.
+    ``tiktoken.get_encoding("gpt2")`` returns the same, but downloads the vocabulary.
 
     Raises:
         ValueError: the vocabulary file is missing or damaged.
@@ -68,18 +68,19 @@ def encode_corpus(
 ) -> Tensor:
     """Encode a whole text as one flat tensor of token IDs, shape (N,), int32.
 
-    Four bytes per token, so that a book fits: a batch is widened to int64 when it is made. A long
-    text is encoded in pieces, by several threads at once; the IDs are the same.
+    At four bytes per token a book fits into memory; each batch is converted to int64. A long text
+    is encoded in pieces by several threads, with the same IDs.
 
     Args:
         text: any text.
         tokenizer: from :func:`get_tokenizer`.
         allow_special: ``<|endoftext|>`` in the text becomes the one token 50256, as in the
             chapter; False encodes it like any other text.
-        on_progress: called with the share that is done, from 0 to 1, as a long text's pieces are.
+        on_progress: called with the fraction done, from 0 to 1, after each piece of a long text.
 
     Raises:
-        ValueError: the text holds half of a surrogate pair, which is no character.
+        ValueError: the text contains half of a surrogate pair, which is not a character, or a
+            span of blanks that is too long.
     """
     special = {END_OF_TEXT} if allow_special else set()
 
@@ -91,24 +92,24 @@ def encode_corpus(
             )
         except UnicodeEncodeError as error:
             raise ValueError(
-                f"The text is damaged at character {start + error.start:,}: half of a surrogate "
-                "pair stands there. Remove it or save the text again as UTF-8."
+                f"The text is damaged at character {start + error.start:,}: it contains half of "
+                "a surrogate pair. Remove it or save the text again as UTF-8."
             ) from error
-        except ValueError as error:  # its regular expression gives up
+        except ValueError as error:  # the tokenizer's regular expression gives up
             raise ValueError(
                 f"The text cannot be split into words between the characters {start:,} and "
-                f"{end:,}: a run of blanks there is too long. Take it out."
+                f"{end:,}: a span of blanks there is too long. Remove it."
             ) from error
         return token_ids.view("int32")
 
     spans = _pieces(text)
     if len(spans) == 1:
         return from_dlpack(encode(spans[0]))  # (N,), the tokenizer's own buffer
-    # A token is at least a byte, and a character at most four. What is not written to takes no
-    # memory: the IDs are never there twice, as they would be to be joined at the end.
+    # A token has at least one byte, and a character at most four. Unused entries take no memory,
+    # whereas joining the pieces at the end would need the memory of the IDs twice.
     token_ids = np.empty(len(text) * (1 if text.isascii() else 4), dtype=np.int32)
     num_tokens = 0
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # tiktoken lets other threads run meanwhile
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # tiktoken lets threads run in parallel
         for (_, end), part in zip(spans, pool.map(encode, spans), strict=True):
             token_ids[num_tokens : num_tokens + len(part)] = part
             num_tokens += len(part)
@@ -118,9 +119,10 @@ def encode_corpus(
 
 
 def _pieces(text: str) -> list[tuple[int, int]]:
-    """Return where to cut a long text so that no token reaches across: between letter and " x".
+    """Return the (start, end) of each piece of a long text, such that no token crosses a cut.
 
-    GPT-2 splits a text into words before it merges, and a new word begins at such a space.
+    A cut is between a letter and a space with a letter after it: GPT-2 splits a text into words
+    before merging, and a new word begins at such a space.
     """
     spans, start = [], 0
     while len(text) - start > PIECE_CHARACTERS:
@@ -135,7 +137,7 @@ def _pieces(text: str) -> list[tuple[int, int]]:
 def token_ids_to_text(token_ids: Tensor, tokenizer: tiktoken.Encoding) -> str:
     """Decode token IDs of shape (1, T) or (T,) to text.
 
-    Bytes that form no whole UTF-8 character are shown as "\N{REPLACEMENT CHARACTER}".
+    Bytes that do not form a complete UTF-8 character are shown as "\N{REPLACEMENT CHARACTER}".
 
     Raises:
         ValueError: an ID is outside the vocabulary, or there is more than one row.

@@ -1,20 +1,20 @@
-"""The chapter's toys: vocabularies of a few words, small enough to see every probability.
+"""Toy vocabularies of a few words, small enough to show every probability.
 
-Source: the lecture's first example of the loss; figures its own but for the row after "every",
-which as read out there sums to 0.98. The nine words and their scores are those of the chapter,
-"Temperature scaling".
+Source: the lecture's first example of the loss, with its numbers except in the row after "every",
+which sums to 0.98 there. The nine words and their scores are those of the chapter, "Temperature
+scaling".
 """
 
 TOY_VOCABULARY = ("a", "effort", "every", "forward", "moves", "you", "zoo")  # IDs 0 to 6
 
-# What a model might answer after each word of "every effort moves": each row sums to 1.
+# Possible predictions of a model after each word of "every effort moves": each row sums to 1.
 TOY_PROBAS = {
     "every": (0.10, 0.60, 0.20, 0.05, 0.02, 0.02, 0.01),
     "effort": (0.06, 0.03, 0.05, 0.11, 0.68, 0.04, 0.03),
     "moves": (0.15, 0.02, 0.03, 0.18, 0.05, 0.52, 0.05),
 }
 
-# What may follow "every effort moves you", and the scores that a model gave each.
+# Words that may follow "every effort moves you", and a model's score (logit) for each.
 DECODING_VOCABULARY = (
     *("closer", "every", "effort", "forward", "inches"),
     *("moves", "pizza", "toward", "you"),
@@ -26,18 +26,18 @@ def toy_ids(text: str) -> list[int]:
     """Return the IDs of a text's words.
 
     Raises:
-        ValueError: a word is none of the seven.
+        ValueError: a word is not in the toy vocabulary.
     """
     words = text.split()
     for word in words:
         if word not in TOY_VOCABULARY:
             raise ValueError(
-                f"“{word}” is none of the seven words: choose from {', '.join(TOY_VOCABULARY)}."
+                f"“{word}” is not one of the seven words: choose from {', '.join(TOY_VOCABULARY)}."
             )
     return [TOY_VOCABULARY.index(word) for word in words]
 
 
 def toy_argmax(word: str) -> int:
-    """Return the ID of the word that the toy model finds most probable after a word."""
+    """Return the ID of the toy model's most probable next word after a word."""
     probas = TOY_PROBAS[word]
     return probas.index(max(probas))

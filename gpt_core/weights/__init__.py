@@ -1,4 +1,4 @@
-"""Weights on the disk: checkpoints, one file per foreign format, and the hub."""
+"""Weights on disk: checkpoints, one module per foreign format, and the hub."""
 
 from gpt_core.weights.book_format import load_book_checkpoint
 from gpt_core.weights.checkpoints import (

@@ -1,4 +1,4 @@
-"""The files that the book's own code saves."""
+"""The files that the book's code saves."""
 
 import pickle
 from collections.abc import Mapping
@@ -20,17 +20,17 @@ from gpt_core.weights.assembly import (
 
 
 def load_book_checkpoint(path: Path, n_heads: int | None = None) -> GPTModel:
-    """Load a ``model.pth`` or ``model_and_optimizer.pth`` that the book's own code saved.
+    """Load a ``model.pth`` or ``model_and_optimizer.pth`` saved by the book's code.
 
-    Nothing but tensors is read from it: a file that wants to run code is refused.
+    Only tensors are read: a file that would run code is refused.
 
     Args:
         path: the file.
-        n_heads: attention heads, which no file says; None is one for each 64 dimensions, as in
-            every GPT-2, or 1 where that does not come out even.
+        n_heads: attention heads, which the files do not state; None is one per 64 dimensions, as
+            in every GPT-2, or 1 if 64 does not divide their number.
 
     Raises:
-        ValueError: it is not there, no such file, damaged, or wants to run code.
+        ValueError: the file is missing, of another kind, damaged, or would run code.
 
     Source: the chapter, "Loading and saving model weights in PyTorch".
     """
@@ -40,7 +40,7 @@ def load_book_checkpoint(path: Path, n_heads: int | None = None) -> GPTModel:
         # The book's causal masks are buffers; ours has none.
         tensors = {name: value for name, value in state.items() if not name.endswith(".att.mask")}
         if not tensors or not all(isinstance(value, Tensor) for value in tensors.values()):
-            raise ValueError("it holds no model's weights")
+            raise ValueError("it holds no model weights")
         config = _book_config(tensors, n_heads)
 
         def read(name: str, expected: tuple[int, ...]) -> Tensor:
@@ -49,8 +49,8 @@ def load_book_checkpoint(path: Path, n_heads: int | None = None) -> GPTModel:
             tensor = tensors[name]
             if tuple(tensor.shape) != expected:
                 raise ValueError(f"{name} is of shape {tuple(tensor.shape)}")
-            if tensor.untyped_storage().nbytes() < tensor.nbytes:  # a few numbers, repeated
-                raise ValueError(f"{name} is not in it as a whole")
+            if tensor.untyped_storage().nbytes() < tensor.nbytes:  # a few repeated numbers
+                raise ValueError(f"{name} is incomplete")
             return tensor.to(torch.float32)
 
         return assemble(config, read)
@@ -59,12 +59,12 @@ def load_book_checkpoint(path: Path, n_heads: int | None = None) -> GPTModel:
             f"{path.name} was not opened: it holds more than weights, and could run code. Save "
             "only model.state_dict() in it."
         ) from error
-    except Exception as error:  # whatever a file that nobody here wrote may bring about
+    except Exception as error:  # a foreign file can raise anything
         raise ValueError(f"{path.name} cannot be loaded: {short_reason(error)}.") from error
 
 
 def _book_config(tensors: Mapping[str, Tensor], n_heads: int | None) -> GPTConfig:
-    """Return the configuration that a book's checkpoint follows from: its tensors' shapes."""
+    """Return the configuration of a book checkpoint, read off its tensors' shapes."""
     if not {"tok_emb.weight", "pos_emb.weight", "trf_blocks.0.att.W_query.weight"} <= set(tensors):
         raise ValueError("it holds no GPTModel of the book")
     vocab_size, emb_dim = tensors["tok_emb.weight"].shape

@@ -1,7 +1,7 @@
 """Checkpoints: weights and optimizer as safetensors, everything else as JSON.
 
 A checkpoint is a folder that is whole or absent: it is written under another name, flushed to
-the disk, and renamed.
+disk, and renamed.
 """
 
 import base64
@@ -42,9 +42,9 @@ def save_weights(folder: Path, model: GPTModel) -> int:
 def save_checkpoint(
     folder: Path, model: GPTModel, optimizer: Optimizer, state: TrainingState
 ) -> int:
-    """Save all that is needed to go on exactly: the random state is read off torch now.
+    """Save all that is needed to resume exactly, with torch's current random state.
 
-    Call it between steps, in the thread that trains; return the bytes written.
+    Call it between steps, in the training thread. Returns the bytes written.
 
     Raises:
         OSError: the disk is full or cannot be written; nothing is left behind.
@@ -61,10 +61,10 @@ def save_checkpoint(
 
 
 def load_weights(folder: Path) -> GPTModel:
-    """Load a model in eval mode, drawing nothing from any random generator.
+    """Load a model in eval mode, without drawing from a random generator.
 
     Raises:
-        ValueError: the checkpoint is damaged or not there.
+        ValueError: the checkpoint is damaged or missing.
     """
     try:
         config = GPTConfig(**json.loads((folder / STATE_FILE).read_text())["model"])
@@ -78,12 +78,12 @@ def load_weights(folder: Path) -> GPTModel:
 
 
 def load_checkpoint(folder: Path, model: GPTModel, optimizer: Optimizer) -> TrainingState:
-    """Load weights and moments into model and optimizer, and torch's random state.
+    """Load weights and moments into model and optimizer, and restore torch's random state.
 
-    Call it in the thread that trains: from here on the run goes on exactly.
+    Call it in the training thread; the run then continues exactly.
 
     Raises:
-        ValueError: the checkpoint is damaged, not there, or of another model.
+        ValueError: the checkpoint is damaged, missing, or of another model.
     """
     try:
         facts = json.loads((folder / STATE_FILE).read_text())
@@ -107,7 +107,7 @@ def load_checkpoint(folder: Path, model: GPTModel, optimizer: Optimizer) -> Trai
 
 
 def get_random_state(device: torch.device) -> dict[str, Tensor]:
-    """Return the state of each global random generator that a run on the device draws from."""
+    """Return the state of each global random generator that a run on the device uses."""
     states = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
         states["cuda"] = torch.cuda.get_rng_state(device)
@@ -117,7 +117,7 @@ def get_random_state(device: torch.device) -> dict[str, Tensor]:
 
 
 def set_random_state(device: torch.device, states: dict[str, Tensor]) -> None:
-    """Put the global random generators back to where :func:`get_random_state` found them."""
+    """Restore the global random generators to states of :func:`get_random_state`."""
     torch.set_rng_state(states["cpu"])
     if device.type == "cuda":
         torch.cuda.set_rng_state(states["cuda"], device)
@@ -126,9 +126,9 @@ def set_random_state(device: torch.device, states: dict[str, Tensor]) -> None:
 
 
 def max_checkpoint_bytes(config: GPTConfig, keep_epochs: int) -> int:
-    """Return the bytes that a run's checkpoints take at most, for display before it starts.
+    """Return the maximum size of a run's checkpoints, in bytes.
 
-    Kept are one whole checkpoint (while the next is written: two), the best weights, and the
+    Kept are one whole checkpoint (two while the next is written), the best weights, and the
     weights of ``keep_epochs`` epochs (and one more while it is written).
     """
     weights = BYTES_PER_PARAMETER * (keep_epochs + 2)
@@ -136,25 +136,25 @@ def max_checkpoint_bytes(config: GPTConfig, keep_epochs: int) -> int:
 
 
 def remove(folder: Path) -> None:
-    """Remove a checkpoint's folder; whole or absent holds here too."""
+    """Remove a checkpoint's folder, which is whole or absent at any time."""
     doomed = folder.with_name(f".{folder.name}.removed")
-    shutil.rmtree(doomed, ignore_errors=True)  # of a process that was killed while removing
+    shutil.rmtree(doomed, ignore_errors=True)  # left by a process killed here
     if folder.exists():
         folder.rename(doomed)
         shutil.rmtree(doomed)
 
 
 def remove_orphans(folder: Path, kept: set[str]) -> None:
-    """Remove whatever in a run's folder is none of its checkpoints: killed processes leave it."""
+    """Remove all but ``kept`` from a run's folder: killed processes leave parts behind."""
     for path in folder.iterdir() if folder.exists() else ():
         if path.name not in kept:
             shutil.rmtree(path, ignore_errors=True)
 
 
 def _write_whole(folder: Path, tensors: dict[str, dict[str, Tensor]], facts: dict[str, Any]) -> int:
-    """Write files under another name, flush them to the disk, and rename: whole or absent."""
+    """Write files under another name, flush them to disk, and rename: whole or absent."""
     part = folder.with_name(f".{folder.name}.part")
-    for left_behind in (part, folder):  # by a process that was killed before the row was written
+    for left_behind in (part, folder):  # by a process killed before the row was written
         shutil.rmtree(left_behind, ignore_errors=True)
     part.mkdir(parents=True)
     try:
@@ -166,7 +166,7 @@ def _write_whole(folder: Path, tensors: dict[str, dict[str, Tensor]], facts: dic
         written = sum(path.stat().st_size for path in part.iterdir())
         part.rename(folder)
         _flush_to_disk(folder.parent)
-    except SafetensorError as error:  # what the library makes of a full disk
+    except SafetensorError as error:  # the library's error for a full disk
         raise OSError(str(error)) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The names of the files that weights lie in."""
+"""The file names of saved weights."""
 
 WEIGHTS_FILE = "model.safetensors"  # ours, and Hugging Face's
 OPTIMIZER_FILE = "optimizer.safetensors"  # AdamW's moments, in a checkpoint

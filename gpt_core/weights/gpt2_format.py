@@ -1,4 +1,4 @@
-"""GPT-2 in Hugging Face's layout, in and out."""
+"""GPT-2 in Hugging Face's layout: import and export."""
 
 import json
 import re
@@ -24,7 +24,7 @@ from gpt_core.weights.assembly import (
 from gpt_core.weights.file_names import CONFIG_FILE, STATE_FILE, WEIGHTS_FILE
 from gpt_core.weights.hub import download_gpt2, repository
 
-# Parts of a block: the chapter's names, and those of GPT-2's own code, which Hugging Face kept.
+# Parts of a block: the chapter's names, and those of GPT-2's code, which Hugging Face uses.
 BLOCK_PARTS = {
     "att.out_proj": "attn.c_proj",
     "ff.layers.0": "mlp.c_fc",
@@ -37,20 +37,19 @@ NORM_FIELDS = {"scale": "weight", "shift": "bias"}
 
 
 def load_gpt2(source: str | Path, n_heads: int | None = None) -> GPTModel:
-    """Load GPT-2 weights in Hugging Face's layout, in eval mode, drawing nothing at random.
+    """Load GPT-2 weights in Hugging Face's layout, in eval mode, without drawing at random.
 
-    A model without a head of its own has the token embedding for one, as a copy: the chapter's
+    Without an output head of its own, a model gets a copy of the token embedding: the chapter's
     model does not tie them.
 
     Args:
-        source: a folder with ``model.safetensors`` and ``config.json``, or such a file alone. What
-            is no path is a name on the Hugging Face hub ("gpt2", "124M", "owner/name"), whose
-            files are downloaded unless they have been.
-        n_heads: attention heads, if there is no ``config.json`` to say it; None is one for each 64
-            dimensions.
+        source: a folder with ``model.safetensors`` and ``config.json``, or that file alone. If
+            there is no such path, it is a name on the Hugging Face hub ("gpt2", "124M",
+            "owner/name"), whose files are downloaded unless they are cached.
+        n_heads: attention heads, if there is no ``config.json``; None is one per 64 dimensions.
 
     Raises:
-        ValueError: it is not there, not GPT-2, damaged, of another vocabulary, or cannot be
+        ValueError: the file is missing, not a GPT-2, damaged, of another vocabulary, or cannot be
             downloaded.
 
     Source: the chapter, "Loading pretrained weights from OpenAI".
@@ -61,10 +60,10 @@ def load_gpt2(source: str | Path, n_heads: int | None = None) -> GPTModel:
     if file.is_dir():
         file = file / WEIGHTS_FILE
     if not file.is_file():
-        raise ValueError(f"{file} is not there: put {WEIGHTS_FILE} of a GPT-2 in that place.")
+        raise ValueError(f"{file} does not exist: put the {WEIGHTS_FILE} of a GPT-2 there.")
     try:
         with safe_open(file, "pt") as weights:
-            # The whole model's file has a prefix that the bare transformer's has not.
+            # A model with a head prefixes the names; a bare transformer does not.
             names = {name.removeprefix("transformer."): name for name in weights.keys()}  # noqa: SIM118 (it is no dict)
 
             def shape(name: str) -> tuple[int, ...]:
@@ -79,19 +78,19 @@ def load_gpt2(source: str | Path, n_heads: int | None = None) -> GPTModel:
                 if their_name not in names:
                     raise ValueError(f"{their_name} is missing")
                 part = weights.get_slice(names[their_name])
-                if third is not None:  # query, key and value stand side by side
+                if third is not None:  # query, key and value are side by side
                     begin, end = third * config.emb_dim, (third + 1) * config.emb_dim
                     tensor = part[..., begin:end]
                 else:
                     tensor = part[...]
                 if name.endswith(".weight") and _is_linear(name):
-                    tensor = tensor.T  # GPT-2 multiplies from the other side
+                    tensor = tensor.T  # GPT-2 stores the transpose
                 if tuple(tensor.shape) != expected:
                     raise ValueError(f"{their_name} is of shape {tuple(tensor.shape)}")
                 return tensor.to(torch.float32).clone(memory_format=torch.contiguous_format)
 
             return assemble(config, read)
-    except Exception as error:  # whatever a file that nobody here wrote may bring about
+    except Exception as error:  # a foreign file can raise anything
         raise ValueError(
             f"{file.name} cannot be loaded as GPT-2: {short_reason(error)}."
         ) from error
@@ -100,8 +99,8 @@ def load_gpt2(source: str | Path, n_heads: int | None = None) -> GPTModel:
 def export_gpt2(model: GPTModel, folder: Path) -> None:
     """Write a model as a Hugging Face GPT-2 folder, which ``GPT2LMHeadModel`` loads.
 
-    What that model has and ours has not is bridged exactly: without ``qkv_bias``, biases of zero;
-    an output head of its own is written as one, and ``tie_word_embeddings`` says so.
+    The output is the same. Without ``qkv_bias`` the biases are written as zeros. An output head
+    that differs from the embedding is written, with ``tie_word_embeddings`` false.
 
     Raises:
         OSError: the folder cannot be written to.
@@ -149,7 +148,7 @@ def export_gpt2(model: GPTModel, folder: Path) -> None:
 
 
 def _their_name(name: str) -> tuple[str, int | None]:
-    """Return what GPT-2's code calls a parameter; and which third of it is meant, if one is."""
+    """Return GPT-2's name of a parameter, and which third of that tensor it is, if any."""
     part, field = name.rsplit(".", 1)
     field = NORM_FIELDS.get(field, field)
     block = re.fullmatch(r"trf_blocks\.(\d+)\.(.+)", part)
@@ -163,7 +162,7 @@ def _their_name(name: str) -> tuple[str, int | None]:
 
 
 def _is_linear(name: str) -> bool:
-    """Tell whether a weight is of one of a block's linear layers."""
+    """Tell whether a weight belongs to a linear layer of a block."""
     return ".att." in name or ".ff." in name
 
 
@@ -173,17 +172,17 @@ def _read_config(
     shape: Callable[[str], tuple[int, ...]],
     n_heads: int | None,
 ) -> GPTConfig:
-    """Return the configuration of a GPT-2: from its config.json, or else from its shapes."""
+    """Return the configuration of a GPT-2: from its config.json, or from its shapes."""
     if not {"wte.weight", "wpe.weight", "h.0.attn.c_attn.weight"} <= set(names):
         if any(name.startswith("trf_blocks.") for name in names):
-            raise ValueError(f"it is one of ours, and its {STATE_FILE} is not beside it")
+            raise ValueError(f"it was saved by this app, and its {STATE_FILE} is not next to it")
         raise ValueError("it holds no GPT-2")
     vocab_size, emb_dim = shape("wte.weight")
     facts: dict[str, Any] = {}
     if file.is_file():
         facts = json.loads(file.read_text(encoding="utf-8"))
         if not isinstance(facts, dict) or facts.get("model_type", "gpt2") != "gpt2":
-            raise ValueError(f"{CONFIG_FILE} beside it is not of a GPT-2")
+            raise ValueError(f"{CONFIG_FILE} next to it is not of a GPT-2")
         if (activation := facts.get("activation_function", "gelu_new")) != "gelu_new":
             raise ValueError(f"its activation is {activation!r}, GPT-2's is 'gelu_new'")
     if vocab_size != VOCAB_SIZE:

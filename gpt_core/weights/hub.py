@@ -1,4 +1,4 @@
-"""OpenAI's GPT-2 from the Hugging Face hub, into the cache that the hub's own library keeps."""
+"""Downloading GPT-2 from the Hugging Face hub into the cache of the hub's own library."""
 
 import errno
 import hashlib
@@ -18,7 +18,7 @@ GPT2_REPOSITORIES: dict[str, str] = {
     "1558M": "openai-community/gpt2-xl",
 }
 REPOSITORY = re.compile(r"(?!.*(?:--|\.\.|\.git$))\b[\w.-]{1,96}\b/\b[\w.-]{1,96}\b", re.ASCII)
-# By what the hub names a file, and so does the cache: Git's hash, or a large file's SHA-256.
+# The name of a file's content on the hub and in the cache: Git's hash, or SHA-256 if large.
 ETAGS = {CONFIG_FILE: r"[0-9a-f]{40}|[0-9a-f]{64}", WEIGHTS_FILE: r"[0-9a-f]{64}"}
 
 Report = Callable[[int, int], None]
@@ -26,11 +26,11 @@ Stop = Callable[[], bool]
 
 
 class DownloadStopped(ValueError):
-    """A download that was asked to stop; what has come of it is kept."""
+    """A download was stopped on request; the part that arrived stays on disk."""
 
 
 def repository(name: str) -> str | None:
-    """Return the hub's repository that a size, GPT-2's name there or ``owner/name`` means."""
+    """Return the hub's repository of a size, a GPT-2's name there or ``owner/name``, or None."""
     for size, known in GPT2_REPOSITORIES.items():
         if name in (size, known.partition("/")[2]):
             return known
@@ -38,7 +38,7 @@ def repository(name: str) -> str | None:
 
 
 def how_to_get(name: str) -> str:
-    """Return a sentence on how to bring a GPT-2 to a machine without a network.
+    """Return how to bring a GPT-2 to a machine without a network, as a sentence.
 
     Raises:
         ValueError: the name means no repository.
@@ -51,31 +51,31 @@ def how_to_get(name: str) -> str:
 
 
 def downloaded_gpt2(name: str) -> Path | None:
-    """Return the folder that ``load_gpt2`` takes, if it is in the cache; asks no network."""
+    """Return the cached folder that ``load_gpt2`` takes, or None; uses no network."""
     from huggingface_hub import try_to_load_from_cache  # slow to import
 
     if (repo := repository(name)) is None:
         return None
     config, weights = (try_to_load_from_cache(repo, file) for file in (CONFIG_FILE, WEIGHTS_FILE))
-    # A file of which the cache knows that the hub has none is neither a str nor None.
+    # A file that the cache knows to be missing on the hub is neither a str nor None.
     return Path(weights).parent if isinstance(config, str) and isinstance(weights, str) else None
 
 
 def download_gpt2(name: str, report: Report | None = None, stop: Stop | None = None) -> Path:
     """Download a GPT-2 into Hugging Face's cache; return the folder that ``load_gpt2`` takes.
 
-    A download that was cut off goes on where it ended. The weights have the SHA-256 that the hub
-    names, or are not kept. What is in the cache already is returned without asking the network.
+    An interrupted download continues where it ended. Weights without the hub's SHA-256 are
+    deleted. A cached model is returned without using the network.
 
     Args:
         name: a size as in GPT2_REPOSITORIES, or a repository as ``owner/name``.
-        report: called with how many bytes of the weights have come, and how many there are;
-            several times for each megabyte.
-        stop: asked as often; True ends the download.
+        report: called with the downloaded and the total bytes of the weights, several times per
+            megabyte.
+        stop: called as often; True ends the download.
 
     Raises:
-        DownloadStopped: ``stop`` said so.
-        ValueError: it cannot be had or kept; the message says what to do.
+        DownloadStopped: ``stop`` returned True.
+        ValueError: it cannot be downloaded or saved; the message says what to do.
     """
     repo = _find_repository(name)
     if (folder := downloaded_gpt2(repo)) is not None:
@@ -83,7 +83,7 @@ def download_gpt2(name: str, report: Report | None = None, stop: Stop | None = N
     import httpx2
     from huggingface_hub import constants, errors
 
-    # Or the library asks the hub for a list of coding agents, and tells it which one runs it.
+    # Otherwise the library asks the hub for a list of coding agents and reports which runs it.
     constants.HF_HUB_DISABLE_TELEMETRY = True
     hub = constants.ENDPOINT
     try:
@@ -93,9 +93,9 @@ def download_gpt2(name: str, report: Report | None = None, stop: Stop | None = N
         raise ValueError(f"{problem}, such as {', '.join(GPT2_REPOSITORIES)}.") from error
     except (errors.HfHubHTTPError, httpx2.HTTPStatusError) as error:
         status = error.response.status_code
-        closed = (errors.RepositoryNotFoundError, errors.DisabledRepoError)  # gated among them
+        closed = (errors.RepositoryNotFoundError, errors.DisabledRepoError)  # includes gated ones
         if isinstance(error, closed) or status in (401, 404):
-            problem = f"{hub} has no repository {repo} that is open to everybody"
+            problem = f"{hub} has no public repository {repo}"
             raise ValueError(f"{problem}: check its name.") from error
         problem = f"{hub} answered {status} when asked for {repo}: try again later"
         raise ValueError(f"{problem}. {how_to_get(repo)}") from error
@@ -104,10 +104,10 @@ def download_gpt2(name: str, report: Report | None = None, stop: Stop | None = N
         raise ValueError(f"{problem}. {how_to_get(repo)}") from error
     except filelock.Timeout as error:
         problem = f"{repo} is being downloaded already, here or by another program"
-        raise ValueError(f"{problem}: wait for that one.") from error
+        raise ValueError(f"{problem}: wait for that download.") from error
     except OSError as error:
         raise ValueError(
-            f"{repo} cannot be kept in {constants.HF_HUB_CACHE}: {error.strerror or error}. Make "
+            f"{repo} cannot be saved in {constants.HF_HUB_CACHE}: {error.strerror or error}. Make "
             "room there, or start the app with HF_HOME set to a folder on another disk."
         ) from error
 
@@ -124,10 +124,10 @@ def _words(error: Exception) -> str:
 
 
 def _download(repo: str, report: Report | None, stop: Stop | None) -> Path:
-    """Put both files in the cache, laid out as its documentation says.
+    """Put both files in the cache, in its documented layout.
 
-    The library's own hf_hub_download cannot resume: since its version 1.18 it deletes what has
-    come when it fails, and Xet, by which it would rather download, begins anew as well.
+    The library's own hf_hub_download cannot resume: since version 1.18 it deletes a partial file
+    when it fails, and Xet, its preferred protocol, starts again as well.
     """
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
 
@@ -141,7 +141,7 @@ def _download(repo: str, report: Report | None, stop: Stop | None) -> Path:
         if not is_hub or size is None:
             raise ValueError(
                 f"{constants.ENDPOINT} did not answer as the hub does: a sign-in page of this "
-                f"network may stand in between. {how_to_get(repo)}"
+                f"network may have answered. {how_to_get(repo)}"
             )
         blob, pointer = cache / name / "blobs" / etag, cache / name / "snapshots" / commit / file
         if pointer.exists():
@@ -151,13 +151,13 @@ def _download(repo: str, report: Report | None, stop: Stop | None) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(lock, timeout=1, mode=0o664):
             if not blob.exists():
-                # A name of ours: what older versions of the library left may have holes.
+                # Our own name: partial files of older library versions may have holes.
                 part = blob.with_name(f"{etag}.gpt-lab.incomplete")
                 is_small = file == CONFIG_FILE
                 _fetch(url, part, size, *((None, None) if is_small else (report, stop)))
                 _check(part, f"{file} of {repo}", size, etag)
                 part.replace(blob)
-            pointer.unlink(missing_ok=True)  # it may lead nowhere
+            pointer.unlink(missing_ok=True)  # it may be a dangling link
             try:
                 pointer.symlink_to(Path("..", "..", "blobs", etag))
             except OSError:  # as the library does where Windows allows no symbolic links
@@ -171,7 +171,7 @@ def _download(repo: str, report: Report | None, stop: Stop | None) -> Path:
 
 
 def _fetch(url: str, part: Path, size: int, report: Report | None, stop: Stop | None) -> None:
-    """Bring a file to its size, from where it ends."""
+    """Download the rest of a file, from where it ends."""
     import httpx2
     from huggingface_hub import constants, get_session
 
@@ -182,7 +182,7 @@ def _fetch(url: str, part: Path, size: int, report: Report | None, stop: Stop | 
         if report is not None:
             report(done, size)
         if stop is not None and stop():
-            raise DownloadStopped(f"Stopped at {so_far()}: the next download goes on from there.")
+            raise DownloadStopped(f"Stopped at {so_far()}: the next download continues from there.")
 
     with part.open("ab") as file:
         done = file.tell() if file.tell() <= size else file.truncate(0)
@@ -207,14 +207,14 @@ def _fetch(url: str, part: Path, size: int, report: Report | None, stop: Stop | 
                 raise
             raise ValueError(
                 f"The download broke off at {so_far()} ({_words(error)}): start it again, and it "
-                "goes on from there."
+                "continues from there."
             ) from error
 
 
 def _check(part: Path, what: str, size: int, etag: str) -> None:
-    """Delete a file and raise if it is not what the hub names by its size and SHA-256."""
+    """Delete a file and raise ValueError if its size or SHA-256 is not the hub's."""
     with part.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     if part.stat().st_size != size or (len(etag) == len(sha256) and etag != sha256):
         part.unlink()
-        raise ValueError(f"{what} came damaged (wrong SHA-256) and was deleted: try again.")
+        raise ValueError(f"{what} arrived damaged (wrong SHA-256) and was deleted: try again.")

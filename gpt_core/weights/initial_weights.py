@@ -1,4 +1,4 @@
-"""Weights that a run begins with where they are not drawn at random: training goes on from them."""
+"""Initial weights: those of a run that does not start from random weights."""
 
 import hashlib
 from dataclasses import asdict, dataclass, replace
@@ -9,38 +9,40 @@ from gpt_core.store import CheckpointKind, RunState, RunStore
 from gpt_core.system import describe_error
 from gpt_core.weights.checkpoints import save_weights
 
-INITIAL_STEP = -1  # of that checkpoint: the book's counter before the first update
-FREE = ("context_length", "drop_rate")  # what need not be as in the weights
+INITIAL_STEP = -1  # of their checkpoint: the book's counter before the first update
+FREE = ("context_length", "drop_rate")  # settings that may differ from the weights' own
 
 
 @dataclass(frozen=True)
 class InitialWeights:
-    """A model to begin with, and what it is called. It is read, never trained."""
+    """A model to begin with, and its name. It is copied, never trained."""
 
     name: str
     model: GPTModel
 
     def config(self, like: GPTConfig) -> GPTConfig:
-        """Return these weights' configuration with the dropout and, where it fits, the context
-        length of another.
+        """Return these weights' configuration with the dropout and context length of another.
+
+        The context length is at most that of the weights.
         """
         own = self.model.config
         length = min(own.context_length, like.context_length)
         return replace(own, context_length=length, drop_rate=like.drop_rate)
 
     def fitted(self, config: GPTConfig) -> GPTModel:
-        """Return a model of a configuration with these weights; a shorter context has the first
-        of the position embeddings.
+        """Return a model of a configuration with these weights, in eval mode.
+
+        A shorter context gets the first position embeddings.
 
         Raises:
-            ValueError: the configuration is of another model.
+            ValueError: the configuration does not fit the weights.
         """
         wanted, own = asdict(config), asdict(self.model.config)
         for name in own:
             if name not in FREE and wanted[name] != own[name]:
                 raise ValueError(
                     f"{name}={wanted[name]} does not fit the weights of {self.name}, which have "
-                    f"{own[name]}: take theirs."
+                    f"{own[name]}: choose that."
                 )
         if config.context_length > self.model.config.context_length:
             raise ValueError(
@@ -48,7 +50,7 @@ class InitialWeights:
                 f"{self.model.config.context_length} of {self.name}: choose that or less."
             )
         model = outline(config)
-        # A model that is read may have its weights turned: a file wants them row by row.
+        # A cached model's weights may be transposed in memory; a file needs them contiguous.
         state = {name: weight.contiguous() for name, weight in self.model.state_dict().items()}
         state["pos_emb.weight"] = state["pos_emb.weight"][: config.context_length].contiguous()
         model.load_state_dict(state, assign=True)
@@ -56,7 +58,7 @@ class InitialWeights:
 
 
 def weights_sha256(model: GPTModel) -> str:
-    """Return a hash of a model's weights, and of its heads, which one cannot see in them."""
+    """Return a hash of a model's weights and its number of heads, which they do not show."""
     digest = hashlib.sha256(b"%d heads" % model.config.n_heads)
     for name, weight in model.state_dict().items():
         digest.update(name.encode())
@@ -65,10 +67,10 @@ def weights_sha256(model: GPTModel) -> str:
 
 
 def save_initial_weights(store: RunStore, run_id: str, model: GPTModel, actor: str) -> None:
-    """Keep the weights that a run begins with as its first checkpoint.
+    """Save a run's initial weights as its first checkpoint.
 
     Raises:
-        OSError: the disk is full or cannot be written; the run has failed.
+        OSError: the disk is full or cannot be written; the run is recorded as failed.
     """
     folder = store.runs_dir / "checkpoints" / run_id / f"{CheckpointKind.INITIAL}-weights"
     try:

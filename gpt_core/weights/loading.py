@@ -1,4 +1,4 @@
-"""A model from what holds one, whoever wrote it: a folder, a file or a ZIP."""
+"""Loading a model of any known format from a folder, a file or a ZIP."""
 
 import shutil
 import tempfile
@@ -14,22 +14,22 @@ from gpt_core.weights.own_format import load_own_format
 
 
 def load_model(path: str | Path, n_heads: int | None = None) -> GPTModel:
-    """Load a model in eval mode from what holds one, whoever wrote it.
+    """Load a model of any known format in eval mode.
 
     Args:
-        path: a folder of ours (``model.safetensors`` and ``state.json``), one of a Hugging Face
-            GPT-2 (with ``config.json``), one with a single ``.pth`` of the book's code, or one of
-            these files, or a ZIP of such a folder.
-        n_heads: attention heads, where the files do not say it: those of the book's code, and a
-            ``model.safetensors`` alone. None is one for each 64 dimensions, as in every GPT-2.
+        path: a folder of this app (``model.safetensors`` and ``state.json``), of a Hugging Face
+            GPT-2 (with ``config.json``), or with a single ``.pth`` of the book's code; a file of
+            such a folder; or its ZIP.
+        n_heads: attention heads, if the files do not state them: those of the book's code, and a
+            ``model.safetensors`` alone. None is one per 64 dimensions, as in every GPT-2.
 
     Raises:
-        ValueError: there is no such thing, it is damaged, or of another model.
+        ValueError: there is no model, it is damaged, or of another kind.
     """
     path = Path(path)
     if path.suffix == ".zip" and not path.is_dir():
         with tempfile.TemporaryDirectory() as place:
-            folder = Path(place) / path.name  # what goes wrong is said of the ZIP
+            folder = Path(place) / path.name  # error messages name the ZIP
             folder.mkdir()
             _unpack(path, folder)
             return load_model(folder, n_heads)
@@ -47,17 +47,17 @@ def load_model(path: str | Path, n_heads: int | None = None) -> GPTModel:
         return load_book_checkpoint(pickles[0], n_heads)
     if any(file.name.endswith(".ckpt.index") for file in files):
         raise ValueError(
-            f"{path.name} holds OpenAI's TensorFlow files, which need TensorFlow to be read: take "
+            f"{path.name} holds OpenAI's TensorFlow files, which need TensorFlow to be read: use "
             f"the same weights as {WEIGHTS_FILE} from Hugging Face, openai-community/gpt2."
         )
     raise ValueError(
         f"No model in {path.name}: it takes {WEIGHTS_FILE} with {CONFIG_FILE} (a GPT-2) or with "
-        f"{STATE_FILE} (ours), or one .pth of the book's code."
+        f"{STATE_FILE} (from this app), or one .pth of the book's code."
     )
 
 
 def _unpack(file: Path, folder: Path) -> None:
-    """Unpack the files of a model from a ZIP, and nothing else, by their bare names."""
+    """Unpack only the files of a model from a ZIP, by their bare names."""
     try:
         with zipfile.ZipFile(file) as archive:
             members = {
@@ -66,16 +66,16 @@ def _unpack(file: Path, folder: Path) -> None:
                 if (name := Path(member.filename).name) in (WEIGHTS_FILE, CONFIG_FILE, STATE_FILE)
                 or _is_pickle(name)
             }
-            # Weights can hardly be compressed: what grows was made to fill the disk.
+            # Weights hardly compress: a file that grows this much is a ZIP bomb.
             if sum(member.file_size for member in members.values()) > 2 * file.stat().st_size:
                 raise ValueError("it unpacks to far more than a model's weights do")
             for name, member in members.items():
                 with archive.open(member) as packed, (folder / name).open("wb") as unpacked:
                     shutil.copyfileobj(packed, unpacked)
-    except Exception as error:  # whatever a file that nobody here wrote may bring about
+    except Exception as error:  # a foreign file can raise anything
         raise ValueError(f"{file.name} cannot be unpacked: {short_reason(error)}.") from error
 
 
 def _is_pickle(name: str) -> bool:
-    """Tell whether a file of this name is one that torch.save wrote; "._x.pth" is macOS's own."""
+    """Tell whether torch.save writes files of this name; "._x.pth" is macOS metadata."""
     return name.endswith((".pth", ".pt")) and not name.startswith("._")

@@ -1,4 +1,4 @@
-"""The folders that this project writes."""
+"""The checkpoint folders that this app writes."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,11 @@ from gpt_core.weights.file_names import STATE_FILE, WEIGHTS_FILE
 
 
 def load_own_format(folder: Path) -> GPTModel:
-    """Load what :func:`gpt_core.weights.checkpoints.save_weights` wrote, trusting nothing in it."""
+    """Load a folder of :func:`gpt_core.weights.checkpoints.save_weights`, checking everything.
+
+    Raises:
+        ValueError: it is damaged, incomplete, or of another vocabulary.
+    """
     try:
         config = GPTConfig(**json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))["model"])
         with safe_open(folder / WEIGHTS_FILE, "pt") as weights:
@@ -39,5 +43,5 @@ def load_own_format(folder: Path) -> GPTModel:
                 return weights.get_tensor(name).to(torch.float32)
 
             return assemble(config, read)
-    except Exception as error:  # whatever a file that nobody here wrote may bring about
+    except Exception as error:  # a foreign file can raise anything
         raise ValueError(f"{WEIGHTS_FILE} cannot be loaded: {short_reason(error)}.") from error

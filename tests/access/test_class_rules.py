@@ -50,13 +50,13 @@ def check(
 def test_what_a_class_begins_with_allows_each_preset() -> None:
     for preset in PRESETS.values():
         require_allowed_run(ClassRules(), preset, preset.training, 10**6, 163_000_000, False)
-    with pytest.raises(ValueError, match=r"allows 200,000,000 a run, and this one has 300,000,000"):
+    with pytest.raises(ValueError, match=r"at most 200,000,000 per run; this run has 300,000,000"):
         require_allowed_run(ClassRules(), POCKET, POCKET.training, 1, 300_000_000, False)
 
 
 def test_a_run_of_too_many_steps_or_of_another_preset_is_refused() -> None:
     check(ClassRules(most_steps=100))
-    with pytest.raises(ValueError, match=r"99 a run, and this one has 100 steps: choose fewer"):
+    with pytest.raises(ValueError, match=r"99 per run; this run has 100 steps: choose fewer"):
         check(ClassRules(most_steps=99))
     check(ClassRules(presets=("pocket",)))
     with pytest.raises(ValueError, match="pocket is not for this lesson: choose evening"):
@@ -170,7 +170,7 @@ def test_who_has_used_up_their_minutes_trains_no_longer_and_keeps_what_was_learn
         assert run is not None
         assert (run.state, run.message) == (
             "stopped",
-            "The minutes that each student has are used up.",
+            "The student's training time is used up.",
         )
         assert store.transitions("anns")[-1].actor == "teacher"
         last = store.last_steps("anns", 1)[0]
@@ -212,7 +212,7 @@ def test_a_students_share_of_the_disk_holds_runs_texts_and_models(
     kept = models.keep(model, "mine", actor="ann", rules=rules)
     assert bytes_used(store, "ann") == card.bytes + kept.bytes
     assert bytes_used(store, "ben") == 0
-    with pytest.raises(ValueError, match=r"4 MB of the disk. You use 3\.\d, and this takes"):
+    with pytest.raises(ValueError, match=r"4 MB of the disk. You use 3\.\d MB, and this needs"):
         models.keep(build_model(replace(TINY, emb_dim=8), 2), "another", actor="ann", rules=rules)
     with pytest.raises(ValueError, match="MB of the disk"):
         library.keep(Corpus("long", "word " * 500_000), "pasted")
@@ -230,7 +230,7 @@ def test_a_students_share_of_the_disk_holds_runs_texts_and_models(
 
 def test_texts_of_ones_own_can_be_hidden(store: RunStore) -> None:
     rules = ClassRules(hidden=(TEXTS,))
-    with pytest.raises(ValueError, match="texts that are here"):
+    with pytest.raises(ValueError, match="you cannot add a text"):
         TextLibrary(store, actor="ann", rules=rules).keep(OWN_TEXT, "pasted")
     TextLibrary(store, actor="teacher", rules=rules).keep(OWN_TEXT, "pasted")
 
@@ -238,7 +238,7 @@ def test_texts_of_ones_own_can_be_hidden(store: RunStore) -> None:
 def test_a_student_is_refused_before_anything_is_written(store: RunStore) -> None:
     runner = TrainingRunner(store, threads=1, rules=ClassRules(most_steps=1))
     try:
-        with pytest.raises(ValueError, match="allows 1 a run"):
+        with pytest.raises(ValueError, match="allows at most 1 per run"):
             runner.start(TINY_PRESET, TEXT, LONG, actor="ann")
         weights = InitialWeights("x", build_model(TINY, 1))
         runner.set_rules(ClassRules(hidden=(WEIGHTS,)), actor="teacher")

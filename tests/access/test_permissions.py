@@ -156,11 +156,11 @@ INSIDE: dict[str, CurveStyle] = {
     "look into": lambda store, _, run_id, actor: ModelCache().checkpoint(
         store, run_id, store.checkpoints(run_id)[-1].global_step, actor=actor
     ),
-    "take the weights of": lambda store, _, run_id, actor: weights_zip(
+    "export the weights of": lambda store, _, run_id, actor: weights_zip(
         store, store.checkpoints(run_id)[-1], "ours", actor=actor
     ),
     **{
-        f"take away {form}": lambda store, _, run_id, actor, form=form: export_runs(
+        f"export {form}": lambda store, _, run_id, actor, form=form: export_runs(
             store, [require_owner(store, run_id, "local", "")], form, actor=actor
         )
         for form in ("settings", "record", "text", "notebook", "tensorboard")
@@ -182,7 +182,7 @@ def test_into_a_private_run_looks_only_its_owner_unless_it_is_shared(
     store: RunStore, runner: TrainingRunner, private_run: str, doing: str
 ) -> None:
     look = INSIDE[doing]
-    with pytest.raises(PermissionDenied, match="its curves are for all, the rest for its owner"):
+    with pytest.raises(PermissionDenied, match="see its curves, but the rest only its owner"):
         look(store, runner, private_run, "ben")
     [refusal] = store.class_store.refusals()
     assert (refusal.run_id, refusal.actor) == (private_run, "ben")
@@ -212,12 +212,12 @@ def test_a_live_private_run_is_copied_for_its_owner_alone(
     run_id = runner.start(PRESET, OWN_TEXT, actor="ann", run_id="anns")
     while not store.steps(run_id):
         time.sleep(0.02)
-    shelf = ModelCache()
+    model_cache = ModelCache()
     with pytest.raises(PermissionDenied):
-        shelf.snapshot(runner, run_id, actor="ben")
+        model_cache.snapshot(runner, run_id, actor="ben")
     with pytest.raises(PermissionDenied, match="save it"):
         runner.checkpoint(run_id, actor="ben")
-    assert shelf.snapshot(runner, run_id, actor="ann").run_id == run_id
+    assert model_cache.snapshot(runner, run_id, actor="ann").run_id == run_id
     assert {row.doing for row in store.class_store.refusals()} == {"look into", "save"}
 
 

@@ -27,113 +27,114 @@ def timer() -> Timer:
 
 
 @pytest.fixture
-def roll(store: RunStore, timer: Timer) -> Roster:
+def roster(store: RunStore, timer: Timer) -> Roster:
     return Roster(store, CODE, PASSPHRASE, timer)
 
 
-def test_who_joins_is_known_by_the_token_and_by_nothing_else(roll: Roster) -> None:
-    token = roll.join(" Ann\n Lee ", "ABC 234", HERE)
-    ann = roll.who(token)
+def test_who_joins_is_known_by_the_token_and_by_nothing_else(roster: Roster) -> None:
+    token = roster.join(" Ann\n Lee ", "ABC 234", HERE)
+    ann = roster.who(token)
     assert ann is not None
     assert (ann.name, ann.is_teacher) == ("Ann Lee", False)
-    assert roll.members() == [ann]
+    assert roster.members() == [ann]
     for guess in (None, "", token[:-1], token + "a", token.swapcase(), ann.id, ann.name):
-        assert roll.who(guess) is None
+        assert roster.who(guess) is None
 
 
-def test_the_store_holds_no_token_that_could_be_used(roll: Roster, store: RunStore) -> None:
-    token = roll.join("Ann", CODE, HERE)
+def test_the_store_holds_no_token_that_could_be_used(roster: Roster, store: RunStore) -> None:
+    token = roster.join("Ann", CODE, HERE)
     [member] = store.class_store.members()
     assert token not in str(member)
     with closing(sqlite3.connect(store.runs_dir / "runs.sqlite")) as connection:
         [row] = connection.execute("SELECT * FROM members").fetchall()
         [(token_sha256,)] = connection.execute("SELECT token_sha256 FROM members").fetchall()
     assert token not in str(row)
-    assert roll.who(token_sha256) is None
+    assert roster.who(token_sha256) is None
 
 
 def test_members_stay_when_the_app_starts_again(
-    roll: Roster, store: RunStore, tmp_path: Path
+    roster: Roster, store: RunStore, tmp_path: Path
 ) -> None:
-    token = roll.join("Ann", CODE, HERE)
+    token = roster.join("Ann", CODE, HERE)
     again = Roster(RunStore(tmp_path))
-    assert again.who(token) == roll.who(token)
+    assert again.who(token) == roster.who(token)
     assert again.join_code != CODE  # but the code is another one
 
 
-def test_two_of_one_name_are_told_apart(roll: Roster) -> None:
+def test_two_of_one_name_are_told_apart(roster: Roster) -> None:
     for name in ("Ann", "ann", "Ann 2", "Ann"):
-        roll.join(name, CODE, HERE)
-    names = [member.name for member in roll.members()]
+        roster.join(name, CODE, HERE)
+    names = [member.name for member in roster.members()]
     assert names == ["Ann", "ann 2", "Ann 2 2", "Ann 3"]
-    assert len({member.id for member in roll.members()}) == 4
+    assert len({member.id for member in roster.members()}) == 4
 
 
 @pytest.mark.parametrize("name", ["", "  ", "\n\t", "\u200b\u202e", "a" * 41])
-def test_a_name_that_cannot_be_shown_is_refused(roll: Roster, name: str) -> None:
+def test_a_name_that_cannot_be_shown_is_refused(roster: Roster, name: str) -> None:
     with pytest.raises(ValueError, match=r"The name is (empty|too long)"):
-        roll.join(name, CODE, HERE)
-    assert roll.members() == []
+        roster.join(name, CODE, HERE)
+    assert roster.members() == []
 
 
-def test_the_teacher_signs_in_from_several_browsers_and_is_no_student(roll: Roster) -> None:
-    tokens = {roll.sign_in_teacher(PASSPHRASE, HERE) for _ in range(2)}
+def test_the_teacher_signs_in_from_several_browsers_and_is_no_student(roster: Roster) -> None:
+    tokens = {roster.sign_in_teacher(PASSPHRASE, HERE) for _ in range(2)}
     assert len(tokens) == 2
     for token in tokens:
-        member = roll.who(token)
+        member = roster.who(token)
         assert member is not None
         assert member.is_teacher
-    assert roll.members() == []
+    assert roster.members() == []
     with pytest.raises(ValueError, match="passphrase is wrong"):
-        roll.sign_in_teacher(CODE, HERE)  # the students' code opens nothing here
+        roster.sign_in_teacher(CODE, HERE)  # the students' code opens nothing here
 
 
-def test_a_student_who_calls_herself_teacher_is_a_student(roll: Roster) -> None:
-    member = roll.who(roll.join("Teacher", CODE, HERE))
+def test_a_student_who_calls_herself_teacher_is_a_student(roster: Roster) -> None:
+    member = roster.who(roster.join("Teacher", CODE, HERE))
     assert member is not None
     assert not member.is_teacher
     assert member.name == "Teacher 2"  # and everybody can read that
 
 
-def test_two_who_join_at_once_under_one_name_are_told_apart(roll: Roster) -> None:
+def test_two_who_join_at_once_under_one_name_are_told_apart(roster: Roster) -> None:
     threads = [
-        threading.Thread(target=roll.join, args=("Anna", CODE, f"192.168.1.{i}")) for i in range(8)
+        threading.Thread(target=roster.join, args=("Anna", CODE, f"192.168.1.{i}"))
+        for i in range(8)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len({member.name for member in roll.members()}) == 8
+    assert len({member.name for member in roster.members()}) == 8
 
 
 def test_wrong_codes_are_soon_refused_and_so_is_the_right_one_for_a_minute(
-    roll: Roster, timer: Timer
+    roster: Roster, timer: Timer
 ) -> None:
     for _ in range(5):
         with pytest.raises(ValueError, match="join code is wrong"):
-            roll.join("Ann", "aaaaaa", HERE)
+            roster.join("Ann", "aaaaaa", HERE)
     for code in ("aaaaaa", CODE):
         with pytest.raises(ValueError, match="Too many wrong codes"):
-            roll.join("Ann", code, HERE)
-    assert roll.who(roll.join("Ben", CODE, "192.168.1.6"))  # others are not kept out
+            roster.join("Ann", code, HERE)
+    assert roster.who(roster.join("Ben", CODE, "192.168.1.6"))  # others are not kept out
     timer.now += WITHIN_SECONDS
-    assert roll.who(roll.join("Ann", CODE, HERE))
+    assert roster.who(roster.join("Ann", CODE, HERE))
 
 
-def test_guesses_from_many_addresses_are_refused_too(roll: Roster) -> None:
+def test_guesses_from_many_addresses_are_refused_too(roster: Roster) -> None:
     for i in range(WRONG_TRIES_OF_ALL):
         with pytest.raises(ValueError, match="join code is wrong"):
-            roll.join("Ann", "aaaaaa", f"10.0.0.{i}")
+            roster.join("Ann", "aaaaaa", f"10.0.0.{i}")
     with pytest.raises(ValueError, match="Too many wrong codes"):
-        roll.sign_in_teacher("aaaaaa", "10.0.1.1")
+        roster.sign_in_teacher("aaaaaa", "10.0.1.1")
 
 
-def test_guesses_at_the_same_moment_are_counted_one_by_one(roll: Roster) -> None:
+def test_guesses_at_the_same_moment_are_counted_one_by_one(roster: Roster) -> None:
     answers: list[str] = []
 
     def guess() -> None:
         try:
-            roll.join("Ann", "aaaaaa", HERE)
+            roster.join("Ann", "aaaaaa", HERE)
         except ValueError as error:
             answers.append(str(error))
 
@@ -147,18 +148,18 @@ def test_guesses_at_the_same_moment_are_counted_one_by_one(roll: Roster) -> None
 
 
 def test_only_the_teacher_sends_somebody_out_and_who_is_out_is_nobody(
-    roll: Roster, store: RunStore
+    roster: Roster, store: RunStore
 ) -> None:
-    ann_token, ben_token = roll.join("Ann", CODE, HERE), roll.join("Ben", CODE, HERE)
-    ann, ben = roll.members()
+    ann_token, ben_token = roster.join("Ann", CODE, HERE), roster.join("Ben", CODE, HERE)
+    ann, ben = roster.members()
     with pytest.raises(PermissionDenied, match="Only the teacher"):
-        roll.revoke(ann.id, actor=ben.id)
+        roster.revoke(ann.id, actor=ben.id)
     assert [row.actor for row in store.class_store.refusals()] == [ben.id]
-    assert roll.who(ann_token) == ann
-    roll.revoke(ann.id, actor="teacher")
-    assert roll.who(ann_token) is None
-    assert roll.who(ben_token) == ben
-    assert roll.members() == [ben]
+    assert roster.who(ann_token) == ann
+    roster.revoke(ann.id, actor="teacher")
+    assert roster.who(ann_token) is None
+    assert roster.who(ben_token) == ben
+    assert roster.members() == [ben]
 
 
 def test_made_up_codes_can_be_read_aloud_and_differ() -> None:

@@ -41,12 +41,12 @@ def store(trained: Path, tmp_path: Path) -> Iterator[RunStore]:
 
 
 @pytest.fixture
-def board(store: RunStore) -> CachedStore:
+def cached_store(store: RunStore) -> CachedStore:
     return CachedStore(store)
 
 
-def test_nothing_of_a_private_run_gives_its_text_away(board: CachedStore) -> None:
-    view = VisibleRuns(board, "ben")
+def test_nothing_of_a_private_run_gives_its_text_away(cached_store: CachedStore) -> None:
+    view = VisibleRuns(cached_store, "ben")
     run = view.run("anns")
     assert run is not None
     assert run.is_redacted
@@ -63,9 +63,9 @@ def test_nothing_of_a_private_run_gives_its_text_away(board: CachedStore) -> Non
     assert not view.checkpoints("anns")
 
 
-def test_the_curves_are_whole_and_made_once_for_all(board: CachedStore) -> None:
-    view, other = VisibleRuns(board, "ben"), VisibleRuns(board, "cleo")
-    history = board.history("anns")
+def test_the_curves_are_whole_and_made_once_for_all(cached_store: CachedStore) -> None:
+    view, other = VisibleRuns(cached_store, "ben"), VisibleRuns(cached_store, "cleo")
+    history = cached_store.history("anns")
     assert len(history.recorded.samples) == 2
     redacted = view.history("anns")
     assert redacted is other.history("anns")
@@ -78,18 +78,18 @@ def test_the_curves_are_whole_and_made_once_for_all(board: CachedStore) -> None:
 
 
 @pytest.mark.parametrize("actor", ["ann", "teacher", "local"])
-def test_owner_and_teacher_see_everything(board: CachedStore, actor: str) -> None:
-    view = VisibleRuns(board, actor)
-    assert view.run("anns") == board.run("anns")
-    assert view.history("anns") is board.history("anns")
+def test_owner_and_teacher_see_everything(cached_store: CachedStore, actor: str) -> None:
+    view = VisibleRuns(cached_store, actor)
+    assert view.run("anns") == cached_store.run("anns")
+    assert view.history("anns") is cached_store.history("anns")
     assert view.probes("anns")
     assert view.checkpoints("anns")
     assert view.best_checkpoint("anns")
     assert {run.id: run.is_redacted for run in view.runs()} == {"anns": False, "bens": False}
 
 
-def test_a_shared_run_is_seen_at_once(board: CachedStore, store: RunStore) -> None:
-    view = VisibleRuns(board, "ben")
+def test_a_shared_run_is_seen_at_once(cached_store: CachedStore, store: RunStore) -> None:
+    view = VisibleRuns(cached_store, "ben")
     assert view.run("anns").is_redacted  # type: ignore[union-attr]
     share_run(store, "anns", True, actor="ann")
     assert not view.run("anns").is_redacted  # type: ignore[union-attr]
@@ -98,17 +98,17 @@ def test_a_shared_run_is_seen_at_once(board: CachedStore, store: RunStore) -> No
     assert not view.history("anns").recorded.samples
 
 
-def test_the_latest_run_is_a_students_own_or_else_the_newest(board: CachedStore) -> None:
+def test_the_latest_run_is_a_students_own_or_else_the_newest(cached_store: CachedStore) -> None:
     for actor, latest in (("ann", "anns"), ("ben", "bens"), ("cleo", "bens"), ("local", "bens")):
-        assert VisibleRuns(board, actor).latest_run().id == latest  # type: ignore[union-attr]
+        assert VisibleRuns(cached_store, actor).latest_run().id == latest  # type: ignore[union-attr]
 
 
 def test_only_ones_own_live_runs_are_ones_own(store: RunStore, runner: TrainingRunner) -> None:
     runner.hold(True, actor="local")
     runner.start(PRESET, OPEN, actor="ann", run_id="waits")
-    board = CachedStore(store)
-    assert [run.id for run in VisibleRuns(board, "ann").own_live_runs()] == ["waits"]
-    assert VisibleRuns(board, "ben").own_live_runs() == []
-    assert [run.id for run in VisibleRuns(board, "ben").live_runs()] == ["waits"]
-    assert [run.id for run in VisibleRuns(board, "teacher").own_live_runs()] == ["waits"]
-    assert VisibleRuns(board, "ben").run("nowhere") is None
+    cached_store = CachedStore(store)
+    assert [run.id for run in VisibleRuns(cached_store, "ann").own_live_runs()] == ["waits"]
+    assert VisibleRuns(cached_store, "ben").own_live_runs() == []
+    assert [run.id for run in VisibleRuns(cached_store, "ben").live_runs()] == ["waits"]
+    assert [run.id for run in VisibleRuns(cached_store, "teacher").own_live_runs()] == ["waits"]
+    assert VisibleRuns(cached_store, "ben").run("nowhere") is None

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gpt_core.analysis import CachedStore, MeasuredSample
-from gpt_core.analysis import cached_store as board_module
+from gpt_core.analysis import cached_store as cached_store_module
 from gpt_core.records import EvaluationRecord, SampleRecord, StepRecord
 from gpt_core.store import RunState, RunStore
 from tests.support.stored_runs import add_run
@@ -28,12 +28,12 @@ def add_steps(store: RunStore, run_id: str, first: int, count: int) -> None:
 
 def test_a_history_grows_by_what_was_recorded_since(store: RunStore) -> None:
     add_run(store)
-    board = CachedStore(store)
-    assert len(board.history("a-run").recorded.steps) == 0
+    cached_store = CachedStore(store)
+    assert len(cached_store.history("a-run").recorded.steps) == 0
     add_steps(store, "a-run", 0, 3)
-    early = board.history("a-run").recorded
+    early = cached_store.history("a-run").recorded
     add_steps(store, "a-run", 3, 2000)  # its array has to be made larger
-    late = board.history("a-run").recorded
+    late = cached_store.history("a-run").recorded
     assert late.steps["global_step"].tolist() == list(range(2003))
     assert set(late.steps["memory"]) == {1000}
     assert early.steps["global_step"].tolist() == [0, 1, 2]  # what was handed out stays
@@ -73,35 +73,35 @@ def test_a_history_up_to_a_moment_holds_nothing_later(store: RunStore) -> None:
 def test_only_so_many_rows_stand_in_memory(
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(board_module, "MAX_ROWS", 50)
-    board = CachedStore(store)
+    monkeypatch.setattr(cached_store_module, "MAX_ROWS", 50)
+    cached_store = CachedStore(store)
     for i in range(30):
         add_run(store, f"run-{i}")
         add_steps(store, f"run-{i}", 0, 10)
-        board.history(f"run-{i}")
-    assert sum(reader.length for reader in board._readers.values()) <= 50 + 10
-    assert len(board.history("run-0").recorded.steps) == 10  # read again
+        cached_store.history(f"run-{i}")
+    assert sum(reader.length for reader in cached_store._readers.values()) <= 50 + 10
+    assert len(cached_store.history("run-0").recorded.steps) == 10  # read again
 
 
 def test_a_class_of_thirty_reads_no_history_twice_without_news(store: RunStore) -> None:
-    board = CachedStore(store)
+    cached_store = CachedStore(store)
     for i in range(30):
         add_run(store, f"run-{i}")
         add_steps(store, f"run-{i}", 0, 10)
-    first = [board.history(f"run-{i}") for i in range(30)]
+    first = [cached_store.history(f"run-{i}") for i in range(30)]
     store.set_state("run-0", RunState.STOPPED, "local")  # news of one
-    assert [board.history(f"run-{i}") for i in range(30)] == first
-    assert all(board.history(f"run-{i}") is first[i] for i in range(30))
+    assert [cached_store.history(f"run-{i}") for i in range(30)] == first
+    assert all(cached_store.history(f"run-{i}") is first[i] for i in range(30))
 
 
 def test_many_viewers_at_once_see_each_row_once(store: RunStore) -> None:
     add_run(store)
-    board = CachedStore(store)
+    cached_store = CachedStore(store)
     seen: list[np.ndarray] = []
 
     def look() -> None:
         for _ in range(20):
-            seen.append(board.history("a-run").recorded.steps["global_step"])
+            seen.append(cached_store.history("a-run").recorded.steps["global_step"])
 
     threads = [threading.Thread(target=look) for _ in range(8)]
     for thread in threads:
@@ -110,6 +110,6 @@ def test_many_viewers_at_once_see_each_row_once(store: RunStore) -> None:
         add_steps(store, "a-run", 4 * i, 4)
     for thread in threads:
         thread.join()
-    assert board.history("a-run").recorded.steps["global_step"].tolist() == list(range(200))
+    assert cached_store.history("a-run").recorded.steps["global_step"].tolist() == list(range(200))
     for steps in seen:
         assert steps.tolist() == list(range(len(steps)))

@@ -15,8 +15,8 @@ def test_the_books_curves_part_in_the_second_epoch_and_turn_in_the_seventh() -> 
     assert (reading.best.step, reading.best.epoch, reading.best.val_loss) == (55, 7, 6.134)
     assert reading.is_overfitting
     assert describe_curve(reading) == (
-        "The curves part at step 10 (epoch 2: training 6.661, validation 7.048); validation is "
-        "lowest, 6.134, at step 55 (epoch 7) and has risen to 6.452 since, while training went on "
+        "The curves diverge at step 10 (epoch 2: training 6.661, validation 7.048); validation is "
+        "lowest, 6.134, at step 55 (epoch 7) and has risen to 6.452 since, while training fell "
         "to 0.391: from there on the model learns this text by heart."
     )
 
@@ -39,13 +39,14 @@ def test_no_turn_is_claimed_before_there_is_one(points: int) -> None:
     assert reading.is_overfitting == (steps[-1] >= 65)
     sentence = describe_curve(reading)
     assert ("by heart" in sentence) == reading.is_overfitting
-    assert ("still go together" in sentence) == (steps[-1] < 10)
+    assert ("are still close" in sentence) == (steps[-1] < 10)
 
 
 def test_a_run_that_does_not_learn_is_not_praised() -> None:
     reading = read_curve(evaluations({0: (12.0, 12.1), 5: (40.0, 41.0), 10: (43.4, 43.9)}))
     assert reading is not None
-    assert "above the 12.000 that it began with: it does not learn" in describe_curve(reading)
+    sentence = describe_curve(reading)
+    assert "above the 12.000 that it began with: the model does not learn" in sentence
 
 
 def test_before_the_first_evaluation_there_is_nothing_to_read() -> None:

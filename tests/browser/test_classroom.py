@@ -215,7 +215,7 @@ def test_the_teachers_wall_and_a_student_who_is_sent_out(
     assert status(path, cookie=f"other={token}") == 401
 
     wait_until_settled(teacher)
-    teacher.get_by_role("button", name="Send somebody out").click()
+    teacher.get_by_role("button", name="Send a student out").click()
     who = teacher.get_by_role("combobox", name="Who")
     who.fill("Eve")
     who.press("Enter")
@@ -256,7 +256,7 @@ def test_what_trains_is_saved_when_the_class_ends(
     expect(page.get_by_text("running").first).to_be_visible(timeout=60_000)
     for _ in range(5):
         assert guess(server.url, "wrong") == (403, "The join code is wrong: ask your teacher.")
-    refused = (403, "Too many wrong codes came: wait a minute, then try again.")
+    refused = (403, "Too many wrong codes: wait a minute, then try again.")
     assert guess(server.url, CODE) == refused  # by now the right one is, too
     assert guess(server.url, "x" * 5000)[0] == 413
     assert server.end() in ENDED

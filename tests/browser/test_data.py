@@ -19,5 +19,5 @@ def test_what_cannot_be_read_is_refused_in_the_page(
     page.get_by_text("Add a text of your own").click()
     page.locator("input[type=file]").set_input_files(scan)
     expect(page.get_by_text("'scan.pdf' is damaged, or no PDF")).to_be_visible(timeout=30_000)
-    expect(page.get_by_role("button", name="Keep this text")).to_have_count(0)
+    expect(page.get_by_role("button", name="Save this text")).to_have_count(0)
     assert page.title() != "hacked"

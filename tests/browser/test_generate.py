@@ -48,7 +48,7 @@ def test_texts_come_token_by_token_stop_and_are_branched(
     assert 1 < len(before) < 500
     wait_until_settled(page)
     chips.nth(1).click()
-    go_on = page.get_by_role("button", name="Go on from it")
+    go_on = page.get_by_role("button", name="Continue from it")
     expect(go_on).to_be_visible()
     wait_until_settled(page)
     go_on.click()

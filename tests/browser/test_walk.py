@@ -78,7 +78,7 @@ def test_an_edit_changes_the_loss_and_hostile_rows_stay_text(
     expect(loss).to_have_text("10.7940", timeout=60_000)
     fill(page, "Rows, one per line", "one two three\n$x$ `y` 🙂 مرحبا")
     expect(loss).not_to_have_text("10.7940")
-    expect(page.get_by_text("Equal, as float32 can tell.")).to_be_visible()
+    expect(page.get_by_text("Equal, as far as float32 can tell.")).to_be_visible()
     fill(page, "Rows, one per line", "<script>a()</script>\n<b>x</b>")
     expect(listbox(page, "Target tokens").get_by_text("script", exact=True).first).to_be_visible()
     fill(page, "Rows, one per line", HOSTILE)

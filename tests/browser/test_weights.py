@@ -67,7 +67,7 @@ def test_openais_weights_come_from_the_hub_write_and_train_on(
     expect(start).to_be_enabled(timeout=60_000)
     wait_until_settled(page)
     start.click()
-    began = "It began with weights, not at random: GPT-2 124M, OpenAI's."
+    began = "It began with these weights, not with random ones: GPT-2 124M, OpenAI's."
     expect(page.get_by_text(began)).to_be_visible(timeout=60_000)
     page.reload()
     expect(page.get_by_text(began)).to_be_visible(timeout=60_000)

@@ -1,4 +1,4 @@
-"""Where a class reaches this machine."""
+"""The addresses at which a class reaches this machine."""
 
 import psutil
 import pytest

@@ -1,4 +1,4 @@
-"""What is said of a single step that was looked at closely."""
+"""The description of a single step."""
 
 import pytest
 
@@ -8,7 +8,10 @@ from gpt_core.store import StoredUpdate
 
 @pytest.mark.parametrize(
     ("rate", "change", "words"),
-    [(1e-3, 2e-3, "tok_emb, is 2.00 times the learning rate"), (0.0, 0.0, "down to 0: nothing")],
+    [
+        (1e-3, 2e-3, "tok_emb, is 2.00 times the learning rate"),
+        (0.0, 0.0, "to 0: no weight changed"),
+    ],
 )
 def test_the_largest_change_is_compared_with_the_learning_rate_unless_that_is_0(
     rate: float, change: float, words: str

@@ -114,14 +114,14 @@ def test_the_settings_are_read_back_as_they_were(store: RunStore) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "These are no settings of a run: it is not JSON"),
-        (b"\xff\xfe\x00", "These are no settings of a run: it is not JSON"),
-        (b"[1, 2]", "model, training and text belong there"),
-        (b'{"model": {}, "text": {}}', "model, training and text belong there"),
+        (b"", "These are not the settings of a run: the file is not JSON"),
+        (b"\xff\xfe\x00", "These are not the settings of a run: the file is not JSON"),
+        (b"[1, 2]", "they need model, training and text"),
+        (b'{"model": {}, "text": {}}', "they need model, training and text"),
         (b'{"model": {"n_layers": 0}, "training": {}, "text": {}}', "n_layers=0 is too small"),
         (b'{"model": {"colour": 1}, "training": {}, "text": {}}', "model has no setting 'colour'"),
         (b'{"model": {"qkv_bias": "no"}, "training": {}, "text": {}}', "neither true nor false"),
-        (b'{"model": {}, "training": {"probes": "abc"}, "text": {}}', "probes='abc' is no list"),
+        (b'{"model": {}, "training": {"probes": "abc"}, "text": {}}', "probes='abc' is not a list"),
     ],
 )
 def test_settings_that_are_none_are_refused_in_words(data: bytes, message: str) -> None:
@@ -249,7 +249,7 @@ def test_the_notebook_repeats_a_pocket_run_with_the_same_losses(tmp_path: Path) 
     training = next(text for source, text in printed.items() if "in records" in source)
     assert [line for line in training.splitlines() if line.startswith("Ep ")] == store_lines
     comparison = next(text for source, text in printed.items() if source.startswith("recorded"))
-    assert comparison == "Largest difference from the run on record: 0\n"
+    assert comparison == "Largest difference from the recorded run: 0\n"
     store.close()
 
 
@@ -260,12 +260,12 @@ def test_the_notebook_of_a_long_text_takes_it_from_beside(
 ) -> None:
     monkeypatch.setattr(notebook_module, "MAX_INLINE_CHARACTERS", len(OWN_TEXT.text) - 1)
     data = export(store, "notebook", "second")[1]
-    with pytest.raises(nbclient.exceptions.CellExecutionError, match=r"a-name.*txt is not here"):
+    with pytest.raises(nbclient.exceptions.CellExecutionError, match=r"a-name.*txt is missing"):
         run_notebook(data, tmp_path)
     name, content = export(store, "text", "second")
     (tmp_path / name).write_bytes(content)
     printed = "".join(run_notebook(data, tmp_path).values())
-    assert "Largest difference from the run on record: 0\n" in printed
+    assert "Largest difference from the recorded run: 0\n" in printed
 
 
 # From the terminal
@@ -284,7 +284,7 @@ def test_the_terminal_writes_files_and_folders(
     reader.Reload()
     assert list(reader.Runs()) == ["first"]
     assert main([*common, "--to", str(tmp_path / "missing" / "x.csv")]) == 2
-    assert "It was not written" in capsys.readouterr().err
+    assert "The export was not written" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -296,7 +296,7 @@ def test_the_terminal_trains_with_a_runs_settings_on_its_text(
     arguments = ("train", "--epochs", "1", "--run-id", "again", "--settings", str(file))
     runs_dir = ("--runs-dir", str(tmp_path))
     assert main([*arguments, *runs_dir]) == 2  # its text is not here, and no other is taken for it
-    assert "The text of these settings is not here" in capsys.readouterr().err
+    assert "The text of these settings was not found" in capsys.readouterr().err
     other = RunStore(tmp_path)
     TextLibrary(other, actor="local").keep(OWN_TEXT, "upload")
     import_recording(other, export(store, "record", "second")[1].decode())

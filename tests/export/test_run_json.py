@@ -125,7 +125,7 @@ def test_a_taken_id_is_refused_and_the_run_there_stays(store: RunStore) -> None:
     import_recorded_run(store)
     run = store.run(RECORDED_RUN)
     assert run is not None
-    with pytest.raises(ValueError, match="was not taken in"):
+    with pytest.raises(ValueError, match="was not imported"):
         import_recording(store, write_recording(store, run))
     assert len(store.steps(RECORDED_RUN)) == 90
 

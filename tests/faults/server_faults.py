@@ -189,8 +189,8 @@ def full_disk(folder: Path, browser: Browser, tries: int) -> Outcome:
                 while store.run(run_id).state not in ("failed", "finished"):  # type: ignore[union-attr]
                     watch(store, run_id, seen, 0.5)
                 message = wait_for_state(store, run_id, "failed")
-                assert message.startswith("The disk is full: make room"), message
-                expect(page.get_by_text("The disk is full: make room")).to_be_visible(
+                assert message.startswith("The disk is full: free some space"), message
+                expect(page.get_by_text("The disk is full: free some space")).to_be_visible(
                     timeout=60_000
                 )
                 assert_no_error_box(page)

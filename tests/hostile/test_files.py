@@ -261,12 +261,12 @@ def test_a_run_of_any_id_is_refused_or_nobodys(run_id: str) -> None:
 @fewer(2)
 @given(run_id=file_names, step=st.integers())
 def test_a_checkpoint_or_an_export_of_no_run_is_refused(run: Run, run_id: str, step: int) -> None:
-    store, shelf = runtime.get_store(), runtime.get_model_cache()
+    store, model_cache = runtime.get_store(), runtime.get_model_cache()
     with refused_in_words():
-        shelf.checkpoint(store, run_id, step, actor="local")
+        model_cache.checkpoint(store, run_id, step, actor="local")
         pytest.fail("there is none")
     with refused_in_words():
-        shelf.library_model(runtime.get_models(), run_id, actor="local")
+        model_cache.library_model(runtime.get_models(), run_id, actor="local")
         pytest.fail("there is none")
     with refused_in_words():
         runtime.get_models().delete(run_id, actor="local")

@@ -139,7 +139,7 @@ def test_any_address_is_a_page(app: AppTest, run: Run, data: Any) -> None:
     [
         ("tokens", ()),
         ("loss", ("Empty the table",)),
-        ("data", ("Keep this text",)),
+        ("data", ("Save this text",)),
         ("train", ()),
         ("generate", ("Write",)),
         ("runs", ("Save",)),
@@ -246,7 +246,7 @@ def test_the_name_of_an_uploaded_file_is_never_markup(page: str, name: str, cont
     app.file_uploader[0].set_value([(name, content, "text/plain")]).run()
     check_markup(app)
     labels = [button.label for button in app.button]
-    for label in {"Bring it in", "Keep this text"} & set(labels):
+    for label in {"Bring it in", "Save this text"} & set(labels):
         button(app, label).click().run()
         check_markup(app)
     assert "<script" in everything(app) or NAME in everything(app)
@@ -258,7 +258,7 @@ def test_the_name_of_a_student_is_never_markup(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv(runtime.JOIN_CODE, CODE)
     monkeypatch.setenv(runtime.PASSPHRASE, PASSPHRASE)
     lesson = Class(monkeypatch)
-    lesson.tokens[STUDENT] = lesson.roll.join(STUDENT, CODE, "here")
+    lesson.tokens[STUDENT] = lesson.roster.join(STUDENT, CODE, "here")
     owner = lesson.id(STUDENT)
     run_id = lesson.train(STUDENT, Corpus(NAME, f"{HOSTILE}\n" * 12))
     label_run(runtime.get_store(), run_id, NAME, HOSTILE, actor=owner)

@@ -93,7 +93,7 @@ def test_bytes_that_are_no_settings_are_refused_in_words(data: bytes) -> None:
 
 def test_lists_in_lists_in_lists_are_no_settings_and_no_recording(store: RunStore) -> None:
     deep = "[" * 100_000
-    with pytest.raises(ValueError, match="no settings"):
+    with pytest.raises(ValueError, match="not the settings"):
         read_settings(deep.encode())
     with pytest.raises(ValueError, match="not a recording"):
         import_recording(store, deep)
@@ -156,7 +156,7 @@ def test_a_recording_cannot_be_named_so_that_its_deletion_reaches_other_folders(
 ) -> None:
     recording = recording_of(store, run)
     recording["run"]["id"] = run_id
-    with pytest.raises(ValueError, match="no name for a run"):
+    with pytest.raises(ValueError, match="is not a valid run ID"):
         import_recording(store, json.dumps(recording))
 
 
@@ -165,7 +165,7 @@ def test_a_recording_cannot_be_named_so_that_its_deletion_reaches_other_folders(
 
 @given(texts)
 def test_a_text_goes_to_tokens_and_back_or_is_refused(text: str) -> None:
-    with refused_in_words("surrogate", "run of blanks"):
+    with refused_in_words("surrogate", "span of blanks"):
         for allow_special in (True, False):
             ids = text_to_token_ids(text, tokenizer, allow_special)
             assert token_ids_to_text(ids, tokenizer) == text
@@ -230,15 +230,15 @@ def test_any_name_and_note_of_a_run_are_taken_or_refused(
 def test_any_name_and_code_at_a_classs_door_are_taken_or_refused(
     store: RunStore, name: str, code: str, token: str
 ) -> None:
-    roll = Roster(store, join_code="abc234")
-    assert roll.who(token) is None
+    roster = Roster(store, join_code="abc234")
+    assert roster.who(token) is None
     with refused_in_words():
-        roll.join(name, "ABC 234", "here")
-        roll.members()[-1].name.encode()
+        roster.join(name, "ABC 234", "here")
+        roster.members()[-1].name.encode()
     with refused_in_words("code"):
-        roll.join("Ann", code, "here")
+        roster.join("Ann", code, "here")
     with refused_in_words("passphrase"):
-        roll.sign_in_teacher(code, "there")
+        roster.sign_in_teacher(code, "there")
 
 
 @fewer(4)

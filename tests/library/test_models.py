@@ -185,7 +185,9 @@ def test_what_holds_no_model_is_refused_with_what_would(model: GPTModel, tmp_pat
         load_model(tmp_path / "124M")
     alone = as_ours(model, tmp_path)
     (alone / "state.json").unlink()
-    with pytest.raises(ValueError, match=r"one of ours, and its state\.json is not beside it"):
+    with pytest.raises(
+        ValueError, match=r"saved by this app, and its state\.json is not next to it"
+    ):
         load_model(alone)
 
 
@@ -223,7 +225,7 @@ def test_the_import_folder_is_read_where_it_lies(
     ]
     for card in cards:
         assert_same(library.load(card.key, actor="local"), model)
-        with pytest.raises(ValueError, match="was not uploaded: its files lie in"):
+        with pytest.raises(ValueError, match="was not uploaded: its files are in"):
             library.delete(card.key, actor="local")
 
 
@@ -245,7 +247,7 @@ def test_a_model_larger_than_the_free_memory_is_refused(
     card = library.keep(model, "Mine", actor="local")
     little = psutil.virtual_memory()._replace(available=card.bytes - 1)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: little)
-    with pytest.raises(ValueError, match=r"Mine takes 0\.0 GB of memory, and 0\.0 GB are free"):
+    with pytest.raises(ValueError, match=r"Mine needs 0\.0 GB of memory, and 0\.0 GB are free"):
         library.load(card.key, actor="local")
 
 
@@ -256,7 +258,7 @@ def test_a_full_disk_keeps_nothing_and_says_so(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(library_module, "save_weights", refuse)
-    with pytest.raises(ValueError, match=r"not kept: No space left on device\."):
+    with pytest.raises(ValueError, match=r"not saved: No space left on device\."):
         library.keep(model, "Mine", actor="local")
     assert library.models(actor="local") == []
 
@@ -311,7 +313,7 @@ def test_what_goes_wrong_with_a_download_is_said_by_it(
 ) -> None:
     for error, message in (
         (DownloadStopped("Stopped at 1 of 2 MB."), "Stopped at 1 of 2 MB."),
-        (PermissionError(13, "Permission denied"), "The model was not kept: Permission denied."),
+        (PermissionError(13, "Permission denied"), "The model was not saved: Permission denied."),
     ):
 
         def fail(*_: object, error: Exception = error) -> Path:
@@ -415,7 +417,7 @@ def test_a_small_file_that_claims_a_huge_model_is_refused(tmp_path: Path) -> Non
     state = build_model(replace(TINY, n_heads=1), seed=4).state_dict()
     repeated = torch.ones(1, 1).expand(200_000_000, TINY.emb_dim)
     torch.save({**state, "pos_emb.weight": repeated}, tmp_path / "a.pth")
-    with pytest.raises(ValueError, match=r"pos_emb\.weight is not in it as a whole"):
+    with pytest.raises(ValueError, match=r"pos_emb\.weight is incomplete"):
         load_model(tmp_path / "a.pth")
     torch.save({**state, "pos_emb.weight": torch.tensor(1.0)}, tmp_path / "b.pth")
     with pytest.raises(ValueError, match=r"b\.pth cannot be loaded"):
@@ -463,7 +465,7 @@ def test_a_student_sees_their_own_models_and_those_that_are_shared(
         lambda: library.delete(key, actor="ben"),
         lambda: library.share(key, False, actor="ben"),
     ):
-        with pytest.raises(PermissionDenied, match="only they or the teacher"):
+        with pytest.raises(PermissionDenied, match="only its owner or the teacher"):
             doing()
     library.delete(key, actor="teacher")
     assert library.models(actor="local") == []
@@ -490,9 +492,7 @@ def test_what_lies_in_the_import_folder_is_for_the_whole_class(
     save_weights(library.import_folder / "ours", model)
     [card] = library.models(actor="ben")
     assert_same(library.load(card.key, actor="ben"), model)
-    with pytest.raises(
-        PermissionDenied, match="Only the teacher may have OpenAI's weights downloaded"
-    ):
+    with pytest.raises(PermissionDenied, match="Only the teacher may download OpenAI's weights"):
         library.download("124M", actor="ben")
     with pytest.raises(ValueError, match="was not uploaded"):
         library.share(card.key, True, actor="teacher")

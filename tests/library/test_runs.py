@@ -70,8 +70,8 @@ def test_a_name_holds_only_what_can_be_seen(given: str, kept: str, store: RunSto
 @pytest.mark.parametrize(
     ("name", "note", "message"),
     [
-        ("x" * 81, "", "The name is 81 characters long: 80 are the most"),
-        ("", "x" * 2001, "The note is 2,001 characters long: 2,000 are the most"),
+        ("x" * 81, "", "The name is 81 characters long: use at most 80"),
+        ("", "x" * 2001, "The note is 2,001 characters long: use at most 2,000"),
     ],
 )
 def test_a_name_that_cannot_be_kept_is_refused_in_words(
@@ -139,14 +139,14 @@ def test_a_deletion_that_was_cut_off_is_finished_when_the_store_is_opened(store:
 
 
 def test_a_run_that_comes_back_after_its_deletion_is_read_anew(store: RunStore) -> None:
-    board = CachedStore(store)
+    cached_store = CachedStore(store)
     run_id = import_recorded_run(store)
-    steps = len(board.history(run_id).recorded.steps)
-    evaluations = len(board.evaluations(run_id))
+    steps = len(cached_store.history(run_id).recorded.steps)
+    evaluations = len(cached_store.evaluations(run_id))
     assert steps
     assert evaluations
     delete_run(store, run_id, actor="local")
-    assert board.run(run_id) is None
+    assert cached_store.run(run_id) is None
     import_recorded_run(store)
-    assert len(board.history(run_id).recorded.steps) == steps
-    assert len(board.evaluations(run_id)) == evaluations
+    assert len(cached_store.history(run_id).recorded.steps) == steps
+    assert len(cached_store.evaluations(run_id)) == evaluations

@@ -52,7 +52,7 @@ def test_a_deleted_text_is_gone_with_all_that_was_made_of_it(store: RunStore) ->
     library.delete(card.sha256)
     assert library.texts() == []
     assert not list(store.runs_dir.rglob(f"*{card.sha256}*"))
-    with pytest.raises(ValueError, match="not kept any more"):
+    with pytest.raises(ValueError, match="not here any more"):
         library.load(card.sha256)
     library.delete(card.sha256)  # by a second click: nothing is left to do
 
@@ -92,14 +92,14 @@ def test_a_student_sees_their_own_texts_and_those_that_are_shared(store: RunStor
     card = ann.keep(BOOK, "pasted")
     assert [text.name for text in ann.texts()] == [BOOK.name]
     assert ben.texts() == []
-    with pytest.raises(PermissionDenied, match="somebody else's, who does not share it"):
+    with pytest.raises(PermissionDenied, match="not yours, and its owner does not share it"):
         ben.load(card.sha256)
     assert teacher.load(card.sha256) == BOOK
     ann.share(card, True)
     assert ben.load(card.sha256) == BOOK
     [seen] = ben.texts()
     for doing in (lambda: ben.share(seen, False), lambda: ben.delete(seen.sha256, "ann")):
-        with pytest.raises(PermissionDenied, match="only they or the teacher"):
+        with pytest.raises(PermissionDenied, match="only its owner or the teacher"):
             doing()
     ann.share(card, False)
     assert ben.texts() == []

@@ -62,7 +62,7 @@ def test_a_student_sees_of_anothers_private_run_the_curve_alone(lesson: Class) -
     assert not {"Delete for good", "Save", "Run again with changes"} & set(labels(runs))
     assert "Download a-run.csv" in [b.proto.label for b in runs.get("download_button")]
     assert "Its checkpoints" not in texts(lesson.visit("Ben", "weights"))
-    assert "No run has kept weights yet" in texts(lesson.visit("Ben", "weights"))
+    assert "No run has saved weights yet" in texts(lesson.visit("Ben", "weights"))
 
 
 def test_its_owner_shows_the_class_what_a_run_writes_and_takes_it_back(lesson: Class) -> None:
@@ -111,7 +111,7 @@ def test_the_sidebar_shows_a_student_their_own_run(lesson: Class) -> None:
         shown = [caption.value for caption in app.sidebar.caption]
         assert "Your run" in shown
         assert not any(other in text.value for text in app.sidebar.text)
-        assert "which your teacher holds for now" in str(shown)
+        assert "which your teacher is holding for now" in str(shown)
     app = lesson.visit(HOSTILE)
     assert "Current run" in [caption.value for caption in app.sidebar.caption]
     assert any(text.value.endswith("· Ann") for text in app.sidebar.text)
@@ -181,15 +181,15 @@ def test_the_teacher_holds_the_queue_and_puts_a_run_first(lesson: Class) -> None
     assert "Your teacher holds the queue" in texts(seen)
     assert "2. pocket, changed, on Counting (a tiny pattern) (yours)" in texts(seen)
     assert labels(seen).count("Stop") == 2  # of her own run: in the queue and beside it
-    button(app, "Let the queue go on").click().run()  # as Ann, from the teacher's page
+    button(app, "Release the queue").click().run()  # as Ann, from the teacher's page
     assert runtime.get_runner().is_held
-    button(lesson.visit("Teacher", "classroom"), "Let the queue go on").click().run()
+    button(lesson.visit("Teacher", "classroom"), "Release the queue").click().run()
     wait_for_state("anns", "finished")
 
 
 def test_the_teacher_sets_rules_and_a_student_finds_them_in_the_form(lesson: Class) -> None:
     app = lesson.visit("Teacher", "classroom")
-    app.button_group(key=f"rule-how-{hash(ClassRules())}").set_value("Three knobs").run()
+    app.button_group(key=f"rule-how-{hash(ClassRules())}").set_value("Three settings").run()
     rules = runtime.get_runner().rules
     assert set(rules.hidden).isdisjoint(FIRST_LESSON)
     field = next(f for f in app.number_input if f.label == "Minutes of training")
@@ -220,5 +220,5 @@ def test_a_refusal_of_the_rules_is_a_sentence(lesson: Class) -> None:
     app = lesson.visit("Ben")
     button(app, "Train a small GPT now").click().run()
     assert not app.exception
-    assert "Your teacher allows 3 a run, and this one has 468 steps" in texts(app)
+    assert "Your teacher allows at most 3 per run; this run has 468 steps" in texts(app)
     assert runtime.get_store().runs() == []

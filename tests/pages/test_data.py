@@ -28,7 +28,7 @@ def test_a_file_is_uploaded_kept_chosen_and_trained_on() -> None:
     name = "<script>alert(1)</script>.txt"
     app.file_uploader[0].upload(name, STORY.encode("cp1252", "replace"), "text/plain").run()
     assert "characters. It begins: “THE LAMP ROOM" in texts(app)
-    button(app, "Keep this text").click().run()
+    button(app, "Save this text").click().run()
     assert not app.exception
     assert kept() == [name]
     box = next(box for box in app.selectbox if box.label == "Text")
@@ -49,14 +49,14 @@ def test_several_files_become_one_text_and_one_that_cannot_be_read_stops_all() -
     uploader = app.file_uploader[0]
     uploader.upload("one.txt", b"First text.").upload("two.html", b"<p>Second &amp; last.</p>")
     app.run()
-    button(app, "Keep this text").click().run()
+    button(app, "Save this text").click().run()
     (card,) = get_library().texts()
     assert card.name == "2 texts: one.txt, two.html"
     assert get_library().load(card.sha256).text == "First text.<|endoftext|>Second & last.\n"
     app.file_uploader[0].upload("three.txt", b"Third.").upload("four.docx", b"no").run()
     assert "'four.docx' is damaged" in texts(app)
-    assert "Take out what cannot be read" in texts(app)
-    assert "Keep this text" not in [b.label for b in app.main.button]
+    assert "Remove what cannot be read" in texts(app)
+    assert "Save this text" not in [b.label for b in app.main.button]
 
 
 def test_a_file_that_cannot_be_read_is_refused_and_nothing_is_kept() -> None:
@@ -64,7 +64,7 @@ def test_a_file_that_cannot_be_read_is_refused_and_nothing_is_kept() -> None:
     app.file_uploader[0].upload("a.pdf", b"%PDF-1.4 broken", "application/pdf").run()
     assert not app.exception
     assert "'a.pdf' is damaged, or no PDF" in texts(app)
-    assert "Keep this text" not in [b.label for b in app.main.button]
+    assert "Save this text" not in [b.label for b in app.main.button]
     assert kept() == []
 
 
@@ -77,7 +77,7 @@ def test_project_gutenbergs_licence_is_left_out_unless_wanted() -> None:
     )
     app.file_uploader[0].upload("pg.txt", text.encode(), "text/plain").run()
     assert any("Project Gutenberg" in box.label for box in app.checkbox)
-    button(app, "Keep this text").click().run()
+    button(app, "Save this text").click().run()
     (card,) = get_library().texts()
     assert get_library().load(card.sha256).text == body.strip() + "\n"
 
@@ -96,7 +96,7 @@ def test_a_text_that_cannot_be_encoded_says_so_and_another_can_be_chosen() -> No
     app = open_app("data")
     choose(app, "Text", library.texts()[0].sha256)
     assert not app.exception
-    assert "a run of blanks there is too long" in texts(app)
+    assert "a span of blanks there is too long" in texts(app)
     choose(app, "Text", "counting")
     assert metric(app, "Characters")
 
@@ -106,7 +106,7 @@ def test_a_pasted_text_is_kept_under_its_name() -> None:
     next(box for box in app.text_input if box.label == "Its name").set_value("my $x$ `notes`.docx")
     next(box for box in app.text_area if box.label == "Its text").set_value("Some words. " * 9)
     app.run()
-    button(app, "Keep this text").click().run()
+    button(app, "Save this text").click().run()
     assert not app.exception
     assert kept() == ["my $x$ `notes`.docx"]  # its name does not make it a Word file
 
@@ -169,7 +169,7 @@ def test_a_stride_makes_overlapping_windows() -> None:
     app = open_app("data")
     number(app, "stride").set_value(16).run()
     assert not app.exception
-    assert "48 tokens of each are in the next, too" in texts(app)
+    assert "each overlaps the next by 48 tokens" in texts(app)
     assert app.dataframe[1].value["windows"][0] > 300
     assert "one every 16" in html(app)
     assert "margin-left: 0.00%" in windows_drawing(64, 16, 5)
@@ -198,7 +198,7 @@ def test_the_expected_time_is_measured_on_its_own_steps() -> None:
     number(app, "context_length").set_value(8).run()
     button(app, "Measure how long it takes").click().run(timeout=120)
     assert not app.exception
-    assert "from a few of its own steps on this machine" in texts(app)
+    assert "estimated from a few steps on this machine" in texts(app)
     assert not runtime.get_store().runs()
 
 

@@ -60,7 +60,7 @@ def test_what_goes_wrong_in_a_callback_is_said_above_the_page() -> None:
             fail(PermissionError(errno.EACCES, "Permission denied", "/secret/place"))
 
     app = AppTest.from_function(script, default_timeout=60).run()
-    assert "The machine refused it (Permission denied)" in texts(app)
+    assert "The machine reports an error (Permission denied)" in texts(app)
     assert "/secret" not in texts(app)
     app.button[0].click().run()
     assert "The disk is full" in app.toast[0].value

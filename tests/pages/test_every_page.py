@@ -122,7 +122,7 @@ def test_a_runs_directory_that_cannot_be_used_is_said_in_words(
 
 def test_a_setting_that_is_no_number_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GPT_LAB_THREADS", "-1")
-    assert "GPT_LAB_THREADS='-1' is no number from 1 on" in texts(open_app())
+    assert "GPT_LAB_THREADS='-1' must be a whole number, at least 1" in texts(open_app())
 
 
 NETWORK_PROGRAM = """

@@ -79,7 +79,7 @@ def test_a_touched_token_shows_its_candidates_and_another_one_is_a_branch() -> N
     before = chips["ids"]
     box = next(box for box in app.selectbox if box.label == "Another token in its place")
     assert len(box.options) == 11
-    button(app, "Go on from it").click().run()
+    button(app, "Continue from it").click().run()
     after = components(wait(app), "token_chips")[0]
     assert after["ids"][:2] == before[:2]
     assert after["ids"][2] != before[2]
@@ -98,7 +98,7 @@ def test_an_empty_prompt_is_refused_in_a_sentence() -> None:
 
 
 def test_before_the_first_text_the_page_says_what_will_stand_there() -> None:
-    assert "What the model writes will stand here" in texts(open_generate())
+    assert "What the model writes will appear here" in texts(open_generate())
 
 
 def test_settings_are_said_in_words() -> None:

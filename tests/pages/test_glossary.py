@@ -8,7 +8,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.app import runtime
-from dashboard.ui import STEPS, glossary
+from dashboard.ui import STEPS
+from dashboard.ui.glossary import ON_PAGE, find_terms
+from dashboard.ui.glossary_terms import TERMS
 from gpt_core.export import import_recorded_run
 from tests.support.app_driver import open_app
 
@@ -29,12 +31,12 @@ def written(block: Any) -> Iterator[str]:
 
 
 def words_of(app: AppTest) -> set[str]:
-    return {term.name for term in glossary.find_terms("\n".join(written(app.main)))}
+    return {term.name for term in find_terms("\n".join(written(app.main)))}
 
 
 def test_each_word_is_explained_in_one_sentence_and_has_its_page() -> None:
     titles = {title for step in STEPS for title in step.pages} | {"Runs"}
-    for term in glossary.TERMS.values():
+    for term in TERMS.values():
         assert term.meaning[0].isupper() or not term.meaning[0].isalpha(), term
         assert term.meaning.endswith((".", ".)")), term
         assert len(term.meaning) < 200, term
@@ -43,7 +45,7 @@ def test_each_word_is_explained_in_one_sentence_and_has_its_page() -> None:
 
 def test_a_term_is_found_in_its_forms_and_not_within_other_words() -> None:
     def names(text: str) -> list[str]:
-        return [term.name for term in glossary.find_terms(text)]
+        return [term.name for term in find_terms(text)]
 
     assert names("Token IDs of two batches") == ["token", "token ID", "batch"]
     assert names("tokenizer, training, header") == []
@@ -52,14 +54,14 @@ def test_a_term_is_found_in_its_forms_and_not_within_other_words() -> None:
 
 
 @pytest.mark.usefixtures("own_runtime")
-@pytest.mark.parametrize("title", [title for title in glossary.ON_PAGE if title != "Classroom"])
+@pytest.mark.parametrize("title", [title for title in ON_PAGE if title != "Classroom"])
 def test_every_term_that_stands_on_a_page_is_among_its_words(title: str) -> None:
     app = open_app()
     if title != "Home":  # where the first visit is
         import_recorded_run(runtime.get_store())
         state = {"walk_model": "pocket", "start": True}
         app = open_app(title.lower(), state=state, run="lamp-room-124m")
-    assert words_of(app) <= set(glossary.ON_PAGE[title])
+    assert words_of(app) <= set(ON_PAGE[title])
     assert any("gpt-words" in element.proto.body for element in app.get("html"))
 
 
@@ -67,4 +69,4 @@ def test_every_term_that_stands_on_a_page_is_among_its_words(title: str) -> None
 def test_the_glossary_has_all_words() -> None:
     app = open_app("glossary")
     shown = "".join(element.proto.body for element in app.get("html"))
-    assert all(f"<dt>{name}</dt>" in shown for name in glossary.TERMS)
+    assert all(f"<dt>{name}</dt>" in shown for name in TERMS)

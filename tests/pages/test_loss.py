@@ -62,7 +62,7 @@ def test_the_chapters_whole_walk_is_on_the_page() -> None:
     assert metric(app, "Loss") == "10.7940"
     assert metric(app, "Six steps")[:7] == metric(app, "One call")[:7] == "10.7939"
     assert "logits_flat: (6, 50257) · targets_flat: (6,)" in shown
-    assert "Equal, as float32 can tell." in shown
+    assert "Equal, as far as float32 can tell." in shown
     assert float(metric(app, "Perplexity").replace(",", "")) == pytest.approx(48725.9, abs=1)
     assert metric(app, "Vocabulary, V") == "50,257"
     assert metric(app, "ln V") == "10.825"
@@ -94,14 +94,14 @@ def test_a_model_that_was_taken_back_answers_no_edit() -> None:
         from dashboard.loss.walk_section import show_walk
 
         def fetch() -> None:
-            raise ValueError("This model is somebody else's, who does not share it.")
+            raise ValueError("This model is not yours, and its owner does not share it.")
 
         show_walk(fetch)
 
     app = AppTest.from_function(page, default_timeout=60).run()
     assert not app.exception
     assert not app.metric
-    assert "This model is somebody else's" in texts(app)
+    assert "This model is not yours" in texts(app)
     assert [box.label for box in app.text_area] == ["Rows, one per line"]
 
 
@@ -143,12 +143,12 @@ def test_an_edit_is_walked_through_at_once() -> None:
     probas = [float(line.split()[1]) for line in targets["second_line"]]
     loss = -sum(math.log(p) for p in probas) / 4
     assert float(metric(app, "Loss")) == pytest.approx(loss, abs=1e-3)
-    assert "Equal, as float32 can tell." in texts(app)
+    assert "Equal, as far as float32 can tell." in texts(app)
 
 
 def test_the_top_ten_and_the_rank_of_a_position_can_be_chosen() -> None:
     app = open_app("loss", state=SMALL_MODEL)
-    box = next(box for box in app.selectbox if box.label == "Look closely at")
+    box = next(box for box in app.selectbox if box.label == "Show position")
     box.select_index(5).run()
     data = next(d for d in components(app, "live_chart") if "at p23" in d["description"])
     names = data["figure"]["data"][0]["y"]
@@ -206,12 +206,12 @@ def test_a_run_stays_chosen_when_it_pauses_and_when_it_ends() -> None:
     finish(run_id)
     app.run()
     assert next(box for box in app.selectbox if box.label == "Model").value == run_id
-    assert "another moment is shown" in texts(app)
+    assert "Another moment is shown" in texts(app)
 
 
 def test_the_position_stays_when_its_words_are_edited() -> None:
     app = open_app("loss", state=SMALL_MODEL)
-    next(box for box in app.selectbox if box.label == "Look closely at").select_index(1).run()
+    next(box for box in app.selectbox if box.label == "Show position").select_index(1).run()
     for rows in ("now the second line differs", "and once more it does"):
         enter_rows(app, rows)
         words = rows.split()
@@ -224,7 +224,7 @@ def test_a_run_without_weights_says_so() -> None:
     finish(run_id)
     for row in store.checkpoints(run_id):
         store.remove_checkpoint(row.id)
-    assert "kept no weights yet" in texts(open_app("loss", run=run_id))
+    assert "saved no weights yet" in texts(open_app("loss", run=run_id))
 
 
 def test_both_cross_entropies_are_one_with_two_classes_and_differ_with_three() -> None:

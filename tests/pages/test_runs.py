@@ -51,7 +51,7 @@ def rows(app: AppTest) -> list[dict]:
 
 def test_an_empty_store_says_where_a_run_starts() -> None:
     app = open_runs()
-    assert "Nothing was trained yet." in texts(app)
+    assert "Nothing has been trained yet." in texts(app)
     assert not components(app, "run_table")
 
 
@@ -90,7 +90,7 @@ def test_the_table_shows_just_the_settings_in_which_the_chosen_runs_differ() -> 
 
 def test_runs_that_were_set_up_alike_are_said_to_be() -> None:
     keep_runs(first=4e-4, second=4e-4)
-    assert "They were set up alike" in texts(open_runs("first", "second"))
+    assert "They have the same text, settings and machine" in texts(open_runs("first", "second"))
 
 
 def test_a_choice_in_the_table_goes_into_the_address() -> None:
@@ -246,7 +246,7 @@ def test_run_again_fills_the_form_with_all_that_the_run_was_set_up_with() -> Non
     store.set_state("run", RunState.FINISHED, "ada")
     app = again("run")
     assert TextLibrary(store, actor="local").load(own.sha256) == own  # it can be chosen again
-    assert "Filled in as run run was set up." in texts(app)
+    assert "Filled in with the settings of run run." in texts(app)
     button(app, "Start training").click().run()
     (new,) = [r for r in store.runs() if r.id != "run"]
     runtime.get_runner().stop(new.id, actor="local").result(timeout=60)

@@ -136,7 +136,7 @@ def test_more_tokens_than_one_can_look_at_are_counted_but_not_drawn() -> None:
     enter(app, "Your text", "𠮷" * 2_000)
     assert len(chips(app, "The tokens of your text")["ids"]) == MAX_CHIPS
     assert metric(app, "Tokens") == "8,000"
-    assert "Drawn are the first 4,000 tokens" in texts(app)
+    assert "Only the first 4,000 tokens are drawn" in texts(app)
 
 
 @pytest.mark.slow

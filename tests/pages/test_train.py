@@ -184,7 +184,7 @@ def test_what_is_drawn_against_what_is_chosen() -> None:
 def test_the_sentence_below_the_curve_has_the_books_numbers() -> None:
     app = open_app("train", run=chapter_run(BOOK_RUN.losses))
     assert (
-        "The curves part at step 10 (epoch 2: training 6.661, validation 7.048); validation is "
+        "The curves diverge at step 10 (epoch 2: training 6.661, validation 7.048); validation is "
         "lowest, 6.134, at step 55 (epoch 7) and has risen to 6.452 since" in texts(app)
     )
     assert "At step 0 validation is 9.933, below ln(50,257) = 10.825" in texts(app)
@@ -292,7 +292,7 @@ def test_the_recorded_run_shows_what_was_learnt_by_heart() -> None:
     app = open_app("train", run=RECORDED_RUN)
     (line,) = components(app, "sample_list")
     assert line["entries"][0]["heading"] == "Epoch 10"
-    assert "76% copied, the longest run 14 tokens" in line["entries"][0]["note"]
+    assert "76% copied, the longest span 14 tokens" in line["entries"][0]["note"]
     copied = [words for words, kind in line["entries"][0]["pieces"] if kind == "copied"]
     story = load_text("the-lamp-room").text
     assert copied

@@ -14,7 +14,7 @@ class TestPage:
         return open_app("weights", **query)
 
     def test_an_empty_store_says_when_weights_are_kept(self) -> None:
-        assert "No run has kept weights yet" in texts(self.open())
+        assert "No run has saved weights yet" in texts(self.open())
 
     def test_checkpoints_are_listed_offered_in_each_form_and_deleted_when_confirmed(self) -> None:
         run_id = start_pocket_run()
@@ -27,7 +27,7 @@ class TestPage:
         assert labels == [facts.title for facts in WEIGHT_FORMS.values()] * len(rows)
         newest = max(rows, key=lambda row: (row.global_step, row.kind == "weights"))
         assert f"Step {newest.global_step}" in texts(app)
-        assert "Without it the run, resumed, begins anew." in texts(app)
+        assert "Without it, the run starts over when it is resumed." in texts(app)
         button(app, "Delete for good").click().run()
         assert len(store.checkpoints(run_id)) == len(rows) - 1
         assert not app.exception

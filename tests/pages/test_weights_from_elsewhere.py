@@ -187,7 +187,7 @@ def test_a_model_is_trained_further_from_the_form() -> None:
     [run] = runtime.get_store().runs()
     assert run.initial_name == "small, from the import folder"
     assert run.model_config == replace(GPT2, context_length=8)
-    assert f"It began with weights, not at random: {run.initial_name}." in texts(app)
+    assert f"It began with these weights, not with random ones: {run.initial_name}." in texts(app)
     finish(run.id)
 
 

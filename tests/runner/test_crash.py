@@ -79,18 +79,18 @@ def test_a_diverging_run_fails_in_words_and_its_last_checkpoint_stays_good(
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (MemoryError(), "The memory is full: end other programs"),
+        (MemoryError(), "The memory is full: close other programs"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "The memory is full"),
         (
             OSError(errno.ENOSPC, "No space left on device"),
-            "The disk is full: make room on it",
+            "The disk is full: free some space",
         ),
         (RuntimeError("[enforce fail] not enough memory: you tried"), "The memory is full"),
         (RuntimeError("something else"), "something else"),
         (sqlite3.OperationalError("unable to open"), "The runs directory could not be read"),
         (
             PermissionError(errno.EACCES, "Permission denied", "/a/place"),
-            "The machine refused it (Perm",
+            "The machine reports an error (Perm",
         ),
     ],
 )
@@ -121,7 +121,7 @@ def test_a_full_disk_fails_the_run_in_words_and_the_next_run_trains(
         run = store.run(run_id)
         assert run is not None
         assert run.state == "failed"
-        assert run.message.startswith("The disk is full: make room on it")
+        assert run.message.startswith("The disk is full: free some space")
         assert not list(disk.rglob("*.part"))
         steps = [row.global_step for row in store.steps(run_id)]
         assert steps == list(range(len(steps)))
@@ -140,17 +140,17 @@ def test_an_end_that_cannot_be_written_holds_here_until_it_can(
     runner: TrainingRunner, store: RunStore, corpus: Corpus, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.CRITICAL + 1)
-    board = CachedStore(store)
+    cached_store = CachedStore(store)
     run_id = runner.start(LONG, corpus, actor="local")
     wait_for_steps(store, run_id, 3)
-    assert [run.id for run in board.live_runs()] == [run_id]
+    assert [run.id for run in cached_store.live_runs()] == [run_id]
     store._database._writer.execute("PRAGMA query_only = ON")  # as on a disk that is only read
     assert runner.wait(run_id, timeout=60)
-    run = board.run(run_id)
+    run = cached_store.run(run_id)
     assert run is not None
     assert run.state == "failed"
     assert "could not be read or written" in run.message
-    assert board.live_runs() == []
+    assert cached_store.live_runs() == []
     with closing(RunStore(store.runs_dir)) as another:
         assert another.live_runs() != []  # nothing was written
     mark_interrupted_runs(store)  # tries in vain

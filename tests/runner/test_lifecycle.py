@@ -126,7 +126,7 @@ def test_a_run_can_be_named_once_and_only_by_a_plain_name(
     with pytest.raises(ValueError, match="is taken"):
         runner.start(PRESET, corpus, run_id="my-run_1.0", actor="local")
     for name in ("", "../up", "a/b", ".hidden", "x" * 65, "<b>"):
-        with pytest.raises(ValueError, match="no name for a run"):
+        with pytest.raises(ValueError, match="is not a valid run ID"):
             runner.start(PRESET, corpus, run_id=name, actor="local")
 
 

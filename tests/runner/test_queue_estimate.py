@@ -20,12 +20,12 @@ TEXT = load_text("counting")
 def test_where_nothing_was_ever_trained_the_order_is_known_and_no_time(
     store: RunStore, runner: TrainingRunner
 ) -> None:
-    board = CachedStore(store)
-    assert expected_queue(board, runner) == []
+    cached_store = CachedStore(store)
+    assert expected_queue(cached_store, runner) == []
     runner.hold(True, actor="local")
     for name in ("ann", "ben"):
         runner.start(PRESET, TEXT, actor=name, run_id=f"{name}s")
-    queue = expected_queue(board, runner)
+    queue = expected_queue(cached_store, runner)
     assert [(place.run.id, place.starts_in) for place in queue] == [("anns", 0), ("bens", math.inf)]
 
 

@@ -91,7 +91,7 @@ def test_a_replayed_step_that_is_not_what_was_recorded_is_said(
     run = store.run(run_id)
     assert run is not None
     assert run.state == "finished"
-    assert "Replayed step 4 is not what was recorded: loss" in run.message
+    assert "Replayed step 4 differs from what was recorded: loss" in run.message
     assert [row.global_step for row in store.steps(run_id)] == list(range(run.total_steps))
 
 

@@ -24,14 +24,14 @@ class Class:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._monkeypatch = monkeypatch
-        roll = runtime.get_roster()
-        assert roll is not None
-        self.roll = roll
-        self.tokens = {name: roll.join(name, CODE, "here") for name in ("Ann", "Ben", HOSTILE)}
-        self.tokens["Teacher"] = roll.sign_in_teacher(PASSPHRASE, "here")
+        roster = runtime.get_roster()
+        assert roster is not None
+        self.roster = roster
+        self.tokens = {name: roster.join(name, CODE, "here") for name in ("Ann", "Ben", HOSTILE)}
+        self.tokens["Teacher"] = roster.sign_in_teacher(PASSPHRASE, "here")
 
     def id(self, name: str) -> str:
-        member = self.roll.who(self.tokens[name])
+        member = self.roster.who(self.tokens[name])
         assert member is not None
         return member.id
 

@@ -156,7 +156,7 @@ def test_the_limit_can_be_set_and_is_below_the_servers(monkeypatch: pytest.Monke
     with pytest.raises(ValueError, match="larger than 1 MB"):
         read_upload("a.txt", b"a" * (2**20 + 1))
     monkeypatch.setenv("GPT_LAB_MAX_UPLOAD_MB", "lots")
-    with pytest.raises(ValueError, match="GPT_LAB_MAX_UPLOAD_MB='lots' is no whole number"):
+    with pytest.raises(ValueError, match="GPT_LAB_MAX_UPLOAD_MB='lots' is not a whole number"):
         read_upload("a.txt", b"text")
 
 

@@ -97,7 +97,7 @@ def test_a_long_text_is_encoded_in_pieces_to_the_same_ids(
 def test_a_run_of_blanks_that_is_too_long_is_refused_in_words(
     tokenizer: tiktoken.Encoding,
 ) -> None:
-    with pytest.raises(ValueError, match="a run of blanks there is too long"):
+    with pytest.raises(ValueError, match="a span of blanks there is too long"):
         encode_corpus("Once." + " " * 1_500_000 + "The end.", tokenizer)
 
 

@@ -23,5 +23,5 @@ def test_the_row_after_every_is_the_lectures_but_for_the_word_that_had_nothing()
 
 
 def test_a_word_outside_the_vocabulary_is_refused() -> None:
-    with pytest.raises(ValueError, match="“chocolate” is none of the seven"):
+    with pytest.raises(ValueError, match="“chocolate” is not one of the seven"):
         toy_ids("every chocolate")

@@ -142,7 +142,7 @@ def test_no_token_is_sent_and_only_the_files_are_asked_for(hub: Hub, cache: Path
 
 def test_a_download_that_was_cut_off_goes_on_where_it_ended(hub: Hub, cache: Path) -> None:
     hub.cut_after = 300_000
-    with pytest.raises(ValueError, match=r"broke off at 0\.3 of 1\.0 MB .*goes on from there"):
+    with pytest.raises(ValueError, match=r"broke off at 0\.3 of 1\.0 MB .*continues from there"):
         download_gpt2("124M")
     assert parts(cache) == [300_000]
     assert downloaded_gpt2("124M") is None
@@ -199,7 +199,7 @@ def test_a_killed_process_leaves_what_the_next_one_goes_on_from(
 
 def test_stop_ends_it_and_a_later_call_goes_on(hub: Hub, cache: Path) -> None:
     told: list[int] = []
-    with pytest.raises(DownloadStopped, match=r"Stopped at 0\.\d of 1\.0 MB.*goes on from there"):
+    with pytest.raises(DownloadStopped, match=r"Stopped at 0\.\d of 1\.0 MB.*continues from there"):
         download_gpt2("124M", lambda done, _: told.append(done), lambda: told[-1] > 400_000)
     assert parts(cache) == [told[-1]]
     assert told[-1] < 600_000
@@ -234,7 +234,7 @@ def test_a_part_that_is_whole_or_too_long_is_no_obstacle(there: int, hub: Hub, c
 
 
 def test_a_repository_that_there_is_not_is_said(hub: Hub, cache: Path) -> None:
-    with pytest.raises(ValueError, match=r"has no repository some/body that is open.*its name"):
+    with pytest.raises(ValueError, match=r"has no public repository some/body.*its name"):
         download_gpt2("some/body")
     assert not cache.exists()
 
@@ -329,7 +329,7 @@ def test_a_full_disk_is_said(hub: Hub, cache: Path) -> None:
     (part,) = cache.rglob("*.incomplete")
     part.unlink()
     part.symlink_to("/dev/full")
-    with pytest.raises(ValueError, match=r"kept in .*cache: No space left.*Make room.*HF_HOME"):
+    with pytest.raises(ValueError, match=r"saved in .*cache: No space left.*Make room.*HF_HOME"):
         download_gpt2("124M")
 
 

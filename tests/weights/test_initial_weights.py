@@ -156,7 +156,7 @@ def test_a_full_disk_leaves_a_failed_run_and_says_so(
         )
     [run] = store.runs()
     assert run.state == "failed"
-    with pytest.raises(ValueError, match="weights that the run begins with are gone"):
+    with pytest.raises(ValueError, match="The run's initial weights were deleted"):
         raise_what_resuming_says(runner, store, run.id)
 
 
@@ -201,7 +201,7 @@ def test_the_settings_name_the_weights_and_the_terminal_wants_just_those(
     export_gpt2(build_model(replace(TINY, qkv_bias=True), seed=7), wrong)
     command = ["train", "--settings", str(settings), "--runs-dir", str(tmp_path / "runs")]
     for weights, message in (
-        ([], "These settings begin with weights: name their file with --weights"),
+        ([], "These settings need initial weights: give their file with --weights"),
         (["--weights", str(wrong)], "qkv_bias=False does not fit the weights of wrong"),
         (["--weights", str(tmp_path / "no")], "there is no such file or folder"),
     ):
@@ -209,7 +209,7 @@ def test_the_settings_name_the_weights_and_the_terminal_wants_just_those(
         assert message in capsys.readouterr().err
     save_weights(wrong, build_model(TINY, seed=8))
     assert main([*command, "--weights", str(wrong)]) == 2
-    assert "wrong are not the weights that these settings begin with" in capsys.readouterr().err
+    assert "The weights of wrong are not those of these settings" in capsys.readouterr().err
     assert main([*command, "--weights", str(right)]) == 0
     with closing(RunStore(tmp_path / "runs")) as store:
         again = only_run(store)
@@ -230,13 +230,13 @@ def test_the_notebook_asks_for_the_weights_and_repeats_the_run_with_them(
     begun: RunStore, tmp_path: Path
 ) -> None:
     data = export_runs(begun, [only_run(begun)], "notebook", actor="local")[1]
-    assert b"take the checkpoint from the Weights page" in data  # where it is not beside it
+    assert b"download the checkpoint from the Weights page" in data  # if it is missing
     [row] = [row for row in begun.checkpoints("begun") if row.kind is CheckpointKind.INITIAL]
     (tmp_path / "begun-initial-ours.zip").write_bytes(
         weights_zip(begun, row, "ours", actor="local")
     )
     printed = "".join(run_notebook(data, tmp_path).values())
-    assert "Largest difference from the run on record: 0\n" in printed
+    assert "Largest difference from the recorded run: 0\n" in printed
 
 
 def test_the_same_weights_by_two_names_are_no_difference_between_runs(begun: RunStore) -> None:

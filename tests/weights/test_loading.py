@@ -274,8 +274,8 @@ def test_a_file_that_is_not_there_is_said_not_to_be(loader, tmp_path: Path) -> N
     ("saved", "message"),
     [
         ({"a": torch.zeros(2)}, "holds no GPTModel of the book"),
-        ([1, 2, 3], "holds no model's weights"),
-        ({"model_state_dict": {"tok_emb.weight": 3}}, "holds no model's weights"),
+        ([1, 2, 3], "holds no model weights"),
+        ({"model_state_dict": {"tok_emb.weight": 3}}, "holds no model weights"),
     ],
 )
 def test_a_file_of_something_else_is_refused(saved: object, message: str, tmp_path: Path) -> None:

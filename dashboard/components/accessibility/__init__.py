@@ -1,6 +1,6 @@
-"""What Streamlit's own markup leaves out for keyboards and screen readers, put in by the browser.
+"""Accessibility that Streamlit's markup lacks, for keyboards and screen readers.
 
-The browser tests ask axe-core whether anything serious is left.
+The browser tests check with axe-core that nothing serious is left.
 """
 
 from pathlib import Path
@@ -11,10 +11,10 @@ _component = st.components.v2.component(
     "accessibility",
     html="<span hidden></span>",
     js=(Path(__file__).parent / "accessibility.js").read_text(),
-    isolate_styles=False,  # it improves the page around it
+    isolate_styles=False,  # it changes the page around it
 )
 
 
 def improve_markup() -> None:
-    """Improve the page as it is now, and whenever it changes."""
+    """Improve the markup of the page now, and whenever it changes."""
     _component(key="accessibility")

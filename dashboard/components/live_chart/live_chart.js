@@ -1,5 +1,5 @@
-// One chart: mounted once, then handed each new figure. Streamlit calls the default export
-// whenever the data has changed.
+// One chart: mounted once, then updated with each new figure. Streamlit calls the default export
+// whenever the data changes.
 
 const CONFIG = {
   displaylogo: false,
@@ -8,16 +8,16 @@ const CONFIG = {
 };
 
 const RETRY_MS = 3000;
-const NEAR = "700px"; // so far above and below what one sees, charts are drawn
+const NEAR = "700px"; // charts this far above and below the visible part are drawn
 
 function loadPlotly(url) {
-  // One promise per page load. Kept apart from window.Plotly, which st.plotly_chart replaces.
+  // One promise per page load. Separate from window.Plotly, which st.plotly_chart replaces.
   window.gptLabPlotly ??= new Promise((resolve, reject) => {
     const script = document.createElement("script");
     script.src = url;
     script.onload = () => resolve(window.Plotly);
     script.onerror = () => {
-      window.gptLabPlotly = undefined; // so that it can be tried again
+      window.gptLabPlotly = undefined; // so that the next draw tries again
       reject(new Error("plotly.js could not be loaded"));
     };
     document.head.append(script);
@@ -46,24 +46,24 @@ function inThePagesColours(layout, host) {
 async function draw(host, state) {
   host.classList.toggle("preload", !state.data.figure);
   const Plotly = await loadPlotly(state.data.plotly);
-  const { figure, description } = state.data; // the newest: more may have come meanwhile
+  const { figure, description } = state.data; // the newest: it may have changed while plotly.js was loading
   if (!figure || !host.isConnected) return;
   host.setAttribute("aria-label", description);
-  // Anew each time: plotly writes the user's zoom and legend choices into what it is given, and
-  // would take them for the figure's own when the same figure is drawn again in another theme.
+  // Parsed each time: Plotly writes the user's zoom and legend choices into its input, and would
+  // read them as the figure's own when it is drawn again in another theme.
   const { data, layout } = JSON.parse(figure);
-  host.style.minHeight = `${layout.height ?? 420}px`; // its place, whether it is drawn yet or not
-  if (!state.isNear) return; // it is drawn when somebody comes near it
+  host.style.minHeight = `${layout.height ?? 420}px`; // reserves its space before it is drawn
+  if (!state.isNear) return; // drawn when it is scrolled near
   state.Plotly = Plotly;
   const text = getComputedStyle(host).getPropertyValue("--st-text-color");
   for (const trace of data) if (trace.type === "heatmap") trace.textfont = { ...trace.textfont, color: text };
   await Plotly.react(host, data, inThePagesColours(layout, host), CONFIG);
 }
 
-// The chart as one sees it, zoom and hidden lines included, but dark on white, as on paper.
+// Saves the chart as shown, with its zoom and hidden lines, but dark on white, as on paper.
 function saveAs(host, state, format) {
   const layout = { ...host.layout, paper_bgcolor: "#fff", plot_bgcolor: "#fff" };
-  // A font that whoever opens the picture has: others are measured here and drawn narrower there.
+  // A font that other machines have too: text is measured here, but drawn where the file is opened.
   layout.font = { ...layout.font, color: "#1d2524", family: "Arial, sans-serif" };
   if (state.data.title) {
     layout.title = { text: state.data.title, x: 0.99, xanchor: "right", y: 0.98, yanchor: "top", font: { size: 15 } };
@@ -91,8 +91,8 @@ function offerPictures(host, state, place) {
 export default function ({ data, parentElement }) {
   const host = parentElement.querySelector(".live-chart");
   const state = (host.liveChart ??= { drawing: Promise.resolve() });
-  // One drawing after another: calls overlap when the browser is slow. What comes while one waits
-  // for its turn is drawn by that one.
+  // One drawing at a time: calls overlap when the browser is slow. A waiting drawing uses the newest
+  // data, so no second one has to wait.
   const redraw = () => {
     if (state.waits) return;
     state.waits = true;
@@ -115,7 +115,7 @@ export default function ({ data, parentElement }) {
     state.observer.observe(host);
     state.sight = new IntersectionObserver(
       (places) => {
-        const isNear = places.at(-1).isIntersecting; // the newest, where there were several
+        const isNear = places.at(-1).isIntersecting; // the newest of several entries
         const comes = isNear && !state.isNear;
         state.isNear = isNear;
         if (comes) redraw();
@@ -123,13 +123,13 @@ export default function ({ data, parentElement }) {
       { root: host.closest('[data-testid="stMain"]'), rootMargin: NEAR },
     );
     state.sight.observe(host);
-    // The text's colour passes over within a millisecond when the theme changes (live_chart.css).
+    // A change of theme starts a transition of the text colour, of 1 ms (live_chart.css).
     host.addEventListener("transitionend", (event) => {
       if (event.target === host && event.propertyName === "color") redraw();
     });
   }
   redraw();
-  // Called when the component goes, and also when the next call takes this one's place.
+  // Called when the component is removed, and also before each next call.
   return () =>
     setTimeout(() => {
       if (host.isConnected || !host.liveChart) return;

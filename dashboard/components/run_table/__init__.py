@@ -1,8 +1,8 @@
-"""All runs in a table that one can search, sort and choose from.
+"""All runs in a table that can be searched and sorted, and in which runs are chosen.
 
-Its own, not ``st.dataframe``: there a choice is a row's number, which names another run as soon as
-one is added or the table is filtered; here it is the run's ID. And it is a table for screen readers
-and phones.
+It replaces ``st.dataframe``, which identifies a chosen row by its number: a different run once one
+is added or the table is filtered. Here it is the run's ID. It also works with screen readers and
+on phones.
 """
 
 from collections.abc import Sequence
@@ -33,12 +33,12 @@ def run_table(
     revision: int,
     key: str,
 ) -> tuple[list[str], str | None]:
-    """Show the runs; return the IDs of those that are chosen, and of one that is to be opened.
+    """Show the runs; return the IDs of the chosen ones, and of one to open, or None.
 
     Args:
-        summaries: a row each, the newest first.
-        chosen: the IDs of the runs that are chosen when the table comes up.
-        revision: counts how often ``chosen`` was changed by others than the table; it then holds.
+        summaries: one per row, the newest first.
+        chosen: the IDs of the runs that are chosen when the table is first shown.
+        revision: the number of changes of ``chosen`` from outside the table, which override it.
         key: identifies the table on its page.
     """
     known = {summary.run.id for summary in summaries}
@@ -58,7 +58,7 @@ def run_table(
 
 
 def row_of(summary: RunSummary) -> dict[str, Any]:
-    """Return what the table shows of a run, and what it is searched and sorted by."""
+    """Return the fields of a run that the table shows, searches and sorts by."""
     run = summary.run
     return {
         "id": run.id,
@@ -83,4 +83,4 @@ def row_of(summary: RunSummary) -> dict[str, Any]:
 
 
 def _nothing() -> None:
-    """Do nothing: the callback is what makes Streamlit keep what the table answered."""
+    """Do nothing: the callback is what makes Streamlit keep the table's answer."""

@@ -1,7 +1,7 @@
-// All runs as a table: searched and sorted here, chosen by ID. Rows live on between updates, so
-// that focus and scroll position stay. Text of the user's is only ever set as textContent.
+// All runs as a table: searched and sorted here, chosen by ID. Rows are reused between updates, so
+// that focus and scroll position stay. Users' text is only ever set as textContent.
 
-const PAGE = 100; // rows that are drawn before one asks for more
+const PAGE = 100; // rows shown at first
 
 const COLUMNS = [
   { key: "name", label: "Run", of: (row) => (row.name || row.id).toLowerCase() },
@@ -71,7 +71,7 @@ function build(state) {
     state.most = PAGE;
     arrange(state);
   });
-  state.jump = element("button", "jump", "Go to what is chosen ↓");
+  state.jump = element("button", "jump", "Go to the chosen runs ↓");
   state.jump.type = "button";
   state.jump.addEventListener("click", () => document.querySelector(".st-key-chosen_part")?.scrollIntoView());
   bar.append(state.search, state.order, state.count, state.jump);
@@ -82,7 +82,7 @@ function build(state) {
   const all = element("th", "choose");
   state.all = element("input");
   state.all.type = "checkbox";
-  state.all.setAttribute("aria-label", "Choose all that are found");
+  state.all.setAttribute("aria-label", "Choose all runs found");
   state.all.addEventListener("change", () => chooseAll(state));
   all.append(state.all);
   head.append(all);
@@ -109,7 +109,7 @@ function build(state) {
   });
   const frame = element("div", "frame");
   frame.append(table);
-  state.none = element("div", "none", "No run has all of these words.");
+  state.none = element("div", "none", "No run matches all of these words.");
   frame.append(state.none);
   state.host.replaceChildren(bar, frame, state.more);
 }
@@ -149,7 +149,7 @@ function makeRow(state, id) {
   cells.preset.append(preset, changes);
   const badge = element("span", "badge");
   cells.state.append(badge);
-  // The row is a large target for the small box; what is in it stays itself.
+  // A click on the row toggles its checkbox; links in it work as usual.
   tr.addEventListener("click", (event) => {
     if (!event.target.closest("a, input") && !String(getSelection())) box.click();
   });
@@ -174,7 +174,7 @@ function fill(parts, row) {
 }
 
 function compare(a, b, sign) {
-  if (a === null || b === null) return (a === null) - (b === null); // what is unknown comes last
+  if (a === null || b === null) return (a === null) - (b === null); // unknown values come last
   return sign * (a < b ? -1 : a > b ? 1 : 0);
 }
 
@@ -183,7 +183,7 @@ function sort(state, key, sign) {
   arrange(state);
 }
 
-// Find, sort and place the rows.
+// Filter, sort and show the rows.
 function arrange(state) {
   const words = state.search.value.toLowerCase().split(/\s+/).filter(Boolean);
   const { key, sign } = state.sorted;
@@ -218,7 +218,7 @@ function arrange(state) {
   mark(state);
 }
 
-// Show what is chosen.
+// Show which runs are chosen.
 function mark(state) {
   for (const [id, { tr, box }] of state.parts) {
     const chosen = state.chosen.has(id);
@@ -255,7 +255,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   for (const row of data.rows) row.haystack = searchable(row);
   state.data = data;
   const ids = new Set(data.rows.map((row) => row.id));
-  // What was chosen here holds, unless the server has chosen otherwise since.
+  // The choice made here is valid until the server sends a new revision.
   if (state.revision !== data.revision) {
     state.revision = data.revision;
     state.chosen = new Set(data.chosen);

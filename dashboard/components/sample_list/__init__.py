@@ -1,4 +1,4 @@
-"""What a model wrote, time after time: a line of samples, with the words it copied marked."""
+"""A list of a model's samples, with the words copied from the training text marked."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,12 +39,12 @@ _component = st.components.v2.component(
 
 
 def sample_list(entries: Sequence[Entry], label: str, key: str) -> None:
-    """Show texts one below the other. They are text, whatever stands in them.
+    """Show texts in a list; their content is never read as markup.
 
     Args:
-        entries: the first stands on top.
-        label: what a screen reader calls the list.
-        key: identifies it on its page.
+        entries: the texts, the first on top.
+        label: the list's name for screen readers.
+        key: identifies the list on its page.
     """
     data = {
         "label": label,

@@ -1,4 +1,4 @@
-"""Samples → entries of the list, with what is copied in pieces of their own."""
+"""Samples → entries of the list, with copied spans as separate pieces."""
 
 import re
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ LINE_BREAKS = re.compile(r"\n{3,}")
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a text: ``kind`` is "prompt", "copied" or "", what is the model's own."""
+    """A part of a text; ``kind`` is "prompt", "copied", or "" for the model's own words."""
 
     text: str
     kind: str = ""
@@ -25,15 +25,15 @@ class Piece:
 
 @dataclass(frozen=True)
 class Entry:
-    """One text on the line."""
+    """One text of the list."""
 
-    heading: str  # when it was written
-    note: str  # what is measured of it
+    heading: str  # when it was generated
+    note: str  # its measurements
     pieces: Sequence[Piece]
 
 
 def sample_entries(samples: Sequence[MeasuredSample], history: CachedHistory) -> list[Entry]:
-    """Return the samples, the newest first, each with the last losses before it."""
+    """Return the samples as entries, newest first, each with the last losses before it."""
     evaluated = history.recorded.evaluations["global_step"]
     entries = []
     for sample in reversed(samples):
@@ -45,7 +45,7 @@ def sample_entries(samples: Sequence[MeasuredSample], history: CachedHistory) ->
 
 
 def last_sample(history: CachedHistory, heading: str) -> Entry | None:
-    """Return a run's newest sample, if it has one, under a heading of the caller's."""
+    """Return a run's newest sample under the given heading; None if it has no samples."""
     if not history.recorded.samples:
         return None
     [entry] = history.derive(
@@ -67,19 +67,19 @@ def _entry(sample: MeasuredSample, losses: Any) -> Entry:
 
 
 def describe_copying(copying: Copying) -> str:
-    """Say how much is copied, and how long the longest run of it is."""
+    """Return in words the copied fraction and the length of the longest copied span."""
     if not copying.spans:
         return "nothing copied"
-    return f"{copying.fraction:.0%} copied, the longest run {count(copying.longest, 'token')}"
+    return f"{copying.fraction:.0%} copied, the longest span {count(copying.longest, 'token')}"
 
 
 def marked(text: str, copying: Copying | None) -> list[Piece]:
-    """Return a text in pieces: its prompt, what is copied, and the rest."""
+    """Return a text in pieces: its prompt, the copied spans, and the rest."""
     if copying is None:
         return [Piece(on_few_lines(text))]
     ids = text_to_token_ids(text, get_tokenizer())[0].tolist()
     pieces = []
-    # Two runs that touch or overlap are two: together they stand nowhere.
+    # Spans that touch or overlap stay apart: as one they are not in the training text.
     for (run, is_prompt), group in groupby(
         range(len(ids)), key=lambda i: (copying.span_of[i], i < copying.prompt_tokens)
     ):
@@ -90,5 +90,5 @@ def marked(text: str, copying: Copying | None) -> list[Piece]:
 
 
 def on_few_lines(text: str) -> str:
-    """Say how often a model that repeats itself breaks the line, instead of doing it."""
+    """Replace three or more line breaks in a row by their number."""
     return LINE_BREAKS.sub(lambda breaks: f" ↵ × {len(breaks[0])} ", text)

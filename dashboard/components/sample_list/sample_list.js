@@ -1,4 +1,4 @@
-// Texts one below the other. Everything is set as textContent: a text is never markup.
+// A list of texts. Everything is set as textContent, never as markup.
 
 function element(tag, className, text) {
   const node = document.createElement(tag);

@@ -1,4 +1,4 @@
-"""The tokens of a text as chips that one can touch: each with its ID, and what is known of it."""
+"""The tokens of a text as selectable chips, each with its ID and further details."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,17 +23,17 @@ _component = st.components.v2.component(
 
 @dataclass(frozen=True)
 class Scale:
-    """What the chips' colour means: the words at its two ends, and the colour at the strong one."""
+    """The legend of the chips' colour: the words at its two ends, and the full colour."""
 
     low: str
     high: str
     color: str = palette.TARGET
-    has_legend: bool = True  # of several rows of chips, one legend is enough
+    has_legend: bool = True  # one legend is enough for several rows of chips
 
 
 @dataclass(frozen=True)
 class Row:
-    """Where a new row of chips begins, and what stands before it."""
+    """The first chip of a new row, and the row's heading."""
 
     start: int  # position of its first chip
     heading: str
@@ -50,21 +50,24 @@ def token_chips(
     rows: Sequence[Row] = (),
     marks: Sequence[str] = (),
 ) -> int | None:
-    """Show tokens as chips; return the position of the one that the user selected, or None.
+    """Show tokens as chips; return the position of the selected one, or None.
 
     Args:
-        token_ids: what is shown, in the order of the text.
-        label: what a screen reader calls the row.
+        token_ids: the tokens, in the order of the text, (T,).
+        label: the list's name for screen readers.
         key: identifies the chips on their page.
         second_line: a short text below each ID (a probability, a rank, a target).
-        details: a sentence for each, shown beside its bytes while one points at it.
-        strengths: how strongly each is coloured, 0 to 1.
-        scale: the legend of those colours.
-        rows: breaks the chips into rows with headings; the first begins at 0.
-        marks: what is special about each, in a word ("target", "new"), or "".
+        details: a phrase for each, shown beside its bytes on hover and focus.
+        strengths: the strength of each chip's colour, 0 to 1.
+        scale: the legend of the colour.
+        rows: divides the chips into rows with headings; the first starts at 0.
+        marks: a word that marks a chip ("target", "new"), or "", for each.
+
+    Raises:
+        ValueError: a column is not as long as the tokens, or an ID is outside the vocabulary.
     """
     data = chips_data(token_ids, label, second_line, details, strengths, scale, rows, marks)
-    # A page that is mounted anew starts from what Python still holds to be selected.
+    # A newly mounted page starts from the selection that Python still has.
     data["selected"] = st.session_state.get(key, {}).get("selected")
     result = _component(data=data, key=key, on_selected_change=_nothing)
     selected = result.selected
@@ -81,7 +84,7 @@ def chips_data(
     rows: Sequence[Row] = (),
     marks: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return what the component draws, column by column: 5,000 tokens are 150 kB of JSON.
+    """Return the component's data, column by column: 5,000 tokens are 150 kB of JSON.
 
     Raises:
         ValueError: a column is not as long as the tokens, or an ID is outside the vocabulary.
@@ -109,10 +112,10 @@ def chips_data(
 
 
 def readable(token: bytes) -> str:
-    """Return a token as people can read it: its text with visible blanks, or else its bytes."""
+    """Return a token's text with visible blanks, or its bytes if they are not valid UTF-8."""
     try:
         text = token.decode()
-    except UnicodeDecodeError:  # a part of a character
+    except UnicodeDecodeError:  # part of a character
         return "".join(f"⟨{byte:02X}⟩" for byte in token)
     for blank, sign in ((" ", "·"), ("\n", "↵"), ("\t", "⇥"), ("\r", "␍")):
         text = text.replace(blank, sign)

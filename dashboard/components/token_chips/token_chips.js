@@ -1,7 +1,7 @@
-// Tokens as chips. Text of the user's is only ever set as textContent.
+// Tokens as chips. Users' text is only ever set as textContent.
 // One chip has the tab stop; the arrow keys move it, Enter or Space selects.
 
-const SINGLE_BYTES = 256; // the tokens that no merge made (gpt_core/byte_pairs.py)
+const SINGLE_BYTES = 256; // tokens without a merge (gpt_core/vocabularies/byte_pairs.py)
 const END_OF_TEXT = 50256;
 
 function element(tag, className, text) {
@@ -17,7 +17,7 @@ function describe(data, i) {
   const id = data.ids[i];
   const parts = [`ID ${id}`, `${count} byte${count > 1 ? "s" : ""}: ${bytes}`];
   if (bytes.startsWith("20") && count > 1) parts.push("begins with a space");
-  if (id === END_OF_TEXT) parts.push("the special token between two texts, which no merge makes");
+  if (id === END_OF_TEXT) parts.push("the special token between two documents, which no merge creates");
   else parts.push(id < SINGLE_BYTES ? "a single byte" : `merge ${(id - SINGLE_BYTES + 1).toLocaleString("en")} of 50,000`);
   if (data.details[i]) parts.push(data.details[i]);
   return parts.join(" · ");
@@ -52,7 +52,7 @@ function build(state) {
   });
   state.list = list;
   state.hint = element("div", "hint");
-  state.hint.setAttribute("role", "status"); // read aloud as one moves from chip to chip
+  state.hint.setAttribute("role", "status"); // read aloud when another chip has the focus
   host.replaceChildren(list);
   if (data.scale?.has_legend) {
     const legend = element("div", "legend");
@@ -62,7 +62,7 @@ function build(state) {
   host.append(state.hint);
 }
 
-// What may change at each tick, while the tokens stay.
+// Updates everything that can change while the tokens stay the same.
 function update(state) {
   const { data, host, list, chips } = state;
   list.setAttribute("aria-label", data.label);
@@ -134,7 +134,7 @@ export default function ({ data, parentElement, setStateValue }) {
   state.data = data;
   const shape = JSON.stringify([data.ids, data.second_line.length > 0, data.scale, data.rows]);
   if (shape !== state.shape) {
-    // Other tokens: what was selected of the old ones is no more.
+    // The tokens changed: clear the selection.
     if (state.shape !== undefined && state.selected !== null) {
       state.selected = null;
       state.report(null);

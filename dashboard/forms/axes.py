@@ -1,4 +1,4 @@
-"""What losses are drawn against: the user's choice."""
+"""The user's choice of axes for the losses."""
 
 import streamlit as st
 
@@ -14,7 +14,7 @@ AXIS_NAMES = {
 
 
 def choose_axes() -> Axes:
-    """Let the user choose what is drawn against what, in a row that the caller has made."""
+    """Let the user choose the axes; the caller provides the row for the controls."""
     x = st.segmented_control(
         "Against",
         list(AXES),
@@ -29,7 +29,7 @@ def choose_axes() -> Axes:
         ["Loss", "Perplexity"],
         default="Loss",
         required=True,
-        help="Perplexity is exp(loss): among how many equally likely tokens it chooses.",
+        help="Perplexity is exp(loss): the number of equally likely tokens it chooses among.",
         key=session_keys.HEIGHT,
         persist_state="session",
     )

@@ -1,11 +1,11 @@
-"""The commands of the terminal. What a command needs is imported when it is run."""
+"""The commands of the command line. Each imports what it needs when it runs."""
 
 import argparse
 import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,21 +17,21 @@ from gpt_core.store import default_runs_dir
 FINISHED, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130  # exit codes
 
 
-def run() -> NoReturn:
-    """Run the command that this process was started with, and end with its exit code."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
-    sys.exit(main())
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return the process's exit code."""
+    """Run one command and return its exit code."""
     parser, _ = create_parser("python -m gpt_core")
     return run_command(parser.parse_args(arguments))
 
 
+def run(command: Callable[[], int] = main) -> NoReturn:
+    """Run the command of this process and exit with its code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # handled like Ctrl-C
+    sys.exit(command())
+
+
 def run_command(options: argparse.Namespace) -> int:
-    """Run a command that was parsed, and return the process's exit code."""
-    logging.basicConfig(level=logging.CRITICAL)  # what went wrong is said in words, below
+    """Run a parsed command and return its exit code."""
+    logging.basicConfig(level=logging.CRITICAL)  # errors are printed as sentences below
     try:
         module, function = options.command.split(":")
         code = int(getattr(import_module(module), function)(options))
@@ -39,7 +39,7 @@ def run_command(options: argparse.Namespace) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return REFUSED
-    except BrokenPipeError:  # "runs | head -1" has read enough
+    except BrokenPipeError:  # as in "runs | head -1"
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FINISHED
     return code
@@ -49,7 +49,7 @@ Commands = Any  # argparse's own type for them is private
 
 
 def create_parser(prog: str) -> tuple[argparse.ArgumentParser, Commands]:
-    """Return the parser of the terminal, and its commands, to which others may be added."""
+    """Return the parser of the command line and its commands, to which more can be added."""
     parser = argparse.ArgumentParser(
         prog=prog, description="Train a small GPT from the terminal.", allow_abbrev=False
     )
@@ -60,12 +60,12 @@ def create_parser(prog: str) -> tuple[argparse.ArgumentParser, Commands]:
         type=Path,
         default=default_runs_dir(),
         metavar="DIR",
-        help="where runs are kept (default: $GPT_LAB_RUNS_DIR, or %(default)s)",
+        help="where runs are saved (default: $GPT_LAB_RUNS_DIR, or %(default)s)",
     )
     _add_train(commands, directory)
 
     resume = commands.add_parser(
-        "resume", parents=[directory], help="go on with a run from its last checkpoint"
+        "resume", parents=[directory], help="continue a run from its last checkpoint"
     )
     resume.set_defaults(command="gpt_core.cli.training:resume_command")
     resume.add_argument("run", metavar="RUN")
@@ -73,14 +73,14 @@ def create_parser(prog: str) -> tuple[argparse.ArgumentParser, Commands]:
     runs = commands.add_parser("runs", parents=[directory], help="list the runs")
     runs.set_defaults(command="gpt_core.cli.records:runs_command")
 
-    export = commands.add_parser("export", parents=[directory], help="take a run away")
+    export = commands.add_parser("export", parents=[directory], help="export a run")
     export.set_defaults(command="gpt_core.cli.records:export_command")
     export.add_argument("run", metavar="RUN")
     export.add_argument(
         "--format",
         default="csv",
         metavar="FORMAT",
-        help="csv (default), notebook, tensorboard, …; one that there is not lists them all",
+        help="csv (default), notebook, tensorboard, …; an unknown one lists them all",
     )
     export.add_argument(
         "--to",
@@ -100,34 +100,34 @@ def _add_train(commands: Commands, directory: argparse.ArgumentParser) -> None:
         parents=[directory],
         help="train a GPT and print its losses",
         description="Train a GPT and print its losses. Each setting of the app's form is an "
-        "option; what is not given is as in the preset.",
+        "option; the others keep the preset's values.",
         allow_abbrev=False,
     )
     train.set_defaults(command="gpt_core.cli.training:train_command")
     settings = train.add_mutually_exclusive_group()
     settings.add_argument("--preset", choices=PRESETS, help="default: pocket")
     settings.add_argument(
-        "--settings", type=Path, metavar="FILE", help="a run's settings, as export writes them"
+        "--settings", type=Path, metavar="FILE", help="a settings file, as export writes it"
     )
     train.add_argument(
         "--text",
         metavar="NAME|FILE",
-        help="a file, or one of the texts that come with the app; one that there is not lists "
-        "them (default: the story, or the text of --settings)",
+        help="a file, or the name of a bundled text; an unknown name lists them (default: the "
+        "story, or the text of --settings)",
     )
     train.add_argument(
         "--weights",
         metavar="PATH|NAME",
-        help="begin with these: a model's file or folder, or a GPT-2 of the Hugging Face hub, such "
-        "as 124M (default: random ones)",
+        help="initial weights: a model's file or folder, or a GPT-2 on the Hugging Face hub, such "
+        "as 124M (default: random weights)",
     )
     train.add_argument(
         "--probe",
         action="append",
         default=[],
         metavar="TEXT",
-        help="a row of text whose probabilities are recorded at each evaluation; may be given "
+        help="a text whose token probabilities are recorded at each evaluation; can be given "
         "several times",
     )
-    train.add_argument("--run-id", metavar="NAME", help="the run's name (default: one is made up)")
+    train.add_argument("--run-id", metavar="NAME", help="the run's ID (default: generated)")
     add_setting_options(train)

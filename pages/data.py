@@ -4,16 +4,16 @@ import streamlit as st
 
 from dashboard.app import hidden_controls, show_refusal
 from dashboard.data import (
+    batch_counts,
     choose_settings,
     encode,
-    layouts,
     offer_fixes,
     show_batch,
     show_preflight,
     show_split,
-    show_survey,
+    show_statistics,
     show_windows,
-    survey_of,
+    statistics_of,
 )
 from dashboard.forms import text
 from dashboard.ui import page_title, show_code
@@ -44,14 +44,14 @@ if corpus:
     except ValueError as error:
         show_refusal(error)
         st.stop()
-    show_survey(survey_of(corpus, train_ids, val_ids))
+    show_statistics(statistics_of(corpus, train_ids, val_ids))
 
     st.header("Training and validation")
     show_split(corpus, preset, len(train_ids), len(val_ids))
     show_code(split_text)
 
     st.header("Windows and batches")
-    train, val = layouts(preset, len(train_ids), len(val_ids))
+    train, val = batch_counts(preset, len(train_ids), len(val_ids))
     sizes = (preset.training.batch_size, preset.training.train_ratio, preset.training.stride)
     try:
         check_splits(len(train_ids), len(val_ids), preset.model.context_length, *sizes)

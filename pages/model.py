@@ -16,17 +16,17 @@ with st.container(border=True):
     config = architecture.choose_config()
 
 if config:
-    anatomy = summarize(config, architecture.BATCH_SIZE, architecture.num_tokens(config))
-    architecture.show_size(anatomy)
+    summary = summarize(config, architecture.BATCH_SIZE, architecture.num_tokens(config))
+    architecture.show_size(summary)
     st.header("From token IDs to logits")
     st.caption(
         f"For a batch of {architecture.BATCH_SIZE} rows of {architecture.num_tokens(config)} "
         "tokens. Beside each part: its parameters, and their percentage of all; below it, the "
         "shape of its output."
     )
-    st.html(architecture.drawing(config, anatomy))
+    st.html(architecture.drawing(config, summary))
     st.header("How “124M” is counted")
-    architecture.show_count(config, anatomy)
+    architecture.show_count(config, summary)
 
 st.header("The code")
 architecture.show_source()

@@ -216,4 +216,6 @@ def _frame(
 def _tint(color: str) -> list[list[float | str]]:
     """Return a colour scale from transparent to about half opaque, for light and dark pages."""
     red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
-    return [[share, f"rgba({red},{green},{blue},{share * 0.55:.2f})"] for share in (0.0, 1.0)]
+    return [
+        [fraction, f"rgba({red},{green},{blue},{fraction * 0.55:.2f})"] for fraction in (0.0, 1.0)
+    ]

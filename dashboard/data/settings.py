@@ -35,8 +35,8 @@ def encode(corpus: Corpus, config: TrainingConfig) -> tuple[Tensor, Tensor]:
         return encode_splits(corpus.text, get_tokenizer(), config, cache)
     bar = st.progress(0.0, text="Encoding the text…")
 
-    def report(share: float) -> None:
-        bar.progress(share, text=f"Encoding the text: {share:.0%}")
+    def report(fraction: float) -> None:
+        bar.progress(fraction, text=f"Encoding the text: {fraction:.0%}")
 
     splits = encode_splits(corpus.text, get_tokenizer(), config, cache, report)
     bar.empty()

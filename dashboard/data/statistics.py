@@ -16,19 +16,19 @@ from gpt_core.text import (
 from gpt_core.vocabularies import get_tokenizer
 
 
-def show_survey(survey: TokenStatistics) -> None:
+def show_statistics(statistics: TokenStatistics) -> None:
     """Show how many tokens a text has, which ones, and what its script costs."""
     tokenizer = get_tokenizer()
     show_numbers(
         {
-            "Characters": f"{survey.characters:,}",
-            "Tokens": f"{survey.tokens:,}",
-            "Different tokens": f"{survey.distinct:,}",
-            "Of the vocabulary": f"{100 * survey.distinct / tokenizer.n_vocab:.1f}%",
-            "Tokens per character": f"{survey.tokens_per_character:.2f}",
+            "Characters": f"{statistics.characters:,}",
+            "Tokens": f"{statistics.tokens:,}",
+            "Different tokens": f"{statistics.distinct:,}",
+            "Of the vocabulary": f"{100 * statistics.distinct / tokenizer.n_vocab:.1f}%",
+            "Tokens per character": f"{statistics.tokens_per_character:.2f}",
         }
     )
-    times = survey.tokens_per_character / ENGLISH_TOKENS_PER_CHARACTER
+    times = statistics.tokens_per_character / ENGLISH_TOKENS_PER_CHARACTER
     if times > 1.3:
         st.text(
             f"{times:.1f} times as many tokens per character as English prose "
@@ -42,13 +42,13 @@ def show_survey(survey: TokenStatistics) -> None:
         )
     st.subheader("Its most frequent tokens")
     token_chips(
-        [token_id for token_id, _ in survey.most_frequent],
+        [token_id for token_id, _ in statistics.most_frequent],
         label="The most frequent tokens",
         key="frequent",
-        second_line=[f"{times:,}×" for _, times in survey.most_frequent],
+        second_line=[f"{times:,}×" for _, times in statistics.most_frequent],
     )
     st.subheader("Its longest tokens")
-    token_chips(list(survey.longest), label="The longest tokens", key="longest")
+    token_chips(list(statistics.longest), label="The longest tokens", key="longest")
 
 
 def show_split(corpus: Corpus, preset: Preset, train_tokens: int, val_tokens: int) -> None:
@@ -68,6 +68,6 @@ def show_split(corpus: Corpus, preset: Preset, train_tokens: int, val_tokens: in
     )
 
 
-def survey_of(corpus: Corpus, train_ids: Tensor, val_ids: Tensor) -> TokenStatistics:
+def statistics_of(corpus: Corpus, train_ids: Tensor, val_ids: Tensor) -> TokenStatistics:
     """Return the token statistics of a text: of both parts, as encoded for training."""
     return count_tokens(corpus.text, cat((train_ids, val_ids)), get_tokenizer())

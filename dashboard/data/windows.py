@@ -29,13 +29,13 @@ def show_windows(preset: Preset, train: BatchCounts, val: BatchCounts) -> None:
     rows = [
         {
             "part": name,
-            "tokens": layout.tokens,
-            "windows": layout.windows,
-            "batches": layout.batches,
-            "windows left out": layout.left_over_windows,
-            "tokens left over": layout.left_over_tokens,
+            "tokens": counts.tokens,
+            "windows": counts.windows,
+            "batches": counts.batches,
+            "windows left out": counts.left_over_windows,
+            "tokens left over": counts.left_over_tokens,
         }
-        for name, layout in (("training", train), ("validation", val))
+        for name, counts in (("training", train), ("validation", val))
     ]
     st.dataframe(rows, hide_index=True)
     epochs, together = preset.training.num_epochs, preset.training.accumulation_steps
@@ -80,7 +80,9 @@ def show_batch(preset: Preset, train_ids: Tensor) -> None:
     st.text(f"Its first row reads: “{text[:400]}{'…' * (len(text) > 400)}”")
 
 
-def layouts(preset: Preset, train_tokens: int, val_tokens: int) -> tuple[BatchCounts, BatchCounts]:
+def batch_counts(
+    preset: Preset, train_tokens: int, val_tokens: int
+) -> tuple[BatchCounts, BatchCounts]:
     """Return the numbers of windows and batches of the training and the validation split."""
     return (
         count_batches(train_tokens, preset.model, preset.training, drop_last=True),

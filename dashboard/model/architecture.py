@@ -78,18 +78,18 @@ def num_tokens(config: GPTConfig) -> int:
     return min(MAX_TOKENS, config.context_length)
 
 
-def show_size(anatomy: ModelSummary) -> None:
+def show_size(summary: ModelSummary) -> None:
     """Show how many parameters the model has, and the memory that training it takes."""
     show_numbers(
         {
-            "Parameters": f"{anatomy.parameters:,}",
-            "Weights": format_bytes(anatomy.weights_bytes),
-            "Gradients": format_bytes(anatomy.weights_bytes),
-            "AdamW's moments": format_bytes(anatomy.optimizer_bytes),
-            "A whole checkpoint": format_bytes(anatomy.checkpoint_bytes),
+            "Parameters": f"{summary.parameters:,}",
+            "Weights": format_bytes(summary.weights_bytes),
+            "Gradients": format_bytes(summary.weights_bytes),
+            "AdamW's moments": format_bytes(summary.optimizer_bytes),
+            "A whole checkpoint": format_bytes(summary.checkpoint_bytes),
         }
     )
-    training = anatomy.training_bytes
+    training = summary.training_bytes
     st.caption(
         f"Four bytes for each weight, for its gradient, and for each of the two moments that AdamW "
         f"keeps for it: training takes {format_bytes(training)} of memory, plus the intermediate "
@@ -97,15 +97,15 @@ def show_size(anatomy: ModelSummary) -> None:
     )
 
 
-def show_count(config: GPTConfig, anatomy: ModelSummary) -> None:
+def show_count(config: GPTConfig, summary: ModelSummary) -> None:
     """Explain why the chapter's "124M" has more parameters than its name says."""
-    head = anatomy.part("out_head").parameters
+    head = summary.part("out_head").parameters
     openais = summarize(GPT2_CONFIGS["124M"], 1, 1)
     st.markdown(
         f"The output head is a matrix of its own here: {config.vocab_size:,} × {config.emb_dim:,} "
         f"= {head:,} parameters, as many as the token embedding. OpenAI's GPT-2 uses the embedding "
         f"for both (“tied” weights) and counts it once. Counted that way, these "
-        f"**{anatomy.parameters:,}** are **{anatomy.tied_parameters:,}**."
+        f"**{summary.parameters:,}** are **{summary.tied_parameters:,}**."
     )
     if config == GPT_CONFIG_124M:
         st.markdown(
@@ -125,7 +125,7 @@ def show_source() -> None:
     show_code(MultiHeadAttention, FeedForward, LayerNorm)
 
 
-def drawing(config: GPTConfig, anatomy: ModelSummary) -> str:
+def drawing(config: GPTConfig, summary: ModelSummary) -> str:
     """Return the architecture as HTML: the parts in order, and the tensor's shape between them.
 
     It contains only fixed text and numbers, so nothing to escape.
@@ -135,12 +135,12 @@ def drawing(config: GPTConfig, anatomy: ModelSummary) -> str:
     block = "trf_blocks.0."
 
     def part(name: str, title: str, what: str) -> str:
-        parameters = anatomy.part(name).parameters
+        parameters = summary.part(name).parameters
         count, share = "no parameters", ""
         if parameters:
             # A part of a block counts once in each block.
             times = config.n_layers if name.startswith(block) else 1
-            percent = 100 * times * parameters / anatomy.parameters
+            percent = 100 * times * parameters / summary.parameters
             count = f"{parameters:,} · {percent:.1f}%" if times == 1 else f"{parameters:,}"
             share = f'<span class="share" style="--part: {percent:.2f}%"></span>'
         return (
@@ -153,11 +153,11 @@ def drawing(config: GPTConfig, anatomy: ModelSummary) -> str:
         return f'<div class="flow">↓ <code>({", ".join(map(str, shape))})</code><b>{note}</b></div>'
 
     def after(name: str, note: str = "") -> str:
-        return flow(anatomy.part(name).output_shape, note)
+        return flow(summary.part(name).output_shape, note)
 
-    tokens = anatomy.part("out_head").output_shape[:2]
-    per_block = anatomy.part("trf_blocks.0").parameters
-    share = 100 * config.n_layers * per_block / anatomy.parameters
+    tokens = summary.part("out_head").output_shape[:2]
+    per_block = summary.part("trf_blocks.0").parameters
+    share = 100 * config.n_layers * per_block / summary.parameters
     rows = [
         flow(tokens, "token IDs: rows of a batch, tokens in a row"),
         part("tok_emb", "Token embedding", f"for each of the {config.vocab_size:,} tokens a vector "

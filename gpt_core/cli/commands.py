@@ -53,6 +53,7 @@ def create_parser(prog: str) -> tuple[argparse.ArgumentParser, Commands]:
     parser = argparse.ArgumentParser(
         prog=prog, description="Train a small GPT from the terminal.", allow_abbrev=False
     )
+    parser.set_defaults(program=prog)  # as hints name it
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     directory = argparse.ArgumentParser(add_help=False)
     directory.add_argument(

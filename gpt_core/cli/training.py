@@ -101,7 +101,7 @@ def _train(options: argparse.Namespace, begin: Callable[[TrainingRunner], str]) 
         runner.close()
         if run_id:
             print(
-                f"Interrupted. Resume it with: python -m gpt_core resume {run_id} "
+                f"Interrupted. Resume it with: {options.program} resume {run_id} "
                 f"--runs-dir {options.runs_dir}",
                 file=sys.stderr,
             )

@@ -142,14 +142,14 @@ def check_splits(
     fits = fitting_context_length(train_tokens, val_tokens, batch_size, stride)
     total = train_tokens + val_tokens
     total_needed = max(-(-train_needed // train_ratio), -(-val_needed // (1 - train_ratio)))
-    mend = "No context length would fit: choose a longer text."
+    advice = "No context length would fit: choose a longer text."
     if fits >= 1:
         presets = [p.name for p in PRESETS.values() if p.model.context_length <= fits]
         named = f" (preset {' or '.join(presets)})" if presets else ""
-        mend = f"Choose context_length={fits} or less{named}, or a longer text."
+        advice = f"Choose context_length={fits} or less{named}, or a longer text."
     raise ValueError(
         f"The text is too short for context_length={context_length}: it has {total:,} tokens "
         f"({train_tokens:,} for training, {val_tokens:,} for validation) and needs about "
         f"{total_needed:,.0f} ({train_needed:,} for a training batch of {batch_size}, "
-        f"{val_needed:,} for a validation window). {mend}"
+        f"{val_needed:,} for a validation window). {advice}"
     )

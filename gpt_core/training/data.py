@@ -93,9 +93,9 @@ def encode_splits(
     done = 0
     for part in split_text(text, config.train_ratio):
 
-        def report(share: float, before: int = done, size: int = len(part)) -> None:
+        def report(fraction: float, before: int = done, size: int = len(part)) -> None:
             if on_progress:
-                on_progress((before + share * size) / len(text))
+                on_progress((before + fraction * size) / len(text))
 
         def encode(part: str = part, report: Callable[[float], None] = report) -> Tensor:
             return encode_corpus(part, tokenizer, config.end_of_text, report)

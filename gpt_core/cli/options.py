@@ -41,7 +41,7 @@ def _add_option(group: argparse._ArgumentGroup, field: Field[Any], hint: Any) ->
     names = [f"--{field.name.replace('_', '-')}"]
     if field.name == "num_epochs":
         names.append("--epochs")
-    text = field.metadata["help"].replace("%", "%%")
+    text = field.metadata["help"].replace("; empty:", "; none:").replace("%", "%%")
     shared: dict[str, Any] = {"dest": field.name, "help": text, "default": argparse.SUPPRESS}
     assert field.default is not MISSING
     if hint is bool:

@@ -139,10 +139,17 @@ def close_runtime() -> None:
     global _services
     with _making:
         if _services is not None:
-            atexit.unregister(close_runtime)
-            atexit.unregister(wait_for_pages)
+            atexit.unregister(end_process)
             _services.close()
             _services = None
+
+
+def end_process() -> None:
+    """Save what trains, wait for the pages that compute, then close the rest."""
+    if _services is not None:
+        _services.runner.close()  # first: a supervisor may not wait long before it kills
+    wait_for_pages()
+    close_runtime()
 
 
 def wait_for_pages(seconds: float = 20.0) -> None:
@@ -171,10 +178,7 @@ def _get_services() -> Services:
             cached_store = CachedStore(
                 store, fresh_seconds=lambda: FRESH_SECONDS * refresh_seconds()
             )
-            # At exit these run in reverse order: wait for the pages that compute, then save the
-            # runs in training and close the store.
-            atexit.register(close_runtime)
-            atexit.register(wait_for_pages)
+            atexit.register(end_process)
             _services = Services(
                 store=store,
                 runner=runner,

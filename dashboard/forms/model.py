@@ -146,10 +146,10 @@ def _snapshot(run: Run) -> ChosenModel:
 
 def _last_snapshot(run_id: str, step: int) -> GPTModel | None:
     """Return the last copy; None if it no longer exists or the visitor may not see it."""
-    try:
-        return get_model_cache().last_snapshot(get_store(), run_id, step, actor=current_actor())
-    except ValueError:
+    run = get_visible_runs().run(run_id)
+    if run is None or run.is_redacted:  # asked here first: the core would put a refusal on record
         return None
+    return get_model_cache().last_snapshot(get_store(), run_id, step, actor=current_actor())
 
 
 def chosen_run() -> Run | None:

@@ -40,9 +40,16 @@ def run_command(options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return REFUSED
     except BrokenPipeError:  # as in "runs | head -1"
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         return FINISHED
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return code
+
+
+def discard_output() -> None:
+    """Write nothing more to standard output, whose reader has ended."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 Commands = Any  # argparse's own type for them is private

@@ -11,7 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from gpt_core.access import LOCAL
-from gpt_core.cli.commands import FAILED, FINISHED, INTERRUPTED
+from gpt_core.cli.commands import FAILED, FINISHED, INTERRUPTED, discard_output
 from gpt_core.cli.options import chosen_settings
 from gpt_core.cli.output import print_notices, print_run
 from gpt_core.config import GPTConfig, TrainingConfig
@@ -49,15 +49,18 @@ def train_command(options: argparse.Namespace) -> int:
         preset, sha256, initial_sha256 = read_settings(_read(options.settings))
     initial = None
     if options.weights:
-        initial = _find_weights(options.weights, preset.model.n_heads if options.settings else None)
+        n_heads = preset.model.n_heads if options.settings else None
+        initial = _find_weights(options.weights, getattr(options, "n_heads", n_heads))
     if initial is None and initial_sha256:
         raise ValueError("These settings need initial weights: give their file with --weights.")
     if initial is not None and not options.settings:
         preset = replace(preset, model=initial.config(preset.model))
+    if initial is not None:
+        _check_weights(initial, preset, initial_sha256)
     model = replace(preset.model, **chosen_settings(options, GPTConfig))
     preset = replace(preset, model=model)
     if initial is not None:
-        _check_weights(initial, preset, initial_sha256)
+        initial.fitted(model)  # refuses settings that are not those of the weights
     changes = chosen_settings(options, TrainingConfig)
     probes = (*preset.training.probes, *options.probe)
     config = replace(preset.training, **changes, probes=probes)
@@ -95,8 +98,11 @@ def _train(options: argparse.Namespace, begin: Callable[[TrainingRunner], str]) 
     try:
         run_id = begin(runner)
         run = print_run(store, runner, run_id)
-    except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C would interrupt the save
+    except (KeyboardInterrupt, BrokenPipeError) as error:
+        for again in (signal.SIGINT, signal.SIGTERM):  # a second one would interrupt the save
+            signal.signal(again, signal.SIG_IGN)
+        if isinstance(error, BrokenPipeError):  # "train | head": its reader has ended
+            discard_output()
         print("\nSaving a checkpoint after this step …", file=sys.stderr)
         runner.close()
         if run_id:

@@ -19,12 +19,11 @@ class ReplayCheck:
 
     def __init__(self, store: RunStore, run_id: str, global_step: int) -> None:
         self.mismatch = ""  # the first difference, as a sentence
-        records = store.records_since(run_id, tuple(RECORD_KINDS), {})
+        records = store.records_after_step(run_id, global_step)
         self._recorded: dict[Key, StoredRecord] = {
             _key(table, record): record
             for table in RECORD_KINDS
             for record in getattr(records, table)
-            if record.global_step > global_step
         }
 
     def is_replayed(self, record: Record) -> bool:

@@ -1,6 +1,6 @@
 """The append-only record of all runs, in one SQLite file. Imports no torch."""
 
-from gpt_core.store.class_store import Share, Shared, ShareKind
+from gpt_core.store.class_store import Share, Shared
 from gpt_core.store.recorded_runs import RecordedRuns
 from gpt_core.store.rows import (
     Checkpoint,
@@ -18,6 +18,7 @@ from gpt_core.store.run import (
     RunSetup,
     RunState,
     RunSummary,
+    ShareKind,
 )
 from gpt_core.store.run_locks import RUN_ID, find_run, mark_interrupted_runs
 from gpt_core.store.run_reader import RECORD_KINDS, FinalState, RunRecords

@@ -6,18 +6,10 @@ It uses the store's database and, like the store, imports no torch.
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, NamedTuple
 
 from gpt_core.store.database import Database, insert
-
-
-class ShareKind(StrEnum):
-    """What can be shared with the class."""
-
-    RUN = "run"
-    TEXT = "text"
-    MODEL = "model"
+from gpt_core.store.run import ShareKind
 
 
 class Share(NamedTuple):

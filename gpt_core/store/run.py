@@ -31,6 +31,14 @@ class CheckpointKind(StrEnum):
     INITIAL = "initial"  # the weights that the run began with
 
 
+class ShareKind(StrEnum):
+    """What can be shared with the class."""
+
+    RUN = "run"
+    TEXT = "text"
+    MODEL = "model"
+
+
 class RunSetup(NamedTuple):
     """A run's owner and all that determines its losses: equal setups give equal losses."""
 

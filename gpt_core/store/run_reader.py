@@ -188,17 +188,11 @@ class RunReader(RecordedRuns):
                 empty.
             after: the last ID read of each kind; a missing kind is read from the start.
         """
-        with self._database.reading() as connection:
-            found: dict[str, Any] = {}
-            for table in tables:
-                kind = RECORD_KINDS[table]
-                rows = connection.execute(
-                    f"SELECT {column_names(kind)} FROM {table} "  # noqa: S608 (names of ours)
-                    "WHERE run_id = ? AND id > ? ORDER BY id",
-                    (run_id, after.get(table, 0)),
-                )
-                found[table] = [from_row(kind, dict(row)) for row in rows]
-            return RunRecords(**found)
+        return self._records("id", {table: (run_id, after.get(table, 0)) for table in tables})
+
+    def records_after_step(self, run_id: str, global_step: int) -> RunRecords:
+        """Return a run's records of all kinds that came after a step."""
+        return self._records("global_step", dict.fromkeys(RECORD_KINDS, (run_id, global_step)))
 
     def rows_of(self, run_id: str, tables: Sequence[str]) -> dict[str, list[Row]]:
         """Return all of a run's rows in some tables, for an export."""
@@ -243,6 +237,20 @@ class RunReader(RecordedRuns):
     def text_path(self, sha256: str) -> Path:
         """Return the path of a text, whether it exists or not."""
         return self.runs_dir / "texts" / f"{sha256}.txt"
+
+    def _records(self, column: str, limits: Mapping[str, tuple[str, int]]) -> RunRecords:
+        """Return, of each table, a run's records whose column is above a limit: one snapshot."""
+        found: dict[str, Any] = {}
+        with self._database.reading() as connection:
+            for table, (run_id, limit) in limits.items():
+                kind = RECORD_KINDS[table]
+                rows = connection.execute(
+                    f"SELECT {column_names(kind)} FROM {table} "  # noqa: S608 (names of ours)
+                    f"WHERE run_id = ? AND {column} > ? ORDER BY id",
+                    (run_id, limit),
+                )
+                found[table] = [from_row(kind, dict(row)) for row in rows]
+        return RunRecords(**found)
 
     def _select(self, kind: type[T], where: str, *values: Any) -> list[T]:
         """Return the objects of a kind whose rows satisfy a condition."""

@@ -14,10 +14,9 @@ from gpt_core.records import (
     StepRecord,
     UpdateRecord,
 )
-from gpt_core.store.class_store import ShareKind
 from gpt_core.store.database import Database, insert
 from gpt_core.store.rows import Row, check_rows
-from gpt_core.store.run import CheckpointKind, RunState
+from gpt_core.store.run import CheckpointKind, RunState, ShareKind
 from gpt_core.store.run_reader import FinalState, RunReader
 from gpt_core.system import write_atomically
 

@@ -146,6 +146,29 @@ def test_a_reader_that_has_read_enough_ends_the_listing_without_a_traceback(
         assert listing.wait(timeout=60) == 0
 
 
+@pytest.mark.slow
+def test_a_run_whose_output_nothing_reads_any_more_is_saved(tmp_path: Path) -> None:
+    command = [sys.executable, "-u", "-m", "gpt_core", "train", "--runs-dir", str(tmp_path)]
+    with subprocess.Popen(
+        [*command, "--run-id", "mine"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as training:
+        assert training.stdout is not None
+        assert training.stderr is not None
+        for line in training.stdout:
+            if line.startswith(b"Ep 1"):
+                break
+        training.stdout.close()
+        errors = training.stderr.read().decode()
+        assert training.wait(timeout=60) == 130
+    assert "python -m gpt_core resume mine" in errors
+    assert "Traceback" not in errors
+    with closing(RunStore(tmp_path)) as store:
+        run = store.run("mine")
+        assert run is not None
+        assert run.state == "interrupted"
+        assert store.checkpoints("mine")
+
+
 def test_help_comes_at_once_since_nothing_heavy_is_imported_for_it() -> None:
     program = (
         "import sys; from gpt_core.cli import create_parser; create_parser('gpt-lab');"

@@ -93,6 +93,14 @@ def test_a_run_that_lost_its_state_or_makes_no_sense_breaks_no_page(tmp_path: Pa
         connection.execute("DELETE FROM transitions WHERE run_id = 'run-1'")
         connection.execute("UPDATE runs SET model_config = '[1' WHERE id = 'run-2'")
         connection.execute("UPDATE samples SET copied = '{' WHERE run_id = 'run-3'")
+        connection.execute("UPDATE transitions SET state = 'rux' WHERE run_id = 'run-4'")
+        connection.execute(
+            "INSERT INTO checkpoints (run_id, global_step, kind, folder, bytes, at)"
+            " VALUES ('run-3', 1, 'weighty', 'nowhere', 1, 0)"
+        )
+        connection.execute(
+            "INSERT INTO shares (kind, key, at, actor, shared) VALUES ('rux', 'x', 0, 's-1', 1)"
+        )
         connection.commit()
         # An index that contradicts its table: what a page of the file that was lost looks like.
         connection.execute("PRAGMA writable_schema = ON")
@@ -102,9 +110,11 @@ def test_a_run_that_lost_its_state_or_makes_no_sense_breaks_no_page(tmp_path: Pa
     with closing(RunStore(tmp_path)) as store:
         states = {run.id: run.state for run in store.runs()}
         assert states == {
-            **dict.fromkeys(("run-0", "run-3", "run-4"), "finished"),
-            "run-1": "interrupted",
+            **dict.fromkeys(("run-0", "run-3"), "finished"),
+            **dict.fromkeys(("run-1", "run-4"), "interrupted"),
         }
+        assert store.checkpoints("run-3") == []
+        assert store.class_store.shared() == frozenset()
         assert store.samples("run-3") == []
         assert len(store.summaries()) == 4
         assert store.steps("run-2") == []

@@ -210,12 +210,36 @@ def test_the_settings_name_the_weights_and_the_terminal_wants_just_those(
     save_weights(wrong, build_model(TINY, seed=8))
     assert main([*command, "--weights", str(wrong)]) == 2
     assert "The weights of wrong are not those of these settings" in capsys.readouterr().err
+    assert main([*command, "--weights", str(right), "--n-layers", "3"]) == 2
+    assert "n_layers=3 does not fit the weights of right" in capsys.readouterr().err
     assert main([*command, "--weights", str(right)]) == 0
     with closing(RunStore(tmp_path / "runs")) as store:
         again = only_run(store)
         assert (again.initial_name, again.initial_sha256) == ("right", run.initial_sha256)
         # By another number of threads: sums are rounded differently.
         assert losses(store, again.id) == pytest.approx(losses(begun, run.id), rel=1e-4)
+
+
+@pytest.mark.slow
+def test_options_may_shorten_the_context_and_say_how_many_heads_a_books_file_has(
+    begun: RunStore, tmp_path: Path
+) -> None:
+    settings, right, book = tmp_path / "settings.json", tmp_path / "right", tmp_path / "book.pth"
+    data = export_runs(begun, [only_run(begun)], "settings", actor="local")[1]
+    settings.write_bytes(data)
+    save_weights(right, build_model(TINY, seed=7))
+    torch.save(build_model(replace(TINY, n_heads=4), seed=7).state_dict(), book)
+    for number, arguments in enumerate(
+        (
+            ("--settings", str(settings), "--weights", str(right), "--context-length", "16"),
+            ("--text", "counting", "--weights", str(book), "--n-heads", "4", "--epochs", "1"),
+        )
+    ):
+        runs_dir = tmp_path / f"runs-{number}"
+        assert main(["train", *arguments, "--runs-dir", str(runs_dir)]) == 0
+        with closing(RunStore(runs_dir)) as store:
+            model = only_run(store).model_config
+            assert (model.context_length, model.n_heads) == ((16, 2), (32, 4))[number]
 
 
 def test_a_recording_tells_what_the_run_began_with(begun: RunStore, tmp_path: Path) -> None:

@@ -24,7 +24,15 @@ CONFIG = replace(TINY_TRAINING, num_epochs=3)
 
 
 @pytest.mark.parametrize(
-    "steps", [17, *(pytest.param(steps, marks=pytest.mark.slow) for steps in (1, 4, 18, 19, 36))]
+    "steps",
+    [
+        17,
+        *(pytest.param(steps, marks=pytest.mark.slow) for steps in (18, 36)),
+        *(
+            pytest.param(steps, marks=[pytest.mark.slow, pytest.mark.whole_run])
+            for steps in (1, 4, 19)
+        ),
+    ],
 )
 def test_a_checkpoint_between_any_two_steps_goes_on_bit_by_bit(
     steps: int, tmp_path: Path, tokenizer: tiktoken.Encoding

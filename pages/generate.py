@@ -11,8 +11,8 @@ from gpt_core.presets import PRESETS
 
 page_title(
     "Generate",
-    "From always the likeliest token to a measured surprise: temperature, top-k and top-p, and "
-    "the choice behind each token.",
+    "From always the most probable token to controlled randomness: temperature, top-k and top-p, "
+    "and the choice behind each token.",
 )
 
 

@@ -17,17 +17,14 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard import SITE_DIR
+from dashboard.components.registration import register
 
-HERE = Path(__file__).parent
 STATIC = SITE_DIR / "static"  # served by Streamlit at app/static
 
 # Registered once: a mounted instance belongs to its registration.
-_component = st.components.v2.component(
+_component = register(
     "live_chart",
     html='<div class="live-chart" role="figure"></div><div class="live-chart-save" hidden></div>',
-    css=(HERE / "live_chart.css").read_text(),
-    js=(HERE / "live_chart.js").read_text(),
-    isolate_styles=False,  # Plotly puts its styles into the head, not into a shadow root
 )
 
 

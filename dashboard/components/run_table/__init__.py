@@ -7,24 +7,16 @@ on phones.
 
 from collections.abc import Sequence
 from itertools import cycle
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from dashboard.app import owner_name
 from dashboard.charts import RUNS, STATE_COLORS, changes_from_preset, format_duration
+from dashboard.components.registration import register
 from gpt_core.store import RunSummary
 
-HERE = Path(__file__).parent
-
-_component = st.components.v2.component(
-    "run_table",
-    html='<div class="run-table"></div>',
-    css=(HERE / "run_table.css").read_text(),
-    js=(HERE / "run_table.js").read_text(),
-    isolate_styles=False,
-)
+_component = register("run_table", '<div class="run-table"></div>')
 
 
 def run_table(

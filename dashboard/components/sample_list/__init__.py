@@ -1,11 +1,9 @@
 """A list of a model's samples, with the words copied from the training text marked."""
 
 from collections.abc import Sequence
-from pathlib import Path
-
-import streamlit as st
 
 from dashboard.charts import palette
+from dashboard.components.registration import register
 from dashboard.components.sample_list.entries import (
     Entry,
     Piece,
@@ -27,15 +25,7 @@ __all__ = [
     "sample_list",
 ]
 
-HERE = Path(__file__).parent
-
-_component = st.components.v2.component(
-    "sample_list",
-    html='<ol class="sample-list"></ol>',
-    css=(HERE / "sample_list.css").read_text(),
-    js=(HERE / "sample_list.js").read_text(),
-    isolate_styles=False,
-)
+_component = register("sample_list", '<ol class="sample-list"></ol>')
 
 
 def sample_list(entries: Sequence[Entry], label: str, key: str) -> None:

@@ -2,23 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from dashboard.charts import palette
+from dashboard.components.registration import register
 from gpt_core.vocabularies import get_tokenizer
 
-HERE = Path(__file__).parent
-
-_component = st.components.v2.component(
-    "token_chips",
-    html='<div class="token-chips"></div>',
-    css=(HERE / "token_chips.css").read_text(),
-    js=(HERE / "token_chips.js").read_text(),
-    isolate_styles=False,
-)
+_component = register("token_chips", '<div class="token-chips"></div>')
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from gpt_core.access import LOCAL, TEACHER, Member, VisibleRuns, is_student
 from gpt_core.presets import PRESETS
 
 COOKIE = "gpt_lab_member"
-NOBODY = "nobody"  # the actor of a browser without a member: may change nothing
+NOBODY = "nobody"  # the actor of a browser that has not joined the class: it may change nothing
 
 
 def current_member() -> Member | None:

@@ -33,7 +33,7 @@ CHECK_SECONDS = 1.0  # how often live runs are checked for a living process
 class CachedStore(RecordedRuns):
     """A cache in front of the store, for thirty pages that read every second.
 
-    What one page has read serves the others until any process writes to the store.
+    What one page has read is reused by the others until a process writes to the store.
 
     Args:
         store: the store of the runs.

@@ -24,7 +24,7 @@ def corpus() -> Corpus:
 
 @pytest.fixture(scope="module")
 def left_alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list]:
-    """Everything recorded by a run that nobody touched."""
+    """Everything recorded by an uninterrupted run."""
     store = RunStore(tmp_path_factory.mktemp("alone"))
     runner = TrainingRunner(store)
     run_id = runner.start(SIX_EPOCHS, load_text("counting"), actor="local")

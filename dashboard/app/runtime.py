@@ -26,6 +26,7 @@ if PagesManager.uses_pages_directory:
     st.rerun()
 
 # After the rerun: these imports take two seconds, in which a second visitor may arrive.
+from dashboard.app.shutdown import limit_shutdown
 from gpt_core.access import Roster, read_rules
 from gpt_core.analysis import CachedStore
 from gpt_core.inference import GenerationWorker, ModelCache
@@ -33,6 +34,7 @@ from gpt_core.library import ModelLibrary
 from gpt_core.runner import TrainingRunner
 from gpt_core.store import RunStore, default_runs_dir
 
+limit_shutdown()
 gc.enable()
 gc.freeze()  # modules are never garbage: scanning them would halt all threads for 0.2 s
 

@@ -67,10 +67,15 @@ class Server:
         pytest.fail(f"the server did not come up: {self.log.read_text()}")
 
     def end(self, with_signal: int = signal.SIGTERM) -> int:
-        """Signal the server and return its exit code."""
+        """Signal the server and return its exit code; fail with all stacks if it does not end."""
         if self.process.poll() is None:
             self.process.send_signal(with_signal)
-        return self.process.wait(timeout=60)
+        try:
+            return self.process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)  # PYTHONFAULTHANDLER writes the stacks
+            self.process.wait()
+            pytest.fail(f"the server did not end: {self.log.read_text()}")
 
 
 def start_server(folder: Path, app: str = "app.py", **settings: str) -> Server:
@@ -86,6 +91,7 @@ def start_server(folder: Path, app: str = "app.py", **settings: str) -> Server:
         "GPT_LAB_RUNS_DIR": str(folder / "runs"),
         **watched,
         "PYTHONWARNINGS": "default",
+        "PYTHONFAULTHANDLER": "1",
         "PYTHONPATH": os.pathsep.join([str(ROOT), watched.get("PYTHONPATH", "")]),
         **settings,
     }

@@ -53,10 +53,11 @@ class KeyValueCache:
 class MultiHeadAttention(nn.Module):
     """Causal self-attention: each token attends to itself and to the tokens before it."""
 
-    def __init__(self, config: GPTConfig) -> None:
+    def __init__(self, config: GPTConfig, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.n_heads = config.n_heads
         self.drop_rate = config.drop_rate
+        self.generator = generator
         self.W_query = Linear(config.emb_dim, config.emb_dim, bias=config.qkv_bias)
         self.W_key = Linear(config.emb_dim, config.emb_dim, bias=config.qkv_bias)
         self.W_value = Linear(config.emb_dim, config.emb_dim, bias=config.qkv_bias)
@@ -73,7 +74,9 @@ class MultiHeadAttention(nn.Module):
         if cache is not None:
             keys, values = cache.extend(keys, values)  # (B, n_heads, T so far, head_dim)
         drop_rate = self.drop_rate if self.training else 0.0
-        context = causal_attention(queries, keys, values, drop_rate)  # (B, n_heads, T, head_dim)
+        context = causal_attention(
+            queries, keys, values, drop_rate, self.generator
+        )  # (B, n_heads, T, head_dim)
         return self.out_proj(context.transpose(1, 2).flatten(2))  # (B, T, emb_dim)
 
     def _split_heads(self, x: Tensor) -> Tensor:
@@ -100,13 +103,13 @@ class FeedForward(nn.Module):
 class TransformerBlock(nn.Module):
     """Attention, then feed-forward; each normalises its input and is added to it."""
 
-    def __init__(self, config: GPTConfig) -> None:
+    def __init__(self, config: GPTConfig, generator: torch.Generator | None = None) -> None:
         super().__init__()
-        self.att = MultiHeadAttention(config)
+        self.att = MultiHeadAttention(config, generator)
         self.ff = FeedForward(config)
         self.norm1 = LayerNorm(config.emb_dim)
         self.norm2 = LayerNorm(config.emb_dim)
-        self.drop_resid = Dropout(config.drop_rate)
+        self.drop_resid = Dropout(config.drop_rate, generator)
 
     def forward(self, x: Tensor, cache: KeyValueCache | None = None) -> Tensor:
         """Refine each token's vector: (B, T, emb_dim) to the same shape."""
@@ -118,17 +121,24 @@ class GPTModel(nn.Module):
     """Map token IDs to one score (logit) per position and token of the vocabulary.
 
     The constructor draws the weights from torch's global random generator, as in the
-    chapter (after ``torch.manual_seed(123)``): it is for training. For display there is
-    :func:`build_model`, which leaves that generator alone.
+    chapter (after ``torch.manual_seed(123)``). In a program whose other threads may use that
+    generator, :func:`build_model` gives the same weights from a generator of its own.
+
+    Args:
+        config: the architecture.
+        generator: source of dropout's random numbers on a CPU; None is torch's global one.
     """
 
-    def __init__(self, config: GPTConfig) -> None:
+    def __init__(self, config: GPTConfig, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.config = config
+        self.generator = generator
         self.tok_emb = nn.Embedding(config.vocab_size, config.emb_dim)
         self.pos_emb = nn.Embedding(config.context_length, config.emb_dim)
-        self.drop_emb = Dropout(config.drop_rate)
-        self.trf_blocks = nn.Sequential(*[TransformerBlock(config) for _ in range(config.n_layers)])
+        self.drop_emb = Dropout(config.drop_rate, generator)
+        self.trf_blocks = nn.Sequential(
+            *[TransformerBlock(config, generator) for _ in range(config.n_layers)]
+        )
         self.final_norm = LayerNorm(config.emb_dim)
         self.out_head = Linear(config.emb_dim, config.vocab_size, bias=False)
 
@@ -166,20 +176,25 @@ class GPTModel(nn.Module):
         return self.final_norm(x)
 
 
-def outline(config: GPTConfig) -> GPTModel:
+def outline(config: GPTConfig, generator: torch.Generator | None = None) -> GPTModel:
     """Return a model with shapes only: nothing is allocated or drawn."""
     with torch.device("meta"):
-        return GPTModel(config)
+        return GPTModel(config, generator)
 
 
-def build_model(config: GPTConfig, seed: int) -> GPTModel:
-    """Build a model for display, in eval mode, with the weights that the seed gives.
+def build_model(config: GPTConfig, seed: int, generator: torch.Generator | None = None) -> GPTModel:
+    """Build a model on the CPU, in eval mode, with the weights that the seed gives.
 
-    The weights equal those of ``torch.manual_seed(seed); GPTModel(config)``, but are drawn
-    from a separate generator, so a page may call this during training.
+    The weights, and what dropout draws later, equal those of ``torch.manual_seed(seed);
+    GPTModel(config)``, but come from a generator of the model's own.
+
+    Args:
+        config: the architecture.
+        seed: the seed.
+        generator: becomes the model's own, and is seeded; None makes one.
     """
-    model = outline(config).to_empty(device="cpu")
-    generator = torch.Generator().manual_seed(seed)
+    generator = (generator or torch.Generator()).manual_seed(seed)
+    model = outline(config, generator).to_empty(device="cpu")
     for module in model.modules():  # in the order in which the constructors draw
         if isinstance(module, nn.Embedding):
             nn.init.normal_(module.weight, generator=generator)

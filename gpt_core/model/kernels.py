@@ -6,6 +6,10 @@ computes, up to rounding and the draw of dropout. On other devices each is PyTor
 in float32 they equal PyTorch's bit for bit, except the loss's gradients, which equal them up to
 rounding.
 
+Dropout: PyTorch's functions draw from the global generator, which any thread may use. Here it
+draws from the generator that it is given, so that nothing else changes a run's losses; None is the
+global one. Other devices have fused kernels that take no generator: there it is the device's own.
+
 Generation: each new token reads all weights once, so memory limits the speed.
 :func:`transpose_weights` lays the weights out so that all threads read. docs/LOG.md says how much
 time each kernel saves.
@@ -64,40 +68,61 @@ def transpose_weights(model: nn.Module) -> None:
 
 
 class Dropout(nn.Dropout):
-    """Dropout that uses each random number for four elements where precision is reduced."""
+    """Dropout that draws from a generator of its own."""
+
+    def __init__(self, p: float, generator: torch.Generator | None = None) -> None:
+        super().__init__(p)
+        self.generator = generator
 
     def forward(self, x: Tensor) -> Tensor:
         """Zero elements of x with probability p and scale the others by 1 / (1 - p)."""
-        if self.training and is_reduced(x):
-            return dropout(x, self.p)
-        return super().forward(x)
+        return dropout(x, self.p, self.generator) if self.training else x
 
 
-def dropout(x: Tensor, p: float) -> Tensor:
-    """Zero elements of x with probability p and scale the others by 1 / (1 - p)."""
-    dropped: Tensor = _Dropout.apply(x, p)  # type: ignore[no-untyped-call]
-    return dropped
+def dropout(x: Tensor, p: float, generator: torch.Generator | None = None) -> Tensor:
+    """Zero elements of x with probability p and scale the others by 1 / (1 - p).
+
+    Where precision is reduced, each random number serves four elements.
+    """
+    if p == 0:
+        return x
+    if x.device.type != "cpu":
+        return F.dropout(x, p)
+    if is_reduced(x):
+        dropped: Tensor = _Dropout.apply(x, p, generator)  # type: ignore[no-untyped-call]
+        return dropped
+    return x * torch.empty_like(x).bernoulli_(1 - p, generator=generator).div_(1 - p)
 
 
-def causal_attention(queries: Tensor, keys: Tensor, values: Tensor, drop_rate: float) -> Tensor:
+def causal_attention(
+    queries: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    drop_rate: float,
+    generator: torch.Generator | None = None,
+) -> Tensor:
     """Let each token attend to itself and those before it.
 
     All three tensors and the result have the shape (B, n_heads, T, head_dim). A single query is
     the newest token's: it may attend to all keys, so nothing is masked.
     """
-    is_causal = queries.shape[2] > 1
-    if not (is_causal and is_reduced(queries)):
-        return F.scaled_dot_product_attention(
-            queries, keys, values, dropout_p=drop_rate, is_causal=is_causal
-        )
     T, head_dim = queries.shape[-2:]
-    q, k, v = (x.flatten(0, 1) for x in (queries, keys, values))  # (B * n_heads, T, head_dim)
-    future = torch.full((T, T), -torch.inf, dtype=q.dtype).triu(diagonal=1)
-    scores = torch.baddbmm(future, q, k.mT, alpha=head_dim**-0.5)  # (B * n_heads, T, T)
-    weights = torch.softmax(scores, dim=-1)  # (B * n_heads, T, T)
-    if drop_rate > 0:
-        weights = dropout(weights, drop_rate)
-    return (weights @ v).view_as(queries)
+    if T > 1 and is_reduced(queries):
+        q, k, v = (x.flatten(0, 1) for x in (queries, keys, values))  # (B * n_heads, T, head_dim)
+        future = torch.full((T, T), -torch.inf, dtype=q.dtype).triu(diagonal=1)
+        scores = torch.baddbmm(future, q, k.mT, alpha=head_dim**-0.5)  # (B * n_heads, T, T)
+        weights = torch.softmax(scores, dim=-1)  # (B * n_heads, T, T)
+        return (dropout(weights, drop_rate, generator) @ v).view_as(queries)
+    if T > 1 and drop_rate > 0 and queries.device.type == "cpu":
+        # What PyTorch's own function computes here, in its order, so that the bits are the same.
+        scale = math.sqrt(head_dim**-0.5)
+        future = torch.full((T, T), -torch.inf, dtype=queries.dtype).triu(diagonal=1)
+        scores = (queries * scale) @ (keys.mT * scale) + future  # (B, n_heads, T, T)
+        weights = torch.softmax(scores, dim=-1)  # (B, n_heads, T, T)
+        return dropout(weights, drop_rate, generator) @ values
+    return F.scaled_dot_product_attention(
+        queries, keys, values, dropout_p=drop_rate, is_causal=T > 1
+    )
 
 
 def linear_cross_entropy(x: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
@@ -115,9 +140,10 @@ def linear_cross_entropy(x: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
 
 class _Dropout(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, p: float) -> Tensor:
+    def forward(ctx: Any, x: Tensor, p: float, generator: torch.Generator | None) -> Tensor:
         # 16 random bits per element, as integers from -32768: p is exact to 1 in 65536.
-        draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
+        draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64)
+        draws.random_(-(2**63), None, generator=generator)
         bits = draws.view(torch.int16)[: x.numel()].view(x.shape)
         kept = bits >= min(round(p * 2**16), 2**16 - 1) - 2**15
         ctx.save_for_backward(kept)
@@ -125,9 +151,9 @@ class _Dropout(torch.autograd.Function):
         return x.mul(kept).mul_(ctx.scale)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         (kept,) = ctx.saved_tensors
-        return grad.mul(kept).mul_(ctx.scale), None
+        return grad.mul(kept).mul_(ctx.scale), None, None
 
 
 class _LinearCrossEntropy(torch.autograd.Function):

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import torch
+
 from gpt_core.access import ClassRules, require_allowed_run
 from gpt_core.config import TrainingConfig
 from gpt_core.model import GPTModel, count_config_parameters, resolve_auto
@@ -107,6 +109,8 @@ def prepare_run(
     """
     config = resolve_auto(training_config or preset.training)
     weights = initial.fitted(preset.model) if initial else None
-    data = prepare_data(corpus.text, get_tokenizer(), preset.model, config, cache)
+    data = prepare_data(
+        corpus.text, get_tokenizer(), preset.model, config, cache, generator=torch.Generator()
+    )
     name, sha256 = (initial.name, weights_sha256(weights)) if initial and weights else ("", "")
     return NewRun(preset, config, corpus, data, owner, name, weights, sha256)

@@ -14,15 +14,23 @@ from torch.optim import AdamW
 
 from gpt_core.analysis import find_copying
 from gpt_core.inspection import UpdateInspector
-from gpt_core.model import GPTModel
+from gpt_core.model import GPTModel, build_model
 from gpt_core.records import EvaluationRecord, Record, SampleRecord, StepRecord
 from gpt_core.runner.replay_check import ReplayCheck
 from gpt_core.runner.run_checkpoints import RunCheckpoints
 from gpt_core.store import Run, RunStore
 from gpt_core.text import Batch, TokenWindows
-from gpt_core.training import TrainingData, TrainingState, create_optimizer, train
+from gpt_core.training import (
+    TrainingData,
+    TrainingState,
+    create_optimizer,
+    get_device_random_state,
+    seed_device,
+    set_device_random_state,
+    train,
+)
 from gpt_core.vocabularies import get_tokenizer
-from gpt_core.weights import get_random_state, load_checkpoint, load_weights, set_random_state
+from gpt_core.weights import load_checkpoint, load_weights
 
 FLUSH_SECONDS = 0.5  # between two writes of records to the store
 CHECKPOINT_SECONDS = 30.0  # at least this long between whole checkpoints …
@@ -46,13 +54,14 @@ class OpenModel:
     optimizer: AdamW
     records: Iterator[Record]  # the training loop, advanced record by record
     replay: ReplayCheck
-    rng_state: dict[str, Tensor]  # of torch's global generators, between turns
+    device_random_state: Tensor | None  # of a GPU's generator, between turns
 
 
 class Session:
     """One run in the training thread; no other thread may call it.
 
-    Between :meth:`enter` and :meth:`leave` torch's global random generators are this run's.
+    The run draws from its own generator, that of its data. A GPU's generator, from which dropout
+    draws there, is this run's between :meth:`enter` and :meth:`leave`.
 
     Args:
         store: where everything is recorded.
@@ -104,7 +113,7 @@ class Session:
         return self._state.between_steps
 
     def enter(self) -> None:
-        """Begin a turn: build or load the model if necessary, and restore the random state.
+        """Begin a turn: build or load the model if necessary, and restore a GPU's generator.
 
         Raises:
             ValueError: the checkpoint to resume from cannot be read.
@@ -112,12 +121,12 @@ class Session:
         if self._open is None:
             self._open = self._build()
         else:
-            set_random_state(self._device, self._open.rng_state)
+            set_device_random_state(self._device, self._open.device_random_state)
 
     def leave(self) -> None:
-        """End a turn: save the random state and write the waiting records."""
+        """End a turn: save the state of a GPU's generator and write the waiting records."""
         if self._open is not None:
-            self._open.rng_state = get_random_state(self._device)
+            self._open.device_random_state = get_device_random_state(self._device)
         self.flush()
 
     def unload(self) -> None:
@@ -212,8 +221,9 @@ class Session:
     def _build(self) -> OpenModel:
         """Build the model as the chapter does, or load the last whole checkpoint."""
         config = self.run.training_config
-        torch.manual_seed(config.seed)
-        model = GPTModel(self.run.model_config)
+        assert self._data.generator is not None, "a run draws from a generator of its own"
+        model = build_model(self.run.model_config, config.seed, self._data.generator)
+        seed_device(self._device, config.seed)
         whole = self._checkpoints.last_whole()
         if whole is None and self.run.initial_sha256:
             self._load_initial(model)
@@ -233,8 +243,8 @@ class Session:
         if last:
             self._seconds = max(self._seconds, last[0].seconds)
         self._next_checkpoint = self._timer() + CHECKPOINT_SECONDS
-        rng_state = get_random_state(self._device)
-        return OpenModel(model, optimizer, records, replay, rng_state)
+        random_state = get_device_random_state(self._device)
+        return OpenModel(model, optimizer, records, replay, random_state)
 
     def _load_initial(self, model: GPTModel) -> None:
         """Load the run's initial weights into a model.

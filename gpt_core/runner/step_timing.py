@@ -11,8 +11,13 @@ import torch
 from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.model import autocast, build_model, calc_loss_batch, generate, resolve_auto
 from gpt_core.runner.training_runner import TrainingRunner
-from gpt_core.training import TrainingData, accumulate_gradients, create_optimizer
-from gpt_core.weights import get_random_state, set_random_state
+from gpt_core.training import (
+    TrainingData,
+    accumulate_gradients,
+    create_optimizer,
+    get_device_random_state,
+    set_device_random_state,
+)
 
 WARM_UP_STEPS, MEASURED_STEPS = 1, 3
 SAMPLE_TOKENS = 5  # generated to time one token of a sample
@@ -41,8 +46,8 @@ def time_steps(
 ) -> "Future[StepTiming]":
     """Time a few steps of a configuration in the training thread.
 
-    A running run waits meanwhile, between two of its steps. Its random state is restored, so its
-    losses do not change.
+    A running run waits meanwhile, between two of its steps. The state of a GPU's generator is
+    restored, so its losses do not change.
 
     Raises:
         ValueError: the device is not available, or the runner is closing.
@@ -58,7 +63,7 @@ def _measure(
     timer: Callable[[], float],
 ) -> StepTiming:
     device = torch.device(config.device)
-    random_state = get_random_state(device)
+    random_state = get_device_random_state(device)
     try:
         model = build_model(model_config, config.seed).to(device).train()
         optimizer = create_optimizer(model, config)
@@ -88,7 +93,7 @@ def _measure(
             generate(model, input_batch[:1, :4].to(device), SAMPLE_TOKENS)
         token_seconds = (timer() - began) / SAMPLE_TOKENS
     finally:
-        set_random_state(device, random_state)
+        set_device_random_state(device, random_state)
     evaluated = min(config.eval_iter, len(data.train_loader)) + min(
         config.eval_iter, len(data.val_loader)
     )

@@ -248,7 +248,14 @@ class TrainingRunner:
         require_owner(self._store, run_id, actor, Command.RESUME.value)
         check_device(run.training_config.device)
         text, config = self._store.text(run.text_sha256), run.training_config
-        data = prepare_data(text, get_tokenizer(), run.model_config, config, self._cache)
+        data = prepare_data(
+            text,
+            get_tokenizer(),
+            run.model_config,
+            config,
+            self._cache,
+            generator=torch.Generator(),
+        )
         with self._thread.admission():
             if self.owns(run_id):
                 return  # an earlier click has resumed it

@@ -3,12 +3,12 @@
 A window's targets are its inputs one token later: a row of T tokens is T prediction tasks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, RandomSampler, Sampler, SequentialSampler
 
 from gpt_core.presets import PRESETS
 
@@ -36,6 +36,26 @@ class TokenWindows(Dataset[Batch]):
         return self.token_ids[start:end], self.token_ids[start + 1 : end + 1]
 
 
+class SeededSampler(Sampler[int]):
+    """Draw all windows in a new random order, from a seed that a generator gives.
+
+    PyTorch's :class:`~torch.utils.data.RandomSampler` takes this seed from the global generator;
+    with a generator, it draws the order from that directly, which would be another order.
+    """
+
+    def __init__(self, windows: TokenWindows, generator: torch.Generator | None) -> None:
+        self.windows = windows
+        self.generator = generator
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def __iter__(self) -> Iterator[int]:
+        seed = torch.empty((), dtype=torch.int64).random_(generator=self.generator).item()
+        order = torch.Generator().manual_seed(int(seed))
+        return iter(RandomSampler(self.windows, generator=order))
+
+
 def create_dataloader(
     token_ids: Tensor,
     batch_size: int = 2,
@@ -54,8 +74,8 @@ def create_dataloader(
         stride: tokens from one window's start to the next; None means context_length.
         shuffle: draw the windows in a new random order in each epoch.
         drop_last: leave out a last batch that is not full.
-        generator: source of the shuffling's random numbers. None is torch's global generator,
-            which is reserved for the training run: any other loader needs its own generator.
+        generator: source of the loader's random numbers, which it draws even if it does not
+            shuffle; None is torch's global generator. The same seed gives the same order.
 
     Raises:
         ValueError: the text is too short for a single window.
@@ -71,7 +91,7 @@ def create_dataloader(
     return DataLoader(
         windows,
         batch_size=batch_size,
-        shuffle=shuffle,
+        sampler=SeededSampler(windows, generator) if shuffle else SequentialSampler(windows),
         drop_last=drop_last,
         generator=generator,
         collate_fn=_stack_windows,

@@ -7,6 +7,13 @@ from gpt_core.training.loop import train
 from gpt_core.training.lr_schedule import learning_rate_at, steps_in_run
 from gpt_core.training.optimizer import create_optimizer
 from gpt_core.training.probes import PROBE_TOKENS, with_text_probe
+from gpt_core.training.random_state import (
+    get_device_random_state,
+    get_random_state,
+    seed_device,
+    set_device_random_state,
+    set_random_state,
+)
 from gpt_core.training.state import TrainingState
 
 __all__ = [
@@ -17,8 +24,13 @@ __all__ = [
     "create_optimizer",
     "encode_splits",
     "evaluate_model",
+    "get_device_random_state",
+    "get_random_state",
     "learning_rate_at",
     "prepare_data",
+    "seed_device",
+    "set_device_random_state",
+    "set_random_state",
     "steps_in_run",
     "train",
     "with_text_probe",

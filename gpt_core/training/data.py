@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import tiktoken
+import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -15,12 +16,16 @@ from gpt_core.vocabularies import encode_corpus, text_to_token_ids
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The numbers of tokens of a text's two splits, and their loaders."""
+    """The numbers of tokens of a text's two splits, and their loaders.
+
+    Both loaders draw from ``generator``; None is torch's global one.
+    """
 
     train_tokens: int
     val_tokens: int
     train_loader: DataLoader[Batch]
     val_loader: DataLoader[Batch]
+    generator: torch.Generator | None = None
 
 
 def prepare_data(
@@ -30,11 +35,12 @@ def prepare_data(
     config: TrainingConfig,
     cache: TokenCache | None = None,
     on_progress: Callable[[float], None] | None = None,
+    generator: torch.Generator | None = None,
 ) -> TrainingData:
     """Split a text, encode both parts and make the chapter's two loaders.
 
     The training loader shuffles and drops a last batch that is not full; the validation
-    loader does neither. Both draw from torch's global generator when they are iterated.
+    loader does neither.
 
     Args:
         text: the text to train on.
@@ -43,6 +49,8 @@ def prepare_data(
         config: gives train_ratio, batch_size, stride, end_of_text and probes.
         cache: where a long text's token IDs are saved.
         on_progress: called with the fraction of the text that is encoded, from 0 to 1.
+        generator: from which both loaders draw when they are iterated, best the model's own;
+            None is torch's global one.
 
     Raises:
         ValueError: the text is too short for a training batch and a validation window, the
@@ -73,8 +81,9 @@ def prepare_data(
     return TrainingData(
         len(train_ids),
         len(val_ids),
-        create_dataloader(train_ids, *sizes, shuffle=True, drop_last=True),
-        create_dataloader(val_ids, *sizes, shuffle=False, drop_last=False),
+        create_dataloader(train_ids, *sizes, True, True, generator),
+        create_dataloader(val_ids, *sizes, False, False, generator),
+        generator,
     )
 
 

@@ -34,8 +34,8 @@ def train(
     """Train the model, yielding a record for each step, evaluation and sample as it happens.
 
     Nothing runs between two records: the caller may pause, inspect the model, or end the run by
-    requesting no further record. Dropout and shuffling draw from torch's global random generator
-    in the order of the chapter's code: with the same seed, the losses are those in the book.
+    requesting no further record. If model and loaders have the same random generator, it is drawn
+    from in the order of the chapter's code: with the same seed, the losses are those in the book.
 
     Args:
         model: a new model, or a model with loaded weights.
@@ -94,18 +94,19 @@ def train(
 
 def remaining_batches(train_loader: DataLoader[Batch], state: TrainingState) -> Iterator[Batch]:
     """Yield an epoch's batches or, in a resumed epoch, the remaining ones."""
+    generator = train_loader.generator or torch.default_generator
     if state.epoch_rng_state is None:
-        state.epoch_rng_state = torch.get_rng_state()
+        state.epoch_rng_state = generator.get_state()
         yield from train_loader
     else:
         # Draw the epoch's order again from the random state at its beginning, skip the batches
         # already used, and restore the random state in which the run stopped.
-        rng_state = torch.get_rng_state()
-        torch.set_rng_state(state.epoch_rng_state)
+        rng_state = generator.get_state()
+        generator.set_state(state.epoch_rng_state)
         batches = iter(train_loader)
         for _ in range(state.batches_done):
             next(batches)
-        torch.set_rng_state(rng_state)
+        generator.set_state(rng_state)
         yield from batches
 
 

@@ -11,8 +11,8 @@ from gpt_core.text import Batch
 class TrainingState:
     """The progress of a run.
 
-    With the weights, the optimizer and ``torch.get_rng_state()`` of the same moment, it is all that
-    a resumed run needs to continue exactly as if it had never stopped.
+    With the weights, the optimizer and the random generator's state of the same moment, it is all
+    that a resumed run needs to continue exactly as if it had never stopped.
     """
 
     epoch: int = 1

@@ -2,7 +2,6 @@
 
 from gpt_core.weights.book_format import load_book_checkpoint
 from gpt_core.weights.checkpoints import (
-    get_random_state,
     load_checkpoint,
     load_weights,
     max_checkpoint_bytes,
@@ -10,7 +9,6 @@ from gpt_core.weights.checkpoints import (
     remove_orphans,
     save_checkpoint,
     save_weights,
-    set_random_state,
 )
 from gpt_core.weights.file_names import CONFIG_FILE, STATE_FILE, WEIGHTS_FILE
 from gpt_core.weights.gpt2_format import export_gpt2, load_gpt2
@@ -34,7 +32,6 @@ __all__ = [
     "InitialWeights",
     "download_gpt2",
     "export_gpt2",
-    "get_random_state",
     "how_to_get",
     "load_book_checkpoint",
     "load_checkpoint",
@@ -48,6 +45,5 @@ __all__ = [
     "save_checkpoint",
     "save_initial_weights",
     "save_weights",
-    "set_random_state",
     "weights_sha256",
 ]

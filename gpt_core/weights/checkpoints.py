@@ -26,7 +26,7 @@ from gpt_core.model import (
     count_config_parameters,
     outline,
 )
-from gpt_core.training import TrainingState
+from gpt_core.training import TrainingState, get_random_state, set_random_state
 from gpt_core.weights.file_names import OPTIMIZER_FILE, STATE_FILE, WEIGHTS_FILE
 
 
@@ -42,7 +42,7 @@ def save_weights(folder: Path, model: GPTModel) -> int:
 def save_checkpoint(
     folder: Path, model: GPTModel, optimizer: Optimizer, state: TrainingState
 ) -> int:
-    """Save all that is needed to resume exactly, with torch's current random state.
+    """Save all that is needed to resume exactly, with the current random state of the model.
 
     Call it between steps, in the training thread. Returns the bytes written.
 
@@ -54,8 +54,7 @@ def save_checkpoint(
     training = vars(state).copy()
     if state.epoch_rng_state is not None:
         training["epoch_rng_state"] = _to_text(state.epoch_rng_state)
-    device = next(model.parameters()).device
-    random_state = {name: _to_text(value) for name, value in get_random_state(device).items()}
+    random_state = {name: _to_text(value) for name, value in get_random_state(model).items()}
     facts = {"model": model.config, "training": training, "random_state": random_state}
     return _write_whole(folder, tensors, facts)
 
@@ -78,9 +77,11 @@ def load_weights(folder: Path) -> GPTModel:
 
 
 def load_checkpoint(folder: Path, model: GPTModel, optimizer: Optimizer) -> TrainingState:
-    """Load weights and moments into model and optimizer, and restore torch's random state.
+    """Load weights and moments into model and optimizer, and restore the model's random state.
 
-    Call it in the training thread; the run then continues exactly.
+    Call it in the training thread; the run then continues exactly. Checkpoints of version 0.2.0
+    and before hold the state of torch's global generator, which a run then drew from: it is the
+    same state.
 
     Raises:
         ValueError: the checkpoint is damaged, missing, or of another model.
@@ -98,31 +99,13 @@ def load_checkpoint(folder: Path, model: GPTModel, optimizer: Optimizer) -> Trai
         if training["epoch_rng_state"] is not None:
             training["epoch_rng_state"] = _to_tensor(training["epoch_rng_state"])
         state = TrainingState(**training)
-        set_random_state(device, {k: _to_tensor(v) for k, v in facts["random_state"].items()})
+        states = {name: _to_tensor(text) for name, text in facts["random_state"].items()}
+        set_random_state(model, states)
     except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"The checkpoint {folder.parent.name}/{folder.name} cannot be read: {error}."
         ) from error
     return state
-
-
-def get_random_state(device: torch.device) -> dict[str, Tensor]:
-    """Return the state of each global random generator that a run on the device uses."""
-    states = {"cpu": torch.get_rng_state()}
-    if device.type == "cuda":
-        states["cuda"] = torch.cuda.get_rng_state(device)
-    elif device.type == "mps":
-        states["mps"] = torch.mps.get_rng_state()
-    return states
-
-
-def set_random_state(device: torch.device, states: dict[str, Tensor]) -> None:
-    """Restore the global random generators to states of :func:`get_random_state`."""
-    torch.set_rng_state(states["cpu"])
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(states["cuda"], device)
-    elif device.type == "mps":
-        torch.mps.set_rng_state(states["mps"])
 
 
 def max_checkpoint_bytes(config: GPTConfig, keep_epochs: int) -> int:

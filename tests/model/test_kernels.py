@@ -118,6 +118,60 @@ def test_in_float32_dropout_is_pytorchs_own() -> None:
     assert torch.equal(ours, F.dropout(x, 0.5))
 
 
+@pytest.mark.parametrize("drop_rate", [0.0, 0.1, 0.5])
+def test_dropout_draws_from_its_generator_what_pytorchs_draws_from_the_global_one(
+    drop_rate: float,
+) -> None:
+    x = torch.randn(3, 7, 33, requires_grad=True)
+    torch.manual_seed(1)
+    expected = F.dropout(x, drop_rate)
+    drawn = torch.get_rng_state()
+    generator = torch.Generator().manual_seed(1)
+    ours = Dropout(drop_rate, generator).train()(x)
+    assert torch.equal(ours, expected)
+    assert torch.equal(generator.get_state(), drawn)
+    assert torch.equal(torch.get_rng_state(), drawn)  # untouched
+    weights = torch.randn(x.shape, generator=generator)
+    [[grad], [expected_grad]] = (gradients((y * weights).sum(), x) for y in (ours, expected))
+    assert torch.equal(grad, expected_grad)
+
+
+@pytest.mark.parametrize("shape", [(2, 4, 64, 16), (1, 2, 7, 5), (2, 12, 256, 64), (3, 1, 2, 8)])
+@pytest.mark.parametrize("drop_rate", [0.1, 0.5])
+def test_attention_with_a_generator_equals_pytorchs_bit_for_bit(
+    shape: tuple[int, ...], drop_rate: float
+) -> None:
+    """Values, gradients and draws; the layout is that of the model, heads beside tokens."""
+    B, n_heads, T, head_dim = shape
+    q, k, v = (
+        torch.randn(B, T, n_heads, head_dim).transpose(1, 2).requires_grad_() for _ in range(3)
+    )
+    torch.manual_seed(1)
+    expected = F.scaled_dot_product_attention(q, k, v, dropout_p=drop_rate, is_causal=True)
+    drawn = torch.get_rng_state()
+    generator = torch.Generator().manual_seed(1)
+    ours = causal_attention(q, k, v, drop_rate, generator)
+    assert torch.equal(ours, expected)
+    assert torch.equal(generator.get_state(), drawn)
+    assert torch.equal(torch.get_rng_state(), drawn)  # untouched
+    weights = torch.randn(ours.shape, generator=generator)
+    for grad, expected_grad in zip(
+        gradients((ours * weights).sum(), q, k, v),
+        gradients((expected * weights).sum(), q, k, v),
+        strict=True,
+    ):
+        assert torch.equal(grad, expected_grad)
+
+
+@pytest.mark.usefixtures("reduced")
+def test_in_bfloat16_dropout_draws_from_its_generator_alone() -> None:
+    x, before = torch.ones(1000), torch.get_rng_state()
+    ours = Dropout(0.5, torch.Generator().manual_seed(1)).train()(x)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(1)
+    assert torch.equal(Dropout(0.5).train()(x), ours)
+
+
 def test_in_eval_mode_nothing_is_dropped() -> None:
     assert torch.equal(Dropout(0.5).eval()(torch.ones(9)), torch.ones(9))
 

@@ -1,5 +1,8 @@
 """A run in the runner gives the losses of the plain loop, alone or by turns."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -14,7 +17,7 @@ from gpt_core.store import RunStore
 from gpt_core.text import Corpus
 from gpt_core.training import create_optimizer, prepare_data, train
 from tests.conftest import TINY, TINY_TRAINING
-from tests.support.runs import PRESET, losses
+from tests.support.runs import LONG, PRESET, everything, losses, wait_for_steps
 
 
 @pytest.mark.slow
@@ -60,6 +63,69 @@ def test_two_active_runs_advance_by_turns_and_neither_disturbs_the_other(
     assert order[0] in order[order.index(together[1]) :], "they did not take turns"
     for a, b in zip(together, alone, strict=True):
         assert losses(store, a) == losses(store, b)
+
+
+@contextmanager
+def global_generator_in_use(text: str, tokenizer: tiktoken.Encoding) -> Iterator[None]:
+    """Let another thread use torch's global generator in every way that a page might."""
+    ended, rounds = threading.Event(), 0
+
+    def use() -> None:
+        nonlocal rounds
+        while not ended.is_set():
+            torch.rand(3)
+            data = prepare_data(text, tokenizer, TINY, TINY_TRAINING)
+            next(iter(data.train_loader))
+            next(iter(data.val_loader))
+            GPTModel(TINY).train()(torch.zeros(1, 4, dtype=torch.long))
+            torch.manual_seed(rounds)
+            rounds += 1
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+    assert rounds > 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_what_other_threads_draw_changes_no_run(
+    runner: TrainingRunner,
+    store: RunStore,
+    corpus: Corpus,
+    tokenizer: tiktoken.Encoding,
+    precision: str,
+) -> None:
+    config = replace(TINY_TRAINING, num_epochs=4, precision=precision)
+    alone = runner.start(PRESET, corpus, config, actor="local")
+    runner.wait(alone, timeout=60)
+    with global_generator_in_use(corpus.text, tokenizer):
+        disturbed = runner.start(PRESET, corpus, config, actor="local")
+        runner.wait(disturbed, timeout=60)
+    assert len(losses(store, alone)) == 72
+    assert everything(store, alone) == everything(store, disturbed)
+
+
+@pytest.mark.slow
+def test_a_run_leaves_the_global_generator_alone(
+    runner: TrainingRunner, store: RunStore, corpus: Corpus
+) -> None:
+    state = torch.get_rng_state()
+    run_id = runner.start(LONG, corpus, actor="local")
+    wait_for_steps(store, run_id, 5)
+    runner.snapshot(run_id, actor="local").result(60)
+    runner.pause(run_id, actor="local").result(60)
+    runner.step(run_id, actor="local").result(60)
+    runner.stop(run_id, actor="local").result(60)
+    runner.resume(run_id, actor="local").result(60)
+    wait_for_steps(store, run_id, 40)
+    runner.stop(run_id, actor="local").result(60)
+    assert store.samples(run_id)
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 @pytest.mark.slow

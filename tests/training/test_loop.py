@@ -54,6 +54,23 @@ def test_records_come_in_the_order_of_the_chapters_print_outs(
     assert records[-1] is samples[-1]
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_generator_of_its_own_gives_the_records_of_the_global_one(
+    precision: str, tokenizer: tiktoken.Encoding
+) -> None:
+    """Initial weights, order of batches and dropout, over the end of an epoch."""
+    config = replace(TINY_TRAINING, precision=precision)
+    as_in_the_chapter = run(tokenizer, config)
+    state = torch.get_rng_state()
+    generator = torch.Generator()
+    data = prepare_data(load_text("counting").text, tokenizer, TINY, config, generator=generator)
+    model = build_model(TINY, config.seed, generator)
+    optimizer = create_optimizer(model, config)
+    loaders = (data.train_loader, data.val_loader)
+    assert list(train(model, *loaders, optimizer, tokenizer, config)) == as_in_the_chapter
+    assert torch.equal(torch.get_rng_state(), state)  # untouched
+
+
 @pytest.mark.slow
 def test_the_model_learns(tokenizer: tiktoken.Encoding) -> None:
     config = replace(TINY_TRAINING, num_epochs=6, learning_rate=5e-3)

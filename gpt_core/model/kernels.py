@@ -117,7 +117,7 @@ def causal_attention(
         # What PyTorch's own function computes here, in its order, so that the bits are the same.
         scale = math.sqrt(head_dim**-0.5)
         future = torch.full((T, T), -torch.inf, dtype=queries.dtype).triu(diagonal=1)
-        scores = (queries * scale) @ (keys.mT * scale) + future  # (B, n_heads, T, T)
+        scores = ((queries * scale) @ (keys.mT * scale)).add_(future)  # (B, n_heads, T, T)
         weights = torch.softmax(scores, dim=-1)  # (B, n_heads, T, T)
         return dropout(weights, drop_rate, generator) @ values
     return F.scaled_dot_product_attention(

@@ -70,9 +70,17 @@ def show_curve(run: Run, history: CachedHistory, look: CurveStyle) -> None:
     )
     live_chart(figure, description, key="losses", save_as=run.id, title=run_title(run))
     if reading is not None:
-        st.text(describe_curve(reading))
+        if sentence := describe_curve(reading, _copied_fraction(history)):
+            st.text(sentence)
         if not projected:
             st.caption(describe_start(reading, run.model_config.vocab_size))
+
+
+def _copied_fraction(history: CachedHistory) -> float | None:
+    """Return how much of the last sample is copied; None if a visitor may not see the samples."""
+    for sample in history.recorded.samples[-1:]:
+        return sample.copying.fraction if sample.copying else None
+    return None
 
 
 def _draw(

@@ -5,8 +5,12 @@ from dataclasses import dataclass
 
 from gpt_core.analysis.run_history import Numbers
 
+FEWEST = 4  # evaluations: fewer say nothing about a trend
 DIVERGED = 0.05  # training stays this fraction of the validation loss below it
-RISEN = 0.01  # validation exceeds its minimum by this fraction
+RISEN = 0.01  # a validation loss exceeds its minimum by this fraction
+FALLEN = 0.01  # a loss is this fraction below the first
+RISEN_AGAIN = 0.1  # a training loss exceeds its minimum by this fraction
+BY_HEART = 0.5  # of a sample's tokens are copied from the training text
 
 
 @dataclass(frozen=True)
@@ -23,11 +27,13 @@ class Point:
 class CurveReading:
     """The key points of a run's loss curve."""
 
+    evaluations: int
     first: Point
     last: Point
     best: Point  # the lowest validation loss
+    lowest: Point  # the lowest training loss
     divergence: Point | None  # from here on training stays clearly below validation
-    is_overfitting: bool  # validation has risen since its minimum
+    is_overfitting: bool  # they diverge, and validation has risen since its minimum, training not
 
 
 def read_curve(evaluations: Numbers) -> CurveReading | None:
@@ -43,13 +49,16 @@ def read_curve(evaluations: Numbers) -> CurveReading | None:
     together = (val_losses - train_losses <= DIVERGED * val_losses).nonzero()[0]
     divergence = int(together[-1]) + 1 if len(together) else 0
     best = int(val_losses.argmin())
-    since = len(evaluations) - 1 - best
+    has_diverged = divergence < len(evaluations)
+    has_turned = best <= len(evaluations) - 3 and val_losses[-1] > (1 + RISEN) * val_losses[best]
     return CurveReading(
+        evaluations=len(evaluations),
         first=point(0),
         last=point(-1),
         best=point(best),
-        divergence=point(divergence) if divergence < len(evaluations) else None,
-        is_overfitting=since >= 2 and bool(val_losses[-1] > (1 + RISEN) * val_losses[best]),
+        lowest=point(int(train_losses.argmin())),
+        divergence=point(divergence) if has_diverged else None,
+        is_overfitting=bool(has_diverged and has_turned and train_losses[-1] < train_losses[best]),
     )
 
 
@@ -64,31 +73,70 @@ def describe_start(reading: CurveReading, vocab_size: int) -> str:
     )
 
 
-def describe_curve(reading: CurveReading) -> str:
-    """Return a sentence on divergence and overfitting, with the numbers."""
-    part, best, last = reading.divergence, reading.best, reading.last
-    if last.train_loss > reading.first.train_loss:
+def describe_curve(reading: CurveReading, copied: float | None = None) -> str:
+    """Return in words what the curve shows, with the numbers; "" while it is too early to say.
+
+    Args:
+        reading: the curve.
+        copied: the fraction, 0 to 1, of the last sample that is copied from the training text;
+            None if it is not known. Only with it does the text say "by heart".
+    """
+    if reading.evaluations < FEWEST:
+        return ""
+    first, last, lowest = reading.first, reading.last, reading.lowest
+    if last.train_loss > first.train_loss:
         return (
-            f"Training is at {last.train_loss:.3f}, above the {reading.first.train_loss:.3f} that "
-            "it began with: the model does not learn. A smaller learning_rate may help."
+            f"Training is at {last.train_loss:.3f}, above the {first.train_loss:.3f} that it began "
+            "with: so far training has made the model worse. A smaller learning_rate may help."
         )
-    if part is None:
+    if last.train_loss > (1 + RISEN_AGAIN) * lowest.train_loss:
         return (
-            f"Training ({last.train_loss:.3f}) and validation ({last.val_loss:.3f}) are still "
-            "close: what the model learns also holds for text that it has not seen."
+            f"Training has risen again, to {last.train_loss:.3f} from {lowest.train_loss:.3f} at "
+            f"step {lowest.step:,}. If it goes on rising, a smaller learning_rate may help."
         )
-    divergence = (
-        f"The curves diverge at step {part.step:,} (epoch {part.epoch}: training "
-        f"{part.train_loss:.3f}, validation {part.val_loss:.3f})"
-    )
-    if reading.is_overfitting:
+    if reading.divergence is not None:
+        return _describe_divergence(reading, reading.divergence, copied)
+    falls = last.train_loss < (1 - FALLEN) * first.train_loss
+    if falls and last.val_loss < (1 - FALLEN) * first.val_loss:
         return (
-            f"{divergence}; validation is lowest, {best.val_loss:.3f}, at step {best.step:,} "
-            f"(epoch {best.epoch}) and has risen to {last.val_loss:.3f} since, while training fell "
-            f"to {last.train_loss:.3f}: from there on the model learns this text by heart."
+            f"Both losses fall together so far (training {last.train_loss:.3f}, validation "
+            f"{last.val_loss:.3f}): no sign of overfitting yet."
         )
     return (
-        f"{divergence}; validation has fallen to {best.val_loss:.3f} at step {best.step:,} "
-        f"(epoch {best.epoch}) and has not clearly risen yet; training is at "
+        f"The losses have not both fallen clearly yet: training went from {first.train_loss:.3f} "
+        f"to {last.train_loss:.3f}, validation from {first.val_loss:.3f} to {last.val_loss:.3f}."
+    )
+
+
+def _describe_divergence(reading: CurveReading, divergence: Point, copied: float | None) -> str:
+    """Return in words how the two losses differ from the divergence on."""
+    first, best, last = reading.first, reading.best, reading.last
+    gap = (
+        f"the curves diverge at step {divergence.step:,} (epoch {divergence.epoch}: training "
+        f"{divergence.train_loss:.3f}, validation {divergence.val_loss:.3f})"
+    )
+    if divergence == first:
+        gap = f"training has been clearly below validation since step {first.step:,}"
+    if reading.is_overfitting:
+        by_heart = ""
+        if copied is not None and copied >= BY_HEART:
+            by_heart = (
+                f" It has learnt passages by heart: {copied:.0%} of its last sample is copied from "
+                "the training text."
+            )
+        return (
+            f"The model overfits: {gap}; validation is lowest, {best.val_loss:.3f}, at step "
+            f"{best.step:,} (epoch {best.epoch}) and has risen to {last.val_loss:.3f} since, while "
+            f"training fell to {last.train_loss:.3f}.{by_heart}"
+        )
+    gap = gap[0].upper() + gap[1:]
+    if best == first:
+        return (
+            f"{gap}; validation has not fallen below the {first.val_loss:.3f} that it began with; "
+            f"training is at {last.train_loss:.3f}."
+        )
+    return (
+        f"{gap}; validation has fallen to {best.val_loss:.3f} at step {best.step:,} "
+        f"(epoch {best.epoch}) and has not clearly risen since; training is at "
         f"{last.train_loss:.3f}."
     )

@@ -59,7 +59,7 @@ def main() -> None:
         page.wait_for_url("**/train?run=*")
         take(browser, page.url, "train", "Epoch 8")
         recorded = f"{server.url}/train?run={RECORDED_RUN}"
-        take(browser, recorded, "recorded", "from there on the model learns this text by heart")
+        take(browser, recorded, "recorded", "The model overfits")
         take(browser, f"{recorded}&projector=1", "projector", "Epoch 10", SIZES[:1])
         runs = f"{server.url}/runs?{page.url.split('?')[1]}&run={RECORDED_RUN}"
         take(browser, runs, "runs", "2 runs side by side")

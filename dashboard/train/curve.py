@@ -113,12 +113,15 @@ def _choose_published(run: Run, axes: Axes) -> tuple[PublishedRun, ...]:
 
 
 def show_book_comparison(run: Run, history: CachedHistory) -> None:
-    """Answer "Is mine right?" for a run of the chapter's model."""
+    """Answer "Is mine right?" for the book's run; of its model's others, say what differs."""
     if not is_comparable(run):
         return
     comparison = history.derive(
         "verdict", lambda: compare_with_book(run, history.recorded.evaluations), "evaluations"
     )
+    if comparison.kind == "other":
+        st.caption(comparison.sentence)
+        return
     st.header("Is mine right?")
     st.text(comparison.sentence)
     if comparison.causes:

@@ -19,7 +19,7 @@ X86_64 = ("x86_64", "AMD64")
 class BookComparison:
     """How a run compares with the book's."""
 
-    kind: str  # "early", "equal", "inside" or "outside"
+    kind: str  # "other", "early", "equal", "inside" or "outside"
     sentence: str
     causes: tuple[str, ...] = ()  # possible explanations of a difference, likeliest first
 
@@ -42,8 +42,14 @@ def compare_with_book(run: Run, evaluations: Numbers) -> BookComparison:
         int(row["global_step"]): (float(row["train_loss"]), float(row["val_loss"]))
         for row in evaluations
     }
+    if changes := differences_from_book(run):
+        return BookComparison(
+            "other",
+            "This run is another one than the book's, so its losses must differ from the printed "
+            f"log: {'; '.join(changes)}.",
+        )
     steps = [step for step in BOOK_RUN.losses if step in own]
-    causes = likely_causes(run)
+    causes = machine_causes(run)
     if not steps:
         return BookComparison(
             "early", "Nothing to compare yet: the book's log begins at step 0.", causes
@@ -57,12 +63,9 @@ def compare_with_book(run: Run, evaluations: Numbers) -> BookComparison:
     outside = [step for step in steps if not _is_inside(own[step], BOOK_RUN.losses[step])]
     if outside:
         step = outside[0]
-        answer = "No: it is"
-        if run.text_sha256 != VERDICT_SHA256:
-            answer = "No, as expected: another text has other losses. It is"
         return BookComparison(
             "outside",
-            f"{answer} outside the band from step {step} on. {_compare(own[step], step)} The band "
+            f"No: it is outside the band from step {step} on. {_compare(own[step], step)} The band "
             f"is ±{BAND.train_loss} for training and ±{BAND.val_loss} for validation.",
             causes or (f"an error in the code, or in torch {run.versions.get('torch', '')}",),
         )
@@ -78,12 +81,28 @@ def compare_with_book(run: Run, evaluations: Numbers) -> BookComparison:
     )
 
 
-def likely_causes(run: Run) -> tuple[str, ...]:
-    """Return how a run's setup differs from the chapter's, in words, weightiest first."""
-    causes = []
+def differences_from_book(run: Run) -> tuple[str, ...]:
+    """Return in which text and settings a run differs from the chapter's, in words.
+
+    Settings that change no loss are left out, and so are device and precision.
+    """
+    differences = []
     if run.text_sha256 != VERDICT_SHA256:
-        causes.append(f"other text: {run.text_name}, not The Verdict")
-    training, model = run.training_config, run.model_config
+        differences.append(f"its text is {run.text_name}, not The Verdict")
+    mine = {**asdict(run.model_config), **asdict(run.training_config)}
+    chapter = {**asdict(GPTConfig()), **asdict(TrainingConfig())}
+    differences += [
+        f"{name} is {value!r}, {chapter[name]!r} in the chapter"
+        for name, value in mine.items()
+        if value != chapter[name] and name not in {*WITHOUT_EFFECT, "device", "precision"}
+    ]
+    return tuple(differences)
+
+
+def machine_causes(run: Run) -> tuple[str, ...]:
+    """Return why a run of the chapter's text and settings may have other losses on its machine."""
+    causes = []
+    training = run.training_config
     machine = run.versions.get("machine", "")
     if training.device != "cpu":
         causes.append(f"device {training.device}: dropout draws differently there than on a CPU")
@@ -91,13 +110,6 @@ def likely_causes(run: Run) -> tuple[str, ...]:
         causes.append(f"processor {machine}: dropout draws differently there than on x86-64")
     if training.precision != "float32":
         causes.append(f"precision {training.precision}: products are rounded")
-    mine = {**asdict(model), **asdict(training)}
-    chapter = {**asdict(GPTConfig()), **asdict(TrainingConfig())}
-    causes += [
-        f"{name} is {value!r}, {chapter[name]!r} in the chapter"
-        for name, value in mine.items()
-        if value != chapter[name] and name not in {*WITHOUT_EFFECT, "device", "precision"}
-    ]
     return tuple(causes)
 
 

@@ -401,9 +401,10 @@ def test_an_address_of_no_run_is_no_dead_end(query: dict[str, str]) -> None:
 def test_the_projector_shows_only_what_matters_and_is_left_again() -> None:
     app = open_app("train", run=RECORDED_RUN, projector="1")
     assert not app.title
-    assert "Is mine right?" not in texts(app)
+    assert "This run is another one than the book's" not in texts(app)
     assert len(components(app, "sample_list")[0]["entries"]) == 1
     assert components(app, "live_chart")[0]["figure"]["layout"]["font"]["size"] > 15
     button(app, "Leave the projector").click().run()
     assert [title.value for title in app.title] == ["Train"]
-    assert "Is mine right?" in texts(app)
+    assert "its text is The Lamp Room" in texts(app)
+    assert "Is mine right?" not in texts(app)

@@ -5,12 +5,14 @@ from dashboard.charts.comparison import Curve, comparison_chart, describe_compar
 from dashboard.charts.decoding import choice_bars, settings_bars
 from dashboard.charts.figure import to_json
 from dashboard.charts.formatting import (
+    PROBABILITY_STEPS,
     count,
     format_bytes,
     format_duration,
     format_exactly,
     format_loss,
     format_probability,
+    position_name,
     probability_strength,
 )
 from dashboard.charts.frames import (
@@ -29,6 +31,7 @@ from dashboard.charts.small_charts import Panel, part_bars, small_charts
 __all__ = [
     "AXES",
     "PREDICTED",
+    "PROBABILITY_STEPS",
     "RUNS",
     "STATE_COLORS",
     "Axes",
@@ -52,6 +55,7 @@ __all__ = [
     "loss_chart",
     "numbers_frame",
     "part_bars",
+    "position_name",
     "probability_strength",
     "probe_lines",
     "published_frame",

@@ -1,6 +1,8 @@
 """Numbers → the texts that pages show."""
 
-import math
+from bisect import bisect_right
+
+PROBABILITY_STEPS = (0.001, 0.01, 0.1, 0.5, 0.9)  # where the colour of a probability changes
 
 
 def format_loss(loss: float | None) -> str:
@@ -32,8 +34,16 @@ def count(number: int, noun: str) -> str:
 
 
 def probability_strength(probability: float) -> float:
-    """Return the strength of a probability's colour, 0 to 1: 0 for 0.00001 and less."""
-    return min(1.0, max(0.0, 1 + math.log10(max(probability, 1e-12)) / 5))
+    """Return the strength of a probability's colour, 0 to 1, one of a few that stand apart."""
+    return bisect_right(PROBABILITY_STEPS, probability) / len(PROBABILITY_STEPS)
+
+
+def position_name(row: int, column: int, largest: int) -> str:
+    """Return the chapter's name of a position, counted from 1: ``11``, or ``4,11``.
+
+    ``largest`` is the largest row or column beside it: above 9, a comma keeps the two apart.
+    """
+    return f"{row},{column}" if largest > 9 else f"{row}{column}"
 
 
 def format_duration(seconds: float) -> str:

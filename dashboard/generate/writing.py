@@ -10,7 +10,7 @@ from dashboard.app import fragment, get_generation_worker, session_keys, show_re
 from dashboard.charts import PREDICTED, choice_bars, format_probability, probability_strength
 from dashboard.components.live_chart import live_chart
 from dashboard.components.sample_list import Entry, Piece, on_few_lines, sample_list
-from dashboard.components.token_chips import Scale, readable, token_chips
+from dashboard.components.token_chips import PROBABILITIES, readable, token_chips
 from dashboard.forms import ChosenModel
 from dashboard.generate.decoding import choose_decoding, describe_decoding
 from gpt_core.inference import GenerationJob
@@ -21,7 +21,7 @@ MAX_SETTINGS = 3
 MAX_TOKENS = 500
 END_OF_TEXT_ID = 50256
 TICK_SECONDS = 0.5
-SCALE = Scale("improbable", "certain", color=PREDICTED)
+SCALE = replace(PROBABILITIES, color=PREDICTED)
 
 
 @dataclass(frozen=True)

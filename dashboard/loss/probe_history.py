@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.app import fragment, get_visible_runs, session_keys
-from dashboard.charts import count, probe_lines
+from dashboard.charts import count, position_name, probe_lines
 from dashboard.components.live_chart import live_chart
 from dashboard.components.token_chips import readable
 from dashboard.ui import run_title, show_probes
@@ -75,9 +75,10 @@ def probe_frame(rows: list[StoredProbe], text: str, number: int) -> pd.DataFrame
     """
     tokenizer = get_tokenizer()
     targets = text_to_token_ids(text, tokenizer)[0, 1:].tolist()
+    largest = max(number, len(targets))
+    tokens = map(readable, map(tokenizer.decode_single_token_bytes, targets))
     names = [
-        f"p{number}{j} {readable(tokenizer.decode_single_token_bytes(target))}"
-        for j, target in enumerate(targets, start=1)
+        f"p{position_name(number, j, largest)} {token}" for j, token in enumerate(tokens, start=1)
     ]
     records = [
         (row.global_step, name, proba)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from dashboard.charts import format_exactly, loss_walk, probability_strength
 from dashboard.components.live_chart import live_chart
-from dashboard.components.token_chips import Row, Scale, token_chips
+from dashboard.components.token_chips import PROBABILITIES, Row, token_chips
 from dashboard.loss.walk import Position, Walk, readable_token
 from dashboard.ui import common_mistake, formula, show_code, show_numbers, show_statements
 from gpt_core.model import loss_in_one_call, loss_walkthrough, perplexity
@@ -20,7 +20,6 @@ TOP = 10  # candidates shown for a position
 MAX_COLUMNS = 12  # of the slice of the logits
 MAX_SPELT_OUT = 8  # positions whose logarithms a formula names one by one
 TERMS_PER_LINE = 2
-SCALE = Scale("improbable: 0.00001", "certain: 1")
 
 
 def show_rows(walk: Walk) -> None:
@@ -166,7 +165,7 @@ def show_target_probas(walk: Walk) -> None:
                 for p in walk.positions
             ],
             strengths=[probability_strength(p.proba) for p in walk.positions],
-            scale=SCALE,
+            scale=PROBABILITIES,
         )
         common_mistake(
             "The second row's probabilities printed as a repeat of the first's: each row has its "
@@ -270,11 +269,21 @@ def show_perplexity(walk: Walk) -> None:
                 "ln V": f"{math.log(vocab_size):.3f}",
             }
         )
-        st.markdown(
-            f"As unsure as if it chose among {walk.steps.perplexity:,.1f} equally likely tokens; a "
-            f"uniform guess chooses among {vocab_size:,} and has the loss ln V = "
-            f"{math.log(vocab_size):.3f}. More is possible: the model is then sure of wrong tokens."
+        st.text(describe_perplexity(walk.steps.perplexity, vocab_size))
+
+
+def describe_perplexity(perplexity: float, vocab_size: int) -> str:
+    """Return in words what a perplexity means, below and above that of a uniform guess."""
+    guess = f"a uniform guess, which has the perplexity {vocab_size:,} = V and the loss ln V"
+    if perplexity <= vocab_size:
+        return (
+            f"As unsure as if it chose among {perplexity:,.1f} equally likely tokens; the upper "
+            f"end of this comparison is {guess}."
         )
+    return (
+        f"{perplexity:,.0f} is more than there are tokens: on these rows the model does worse than "
+        f"{guess}, because it is sure of wrong tokens."
+    )
 
 
 def _log_bars(walk: Walk, mean: float | None, key: str) -> None:

@@ -5,6 +5,7 @@ from functools import cached_property
 
 from torch import Tensor
 
+from dashboard.charts import position_name
 from dashboard.components.token_chips import Row, readable
 from gpt_core.model import (
     GPTModel,
@@ -51,12 +52,11 @@ class Walk:
         """Return all tasks, row by row, without the padding of shorter rows."""
         ranks = target_ranks(self.steps.logits, self.targets)  # (B, T)
         rows, columns = self.targets.shape
-        comma = "," if max(rows, columns) > 9 else ""
         return [
             Position(
                 i,
                 j,
-                f"{i + 1}{comma}{j + 1}",
+                position_name(i + 1, j + 1, max(rows, columns)),
                 token_ids_to_text(self.inputs[i, : j + 1], get_tokenizer()),
                 int(self.targets[i, j]),
                 int(self.steps.predicted_ids[i, j]),

@@ -16,11 +16,7 @@ def show_expectations(run: Run, probes: list[StoredProbe]) -> None:
         st.text("At each evaluation the model's probabilities of the right tokens are recorded.")
         return
     step = probes[-1].global_step
-    st.caption(
-        "Each chip is the next token of its row; p is the probability that the model gave it "
-        f"at step {step:,}. Training on these rows would bring each p close to 1; where p rises "
-        "here, the model has learnt it from its own text."
-    )
+    st.text(f"At step {step:,}:")
     show_probes(run, [probe for probe in probes if probe.global_step == step], "probe")
 
 

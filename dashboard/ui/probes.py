@@ -4,41 +4,102 @@ from dataclasses import replace
 
 import streamlit as st
 
-from dashboard.charts import format_loss, format_probability, probability_strength
-from dashboard.components.token_chips import Scale, readable, token_chips
+from dashboard.app import get_store, get_visible_runs
+from dashboard.charts import (
+    format_loss,
+    format_probability,
+    position_name,
+    probability_strength,
+)
+from dashboard.components.token_chips import PROBABILITIES, readable, token_chips
 from gpt_core.store import Run, StoredProbe
+from gpt_core.text import split_text
+from gpt_core.training import begins_a_window
 from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
-
-SCALE = Scale("improbable", "certain")
 
 
 def show_probes(run: Run, probes: list[StoredProbe], key: str) -> None:
     """Show each probe's target tokens, coloured by the probability the model gives them.
+
+    A caption says which of the rows the model is trained on.
 
     Args:
         run: the run that the probes belong to.
         probes: the probes of one evaluation.
         key: identifies these chips on the page.
     """
+    history = get_visible_runs().history(run.id)
+    st.caption(history.derive("rows", lambda: describe_rows(run, _text_of(run)), "updates"))
     tokenizer = get_tokenizer()
     for probe in probes:
         number = probe.probe
         text = run.training_config.probes[number]
         targets = text_to_token_ids(text, tokenizer)[0, 1:].tolist()
+        largest = max(number + 1, len(targets))
         guesses = [
             readable(tokenizer.decode_single_token_bytes(token_id))
             for token_id in probe.predicted_ids
         ]
-        st.text(f"{text}  ·  loss {format_loss(probe.loss)}  ·  expected: {''.join(guesses)}")
+        st.text(f"{text}  ·  loss {format_loss(probe.loss)}  ·  expected: {' | '.join(guesses)}")
         token_chips(
             targets,
             label=f"Target tokens of “{text}” and their probabilities",
             key=f"{key}-{number}",
             second_line=[
-                f"p{number + 1}{j} {format_probability(p)}"
+                f"p{position_name(number + 1, j, largest)} {format_probability(p)}"
                 for j, p in enumerate(probe.target_probas, start=1)
             ],
             details=[f"the model expected “{guess}”" for guess in guesses],
             strengths=[probability_strength(p) for p in probe.target_probas],
-            scale=replace(SCALE, has_legend=probe is probes[-1]),
+            scale=replace(PROBABILITIES, has_legend=probe is probes[-1]),
         )
+
+
+def describe_rows(run: Run, text: str | None) -> str:
+    """Return in words which of a run's rows its model is trained on, and what follows from it.
+
+    Args:
+        run: the run.
+        text: its text, None if that is not on disk any more.
+    """
+    said = ["Below each token of a row: p, the probability that the model gave it."]
+    if text is None:
+        return said[0]
+    config = run.training_config
+    training_text, _ = split_text(text, config.train_ratio)
+    context_length = run.model_config.context_length
+    seen = [row for row in config.probes if row in training_text]
+    at_its_place = [
+        row for row in seen if begins_a_window(row, config, text, get_tokenizer(), context_length)
+    ]
+    elsewhere = [row for row in seen if row not in at_its_place]
+    if at_its_place:
+        said.append(
+            f"{_quoted(at_its_place)} begins a window of the training text, so the model sees it "
+            "in training at these very positions: its p rise towards 1 as the model learns the "
+            "text."
+        )
+    if elsewhere:
+        said.append(
+            f"{_quoted(elsewhere)} is in the training text, but not at the beginning of a window: "
+            "alone it stands at positions at which the model never saw it, and is predicted worse "
+            "than in its place."
+        )
+    if len(seen) < len(config.probes):
+        said.append(
+            f"{'The other rows are' if seen else 'These rows are'} not in the training text. Their "
+            "loss may rise while the model learns: it grows surer of the words of its own text, "
+            "also where others follow."
+        )
+    return " ".join(said)
+
+
+def _quoted(rows: list[str]) -> str:
+    return ", ".join(f"“{row.strip()}”" for row in rows)
+
+
+def _text_of(run: Run) -> str | None:
+    try:
+        return get_store().text(run.text_sha256)
+    except ValueError:
+        return None

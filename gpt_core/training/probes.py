@@ -8,10 +8,12 @@ import torch
 from gpt_core.config import TrainingConfig
 from gpt_core.model import GPTModel, loss_walkthrough
 from gpt_core.records import ProbeRecord
+from gpt_core.text import split_text
 from gpt_core.training.state import TrainingState
-from gpt_core.vocabularies import text_to_token_ids, token_ids_to_text
+from gpt_core.vocabularies import encode_corpus, text_to_token_ids, token_ids_to_text
 
 PROBE_TOKENS = 8  # that a probe from the training text predicts
+SEARCHED = 20_000  # characters of the training text in which a window is chosen
 
 
 def probe_model(
@@ -43,19 +45,41 @@ def probe_model(
 def with_text_probe(
     config: TrainingConfig, text: str, tokenizer: tiktoken.Encoding, context_length: int
 ) -> TrainingConfig:
-    """Return the configuration with one more probe: the beginning of a line early in the text.
+    """Return the configuration with one more probe: the beginning of a training window.
 
-    Beside rows that are not in the text, this probe shows what the model memorises. If the text
-    is too short for a probe, the configuration is unchanged.
+    A window's first tokens stand at the same positions in the probe as in training. The same words
+    from elsewhere in the text would stand at positions at which the model has never seen them,
+    and be predicted far worse. Beside rows that are not in the text, this probe shows what the
+    model learns from it. If the text has no window, the configuration is unchanged.
     """
-    beginning = text[:10_000].strip()
-    lines = [line.strip() for line in beginning.splitlines()]
-    long_enough = (line for line in lines if len(line.split()) > PROBE_TOKENS)  # skips headings
-    ids = text_to_token_ids(next(long_enough, beginning), tokenizer)  # (1, N)
-    longest = min(PROBE_TOKENS + 1, context_length + 1, ids.shape[1])
-    for length in range(longest, 1, -1):
-        probe = token_ids_to_text(ids[:, :length], tokenizer)
-        # A cut inside a character, or inside text that is a single token, gives other IDs.
-        if torch.equal(text_to_token_ids(probe, tokenizer), ids[:, :length]):
-            return replace(config, probes=tuple(dict.fromkeys((*config.probes, probe))))
+    beginnings = _window_beginnings(config, text, tokenizer, context_length)
+    # A window may begin inside a word or a line: the first that does not reads best.
+    readable = [row for row in beginnings if row.startswith(" ") and "\n" not in row]
+    for row in [*readable[:1], *beginnings[:1]]:
+        return replace(config, probes=tuple(dict.fromkeys((*config.probes, row))))
     return config
+
+
+def begins_a_window(
+    probe: str, config: TrainingConfig, text: str, tokenizer: tiktoken.Encoding, context_length: int
+) -> bool:
+    """Tell whether a probe is the beginning of one of the text's first windows."""
+    return probe in _window_beginnings(config, text, tokenizer, context_length)
+
+
+def _window_beginnings(
+    config: TrainingConfig, text: str, tokenizer: tiktoken.Encoding, context_length: int
+) -> list[str]:
+    """Return how the first training windows begin: up to ``PROBE_TOKENS + 1`` tokens of each."""
+    training_text, _ = split_text(text, config.train_ratio)
+    ids = encode_corpus(training_text[:SEARCHED], tokenizer, config.end_of_text)  # (N,)
+    rows = []
+    for start in range(0, len(ids) - context_length, config.stride or context_length):
+        for length in range(min(PROBE_TOKENS, context_length) + 1, 1, -1):
+            row_ids = ids[start : start + length].long().unsqueeze(0)  # (1, length)
+            row = token_ids_to_text(row_ids, tokenizer)
+            # A cut inside a character, or inside text that is a single token, gives other IDs.
+            if torch.equal(text_to_token_ids(row, tokenizer), row_ids):
+                rows.append(row)
+                break
+    return rows

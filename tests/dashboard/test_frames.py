@@ -9,6 +9,7 @@ from dashboard.charts import (
     format_loss,
     format_probability,
     numbers_frame,
+    position_name,
     probability_strength,
     tokens_per_second,
 )
@@ -66,7 +67,14 @@ def test_probabilities_are_short(probability: float, text: str) -> None:
     assert format_probability(probability) == text
 
 
-def test_a_certain_token_is_coloured_fully_and_an_improbable_one_not_at_all() -> None:
-    assert probability_strength(1.0) == 1.0
-    assert probability_strength(0.1) == pytest.approx(0.8)
-    assert probability_strength(1e-5) == probability_strength(0.0) == 0.0
+def test_probabilities_that_differ_much_have_colours_that_differ() -> None:
+    strengths = [probability_strength(p) for p in (0.0, 0.002, 0.02, 0.27, 0.6, 0.99)]
+    assert strengths == [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    assert probability_strength(1e-5) == 0.0
+    assert probability_strength(0.9) == probability_strength(1.0)
+
+
+def test_a_position_has_the_chapters_name_and_beyond_nine_a_comma() -> None:
+    assert position_name(2, 3, largest=3) == "23"
+    assert position_name(4, 11, largest=11) == "4,11"
+    assert position_name(1, 1, largest=12) == "1,1"

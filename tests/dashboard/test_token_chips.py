@@ -58,7 +58,13 @@ def test_columns_and_legend_are_passed_on() -> None:
     assert data["ids"] == [3626, 6100]
     assert data["bytes"][0] == "20 65 66 66 6F 72 74"
     assert data["second_line"] == ["p11", "p12"]
-    words = {"low": "improbable", "high": "certain", "color": "#123456", "has_legend": True}
+    words = {
+        "low": "improbable",
+        "high": "certain",
+        "color": "#123456",
+        "has_legend": True,
+        "steps": (),
+    }
     assert data["scale"] == words
 
 

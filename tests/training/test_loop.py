@@ -11,7 +11,9 @@ from gpt_core.model import GPTModel, build_model, check_device, generate
 from gpt_core.records import EvaluationRecord, ProbeRecord, Record, SampleRecord, StepRecord
 from gpt_core.text import DEFAULT_TEXT, load_text
 from gpt_core.training import (
+    PROBE_TOKENS,
     accumulate_gradients,
+    begins_a_window,
     create_optimizer,
     evaluate_model,
     learning_rate_at,
@@ -255,21 +257,53 @@ def test_in_bfloat16_a_run_ends_near_float32_and_stays_in_the_band(
     assert curves["float32"] != curves["bfloat16"]  # and it was not float32 twice
 
 
-def test_a_probe_from_the_text_is_added_once_and_reads_as_the_text_does(
+def test_a_probe_from_the_text_is_the_readable_beginning_of_a_window(
     tokenizer: tiktoken.Encoding,
 ) -> None:
-    text = "A TITLE\n\nOne day nine small boats went out to sea and did not come home.\n"
-    config = with_text_probe(TINY_TRAINING, text, tokenizer, 32)
-    assert config.probes == (*TINY_TRAINING.probes, "One day nine small boats went out to sea")
-    assert with_text_probe(config, text, tokenizer, 32) == config
-    assert replace(config, probes=TINY_TRAINING.probes) == TINY_TRAINING
+    text = load_text("the-lamp-room").text
+    config = with_text_probe(TINY_TRAINING, text, tokenizer, 64)
+    *others, probe = config.probes
+    assert others == list(TINY_TRAINING.probes)
+    assert probe.startswith(" ")  # a whole word
+    assert "\n" not in probe
+    windows = prepare_data(text, tokenizer, replace(TINY, context_length=64), config)
+    beginnings = [
+        inputs[:PROBE_TOKENS].tolist()
+        for inputs, _ in windows.train_loader.dataset  # type: ignore[attr-defined]
+    ]
+    assert text_to_token_ids(probe, tokenizer)[0, :-1].tolist() in beginnings
+    assert begins_a_window(probe, config, text, tokenizer, 64)
+    assert not begins_a_window(" of the", config, text, tokenizer, 64)
+    assert with_text_probe(config, text, tokenizer, 64) == config  # added once
 
 
-@pytest.mark.parametrize("text", ["नमस्ते दुनिया यह एक परीक्षण है", "👩‍👩‍👧‍👦" * 9, "word"])
+def test_a_probe_from_the_text_is_predicted_as_it_is_in_its_window(
+    tokenizer: tiktoken.Encoding,
+) -> None:
+    """The same words at other positions are predicted otherwise."""
+    text = load_text("the-lamp-room").text
+    config = with_text_probe(TINY_TRAINING, text, tokenizer, TINY.context_length)
+    data = prepare_data(text, tokenizer, TINY, config)
+    model = build_model(TINY, seed=1)
+    ids = text_to_token_ids(config.probes[-1], tokenizer)[:, :-1]  # (1, T)
+    [window] = [
+        inputs
+        for inputs, _ in data.train_loader.dataset  # type: ignore[attr-defined]
+        if inputs[: ids.shape[1]].tolist() == ids[0].tolist()
+    ]
+    with torch.no_grad():
+        in_its_window = model(window.long().unsqueeze(0))[:, : ids.shape[1]]  # (1, T, vocab_size)
+        torch.testing.assert_close(model(ids), in_its_window, atol=1e-5, rtol=1e-5)
+        later = model(window[1:].long().unsqueeze(0))[:, : ids.shape[1] - 1]
+        assert not torch.allclose(later, in_its_window[:, 1:], atol=1e-2)
+
+
+@pytest.mark.parametrize("text", ["नमस्ते दुनिया यह एक परीक्षण है " * 3, "👩‍👩‍👧‍👦" * 9, "word"])
 def test_a_probe_is_never_cut_within_a_character(text: str, tokenizer: tiktoken.Encoding) -> None:
     probes = with_text_probe(TINY_TRAINING, text, tokenizer, 4).probes
+    assert len(probes) == len(TINY_TRAINING.probes) + (text != "word")  # that has no window
     for probe in probes[len(TINY_TRAINING.probes) :]:
-        assert text.startswith(probe)
+        assert probe in text
         assert 2 <= text_to_token_ids(probe, tokenizer).shape[1] <= 5
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.charts import palette
+from dashboard.charts import PROBABILITY_STEPS, palette
 from dashboard.components.registration import register
 from gpt_core.vocabularies import get_tokenizer
 
@@ -15,12 +15,19 @@ _component = register("token_chips", '<div class="token-chips"></div>')
 
 @dataclass(frozen=True)
 class Scale:
-    """The legend of the chips' colour: the words at its two ends, and the full colour."""
+    """The legend of the chips' colour: the words at its two ends, and the full colour.
+
+    If the colour has a few strengths only, ``steps`` are the numbers at which it changes.
+    """
 
     low: str
     high: str
     color: str = palette.TARGET
     has_legend: bool = True  # one legend is enough for several rows of chips
+    steps: tuple[float, ...] = ()
+
+
+PROBABILITIES = Scale("p from 0", "to 1", steps=PROBABILITY_STEPS)
 
 
 @dataclass(frozen=True)

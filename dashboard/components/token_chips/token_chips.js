@@ -56,10 +56,20 @@ function build(state) {
   host.replaceChildren(list);
   if (data.scale?.has_legend) {
     const legend = element("div", "legend");
-    legend.append(element("span", "", data.scale.low), element("span", "bar"), element("span", "", data.scale.high));
+    legend.append(element("span", "", data.scale.low), ...bars(data.scale.steps), element("span", "", data.scale.high));
     host.append(legend);
   }
   host.append(state.hint);
+}
+
+// The colours of a legend: one that changes evenly, or a few, with the numbers between them.
+function bars(steps) {
+  if (!steps.length) return [element("span", "bar")];
+  return [0, ...steps].flatMap((from, i) => {
+    const bar = element("span", "step");
+    bar.style.setProperty("--strength", i / steps.length);
+    return i ? [element("span", "", from), bar] : [bar];
+  });
 }
 
 // Updates everything that can change while the tokens stay the same.

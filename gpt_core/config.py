@@ -150,7 +150,7 @@ class TrainingConfig:
         "data",
     )
     keep_epochs: int = _setting(
-        2, "Epochs whose weights are kept, besides the best and the last checkpoint.", "machine"
+        1, "Last epochs whose weights are kept, besides the best weights and the last.", "machine"
     )
     seed: int = _setting(123, "Fixes the initial weights, shuffling and dropout.", "machine")
     precision: str = _setting(

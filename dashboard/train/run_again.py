@@ -14,6 +14,7 @@ from dashboard.forms import (
     key_of,
     own_probes,
 )
+from gpt_core.model import resolve_auto
 from gpt_core.presets import PRESETS, Preset
 from gpt_core.store import Run
 from gpt_core.text import Corpus, bundled_text
@@ -42,6 +43,8 @@ def fill_form(run: Run) -> bool:
     if values["seed"] > LIMITS["seed"].highest:  # beyond a browser's integers
         notes.append(f"Its seed {values['seed']} is too large for the form: the preset's is used.")
         values["seed"] = preset.training.seed
+    if resolve_auto(preset.training).precision == values["precision"]:
+        values["precision"] = preset.training.precision  # "auto" stands for the same
     beginning = _beginning(run, notes)
     st.session_state[session_keys.START_FROM] = beginning.option
     for name, value in values.items():

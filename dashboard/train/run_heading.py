@@ -84,7 +84,8 @@ def show_run_numbers(run: Run, history: CachedHistory, is_replayed: bool) -> Non
     st.progress(
         progress.fraction,
         text=f"Epoch {progress.epoch} of {progress.num_epochs} · "
-        f"{progress.steps_done:,} of {progress.total_steps:,} steps",
+        f"{progress.steps_done:,} of {progress.total_steps:,} steps"
+        f"{_where_measured(run, history, progress.steps_done)}",
     )
     numbers = {
         "Training loss": format_loss(train_loss),
@@ -93,3 +94,12 @@ def show_run_numbers(run: Run, history: CachedHistory, is_replayed: bool) -> Non
         time_label: "–" if seconds is None else format_duration(seconds),
     }
     show_numbers(numbers, 260 if is_projected() else NUMBER_WIDTH)
+
+
+def _where_measured(run: Run, history: CachedHistory, steps_done: int) -> str:
+    """Return at which step an ended run's last losses were measured, if before its last one."""
+    evaluations = history.recorded.evaluations
+    measured = int(evaluations["global_step"][-1]) if len(evaluations) else None
+    if run.is_live or measured in (None, steps_done - 1):
+        return ""
+    return f" · losses measured at step {measured:,}"

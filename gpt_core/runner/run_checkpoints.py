@@ -13,8 +13,8 @@ from gpt_core.weights import remove, remove_orphans, save_checkpoint, save_weigh
 class RunCheckpoints:
     """A run's checkpoints on disk. A checkpoint is recorded only while its folder is complete.
 
-    Kept are the last whole checkpoint, the best weights by validation loss, the weights of the
-    last epochs, and the initial weights.
+    Kept are the last whole checkpoint until the run has finished, the best weights by validation
+    loss, those of the last epochs and of the last step, and the initial weights.
 
     Args:
         store: where they are recorded.
@@ -63,9 +63,16 @@ class RunCheckpoints:
             OSError: the disk is full or cannot be written.
         """
         kind = CheckpointKind.WEIGHTS
-        if not self._has(step, kind):
-            folder = self._folder(step, kind)
-            self._add(step, kind, folder, save_weights(folder, model))
+        if self._has(step, kind):
+            self._prune()  # an epoch may have ended since they were saved
+            return
+        folder = self._folder(step, kind)
+        self._add(step, kind, folder, save_weights(folder, model))
+
+    def remove_whole(self) -> None:
+        """Remove the whole checkpoints, which only a run that can be resumed needs."""
+        for checkpoint in self._of_kind(CheckpointKind.WHOLE):
+            self._remove(checkpoint)
 
     def remove_orphans(self) -> None:
         """Remove folders that are not recorded: a killed process leaves incomplete ones."""
@@ -88,11 +95,15 @@ class RunCheckpoints:
             *(c.id for c in self._of_kind(CheckpointKind.WHOLE)[-1:]),
             *([best.id] if best else []),
             *(c.id for c in epochs[max(0, len(epochs) - keep_epochs) :]),
+            *(c.id for c in checkpoints if c.global_step == self._run.total_steps - 1),
         }
         for checkpoint in checkpoints:
             if checkpoint.id not in kept:
-                self._store.remove_checkpoint(checkpoint.id)
-                remove(self.path(checkpoint))
+                self._remove(checkpoint)
+
+    def _remove(self, checkpoint: Checkpoint) -> None:
+        self._store.remove_checkpoint(checkpoint.id)
+        remove(self.path(checkpoint))
 
     def _of_kind(self, kind: CheckpointKind) -> list[Checkpoint]:
         """Return the run's checkpoints of a kind, in order of their steps."""

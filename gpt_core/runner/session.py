@@ -206,6 +206,18 @@ class Session:
             self._next_checkpoint = self._timer() + max(CHECKPOINT_SECONDS, CHECKPOINT_COST * cost)
         return self._state.global_step
 
+    def save_last_weights(self) -> None:
+        """Save the weights of a run's last step."""
+        self._save_weights(self._state.global_step)
+
+    def remove_optimizer(self) -> None:
+        """Remove a finished run's whole checkpoint: with the optimizer it is three times as large.
+
+        Raises:
+            OSError: a file cannot be removed.
+        """
+        self._checkpoints.remove_whole()
+
     def last_snapshot(self) -> Snapshot | None:
         """Return the last copy of the model, if it is of the current step and still in use."""
         step = self._state.global_step

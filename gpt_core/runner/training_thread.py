@@ -236,8 +236,7 @@ class TrainingThread:
             ):
                 session.leave()
                 return
-        session.checkpoint()
-        self._end(run_id, RunState.FINISHED, session.run.owner, session.mismatch)
+        self._finish(run_id, session.run.owner)
 
     def _time_is_up(self, live: LiveRun) -> bool:
         """Tell whether a student's runs have used the training time that the rules allow."""
@@ -296,8 +295,14 @@ class TrainingThread:
         if self._in_turn(run_id, Session.step_and_inspect):
             self._set_state(run_id, RunState.PAUSED, actor)
         else:
-            self._in_turn(run_id, Session.checkpoint)
-            self._end(run_id, RunState.FINISHED, actor, self._get(run_id).session.mismatch)
+            self._finish(run_id, actor)
+
+    def _finish(self, run_id: str, actor: str) -> None:
+        """End a run after its last step, and remove what only a resumed run would need."""
+        session = self._get(run_id).session
+        session.save_last_weights()
+        self._end(run_id, RunState.FINISHED, actor, session.mismatch)
+        session.remove_optimizer()  # last: until the run is finished, it may have to be resumed
 
     def _stop(self, run_id: str, actor: str, message: str = "") -> None:
         """End a run with a checkpoint, and record the message, if any."""

@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.app import runtime, session_keys
 from gpt_core.export import EXPORTS, RECORDED_RUN, import_recorded_run
 from gpt_core.library import TextLibrary, label_run
+from gpt_core.model import resolve_auto
 from gpt_core.presets import PRESETS
 from gpt_core.store import RunState
 from gpt_core.text import Corpus, load_text
@@ -254,6 +255,19 @@ def test_run_again_fills_the_form_with_all_that_the_run_was_set_up_with() -> Non
     assert replace(new.training_config, probes=()) == replace(training, probes=())
     assert set(training.probes) <= set(new.training_config.probes)
     assert (new.text_name, new.text_sha256) == (own.name, own.sha256)
+
+
+def test_run_again_without_changes_reports_none() -> None:
+    store, text = runtime.get_store(), load_text("counting")
+    store.save_text(text.text, text.sha256)
+    assert POCKET.training.precision == "auto"
+    training = resolve_auto(POCKET.training)  # as the runner does
+    store.add_run(
+        *("run", "ada", "pocket", POCKET.model, training, text.name, text.sha256, 900, 100, 20),
+        {"torch": "x"},
+    )
+    store.set_state("run", RunState.FINISHED, "ada")
+    assert "Changed from pocket" not in texts(again("run"))
 
 
 def test_run_again_takes_settings_that_the_form_alone_would_not() -> None:

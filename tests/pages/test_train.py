@@ -191,6 +191,13 @@ def test_the_sentence_below_the_curve_has_the_books_numbers() -> None:
     assert "At step 0 validation is 9.933, below ln(50,257) = 10.825" in texts(app)
 
 
+def test_the_last_losses_of_an_ended_run_name_the_step_of_their_evaluation() -> None:
+    losses = {step: BOOK_RUN.losses[step] for step in (0, 5, 10)}
+    app = open_app("train", run=chapter_run(losses))
+    [progress] = app.get("progress")
+    assert progress.proto.text.endswith("losses measured at step 10")
+
+
 @pytest.mark.slow
 def test_is_mine_right_in_each_of_its_cases() -> None:
     near = {step: (a + 0.1, b) for step, (a, b) in BOOK_RUN.losses.items()}

@@ -14,7 +14,7 @@ import torch
 from gpt_core.model import GPTModel
 from gpt_core.records import Record
 from gpt_core.runner import TrainingRunner, training_thread
-from gpt_core.store import RunStore
+from gpt_core.store import CheckpointKind, RunStore
 from gpt_core.text import Corpus
 from tests.support.runs import LONG, PRESET, SIX_EPOCHS, states, wait_for_steps
 
@@ -32,6 +32,22 @@ def test_a_run_goes_from_queued_to_finished_and_everything_is_written_down(
     assert len(store.evaluations(run_id)) == len(range(0, run.total_steps, 5))
     assert [row.epoch for row in store.samples(run_id)] == [1, 2]
     assert run.versions["torch"] == torch.__version__
+
+
+@pytest.mark.parametrize("keep_epochs", [0, 1])
+def test_a_finished_run_leaves_its_best_and_its_last_weights_without_the_optimizer(
+    runner: TrainingRunner, store: RunStore, corpus: Corpus, keep_epochs: int
+) -> None:
+    config = replace(PRESET.training, keep_epochs=keep_epochs)
+    run_id = runner.start(PRESET, corpus, config, actor="ada")
+    assert runner.wait(run_id, timeout=60)
+    checkpoints = store.checkpoints(run_id)
+    assert {checkpoint.kind for checkpoint in checkpoints} == {CheckpointKind.WEIGHTS}
+    best, last = store.best_checkpoint(run_id), store.steps(run_id)[-1].global_step
+    assert best is not None
+    assert {checkpoint.global_step for checkpoint in checkpoints} == {best.global_step, last}
+    folders = {path.name for path in (store.runs_dir / "checkpoints" / run_id).iterdir()}
+    assert folders == {Path(checkpoint.folder).name for checkpoint in checkpoints}
 
 
 def test_stop_ends_a_run_with_a_checkpoint_and_no_step_comes_after_it(

@@ -59,6 +59,7 @@ LINES = "lines"  # session: which losses of the chosen runs are drawn
 EXPORT = "export"  # session: the format in which runs are exported
 NAME = "name"  # session: the name being given to a run
 NOTE = "note"  # session: the note being written about it
+NINE_WORDS = "nine_words"  # session: a setting of the nine words on the Generate page
 WRITE_PROMPT = "write_prompt"  # session: the prompt on the Generate page
 WRITE_TOKENS = "write_tokens"  # session: the number of tokens generated there
 WRITE_SEED = "write_seed"  # session: the seed of the draws there

@@ -39,9 +39,9 @@ if st.button(f"Watch a recorded run, {replay.SPEED} × as fast"):
     except (ValueError, OSError) as error:
         show_refusal(error)
     else:
-        now = f"{time.time():.1f}"
+        began = replay.playing_since(time.time())
         st.switch_page(
-            TRAIN_PAGE, query_params={session_keys.RUN: recorded, session_keys.REPLAY: now}
+            TRAIN_PAGE, query_params={session_keys.RUN: recorded, session_keys.REPLAY: began}
         )
 st.caption(
     "The chapter's model, 162 million parameters, on the same story: seven minutes on two CPU "

@@ -1,14 +1,16 @@
 """Home: what this is, one button that starts it, and the path through the lecture."""
 
 import time
+from contextlib import suppress
 
 import streamlit as st
 
 from dashboard.app import allowed_presets, get_store, get_visible_runs, session_keys, show_refusal
 from dashboard.components.live_chart import preload
+from dashboard.components.recorded_curve import recorded_curve
 from dashboard.train import replay
 from dashboard.ui import STEPS, page_title, run_title, start_run, state_badge
-from gpt_core.export import import_recorded_run
+from gpt_core.export import import_recorded_run, recorded_losses
 from gpt_core.presets import PRESETS
 from gpt_core.text import DEFAULT_TEXT, load_text
 
@@ -24,29 +26,46 @@ page_title(
     page="Home",
 )
 
-live = get_visible_runs().own_live_runs()
-if live:
-    if st.button("Watch the run that is training", type="primary"):
-        st.switch_page(TRAIN_PAGE, query_params={session_keys.RUN: live[0].id})
-elif st.button("Train a small GPT now", type="primary"):
-    run_id = start_run(PRESETS[allowed_presets()[0]], load_text(DEFAULT_TEXT))
-    if run_id:
-        st.switch_page(TRAIN_PAGE, query_params={session_keys.RUN: run_id})
-st.caption("About a minute on a laptop. The text is a short story that comes with the app.")
-if st.button(f"Watch a recorded run, {replay.SPEED} × as fast"):
-    try:
-        recorded = import_recorded_run(get_store())
-    except (ValueError, OSError) as error:
-        show_refusal(error)
-    else:
-        now = f"{time.time():.1f}"
-        st.switch_page(
-            TRAIN_PAGE, query_params={session_keys.RUN: recorded, session_keys.REPLAY: now}
-        )
-st.caption(
-    "The chapter's model, 162 million parameters, on the same story: seven minutes on two CPU "
-    "cores, shown in forty seconds. Nothing has to be computed."
-)
+
+def offer_runs() -> None:
+    """Offer to train a run, and to watch the recorded one."""
+    live = get_visible_runs().own_live_runs()
+    if live:
+        if st.button("Watch the run that is training", type="primary"):
+            st.switch_page(TRAIN_PAGE, query_params={session_keys.RUN: live[0].id})
+    elif st.button("Train a small GPT now", type="primary"):
+        run_id = start_run(PRESETS[allowed_presets()[0]], load_text(DEFAULT_TEXT))
+        if run_id:
+            st.switch_page(TRAIN_PAGE, query_params={session_keys.RUN: run_id})
+    st.caption("About a minute on a laptop. The text is a short story that comes with the app.")
+    if st.button(f"Watch a recorded run, {replay.SPEED} × as fast"):
+        try:
+            recorded = import_recorded_run(get_store())
+        except (ValueError, OSError) as error:
+            show_refusal(error)
+        else:
+            began = replay.playing_since(time.time())
+            st.switch_page(
+                TRAIN_PAGE, query_params={session_keys.RUN: recorded, session_keys.REPLAY: began}
+            )
+    st.caption(
+        "The chapter's model, 162 million parameters, on the same story: seven minutes on two CPU "
+        "cores, shown in forty seconds. Nothing has to be computed."
+    )
+
+
+def show_recorded_curve() -> None:
+    """Draw the recorded run's losses, if its file is there: its button says why it is not."""
+    with suppress(ValueError, OSError):
+        recorded_curve(recorded_losses(), key="recorded-curve")
+        st.caption("The recorded run: its losses over ten epochs.")
+
+
+left, right = st.columns([8, 5], gap="large")
+with left:
+    offer_runs()
+with right:
+    show_recorded_curve()
 
 latest = get_visible_runs().latest_run()
 if latest:

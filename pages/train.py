@@ -36,13 +36,13 @@ from gpt_core.store import Run, RunState
 from gpt_core.system import shorten
 
 
-def recorded(run: Run) -> tuple[CachedHistory, bool]:
-    """Return a run's history, up to the replayed moment if it is a replay, and whether it is."""
+def recorded(run: Run) -> tuple[CachedHistory, replay.Playback | None]:
+    """Return a run's history, up to the replayed step if it is replayed, and where that is."""
     history = get_visible_runs().history(run.id)
-    seconds = replay.moment(run, history)
-    if seconds is None:
-        return history, False
-    return CachedHistory(history.recorded.until(seconds)), True
+    playback = replay.playback(run, history)
+    if playback is None:
+        return history, None
+    return CachedHistory(history.recorded.up_to(playback.step)), playback
 
 
 def show_run(run_id: str, drawn: list[tuple[str, str]], every: int) -> None:
@@ -84,9 +84,8 @@ def show_rest(run_id: str) -> None:
 
 
 def refresh_interval(run: Run | None) -> int:
-    """Return the seconds between two redraws: fewer while a run is live or replayed."""
-    is_replayed = run is not None and session_keys.REPLAY in st.query_params
-    if not get_cached_store().live_runs() and not is_replayed:
+    """Return the seconds between two redraws: fewer while a run is live or its replay plays."""
+    if not get_cached_store().live_runs() and not (run is not None and replay.is_playing()):
         return 5
     return refresh_seconds()
 
@@ -105,9 +104,9 @@ def watch(drawn: list[tuple[str, str]], drawn_every: int, look: CurveStyle | Non
     if outline() != drawn or not keeps_interval(drawn_every, run):
         st.rerun()
     if run is not None and look is not None:
-        history, is_replayed = recorded(run)
-        run_heading.show_heading(run, is_replayed)
-        run_heading.show_run_numbers(run, history, is_replayed)
+        history, playback = recorded(run)
+        run_heading.show_heading(run, playback is not None)
+        run_heading.show_run_numbers(run, history, playback)
         show_curve(run, history, look)
 
 
@@ -136,10 +135,10 @@ if shown is None:
 else:
     fragment(show_run)(shown.id, outline(), every)
     if not is_projected() and (
-        shown.state is RunState.PAUSED or recorded(shown)[0].recorded.updates
+        shown.state is RunState.PAUSED or get_visible_runs().history(shown.id).recorded.updates
     ):
         fragment(show_update, run_every=every)(shown.id)
-    fragment(show_rest, run_every=3 * every)(shown.id)
+    fragment(show_rest, run_every=every if replay.is_playing() else 3 * every)(shown.id)
 if not is_projected():
     sample_now.show(shown)
     show_background()

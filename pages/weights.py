@@ -8,7 +8,8 @@ from dashboard.app import (
     refresh_seconds,
     session_keys,
 )
-from dashboard.ui import page_title, show_code
+from dashboard.forms import describe_missing_weights
+from dashboard.ui import page_title, run_title, show_code
 from dashboard.weights import models, show_checkpoints
 from gpt_core.store import Run
 from gpt_core.weights import (
@@ -51,6 +52,9 @@ page_title(
     "those of other models, such as OpenAI's GPT-2.",
 )
 kept = {run.id: run for run in get_visible_runs().runs() if get_visible_runs().checkpoints(run.id)}
+linked = get_visible_runs().run(st.query_params.get(session_keys.RUN, ""))
+if linked is not None and linked.id not in kept and not linked.is_redacted:
+    st.text(f"{run_title(linked)} · {linked.id}: {describe_missing_weights(linked)}")
 if kept:
     run = choose_run(kept)
     every = refresh_seconds(LIVE_SECONDS) if run.is_live else None

@@ -1,7 +1,7 @@
 """Every query parameter and session_state key, in one place."""
 
 RUN = "run"  # query parameter: the ID of the run that is shown
-REPLAY = "replay"  # query parameter: when its replay began, in seconds since 1970
+REPLAY = "replay"  # query parameter: where its replay is (dashboard/train/replay.py)
 PROJECTOR = "projector"  # query parameter: whether the page is shown to a class
 
 PRESET = "preset"  # session: name of the preset chosen in the form
@@ -46,6 +46,7 @@ HEIGHT = "height"  # session: whether losses or perplexities are drawn
 SCALE = "scale"  # session: whether the scale is linear or logarithmic
 PUBLISHED = "published"  # session: the published runs drawn under the curve
 MEASURES = "measures"  # session: whether the small charts are open
+SPEED = "speed"  # session: how fast a run is replayed
 START = "start"  # session: whether the form is open
 QUEUE = "queue"  # session: whether the form for the queue is open
 FILLED = "filled"  # session: the preset that the form was filled with, and the run it came from
@@ -59,6 +60,7 @@ LINES = "lines"  # session: which losses of the chosen runs are drawn
 EXPORT = "export"  # session: the format in which runs are exported
 NAME = "name"  # session: the name being given to a run
 NOTE = "note"  # session: the note being written about it
+NINE_WORDS = "nine_words"  # session: a setting of the nine words on the Generate page
 WRITE_PROMPT = "write_prompt"  # session: the prompt on the Generate page
 WRITE_TOKENS = "write_tokens"  # session: the number of tokens generated there
 WRITE_SEED = "write_seed"  # session: the seed of the draws there

@@ -2,7 +2,7 @@
 
 from dashboard.charts.axes import AXES, Axes
 from dashboard.charts.comparison import Curve, comparison_chart, describe_comparison
-from dashboard.charts.decoding import choice_bars, settings_bars
+from dashboard.charts.decoding import choice_bars, word_bars
 from dashboard.charts.figure import to_json
 from dashboard.charts.formatting import (
     PROBABILITY_STEPS,
@@ -59,8 +59,8 @@ __all__ = [
     "probability_strength",
     "probe_lines",
     "published_frame",
-    "settings_bars",
     "small_charts",
     "to_json",
     "tokens_per_second",
+    "word_bars",
 ]

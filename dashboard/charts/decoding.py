@@ -1,22 +1,26 @@
 """The figures of how the next token is chosen: pure functions, no Streamlit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
 from dashboard.charts.figure import labels
-from dashboard.charts.palette import MEASURED, PREDICTED, RUNS
+from dashboard.charts.palette import MEASURED, PREDICTED
 
 
-def settings_bars(words: Sequence[str], probas: Mapping[str, Sequence[float]]) -> go.Figure:
-    """Draw the probabilities of a few words under several decoding settings, side by side.
+def word_bars(words: Sequence[str], before: Sequence[float], after: Sequence[float]) -> go.Figure:
+    """Draw the probabilities of a few words before and after decoding settings.
 
     Args:
         words: the vocabulary.
-        probas: for each setting, by name, one probability per word.
+        before: the model's own probabilities, one per word.
+        after: the probabilities after temperature, top-k and top-p.
     """
     figure = go.Figure()
-    for (name, values), color in zip(probas.items(), RUNS, strict=False):
+    for name, values, color in (
+        ("The model's own", before, MEASURED),
+        ("Drawn from", after, PREDICTED),
+    ):
         figure.add_bar(
             x=list(words),
             y=list(values),
@@ -31,6 +35,7 @@ def settings_bars(words: Sequence[str], probas: Mapping[str, Sequence[float]]) -
         margin={"l": 50, "r": 15, "t": 10, "b": 40},
         yaxis={"title": "Probability", "range": [0, 1]},
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        uirevision="nine words",
     )
     return figure
 

@@ -1,7 +1,13 @@
 """What people fill in: a text, a model, weights, settings."""
 
 from dashboard.forms.axes import AXIS_NAMES, choose_axes
-from dashboard.forms.model import LIBRARY, ChosenModel, choose_model, chosen_run
+from dashboard.forms.model import (
+    LIBRARY,
+    ChosenModel,
+    choose_model,
+    chosen_run,
+    describe_missing_weights,
+)
 from dashboard.forms.rows import enter_rows
 from dashboard.forms.settings import LIMITS, MAX_OWN_PROBES, key_of, own_probes
 from dashboard.forms.text import choose_corpus, get_library
@@ -27,6 +33,7 @@ __all__ = [
     "choose_model",
     "choose_starting_weights",
     "chosen_run",
+    "describe_missing_weights",
     "enter_rows",
     "get_library",
     "key_of",

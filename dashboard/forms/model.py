@@ -18,6 +18,7 @@ from dashboard.app import (
     show_refusal,
 )
 from dashboard.ui import run_title
+from gpt_core.export import RECORDED_RUN
 from gpt_core.model import GPTModel
 from gpt_core.presets import PRESETS
 from gpt_core.store import Run
@@ -42,18 +43,22 @@ class ChosenModel:
 
 
 def choose_model() -> ChosenModel | None:
-    """Let the user choose a model, and build or load it; None after saying why it fails."""
+    """Let the user choose a model, and build or load it; None after saying why it fails.
+
+    Runs without weights are left out, except the one that a link names: its page says why.
+    """
     runs = {run.id: run for run in get_visible_runs().runs() if not run.is_redacted}
     kept = library_titles()
-    options = [*sorted(PRESETS), *kept, *runs]  # the chapter's model first
-    before = st.session_state.get(session_keys.WALK_MODEL)
-    if before is not None and before not in options:
-        options.append(before)  # it must not be replaced by another unnoticed
+    with_weights = [run_id for run_id in runs if _has_weights(run_id)]
+    options = [*sorted(PRESETS), *kept, *with_weights]  # the chapter's model first
     wanted = st.query_params.get(session_keys.RUN)
     if wanted != st.session_state.get(session_keys.WALK_LINK):  # opened by another link
         st.session_state[session_keys.WALK_LINK] = wanted
         if wanted in runs:
             st.session_state[session_keys.WALK_MODEL] = wanted
+    before = st.session_state.get(session_keys.WALK_MODEL)
+    if before is not None and before not in options:
+        options.append(before)  # it must not be replaced by another unnoticed
     choice = st.selectbox(
         "Model",
         options,
@@ -88,6 +93,20 @@ def choose_model() -> ChosenModel | None:
     return None
 
 
+def describe_missing_weights(run: Run) -> str:
+    """Return in words why a run has no weights to choose."""
+    if run.is_live:
+        return "This run has saved no weights yet: they are saved after each epoch."
+    if run.id == RECORDED_RUN:
+        return "This run comes with the app as a recording, without its weights."
+    return "This run has ended, and none of its weights are saved."
+
+
+def _has_weights(run_id: str) -> bool:
+    """Tell whether a run has a checkpoint, or a model in this process that can be copied."""
+    return get_runner().owns(run_id) or bool(get_visible_runs().checkpoints(run_id))
+
+
 def library_titles() -> dict[str, str]:
     """Return the models of the library as options, each with a unique title."""
     titles: dict[str, str] = {}
@@ -106,7 +125,7 @@ def _choose_moment(run: Run) -> ChosenModel | None:
     if get_runner().owns(run.id):
         steps.insert(0, NOW)
     if not steps:
-        st.text("This run has saved no weights yet. Choose another, or wait for its first epoch.")
+        st.text(f"{describe_missing_weights(run)} Choose another model.")
         return None
 
     def describe(step: int) -> str:

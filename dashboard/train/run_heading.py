@@ -24,13 +24,13 @@ def show_heading(run: Run, is_replayed: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.text(run_title(run))
         if is_replayed:
-            st.badge(f"replay, {replay.SPEED} × as fast", color="violet")
+            st.badge("replay", color="violet")
             st.button("End the replay", on_click=replay.end)
         else:
             state_badge(run)
             run_buttons(run, "page")
             if not run.is_live:
-                st.button(f"Replay {replay.SPEED} × as fast", on_click=replay.begin)
+                st.button("Replay", help="Watch it as if it trained now.", on_click=replay.begin)
             if not is_projected():
                 st.page_link(
                     "pages/runs.py",
@@ -69,24 +69,26 @@ def _settings(run: Run) -> str:
     return f"{run.id} · {run.training_config.precision}{machine}, seed {seed}{changed}"
 
 
-def show_run_numbers(run: Run, history: CachedHistory, is_replayed: bool) -> None:
+def show_run_numbers(run: Run, history: CachedHistory, playback: replay.Playback | None) -> None:
     """Show how far the run is, its last losses, and its speed in tokens per second."""
     progress = run_progress(run, history.recorded.steps[-SPEED_STEPS:])
     train_loss, val_loss = last_losses(history.recorded)
     speed = progress.tokens_per_second
-    if run.is_live or is_replayed:
-        seconds = progress.seconds_left if run.state is RunState.RUNNING or is_replayed else None
+    if run.is_live:
+        seconds = progress.seconds_left if run.state is RunState.RUNNING else None
         time_label = "Time left"
-        if is_replayed and seconds is not None:
-            seconds /= replay.SPEED
-    else:
+    else:  # of a replay: up to its step
         time_label, seconds = "Time taken", history.recorded.seconds
-    st.progress(
-        progress.fraction,
-        text=f"Epoch {progress.epoch} of {progress.num_epochs} · "
+    done = (
+        f"Epoch {progress.epoch} of {progress.num_epochs} · "
         f"{progress.steps_done:,} of {progress.total_steps:,} steps"
-        f"{_where_measured(run, history, progress.steps_done)}",
     )
+    if playback is None:
+        where = _where_measured(run, history, progress.steps_done)
+        st.progress(progress.fraction, text=f"{done}{where}")
+    else:
+        st.text(done)
+        replay.show_controls(run, history.recorded, playback)
     numbers = {
         "Training loss": format_loss(train_loss),
         "Validation loss": format_loss(val_loss),

@@ -55,13 +55,17 @@ class RunHistory:
         last = [float(rows["seconds"][-1]) for rows in (self.steps, self.evaluations) if len(rows)]
         return max([*last, *(sample.seconds for sample in self.samples[-1:])], default=0.0)
 
-    def until(self, seconds: float) -> "RunHistory":
-        """Return the history as it was after so many seconds spent on the run."""
+    def up_to(self, global_step: int) -> "RunHistory":
+        """Return the history as it was after a step, its evaluation and its sample."""
+        steps, evaluations = (
+            rows[: np.searchsorted(rows["global_step"], global_step, "right")]
+            for rows in (self.steps, self.evaluations)
+        )
         return RunHistory(
-            self.steps[: np.searchsorted(self.steps["seconds"], seconds, "right")],
-            self.evaluations[: np.searchsorted(self.evaluations["seconds"], seconds, "right")],
-            [sample for sample in self.samples if sample.seconds <= seconds],
-            [update for update in self.updates if update.seconds <= seconds],
+            steps,
+            evaluations,
+            [sample for sample in self.samples if sample.global_step <= global_step],
+            [update for update in self.updates if update.global_step <= global_step],
         )
 
     def without_samples(self) -> "RunHistory":

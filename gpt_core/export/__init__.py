@@ -4,8 +4,10 @@ from gpt_core.export.checkpoint_zip import WEIGHT_FORMS, WeightsForm, delete_che
 from gpt_core.export.formats import EXPORTS, Export, export_runs
 from gpt_core.export.run_json import (
     RECORDED_RUN,
+    RecordedLoss,
     import_recorded_run,
     import_recording,
+    recorded_losses,
     write_recording,
 )
 from gpt_core.export.settings import read_settings
@@ -16,12 +18,14 @@ __all__ = [
     "RECORDED_RUN",
     "WEIGHT_FORMS",
     "Export",
+    "RecordedLoss",
     "WeightsForm",
     "delete_checkpoint",
     "export_runs",
     "import_recorded_run",
     "import_recording",
     "read_settings",
+    "recorded_losses",
     "weights_zip",
     "write_event_file",
     "write_recording",

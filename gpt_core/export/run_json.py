@@ -1,7 +1,8 @@
 """A run as one JSON file: its configuration and everything it recorded."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,15 @@ FORMAT = 1
 TABLES = ("transitions", "steps", "evaluations", "samples", "probes", "updates", "labels")
 RECORDED_RUN = "lamp-room-124m"  # bundled: the chapter's model trained on our story
 RECORDED_TEXT = "the-lamp-room"
+
+
+@dataclass(frozen=True)
+class RecordedLoss:
+    """The losses of one evaluation of the bundled run."""
+
+    global_step: int
+    train_loss: float
+    val_loss: float
 
 
 def write_recording(store: RunStore, run: Run) -> str:
@@ -88,3 +98,21 @@ def import_recorded_run(store: RunStore, data_dir: Path = DATA_DIR) -> str:
             if store.run(RECORDED_RUN) is None:  # else another visitor imported it first
                 raise
     return RECORDED_RUN
+
+
+@cache
+def recorded_losses(data_dir: Path = DATA_DIR) -> tuple[RecordedLoss, ...]:
+    """Return the losses of the bundled run without importing it.
+
+    Raises:
+        OSError, ValueError: its file is missing or damaged.
+    """
+    recording = json.loads((data_dir / f"{RECORDED_RUN}.json").read_text(encoding="utf-8"))
+    try:
+        columns = recording["evaluations"]["columns"]
+        rows = [dict(zip(columns, row, strict=True)) for row in recording["evaluations"]["rows"]]
+        return tuple(
+            RecordedLoss(row["global_step"], row["train_loss"], row["val_loss"]) for row in rows
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{RECORDED_RUN}.json is not a recording of a run.") from error

@@ -56,17 +56,17 @@ def test_a_history_is_what_the_store_has(store: RunStore) -> None:
     assert history.seconds == 2.0
 
 
-def test_a_history_up_to_a_moment_holds_nothing_later(store: RunStore) -> None:
+def test_a_history_up_to_a_step_holds_nothing_later(store: RunStore) -> None:
     add_run(store)
     add_steps(store, "a-run", 0, 10)
-    store.add_records("a-run", [(EvaluationRecord(4, 1, 64, 9.5, 9.75), 2.0)])
+    store.add_records("a-run", [(EvaluationRecord(4, 1, 64, 9.5, 9.75), 2.6)])  # after step 5
     store.add_records("a-run", [(SampleRecord(9, 1, 64, "Every", "Every day"), 4.9)])
     history = CachedStore(store).history("a-run").recorded
-    early = history.until(2.0)
+    early = history.up_to(4)
     assert early.steps["global_step"].tolist() == [0, 1, 2, 3, 4]
     assert (len(early.evaluations), early.samples) == (1, [])
-    assert len(history.until(0.4).steps) == 1
-    whole = history.until(history.seconds)
+    assert len(history.up_to(3).evaluations) == 0
+    whole = history.up_to(9)
     assert (len(whole.steps), whole.samples) == (10, history.samples)
 
 

@@ -116,3 +116,19 @@ def fill_fields(page: Page) -> None:
             field.press("Control+Enter")
             field.press("Tab")
     wait_until_settled(page)
+
+
+@pytest.mark.parametrize(
+    ("motion", "animation"), [("no-preference", "recorded-curve-draw"), ("reduce", "none")]
+)
+def test_homes_curve_is_still_where_less_motion_is_asked_for(
+    page: Page, server: Server, motion: str, animation: str
+) -> None:
+    page.emulate_media(reduced_motion=motion)  # type: ignore[arg-type]
+    open_page(page, server.url)
+    curve = page.get_by_role("img", name="Loss curve of the recorded run")
+    expect(curve.locator("svg")).to_have_css("animation-name", animation)
+    for name in ("training", "validation"):
+        expect(curve.get_by_text(name)).to_have_css("opacity", "0.75")  # drawn, at its end
+    lines = curve.locator("polyline").all()
+    assert all(line.get_attribute("points").count(" ") == 17 for line in lines)  # 18 evaluations

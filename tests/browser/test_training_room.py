@@ -24,6 +24,7 @@ from tests.support.curves import keep_chapter_run
 pytestmark = pytest.mark.slow
 
 CHART = ".live-chart.js-plotly-plot"
+X_RANGE = f"document.querySelector('{CHART}').layout.xaxis.range.map(Number)"
 CURVE = f"{CHART} [class*=scatterlayer] .points path"
 
 
@@ -115,11 +116,9 @@ def test_points_arrive_a_reload_and_a_second_browser_show_the_same_and_the_contr
     expect(main_button(page, "Resume")).to_be_visible()
 
 
-def test_zoom_stays_within_an_axis_and_another_axis_has_its_own(
-    page: Page, server: Server, problems: list[str]
-) -> None:
-    open_page(page, f"{server.url}/train?run={RECORDED_RUN}")
-    expect(page.locator(CURVE).first).to_be_visible(timeout=60_000)
+def zoom(page: Page) -> list[float]:
+    """Zoom into the curve with the mouse; return its range of epochs."""
+    page.locator(CHART).first.scroll_into_view_if_needed()
     box = page.locator(f"{CHART} .nsewdrag").first.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] / 2)
@@ -127,15 +126,23 @@ def test_zoom_stays_within_an_axis_and_another_axis_has_its_own(
     page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] / 2, steps=8)
     page.mouse.up()
     page.wait_for_timeout(500)
-    x_range = f"document.querySelector('{CHART}').layout.xaxis.range.map(Number)"
-    zoomed = page.evaluate(x_range)
+    zoomed: list[float] = page.evaluate(X_RANGE)
     assert zoomed[1] < 9
+    return zoomed
+
+
+def test_zoom_stays_within_an_axis_and_another_axis_has_its_own(
+    page: Page, server: Server, problems: list[str]
+) -> None:
+    open_page(page, f"{server.url}/train?run={RECORDED_RUN}")
+    expect(page.locator(CURVE).first).to_be_visible(timeout=60_000)
+    zoomed = zoom(page)
     page.wait_for_timeout(6000)  # a tick of a page that rests
-    assert page.evaluate(x_range) == pytest.approx(zoomed)
+    assert page.evaluate(X_RANGE) == pytest.approx(zoomed)
     title = f"document.querySelector('{CHART}').layout.xaxis.title.text"
     page.get_by_role("radio", name="Steps").click()
     page.wait_for_function(f"{title} === 'Step'")
-    assert page.evaluate(x_range)[1] > 80
+    assert page.evaluate(X_RANGE)[1] > 80
     page.get_by_role("radio", name="Perplexity").click()
     y_axis = f"document.querySelector('{CHART}').layout.yaxis"
     page.wait_for_function(f"{y_axis}.title.text === 'Perplexity'")
@@ -175,13 +182,14 @@ def test_the_recorded_run_on_a_fresh_machine_replayed_reloaded_and_projected(
     open_page(page, server.url)
     page.get_by_role("button", name=re.compile("Watch a recorded run")).click()
     page.wait_for_url(re.compile(rf"/train\?run={RECORDED_RUN}&replay="))
-    expect(page.get_by_text("replay, 10 × as fast")).to_be_visible(timeout=30_000)
+    expect(main_button(page, "Pause")).to_be_visible(timeout=30_000)
     expect(page.locator(CURVE).nth(2)).to_be_visible(timeout=60_000)
     early = float(number(page, "Training loss"))
     page.reload()  # the moment goes on
     expect(page.locator(CURVE).nth(4)).to_be_visible(timeout=60_000)
     assert float(number(page, "Training loss")) < early
     expect(page.locator(".sample-list li").nth(1)).to_be_visible(timeout=60_000)
+    pause_and_move_by_keyboard(page)
 
     page.get_by_role("button", name="Projector").click()
     expect(page.get_by_test_id("stSidebar")).to_be_hidden()
@@ -193,6 +201,31 @@ def test_the_recorded_run_on_a_fresh_machine_replayed_reloaded_and_projected(
     expect(page.locator(".sample-list mark").first).to_be_visible(timeout=30_000)
     assert server.end() == 0
     assert "Traceback" not in server.log.read_text()
+
+
+def pause_and_move_by_keyboard(page: Page) -> None:
+    """Pause a replay and move it with keys alone; the chart keeps its zoom and its place."""
+    main_button(page, "Pause").press("Space")
+    expect(main_button(page, "Play")).to_be_focused()
+    wait_until_settled(page)
+    chart, bar = page.locator(CHART).first, page.get_by_role("slider", name="Replayed up to step")
+    zoomed = zoom(page)
+    chart.evaluate("chart => { chart.dataset.mounted = 'once'; }")
+    place = chart.bounding_box()
+    shown = int(bar.input_value())
+    bar.press("ArrowLeft")
+    expect(page.get_by_text(f"· {shown} of 90 steps")).to_be_visible()  # the first is step 0
+    expect(bar).to_be_focused()
+    bar.press("Home")
+    expect(page.get_by_text("· 1 of 90 steps")).to_be_visible()
+    expect(page.locator(".sample-list li")).to_have_count(0)
+    bar.press("End")
+    expect(page.get_by_text("· 90 of 90 steps")).to_be_visible()
+    expect(page.get_by_text("at step 85. Training")).to_be_visible()
+    expect(page.locator(".sample-list li")).to_have_count(10)
+    assert chart.get_attribute("data-mounted") == "once"
+    assert page.evaluate(X_RANGE) == pytest.approx(zoomed)
+    assert chart.bounding_box() == place
 
 
 @pytest.mark.whole_run

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from gpt_core.analysis import find_copying
-from gpt_core.export import RECORDED_RUN, import_recorded_run, import_recording, write_recording
+from gpt_core.export import (
+    RECORDED_RUN,
+    import_recorded_run,
+    import_recording,
+    recorded_losses,
+    write_recording,
+)
 from gpt_core.presets import GPT_CONFIG_124M
 from gpt_core.records import SampleRecord, StepRecord
 from gpt_core.store import RunStore
@@ -147,3 +153,15 @@ def test_the_recorded_run_stands_before_those_that_were_started_here(store: RunS
     assert latest is not None
     assert latest.id == "mine"
     assert [run.id for run in store.runs()] == ["mine", RECORDED_RUN]
+
+
+def test_the_recorded_losses_are_those_of_the_imported_run(store: RunStore, tmp_path: Path) -> None:
+    import_recorded_run(store)
+    rows = store.evaluations(RECORDED_RUN)
+    assert [vars(loss) for loss in recorded_losses()] == [
+        {name: getattr(row, name) for name in ("global_step", "train_loss", "val_loss")}
+        for row in rows
+    ]
+    (tmp_path / f"{RECORDED_RUN}.json").write_text('{"evaluations": []}')
+    with pytest.raises(ValueError, match="not a recording"):
+        recorded_losses(tmp_path)

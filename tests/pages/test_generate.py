@@ -7,10 +7,15 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from dashboard.app import session_keys
-from dashboard.generate.decoding import EXAMPLES, describe_decoding
-from gpt_core.model import Decoding, build_model, generate
+from dashboard.generate.decoding import describe_decoding
+from gpt_core.model import Decoding, build_model, generate, next_token_probas
 from gpt_core.presets import PRESETS
-from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
+from gpt_core.vocabularies import (
+    DECODING_LOGITS,
+    DECODING_VOCABULARY,
+    get_tokenizer,
+    text_to_token_ids,
+)
 from tests.support.app_driver import button, components, open_app, texts
 
 pytestmark = pytest.mark.usefixtures("own_runtime")
@@ -47,12 +52,49 @@ def shown_texts(app: AppTest) -> list[str]:
     return ["".join(piece for piece, _ in entry["pieces"]) for entry in entries]
 
 
+def slide(app: AppTest, label: str, value: float) -> AppTest:
+    key = f"nine_words-{label}"
+    app.slider(key=key).set_value(value).run()
+    assert not app.exception
+    return app
+
+
+def nine_words(app: AppTest) -> tuple[list[float], list[float]]:
+    """Return the probabilities of the nine words before and after the settings."""
+    before, after = components(app, "live_chart")[0]["figure"]["data"]
+    assert before["x"] == after["x"] == list(DECODING_VOCABULARY)
+    return before["y"], after["y"]
+
+
 def test_the_nine_words_show_the_chapters_probabilities() -> None:
-    figure = components(open_generate(), "live_chart")[0]["figure"]
-    assert [trace["name"] for trace in figure["data"]] == list(EXAMPLES)
-    assert figure["data"][0]["x"][3] == "forward"
-    assert figure["data"][0]["y"][3] == pytest.approx(0.5721, abs=1e-4)
-    assert figure["data"][3]["y"][3] == pytest.approx(0.5775, abs=1e-4)  # top-k 3
+    app = open_generate()
+    before, after = nine_words(app)
+    # As the chapter prints them: temperature 1, and top-k 3.
+    printed = [6.0907e-02, 1.6313e-03, 1.0019e-04, 5.7212e-01, 3.4190e-03]
+    printed += [1.3257e-04, 1.0120e-04, 3.5758e-01, 4.0122e-03]
+    assert before == pytest.approx(printed, rel=1e-4)
+    assert after == pytest.approx([0.0615, 0, 0, 0.5775, 0, 0, 0, 0.3610, 0], abs=1e-4)
+    assert "Drawn from: forward 0.5775, toward 0.3610, closer 0.0615. 6 words left out." in texts(
+        app
+    )
+    app.button_group(key="nine_words").set_value("Temperature 5").run()
+    assert nine_words(app)[1][3] == pytest.approx(0.2421, abs=1e-4)
+    assert (app.slider(key="nine_words-temperature").value, nine_words(app)[0]) == (5.0, before)
+
+
+def test_the_sliders_move_the_bars_of_the_nine_words() -> None:
+    app = slide(slide(open_generate(), "top-k", 9), "temperature", 0.1)
+    assert app.button_group(key="nine_words").value == "Temperature 0.1"
+    assert "Drawn from: forward 0.9910, toward 0.0090. 7 words below 0.0001." in texts(app)
+    slide(slide(app, "temperature", 1.4), "top-p", 0.8)
+    assert app.button_group(key="nine_words").value is None
+    expected = next_token_probas(torch.tensor(DECODING_LOGITS), Decoding(1.4, top_p=0.8))
+    assert nine_words(app)[1] == pytest.approx(expected.tolist())
+    slide(app, "temperature", 0.0)
+    assert nine_words(app)[1] == [0, 0, 0, 1, 0, 0, 0, 0, 0]
+    assert app.slider(key="nine_words-top-k").disabled
+    slide(slide(app, "temperature", 1.0), "top-p", 1.0)
+    assert nine_words(app)[0] == nine_words(app)[1]  # nothing is left out
 
 
 def test_two_settings_write_from_the_same_prompt_what_generate_writes() -> None:

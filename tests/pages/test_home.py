@@ -3,7 +3,9 @@
 import pytest
 
 from dashboard.app import runtime
+from gpt_core.export import recorded_losses
 from tests.support.app_driver import (
+    components,
     open_app,
     start_pocket_run,
 )
@@ -28,3 +30,13 @@ def test_home_offers_to_watch_the_run_that_trains_instead_of_a_second_one() -> N
     start_pocket_run(1)
     primary = [b.label for b in open_app().main.button if b.proto.type == "primary"]
     assert primary == ["Watch the run that is training"]
+
+
+def test_the_recorded_runs_losses_are_drawn_and_told_to_screen_readers() -> None:
+    (curve,) = components(open_app(), "recorded_curve")
+    assert curve["losses"] == [list(vars(loss).values()) for loss in recorded_losses()]
+    assert curve["description"] == (
+        "Loss curve of the recorded run: training falls from 9.408 to 0.979, validation from "
+        "9.577 to 5.691."
+    )
+    assert not runtime.get_store().runs()  # nothing is imported to draw it

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.app import runtime
 from dashboard.forms.rows import parse_rows
+from gpt_core.export import import_recorded_run
 from gpt_core.model import loss_in_one_call, loss_walkthrough
 from tests.support.app_driver import (
     chips,
@@ -218,13 +219,32 @@ def test_the_position_stays_when_its_words_are_edited() -> None:
         assert f"After “{' '.join(words[:2])}” the target is “·{words[2]}”" in texts(app)
 
 
-def test_a_run_without_weights_says_so() -> None:
+def test_a_run_without_weights_is_not_offered_and_a_link_to_it_says_why() -> None:
     store = runtime.get_store()
+    recorded = import_recorded_run(store)
     run_id = start_pocket_run(1)
+    runtime.get_runner().pause(run_id, actor="local").result(timeout=30)
+    for row in store.checkpoints(run_id):
+        store.remove_checkpoint(row.id)
+    offered = offered_models(open_app("loss", state=SMALL_MODEL))
+    assert any(option.endswith(run_id) for option in offered)  # live: its model can be copied
+    assert not any(option.endswith(recorded) for option in offered)
     finish(run_id)
     for row in store.checkpoints(run_id):
         store.remove_checkpoint(row.id)
-    assert "saved no weights yet" in texts(open_app("loss", run=run_id))
+    offered = offered_models(open_app("loss", state=SMALL_MODEL))
+    assert not any(option.endswith((run_id, recorded)) for option in offered)
+    assert "none of its weights are saved" in texts(open_app("loss", run=run_id))
+
+    app = open_app("loss", run=recorded)
+    assert "comes with the app as a recording, without its weights" in texts(app)
+    assert "18 evaluations" in texts(app)  # its own probabilities are there
+    next(box for box in app.selectbox if box.label == "Model").select("pocket").run().run()
+    assert not any(option.endswith(recorded) for option in offered_models(app))
+
+
+def offered_models(app: AppTest) -> list[str]:
+    return next(box for box in app.selectbox if box.label == "Model").options
 
 
 def test_both_cross_entropies_are_one_with_two_classes_and_differ_with_three() -> None:

@@ -1,5 +1,6 @@
 """The Train page beyond start and stop: settings, axes, one step, verdicts, replay, samples."""
 
+import base64
 import time
 from dataclasses import replace
 
@@ -7,11 +8,11 @@ import pytest
 
 from dashboard.app import runtime
 from dashboard.components.sample_list.entries import marked
-from dashboard.train.replay import SPEED
+from dashboard.train.replay import SPEED, playing_since
 from gpt_core.analysis import BOOK_RUN, Copying
 from gpt_core.analysis.reference_runs import BAND
 from gpt_core.config import GPTConfig, TrainingConfig, field_help
-from gpt_core.export import RECORDED_RUN
+from gpt_core.export import RECORDED_RUN, import_recorded_run
 from gpt_core.presets import PRESETS
 from gpt_core.records import SampleRecord, StepRecord
 from gpt_core.text import load_text
@@ -27,6 +28,7 @@ from tests.support.app_driver import (
     wait_for_state,
 )
 from tests.support.curves import keep_chapter_run
+from tests.support.write_watch import watch_writes
 
 pytestmark = pytest.mark.usefixtures("own_runtime")
 HOSTILE = "<img src=x onerror=alert(1)> **bold** $x$ <script>1</script>"
@@ -269,32 +271,113 @@ def test_the_recorded_run_opens_from_home_and_is_replayed() -> None:
     assert "book-124m on The Lamp Room" in texts(app)
 
 
-def replayed(ago: float):
-    """Open the recorded run as its replay shows it so many seconds after it began."""
-    return open_app("train", run=RECORDED_RUN, replay=f"{time.time() - ago:.1f}")
+def replayed(replay: str):
+    """Open the recorded run as its replay at that address shows it."""
+    return open_app("train", run=RECORDED_RUN, replay=replay)
+
+
+def since(ago: float, speed: int = SPEED) -> str:
+    """Return the address of a replay that began so many seconds ago."""
+    return playing_since(time.time() - ago, speed)
+
+
+def bar_step(app) -> int:
+    """Return where the bar of a replay is."""
+    return components(app, "seek_bar")[0]["step"]
+
+
+def drawn_steps(app) -> int:
+    """Return how many steps' batches the curve shows."""
+    lines = {line.get("name"): line for line in components(app, "live_chart")[0]["figure"]["data"]}
+    return len(base64.b64decode(lines["Each batch"]["x"]["bdata"])) // 4  # float32
 
 
 def test_a_replay_shows_the_run_as_it_was_at_that_moment() -> None:
-    early, late, over = replayed(3), replayed(25), replayed(500)
-    shown = [
-        len(components(app, "live_chart")[0]["figure"]["data"][0]["x"]["bdata"])
-        for app in (early, late, over)
-    ]
-    assert shown == sorted(set(shown))
+    early, late, fast = replayed(since(3)), replayed(since(25)), replayed(since(3, speed=50))
+    assert 0 < drawn_steps(early) < drawn_steps(fast) < drawn_steps(late) < 90
     assert float(metric(early, "Training loss")) > float(metric(late, "Training loss"))
-    assert metric(over, "Training loss") == "0.979"
-    assert "replay" not in over.query_params
-    assert f"Replay {SPEED} × as fast" in labels(over)
     button(late, "End the replay").click().run()
+    assert "replay" not in late.query_params
     assert metric(late, "Training loss") == "0.979"
+    assert "Replay" in labels(late)
+
+
+def test_a_replay_that_is_over_pauses_at_its_end_and_plays_again() -> None:
+    over = replayed(since(500))
+    assert metric(over, "Training loss") == "0.979"
+    assert over.query_params["replay"] in ("step-89,10", ["step-89,10"])
+    button(over, "Play again").click().run()
+    assert drawn_steps(over) < 10
+
+
+@pytest.mark.parametrize("projector", [{}, {"projector": "1"}])
+def test_a_paused_replay_shows_all_up_to_its_step_and_plays_on_from_it(
+    projector: dict[str, str],
+) -> None:
+    recorded = import_recorded_run(runtime.get_store())
+    for step, train_loss, epoch in ((40, "3.794", 4), (62, "2.472", 7), (8, "7.466", 1)):
+        app = open_app("train", run=recorded, replay=f"step-{step}", **projector)
+        assert drawn_steps(app) == bar_step(app) + 1 == step + 1
+        assert metric(app, "Training loss") == train_loss
+        (samples,) = components(app, "sample_list")
+        assert samples["entries"][0]["heading"] == f"Epoch {epoch}"
+        if not projector:
+            assert f"at step {step - step % 5}. Training" in texts(app)  # its last probes
+    button(app, "Play").click().run()
+    assert 8 <= bar_step(app) < 20
+    button(app, "Pause").click().run()
+    paused = bar_step(app)
+    assert bar_step(app.run()) == paused
+
+
+def test_a_replay_changes_its_speed_and_stays_where_it_is() -> None:
+    app = replayed("step-40,10")
+    speed = app.button_group(key=f"speed-{RECORDED_RUN}")
+    assert speed.value == 10
+    speed.set_value(50).run()
+    assert app.query_params["replay"] in ("step-40,50", ["step-40,50"])
+    button(app, "Play").click().run()
+    app.button_group(key=f"speed-{RECORDED_RUN}").set_value(1).run()
+    assert "Pause" in labels(app)
+    assert 40 <= bar_step(app) < 60
+
+
+def test_a_replay_writes_nothing() -> None:
+    store = runtime.get_store()
+    recorded = import_recorded_run(store)
+    open_app("train", run=recorded)  # plotly.js is copied at the first chart
+    before = store.version()
+    with watch_writes() as written:
+        app = open_app("train", run=recorded, replay=since(10))
+        button(app, "Pause").click().run()
+        button(app, "Play").click().run()
+        app.button_group(key=f"speed-{recorded}").set_value(50).run()
+    changed = {path for path in written if str(store.runs_dir) in path}
+    assert changed <= {str(store.runs_dir / "runs.sqlite")}  # opened, to be read
+    assert store.version() == before
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("began", ["", "nan", "-5", "1e400", "<b>", "99999999999999"])
-def test_a_made_up_replay_in_the_address_shows_the_whole_run(began: str) -> None:
-    app = open_app("train", run=RECORDED_RUN, replay=began)
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "nan",
+        "-5",
+        "1e400",
+        "<b>",
+        "99999999999999",
+        "9999999999,10",
+        "5,7",
+        "step-x",
+        "step-1,",
+    ],
+)
+def test_a_made_up_replay_in_the_address_shows_the_whole_run(address: str) -> None:
+    app = replayed(address)
     assert not app.exception
     assert metric(app, "Training loss") == "0.979"
+    assert "End the replay" not in labels(app)
 
 
 def test_the_recorded_run_shows_what_was_learnt_by_heart() -> None:

@@ -4,7 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.app import runtime
-from gpt_core.export import WEIGHT_FORMS, delete_checkpoint
+from gpt_core.export import WEIGHT_FORMS, delete_checkpoint, import_recorded_run
 from tests.support.app_driver import button, finish, open_app, start_pocket_run, texts
 
 
@@ -15,6 +15,12 @@ class TestPage:
 
     def test_an_empty_store_says_when_weights_are_kept(self) -> None:
         assert "No run has saved weights yet" in texts(self.open())
+
+    def test_a_link_to_a_run_without_weights_says_why_there_is_nothing(self) -> None:
+        recorded = import_recorded_run(runtime.get_store())
+        why = "comes with the app as a recording, without its weights"
+        assert why in texts(self.open(run=recorded))
+        assert why not in texts(self.open())
 
     def test_checkpoints_are_listed_offered_in_each_form_and_deleted_when_confirmed(self) -> None:
         run_id = start_pocket_run()

@@ -45,6 +45,7 @@ AXIS = "axis"  # session: what the losses are drawn against
 HEIGHT = "height"  # session: whether losses or perplexities are drawn
 SCALE = "scale"  # session: whether the scale is linear or logarithmic
 PUBLISHED = "published"  # session: the published runs drawn under the curve
+CURVE_AND_SAMPLE = "curve_and_sample"  # element: both, for look.css
 MEASURES = "measures"  # session: whether the small charts are open
 START = "start"  # session: whether the form is open
 QUEUE = "queue"  # session: whether the form for the queue is open

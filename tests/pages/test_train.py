@@ -290,7 +290,8 @@ def test_a_made_up_replay_in_the_address_shows_the_whole_run(began: str) -> None
 
 def test_the_recorded_run_shows_what_was_learnt_by_heart() -> None:
     app = open_app("train", run=RECORDED_RUN)
-    (line,) = components(app, "sample_list")
+    line, _ = components(app, "sample_list")
+    assert line["label"] == "The latest sample"
     assert line["entries"][0]["heading"] == "Epoch 10"
     assert "76% copied, the longest span 14 tokens" in line["entries"][0]["note"]
     copied = [words for words, kind in line["entries"][0]["pieces"] if kind == "copied"]
@@ -378,11 +379,12 @@ def test_of_a_long_run_the_newest_samples_are_shown_until_all_are_wanted() -> No
     samples = [SampleRecord(i, i + 1, i, "Every", f"Every {HOSTILE}", ()) for i in range(40)]
     store.add_records(run_id, [(sample, i) for i, sample in enumerate(samples)])
     app = open_app("train", run=run_id)
-    (line,) = components(app, "sample_list")
-    assert [e["heading"] for e in line["entries"]][:2] == ["Epoch 40", "Epoch 39"]
-    assert len(line["entries"]) == 12
-    next(t for t in app.toggle if "All 40 samples" in t.label).set_value(True).run()
-    assert len(components(app, "sample_list")[0]["entries"]) == 40
+    latest, earlier = components(app, "sample_list")
+    assert [e["heading"] for e in latest["entries"]] == ["Epoch 40"]
+    assert [e["heading"] for e in earlier["entries"]][:2] == ["Epoch 39", "Epoch 38"]
+    assert len(earlier["entries"]) == 12
+    next(t for t in app.toggle if t.label == "All 39 earlier samples").set_value(True).run()
+    assert len(components(app, "sample_list")[1]["entries"]) == 39
     assert not app.exception
 
 

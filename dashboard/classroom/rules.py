@@ -107,7 +107,7 @@ def show_rules() -> None:
                 key=_key(name, rules),
             )
             limits[name] = None if entered is None else entered * limit.unit
-        if st.form_submit_button("Let these rules hold", type="primary"):
+        if st.form_submit_button("Save rules", type="primary"):
             allowed = () if len(presets) in (0, len(PRESETS)) else tuple(presets)
             try:
                 wanted = _with_shown(replace(rules, **limits, presets=allowed), shown)
@@ -144,7 +144,7 @@ def show_members() -> None:
     names = {member.id: member.name for member in get_class_roster().members()}
     if not names:
         return
-    with st.popover("Send a student out"):
+    with st.popover("Remove a student"):
         who = st.selectbox(
             "Who",
             list(names),
@@ -153,7 +153,7 @@ def show_members() -> None:
             key=session_keys.SENT_OUT,
         )
         st.caption("Their browser must join again. Their runs stay, and can be stopped above.")
-        st.button("Send out", disabled=who is None, on_click=_send_out, args=(who,))
+        st.button("Remove", disabled=who is None, on_click=_send_out, args=(who,))
 
 
 def _columns() -> Iterator[DeltaGenerator]:

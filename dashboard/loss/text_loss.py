@@ -32,7 +32,7 @@ def show(chosen: ChosenModel | None) -> None:
                 rows[:] = [row, *(old for old in rows if old != row)]
     if rows := st.session_state.get(session_keys.TEXT_LOSS):
         st.dataframe(pd.DataFrame(rows), hide_index=True)
-        st.button("Empty the table", type="tertiary", on_click=rows.clear)
+        st.button("Clear the table", on_click=rows.clear)
     st.caption(
         f"Up to {MAX_BATCHES} batches of the first nine tenths of the text, and of the last "
         "tenth, in the chapter's windows. A low loss on a text that the model was trained on "

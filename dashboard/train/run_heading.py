@@ -38,8 +38,7 @@ def show_heading(run: Run, is_replayed: bool) -> None:
                     query_params={session_keys.RUN: run.id},
                 )
         st.button(
-            "Leave the projector" if is_projected() else "Projector",
-            type="tertiary",
+            "Leave the projector" if is_projected() else "Show on a projector",
             help="Larger, and only what matters: for a class.",
             on_click=toggle_projector,
         )

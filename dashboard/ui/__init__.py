@@ -5,7 +5,7 @@ from dashboard.ui.code_panel import show_code, show_statements
 from dashboard.ui.curriculum import STEPS, section
 from dashboard.ui.glossary import as_html
 from dashboard.ui.glossary_terms import GROUPS
-from dashboard.ui.look import apply_look
+from dashboard.ui.look import apply_look, delete_button, way_button
 from dashboard.ui.notices import show_notices
 from dashboard.ui.page_title import page_title
 from dashboard.ui.probes import show_probes
@@ -26,6 +26,7 @@ __all__ = [
     "apply_look",
     "as_html",
     "common_mistake",
+    "delete_button",
     "describe_place",
     "describe_run",
     "formula",
@@ -43,4 +44,5 @@ __all__ = [
     "start_run",
     "state_badge",
     "watch_button",
+    "way_button",
 ]

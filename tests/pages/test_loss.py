@@ -166,7 +166,7 @@ def test_a_run_can_be_looked_into_now_and_at_its_checkpoints() -> None:
     step = app.session_state[f"snapshot-{run_id}"]
     assert metric(app.run(), "Loss") == now  # the copy stays until another is asked for
     runtime.get_runner().checkpoint(run_id, actor="local").result(timeout=30)
-    next(b for b in app.main.button if b.label == "Look again").click().run()
+    next(b for b in app.main.button if b.label == "Take a new copy").click().run()
     assert app.session_state[f"snapshot-{run_id}"] > step
     assert metric(app, "Loss") != now
     finish(run_id)

@@ -41,7 +41,7 @@ def test_train_shows_curve_samples_progress_and_pace() -> None:
     assert "pocket, changed, on Counting" in texts(app)
     labels = [b.label for b in app.main.button]
     after_the_form = labels[labels.index("Add to the queue") + 1 :]
-    assert after_the_form[:3] == ["Pause", "Stop", "Projector"]
+    assert after_the_form[:3] == ["Pause", "Stop", "Show on a projector"]
     finish(run_id)
 
 

@@ -93,7 +93,7 @@ def test_a_changed_setting_is_named_trained_with_and_taken_back_with_a_click() -
     app = open_app(
         "train", state={"start": True, "other_settings": True, "setting-n_layers-pocket": 1}
     )
-    button(app, "Back to the preset").click().run()
+    button(app, "Reset to the preset").click().run()
     assert setting(app, "n_layers").value == PRESETS["pocket"].model.n_layers
     assert "Changed from" not in texts(app)
 

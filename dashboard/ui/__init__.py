@@ -2,7 +2,7 @@
 
 from dashboard.ui.callouts import NUMBER_WIDTH, common_mistake, formula, show_numbers
 from dashboard.ui.code_panel import show_code, show_statements
-from dashboard.ui.curriculum import STEPS, section
+from dashboard.ui.curriculum import STEPS
 from dashboard.ui.glossary import as_html
 from dashboard.ui.glossary_terms import GROUPS
 from dashboard.ui.look import apply_look, delete_button, way_button
@@ -33,7 +33,6 @@ __all__ = [
     "page_title",
     "run_buttons",
     "run_title",
-    "section",
     "share_toggle",
     "show_code",
     "show_current_run",

@@ -26,11 +26,6 @@ def format_bytes(number: float) -> str:
     return f"{number:.0f} B"
 
 
-def count(number: int, noun: str) -> str:
-    """Return a number with its noun: ``1 merge``, ``1,200 tokens``."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"
-
-
 def probability_strength(probability: float) -> float:
     """Return the strength of a probability's colour, 0 to 1: 0 for 0.00001 and less."""
     return min(1.0, max(0.0, 1 + math.log10(max(probability, 1e-12)) / 5))

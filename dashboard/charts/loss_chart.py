@@ -10,6 +10,7 @@ import pandas as pd
 from dashboard.charts.axes import AXES, Axes, Extent, log_scale
 from dashboard.charts.figure import Chart, kept_points
 from dashboard.charts.palette import MEASURED, TRAINING, VALIDATION
+from gpt_core.system import count
 
 MARGIN = 2.0  # if all losses are further below a uniform guess's, it is not marked
 PUBLISHED_MARKERS = ("cross-thin-open", "x-thin-open", "asterisk-open")
@@ -243,6 +244,6 @@ def describe_losses(evaluations: pd.DataFrame) -> str:
         return "Training and validation loss: no evaluation yet."
     last = evaluations.iloc[-1]
     return (
-        f"Training and validation loss, {len(evaluations)} evaluations. The last, "
+        f"Training and validation loss, {count(len(evaluations), 'evaluation')}. The last, "
         f"after {last['epochs']:.2f} epochs: {last['train_loss']:.3f} and {last['val_loss']:.3f}."
     )

@@ -19,7 +19,7 @@ from dashboard.app import (
     session_keys,
     show_refusal,
 )
-from dashboard.charts import format_bytes, format_duration
+from dashboard.charts import count, format_bytes, format_duration
 from dashboard.classroom.network import class_urls
 from gpt_core.access import CONTROLS, FIRST_LESSON, MEGABYTE, ClassRules, bytes_used, seconds_left
 from gpt_core.presets import PRESETS
@@ -131,7 +131,9 @@ def show_share() -> None:
     left = []
     if rules.most_minutes is not None:
         seconds = max(0.0, seconds_left(store, rules, actor))
-        left.append(f"{format_duration(seconds)} of {rules.most_minutes} minutes of training")
+        left.append(
+            f"{format_duration(seconds)} of {count(rules.most_minutes, 'minute')} of training"
+        )
     if rules.most_megabytes is not None:
         free = max(0, rules.most_megabytes * MEGABYTE - bytes_used(store, actor))
         left.append(f"{format_bytes(free)} of {rules.most_megabytes:,} MB of disk")

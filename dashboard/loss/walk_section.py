@@ -10,7 +10,7 @@ from dashboard.forms import MAX_TASKS, enter_rows
 from dashboard.loss import steps
 from dashboard.loss.contents import heading
 from dashboard.loss.walk import Position, Walk, compute_walk, readable_token
-from dashboard.ui import show_code, show_numbers
+from dashboard.ui import show_code, show_numbers, show_table
 from gpt_core.model import GPTModel, loss_walkthrough
 
 
@@ -75,7 +75,7 @@ def _choose_position(walk: Walk) -> Position:
 
 def _show_table(walk: Walk) -> None:
     """Show a table of all positions and their values."""
-    st.dataframe(
+    show_table(
         [
             {
                 "position": f"p{p.name}",
@@ -89,6 +89,5 @@ def _show_table(walk: Walk) -> None:
             }
             for p in walk.positions
         ],
-        hide_index=True,
-        width="stretch",
+        bare=["target ID"],
     )

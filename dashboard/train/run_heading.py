@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard.app import get_runner, is_projected, session_keys, toggle_projector
-from dashboard.charts import changes_from_preset, format_duration, format_loss, last_losses
+from dashboard.charts import changes_from_preset, count, format_duration, format_loss, last_losses
 from dashboard.train import replay
 from dashboard.ui import (
     NUMBER_WIDTH,
@@ -83,7 +83,7 @@ def show_run_numbers(run: Run, history: CachedHistory, is_replayed: bool) -> Non
     st.progress(
         progress.fraction,
         text=f"Epoch {progress.epoch} of {progress.num_epochs} · "
-        f"{progress.steps_done:,} of {progress.total_steps:,} steps",
+        f"{progress.steps_done:,} of {count(progress.total_steps, 'step')}",
     )
     numbers = {
         "Training loss": format_loss(train_loss),

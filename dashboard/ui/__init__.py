@@ -1,6 +1,6 @@
 """The parts of every page: title, code, run controls, glossary and sidebar."""
 
-from dashboard.ui.callouts import NUMBER_WIDTH, common_mistake, formula, show_numbers
+from dashboard.ui.callouts import NUMBER_WIDTH, common_mistake, formula, show_numbers, show_table
 from dashboard.ui.code_panel import show_code, show_statements
 from dashboard.ui.curriculum import STEPS
 from dashboard.ui.glossary import as_html
@@ -40,6 +40,7 @@ __all__ = [
     "show_numbers",
     "show_probes",
     "show_statements",
+    "show_table",
     "start_run",
     "state_badge",
     "watch_button",

@@ -69,14 +69,9 @@ def _choose_checkpoint(run: Run, rows: list[Checkpoint]) -> Checkpoint:
     # Streamlit knows rows by their numbers: a changed list is another table.
     key = f"{session_keys.CHECKPOINTS}-{hash(tuple(ids))}"
     state = st.dataframe(
-        _table(run, rows),
+        _table(run, rows).style.format({"Step": "{:,}", "Validation loss": "{:.3f}"}, na_rep="–"),
         hide_index=True,
-        column_config={
-            "Step": st.column_config.NumberColumn(format="localized"),
-            "Validation loss": st.column_config.NumberColumn(format="%.3f"),
-            "Saved": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
-        },
-        placeholder="–",
+        column_config={"Saved": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")},
         key=key,
         on_select="rerun",
         selection_mode="single-row-required",

@@ -14,24 +14,25 @@ from dashboard.app import (
     show_refusal,
 )
 from dashboard.components.accessibility import improve_markup
-from dashboard.ui import apply_look, section, show_current_run, show_notices
+from dashboard.ui import apply_look, show_current_run, show_notices
 
 ICON = Path(dashboard.__file__).parent / "icon.svg"
-# In the order of the lecture's steps; the other pages come below Home.
-PAGES = ("Runs", "Tokens", "Model", "Loss", "Data", "Train", "Generate", "Weights")
+# In the order of the lecture's steps.
+PAGES = ("Tokens", "Model", "Loss", "Data", "Train", "Generate", "Weights")
 
 st.set_page_config(page_title="GPT Pretraining Lab", page_icon=ICON, layout="wide")
 st.logo(ICON, size="large")
 apply_look()
 
-sections = {"": [st.Page("pages/home.py", title="Home", default=True)]}
-for title in PAGES:
-    pages = sections.setdefault(section(title), [])
-    pages.append(st.Page(f"pages/{title.lower()}.py", title=title))
+general = [
+    st.Page("pages/home.py", title="Home", default=True),
+    st.Page("pages/runs.py", title="Runs"),
+]
 if is_class():
-    sections[""].append(st.Page("pages/classroom.py", title="Classroom"))
-sections[""].append(st.Page("pages/glossary.py", title="Glossary"))
-page = st.navigation(sections)
+    general.append(st.Page("pages/classroom.py", title="Classroom"))
+general.append(st.Page("pages/glossary.py", title="Glossary"))
+steps = [st.Page(f"pages/{title.lower()}.py", title=title) for title in PAGES]
+page = st.navigation({"": general, "The seven steps": steps})
 try:
     get_runner()  # created on the first visit
     require_member()

@@ -89,7 +89,7 @@ def do_something(page: Page, name: str, i: int) -> float:
         return switch(page, ("Runs", "Home")[i % 2])
     if name == "Runs":
         box = page.get_by_role("checkbox", name=f"Choose {RECORDED_RUN}", exact=True)
-        is_there = has_text("Take it with you")
+        is_there = has_text("Export")
         return timed(page, box.click, is_there if i % 2 == 0 else f"!{is_there}")
     if name == "Glossary":
         return switch(page, ("Model", "Glossary")[i % 2])

@@ -29,7 +29,7 @@ page_title(
 with st.container(border=True):
     corpus = text.choose_corpus()
     if TEXTS not in hidden_controls():
-        with st.expander("Add a text of your own"):
+        with st.expander("Use your own text"):
             text.add_texts()
     text.manage_library()
 

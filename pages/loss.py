@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from dashboard.app import fragment
+from dashboard.app import fragment, session_keys
 from dashboard.charts import count
 from dashboard.forms import choose_model, chosen_run
-from dashboard.loss import cross_entropies, probe_history, text_loss, walk_section
+from dashboard.loss import contents, cross_entropies, probe_history, text_loss, walk_section
 from dashboard.ui import page_title
 from gpt_core.model import count_parameters
 
@@ -15,6 +15,18 @@ page_title(
     "to one number, with your own words and a model of your choice.",
 )
 
+
+def show_own_rows() -> None:
+    """Show the probes of the chosen run."""
+    contents.heading(contents.OWN_ROWS)
+    probe_history.show(chosen_run())
+
+
+from_run = (
+    session_keys.RUN in st.query_params
+)  # opened by a run's link to its rows: they come first
+own = [contents.OWN_ROWS]
+contents.show_contents([*own * from_run, *contents.CONTENTS, *own * (not from_run)])
 chosen = choose_model()
 if chosen:
     config = chosen.model.config
@@ -25,13 +37,19 @@ if chosen:
             "dropout off."
         )
         st.page_link("pages/model.py", label="Its parts")
-fragment(walk_section.show_walk)(chosen.fetch if chosen else None)
 
-st.header("Two classes, many classes: one cross-entropy")
+if from_run:
+    show_own_rows()
+if chosen:
+    fragment(walk_section.show_walk)(chosen.fetch, chosen.model.config.context_length)
+else:
+    fragment(walk_section.show_walk)(None)
+
+contents.heading("Two classes, many classes: one cross-entropy")
 cross_entropies.show()
 
-st.header("Its loss on a whole text")
+contents.heading("Its loss on a whole text")
 text_loss.show(chosen)
 
-st.header("A run's own rows while it trains")
-probe_history.show(chosen_run())
+if not from_run:
+    show_own_rows()

@@ -19,7 +19,7 @@ from dashboard.charts import count, format_bytes
 from dashboard.components.run_table import run_table
 from dashboard.runs import show_exports, show_side_by_side
 from dashboard.train import fill_form
-from dashboard.ui import describe_run, page_title, state_badge
+from dashboard.ui import delete_button, describe_run, page_title, state_badge
 from gpt_core.export import RECORDED_RUN
 from gpt_core.library import MAX_NAME_LENGTH, MAX_NOTE_LENGTH, delete_run, label_run
 from gpt_core.store import Run, RunSummary
@@ -57,12 +57,11 @@ def show_actions(summaries: list[RunSummary]) -> None:
             (run,) = runs
             st.text(run.name or run.id)
             state_badge(run)
-            if st.button("Open"):
-                st.switch_page(TRAIN_PAGE, query_params={session_keys.RUN: run.id})
+            st.page_link(TRAIN_PAGE, label="Open", query_params={session_keys.RUN: run.id})
             if not run.is_redacted and st.button("Run again with changes") and fill_form(run):
                 st.switch_page(TRAIN_PAGE, query_params={session_keys.RUN: run.id})
             if may_change(run.owner):
-                with st.popover("Name and note"):
+                with st.popover("Edit name and note"):
                     show_label(run)
         if all(may_change(run.owner) for run in runs):
             with st.popover("Delete"):
@@ -103,7 +102,7 @@ def show_deletion(runs: list[Run]) -> None:
         f"{count(len(checkpoints), 'checkpoint')} ({size}). It cannot be brought back. The text "
         "is deleted too, unless another run needs it or it is among your texts on Data."
     )
-    st.button("Delete for good", type="primary", on_click=_delete, args=([run.id for run in runs],))
+    delete_button("runs", _delete, [run.id for run in runs])
 
 
 def _delete(run_ids: list[str]) -> None:

@@ -23,10 +23,11 @@ from dashboard.train import (
     show_background,
     show_book_comparison,
     show_curve,
+    show_earlier_samples,
     show_expectations,
     show_form,
+    show_latest_sample,
     show_others,
-    show_samples,
     show_small_charts,
     update,
 )
@@ -68,19 +69,14 @@ def show_rest(run_id: str) -> None:
     if run is None:
         return
     history, _ = recorded(run)
-    if is_projected():
-        show_samples(run, history)
-        return
     show_small_charts(run, history)
     if not run.is_redacted:
         show_book_comparison(run, history)
         st.header("What it expects")
         show_expectations(run, last_probes(run, history))
         link = {session_keys.RUN: run.id}
-        st.page_link("pages/loss.py", label="Its loss, step by step", query_params=link)
-
-    st.header("What it writes")
-    show_samples(run, history)
+        st.page_link("pages/loss.py", label="See these rows step by step", query_params=link)
+        show_earlier_samples(run, history)
 
 
 def refresh_interval(run: Run | None) -> int:
@@ -107,7 +103,12 @@ def watch(drawn: list[tuple[str, str]], drawn_every: int, look: CurveStyle | Non
         history, playback = recorded(run)
         run_heading.show_heading(run, playback is not None)
         run_heading.show_run_numbers(run, history, playback)
-        show_curve(run, history, look)
+        with st.container(key=session_keys.CURVE_AND_SAMPLE):  # beside each other if wide
+            left, right = st.columns([3, 2], gap="large")
+        with left:
+            show_curve(run, history, look)
+        with right:
+            show_latest_sample(run, history)
 
 
 shown = selected_run()
@@ -138,7 +139,9 @@ else:
         shown.state is RunState.PAUSED or get_visible_runs().history(shown.id).recorded.updates
     ):
         fragment(show_update, run_every=every)(shown.id)
-    fragment(show_rest, run_every=every if replay.is_playing() else 3 * every)(shown.id)
+    if not is_projected():
+        rest_every = every if replay.is_playing() else 3 * every
+        fragment(show_rest, run_every=rest_every)(shown.id)
 if not is_projected():
     sample_now.show(shown)
     show_background()

@@ -6,7 +6,6 @@ from dashboard.charts.decoding import choice_bars, word_bars
 from dashboard.charts.figure import to_json
 from dashboard.charts.formatting import (
     PROBABILITY_STEPS,
-    count,
     format_bytes,
     format_duration,
     format_exactly,
@@ -27,6 +26,7 @@ from dashboard.charts.loss_walk import probe_lines
 from dashboard.charts.palette import PREDICTED, RUNS
 from dashboard.charts.run_words import STATE_COLORS, changes_from_preset, describe_wait
 from dashboard.charts.small_charts import Panel, part_bars, small_charts
+from gpt_core.system import count
 
 __all__ = [
     "AXES",

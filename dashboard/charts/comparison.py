@@ -93,7 +93,7 @@ def comparison_chart(
         "xaxis": {"title": {"text": AXES[axes.x]}, "rangemode": "tozero"},
         "yaxis": {
             "title": {"text": what},
-            "rangemode": "tozero",
+            "rangemode": "nonnegative",
             "zeroline": False,
             **log_scale(axes),
         },

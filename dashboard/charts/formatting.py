@@ -28,11 +28,6 @@ def format_bytes(number: float) -> str:
     return f"{number:.0f} B"
 
 
-def count(number: int, noun: str) -> str:
-    """Return a number with its noun: ``1 merge``, ``1,200 tokens``."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"
-
-
 def probability_strength(probability: float) -> float:
     """Return the strength of a probability's colour, 0 to 1, one of a few that stand apart."""
     return bisect_right(PROBABILITY_STEPS, probability) / len(PROBABILITY_STEPS)

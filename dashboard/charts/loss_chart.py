@@ -10,7 +10,9 @@ import pandas as pd
 from dashboard.charts.axes import AXES, Axes, Extent, log_scale
 from dashboard.charts.figure import Chart, kept_points
 from dashboard.charts.palette import MEASURED, TRAINING, VALIDATION
+from gpt_core.system import count
 
+MARGIN = 2.0  # if all losses are further below a uniform guess's, it is not marked
 PUBLISHED_MARKERS = ("cross-thin-open", "x-thin-open", "asterisk-open")
 
 
@@ -38,7 +40,8 @@ def loss_chart(
         extent: how far the whole run extends.
         run_id: the run; zoom is kept while this and the axes stay the same.
         axes: the x-axis, loss or perplexity, and a linear or logarithmic scale.
-        vocab_size: if given, marks the loss of a uniform guess among so many tokens.
+        vocab_size: if given, marks the loss of a uniform guess among so many tokens, unless all
+            losses are far below it.
         size: the scale of type and lines, larger for a projector.
 
     Source: the chapter's figure of the two losses, with its second axis.
@@ -50,12 +53,21 @@ def loss_chart(
         *_best_marker(curves.evaluations, axes, size),
     ]
     layout = _layout(extent, axes, run_id, size)
-    if vocab_size:
+    if vocab_size and _highest(curves) >= math.log(vocab_size) - MARGIN:
         layout |= _mark_uniform(vocab_size, axes, size)
     if "xaxis2" in layout:
         upper = {"x": [0], "y": [None], "xaxis": "x2", "showlegend": False, "hoverinfo": "skip"}
         lines.append(upper)
     return {"data": [{"type": "scatter", **line} for line in lines], "layout": layout}
+
+
+def _highest(curves: LossCurves) -> float:
+    """Return the highest loss that is drawn; infinity if there is none yet."""
+    frames = [(curves.evaluations, "train_loss"), (curves.evaluations, "val_loss")]
+    if curves.steps is not None:
+        frames.append((curves.steps, "loss"))
+    highest = [float(frame[column].max()) for frame, column in frames if len(frame)]
+    return max(filter(math.isfinite, highest), default=math.inf)
 
 
 def _points(frame: pd.DataFrame, column: str, axes: Axes) -> Chart:
@@ -103,7 +115,7 @@ def _step_line(steps: pd.DataFrame | None, axes: Axes, size: float) -> list[Char
             "name": "Each batch",
             "mode": "lines",
             "line": {"color": TRAINING, "width": size},
-            "opacity": 0.35,
+            "opacity": 0.55,
             "zorder": 0,
         }
     ]
@@ -157,7 +169,7 @@ def _best_marker(evaluations: pd.DataFrame, axes: Axes, size: float) -> list[Cha
 def _mark_uniform(vocab_size: int, axes: Axes, size: float) -> Chart:
     """Mark the loss of a uniform guess among all tokens."""
     y = vocab_size if axes.perplexity else math.log(vocab_size)
-    number = "" if axes.perplexity else f"{y:.3f}"
+    number = "" if axes.perplexity else f": {y:.3f}"
     across = {"xref": "x domain", "yref": "y"}
     return {
         "shapes": [
@@ -171,11 +183,11 @@ def _mark_uniform(vocab_size: int, axes: Axes, size: float) -> Chart:
         "annotations": [
             {
                 **across,
-                "text": f"a guess among {vocab_size:,}: {number}",
+                "text": f"a guess among {vocab_size:,}{number}",
                 "font": {"size": 12 * size, "color": MEASURED},
-                "x": 0,
+                "x": 1,  # at the end, where the curves are lower
                 "y": math.log10(y) if axes.log else y,  # an annotation's y is an exponent here
-                "xanchor": "left",
+                "xanchor": "right",
                 "yanchor": "bottom",
                 "showarrow": False,
             }
@@ -189,14 +201,18 @@ def _layout(extent: Extent, axes: Axes, run_id: str, size: float) -> Chart:
     layout: Chart = {
         "height": round(420 * (1 + (size - 1) / 2)),
         "font": {"size": 12 * size},
-        "margin": {"l": 55 * size, "r": 15, "t": 60 * size, "b": 80 * size},
+        "margin": {"l": 55 * size, "r": 15, "t": 60 * size, "b": 50 * size},
         "hovermode": "x unified",
         "uirevision": f"{run_id} {axes}",
-        "legend": {"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"},
-        "xaxis": {"title": {"text": AXES[axes.x]}, "rangemode": "tozero", "hoverformat": ".2f"},
+        "legend": {"orientation": "h", "x": 0, "y": -0.23, "yanchor": "top"},  # widens the margin
+        "xaxis": {
+            "title": {"text": AXES[axes.x], "standoff": 8},
+            "rangemode": "tozero",
+            "hoverformat": ".2f",
+        },
         "yaxis": {
             "title": {"text": "Perplexity" if axes.perplexity else "Loss"},
-            "rangemode": "tozero",
+            "rangemode": "nonnegative",  # from 0 only if the losses come near it
             "zeroline": False,
             **log_scale(axes),
         },
@@ -228,6 +244,6 @@ def describe_losses(evaluations: pd.DataFrame) -> str:
         return "Training and validation loss: no evaluation yet."
     last = evaluations.iloc[-1]
     return (
-        f"Training and validation loss, {len(evaluations)} evaluations. The last, "
+        f"Training and validation loss, {count(len(evaluations), 'evaluation')}. The last, "
         f"after {last['epochs']:.2f} epochs: {last['train_loss']:.3f} and {last['val_loss']:.3f}."
     )

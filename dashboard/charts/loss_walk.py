@@ -12,6 +12,7 @@ from dashboard.charts.palette import PREDICTED, TARGET, VALIDATION
 
 DASHES = ("solid", "dash", "dot", "dashdot")
 NEUTRAL = "#8a938f"
+MAX_NUMBERED = 12  # bars that have room for their numbers
 SHADES = (TARGET, "#7cc9a8", "#0e6b47", NEUTRAL)  # with the dashes, sixteen lines
 
 
@@ -72,13 +73,17 @@ def candidates_bars(
 
 
 def log_bars(names: Sequence[str], logs: Sequence[float], mean: float | None = None) -> go.Figure:
-    """Draw log p at each position, and the mean as a horizontal line."""
+    """Draw log p at each position: with its number or, if given, with the mean as a line.
+
+    The line would cross the numbers.
+    """
+    numbered = mean is None and len(logs) <= MAX_NUMBERED
     figure = go.Figure()
     figure.add_bar(
         x=list(names),
         y=list(logs),
         marker={"color": TARGET},
-        text=[f"{value:.2f}" for value in logs] if len(logs) <= 12 else None,
+        text=[f"{value:.2f}" for value in logs] if numbered else None,
         textposition="outside",
         cliponaxis=False,
         hovertemplate="%{x}: %{y:.4f}<extra></extra>",

@@ -27,7 +27,11 @@ def small_charts(panels: Sequence[Panel], x_title: str, run_id: str, columns: in
     """Draw small charts in a grid with a common x-axis."""
     rows = -(-len(panels) // columns)
     figure = make_subplots(
-        rows, columns, subplot_titles=[p.title for p in panels], vertical_spacing=0.3 / rows
+        rows,
+        columns,
+        subplot_titles=[p.title for p in panels],
+        vertical_spacing=0.3 / rows,
+        horizontal_spacing=0.17,  # room for an axis's numbers on a phone
     )
     for i, panel in enumerate(panels):
         kept = kept_points(panel.y)

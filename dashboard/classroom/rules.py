@@ -19,7 +19,7 @@ from dashboard.app import (
     session_keys,
     show_refusal,
 )
-from dashboard.charts import format_bytes, format_duration
+from dashboard.charts import count, format_bytes, format_duration
 from dashboard.classroom.network import class_urls
 from gpt_core.access import CONTROLS, FIRST_LESSON, MEGABYTE, ClassRules, bytes_used, seconds_left
 from gpt_core.presets import PRESETS
@@ -107,7 +107,7 @@ def show_rules() -> None:
                 key=_key(name, rules),
             )
             limits[name] = None if entered is None else entered * limit.unit
-        if st.form_submit_button("Let these rules hold", type="primary"):
+        if st.form_submit_button("Save rules", type="primary"):
             allowed = () if len(presets) in (0, len(PRESETS)) else tuple(presets)
             try:
                 wanted = _with_shown(replace(rules, **limits, presets=allowed), shown)
@@ -131,7 +131,9 @@ def show_share() -> None:
     left = []
     if rules.most_minutes is not None:
         seconds = max(0.0, seconds_left(store, rules, actor))
-        left.append(f"{format_duration(seconds)} of {rules.most_minutes} minutes of training")
+        left.append(
+            f"{format_duration(seconds)} of {count(rules.most_minutes, 'minute')} of training"
+        )
     if rules.most_megabytes is not None:
         free = max(0, rules.most_megabytes * MEGABYTE - bytes_used(store, actor))
         left.append(f"{format_bytes(free)} of {rules.most_megabytes:,} MB of disk")
@@ -144,7 +146,7 @@ def show_members() -> None:
     names = {member.id: member.name for member in get_class_roster().members()}
     if not names:
         return
-    with st.popover("Send a student out"):
+    with st.popover("Remove a student"):
         who = st.selectbox(
             "Who",
             list(names),
@@ -153,7 +155,7 @@ def show_members() -> None:
             key=session_keys.SENT_OUT,
         )
         st.caption("Their browser must join again. Their runs stay, and can be stopped above.")
-        st.button("Send out", disabled=who is None, on_click=_send_out, args=(who,))
+        st.button("Remove", disabled=who is None, on_click=_send_out, args=(who,))
 
 
 def _columns() -> Iterator[DeltaGenerator]:

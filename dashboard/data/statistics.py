@@ -4,7 +4,7 @@ import streamlit as st
 from torch import Tensor, cat
 
 from dashboard.components.token_chips import token_chips
-from dashboard.ui import show_numbers
+from dashboard.ui import show_numbers, show_table
 from gpt_core.presets import Preset
 from gpt_core.text import (
     ENGLISH_TOKENS_PER_CHARACTER,
@@ -54,12 +54,11 @@ def show_statistics(statistics: TokenStatistics) -> None:
 def show_split(corpus: Corpus, preset: Preset, train_tokens: int, val_tokens: int) -> None:
     """Show where the text is cut in two, with the words around the cut."""
     train, val = split_text(corpus.text, preset.training.train_ratio)
-    st.dataframe(
+    show_table(
         [
             {"part": "training", "characters": len(train), "tokens": train_tokens},
             {"part": "validation", "characters": len(val), "tokens": val_tokens},
-        ],
-        hide_index=True,
+        ]
     )
     st.text(f"The cut: “…{' '.join(train[-120:].split())}” | “{' '.join(val[:120].split())}…”")
     st.caption(

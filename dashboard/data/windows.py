@@ -4,6 +4,7 @@ import streamlit as st
 from torch import Tensor
 
 from dashboard.charts import count
+from dashboard.ui import show_table
 from gpt_core.presets import Preset
 from gpt_core.text import (
     BatchCounts,
@@ -25,7 +26,7 @@ def show_windows(preset: Preset, train: BatchCounts, val: BatchCounts) -> None:
     between = f"each overlaps the next by {count(overlap, 'token')}" if overlap else (
         "none overlap" if stride == length else f"{count(stride - length, 'token')} between two"
     )  # fmt: skip
-    st.caption(f"A window of {length:,} tokens begins every {stride:,}: {between}.")
+    st.caption(f"A window of {count(length, 'token')} begins every {stride:,}: {between}.")
     rows = [
         {
             "part": name,
@@ -37,15 +38,16 @@ def show_windows(preset: Preset, train: BatchCounts, val: BatchCounts) -> None:
         }
         for name, counts in (("training", train), ("validation", val))
     ]
-    st.dataframe(rows, hide_index=True)
+    show_table(rows)
     epochs, together = preset.training.num_epochs, preset.training.accumulation_steps
     each = "each is" if together == 1 else f"{together} together are"
     size = count(preset.training.batch_size, "window")
     st.markdown(
-        f"A **batch** is {size} of {length:,} tokens; {each} "
-        f"one **step**, an update of all weights. Once through all {train.batches:,} batches is "
-        f"an **epoch**. {epochs} epochs are "
-        f"**{steps_in_run(train.batches, preset.training):,} steps**, in which the "
+        f"A **batch** is {size} of {count(length, 'token')}; {each} "
+        f"one **step**, an update of all weights. Once through {'all ' * (train.batches > 1)}"
+        f"{count(train.batches, 'batch', 'batches')} is "
+        f"an **epoch**. {count(epochs, 'epoch')} {'is' if epochs == 1 else 'are'} "
+        f"**{count(steps_in_run(train.batches, preset.training), 'step')}**, in which the "
         f"model sees {epochs * train.batches * preset.training.batch_size * length:,} tokens. "
         "The training loader shuffles the windows anew in each epoch and leaves out a last batch "
         "that is not full; the validation loader does neither."
@@ -62,8 +64,8 @@ def windows_drawing(length: int, stride: int, windows: int) -> str:
         for i in range(drawn)
     )
     return (
-        f'<div class="gpt-windows" role="img" aria-label="The first {drawn} windows, each '
-        f'{length} tokens long, one every {stride}">{bars}</div>'
+        f'<div class="gpt-windows" role="img" aria-label="The first {count(drawn, "window")}, each '
+        f'{count(length, "token")} long, one every {stride}">{bars}</div>'
     )
 
 

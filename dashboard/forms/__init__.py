@@ -8,7 +8,7 @@ from dashboard.forms.model import (
     chosen_run,
     describe_missing_weights,
 )
-from dashboard.forms.rows import enter_rows
+from dashboard.forms.rows import DEFAULT_ROWS, MAX_TASKS, enter_rows, parse_rows
 from dashboard.forms.settings import LIMITS, MAX_OWN_PROBES, key_of, own_probes
 from dashboard.forms.text import choose_corpus, get_library
 from dashboard.forms.weights import (
@@ -21,9 +21,11 @@ from dashboard.forms.weights import (
 
 __all__ = [
     "AXIS_NAMES",
+    "DEFAULT_ROWS",
     "LIBRARY",
     "LIMITS",
     "MAX_OWN_PROBES",
+    "MAX_TASKS",
     "MIN_CONTEXT_LENGTH",
     "ChosenModel",
     "StartingWeights",
@@ -38,5 +40,6 @@ __all__ = [
     "get_library",
     "key_of",
     "own_probes",
+    "parse_rows",
     "start_from",
 ]

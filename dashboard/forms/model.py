@@ -150,7 +150,7 @@ def _choose_moment(run: Run) -> ChosenModel | None:
 def _snapshot(run: Run) -> ChosenModel:
     """Return a copy of a live run's model: the last one, until the user asks for a new one."""
     key = f"{session_keys.SNAPSHOT}-{run.id}"
-    if st.button("Look again", help="Takes a new copy of the model between two steps."):
+    if st.button("Take a new copy", help="Takes a new copy of the model between two steps."):
         st.session_state.pop(key, None)
     step = st.session_state.get(key, NOW)
     model = get_model_cache().last_snapshot(get_store(), run.id, step, actor=current_actor())

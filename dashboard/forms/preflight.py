@@ -43,8 +43,9 @@ def show_line(corpus: Corpus, preset: Preset) -> bool:
     named = facts(preset, data.train_tokens)
     with st.container(horizontal=True, vertical_alignment="center"):
         parameters = summarize(preset.model, 1, 1).parameters
+        steps = "step" if named["Steps"] == "1" else "steps"
         st.caption(
-            f"{count(parameters, 'parameter')} · {named['Steps']} steps · "
+            f"{count(parameters, 'parameter')} · {named['Steps']} {steps} · "
             f"{named['Tokens seen']} tokens seen · at least {named['Memory, at least']} of memory "
             f"· at most {named['Disk, at most']} of disk"
         )

@@ -13,22 +13,35 @@ MAX_ROW_CHARACTERS = 10_000  # more than any 17 tokens have
 MAX_TASKS = 16  # per row
 
 
-def enter_rows() -> list[Tensor] | None:
-    """Let the user enter rows of text; return the IDs (T + 1,) of each, or None after a refusal."""
+def enter_rows(context_length: int = MAX_TASKS) -> dict[int, Tensor]:
+    """Let the user enter rows of text; return the token IDs (T + 1,) of each, by its number.
+
+    A row that cannot be used is left out, and said why below the field.
+    """
+    most_tasks = min(context_length, MAX_TASKS)
     entered = st.text_area(
         "Rows, one per line",
         DEFAULT_ROWS,
         height=110,
         key=session_keys.WALK_ROWS,
         persist_state="session",
-        help=f"1 to {MAX_ROWS} rows of 2 to {MAX_TASKS + 1} tokens: the last token of a row is "
+        help=f"1 to {MAX_ROWS} rows of 2 to {most_tasks + 1} tokens: the last token of a row is "
         "only predicted.",
     )
+    rows = {}
     try:
-        return parse_rows(entered or "")
+        lines = split_rows(entered or "", MAX_ROWS)
     except ValueError as error:
         show_refusal(error)
-        return None
+        return {}
+    for number, line in enumerate(lines, start=1):
+        try:
+            rows[number] = parse_row(line, number, most_tasks)
+        except ValueError as error:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.badge(f"Row {number} left out", color="red")
+                st.text(str(error))
+    return rows
 
 
 def parse_rows(
@@ -39,25 +52,39 @@ def parse_rows(
     Raises:
         ValueError: there is no row, or too many, or one is too short or too long.
     """
+    lines = split_rows(entered, most_rows)
+    return [parse_row(line, number, most_tasks) for number, line in enumerate(lines, start=1)]
+
+
+def split_rows(entered: str, most_rows: int) -> list[str]:
+    """Return the lines that are not empty.
+
+    Raises:
+        ValueError: there is none, or too many.
+    """
     lines = [line for line in entered.splitlines() if line.strip()]
     if not lines:
         raise ValueError("There is no row: enter a few words, such as “every effort moves you”.")
     if len(lines) > most_rows:
         raise ValueError(f"{len(lines):,} rows are too many: keep up to {most_rows}, one per line.")
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        if len(line) > MAX_ROW_CHARACTERS:
-            raise ValueError(
-                f"Row {number} has {len(line):,} characters: give it 2 to {most_tasks + 1} tokens, "
-                "which is a few words. Train on a whole text, or see its tokens on the Tokens "
-                "page."
-            )
-        ids = text_to_token_ids(line, get_tokenizer())[0]  # (T + 1,)
-        if not 2 <= len(ids) <= most_tasks + 1:
-            raise ValueError(
-                f"Row {number} has {count(len(ids), 'token')}: give it 2 to "
-                f"{most_tasks + 1}. The last one is only predicted; the Tokens page shows the "
-                "tokens of a text."
-            )
-        rows.append(ids)
-    return rows
+    return lines
+
+
+def parse_row(line: str, number: int, most_tasks: int) -> Tensor:
+    """Return the token IDs of a row, (T + 1,).
+
+    Raises:
+        ValueError: it is too short or too long; the message names its number.
+    """
+    if len(line) > MAX_ROW_CHARACTERS:
+        raise ValueError(
+            f"Row {number} has {len(line):,} characters: give it 2 to {most_tasks + 1} tokens, "
+            "which is a few words. Train on a whole text, or see its tokens on the Tokens page."
+        )
+    ids = text_to_token_ids(line, get_tokenizer())[0]  # (T + 1,)
+    if not 2 <= len(ids) <= most_tasks + 1:
+        raise ValueError(
+            f"Row {number} has {count(len(ids), 'token')}: give it 2 to {most_tasks + 1}. The last "
+            "one is only predicted; the Tokens page shows the tokens of a text."
+        )
+    return ids

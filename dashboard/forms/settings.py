@@ -229,8 +229,7 @@ def _show_changes(
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"Changed from {preset.name}: {', '.join(changed)}.")
         st.button(
-            "Back to the preset",
-            type="tertiary",
+            "Reset to the preset",
             on_click=_reset,
             args=(preset, tuple(changed), beginning),
         )

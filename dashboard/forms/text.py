@@ -18,7 +18,7 @@ from dashboard.app import (
     show_refusal,
 )
 from dashboard.charts import format_bytes
-from dashboard.ui import share_toggle
+from dashboard.ui import delete_button, share_toggle
 from gpt_core.library import LibraryText, TextLibrary
 from gpt_core.text import (
     BUNDLED_TEXTS,
@@ -109,12 +109,7 @@ def manage_library() -> None:
                 )
                 with st.popover("Delete"):
                     st.text("It cannot be brought back.")
-                    st.button(
-                        "Delete for good",
-                        key=f"delete {entry.sha256} {entry.owner}",
-                        on_click=_delete,
-                        args=(entry,),
-                    )
+                    delete_button(f"{entry.sha256} {entry.owner}", _delete, entry)
 
 
 def _whose(entry: LibraryText) -> str:

@@ -7,7 +7,7 @@ import streamlit as st
 import torch
 
 from dashboard.app import fragment, get_generation_worker, session_keys, show_refusal, toast
-from dashboard.charts import PREDICTED, choice_bars, format_probability, probability_strength
+from dashboard.charts import PREDICTED, choice_bars, count, format_probability, probability_strength
 from dashboard.components.live_chart import live_chart
 from dashboard.components.sample_list import Entry, Piece, on_few_lines, sample_list
 from dashboard.components.token_chips import PROBABILITIES, readable, token_chips
@@ -204,7 +204,9 @@ def _show_text(number: int, text: GeneratedText, has_ended: bool) -> None:
         return
     places, task, tokenizer = text.places, text.task, get_tokenizer()
     ids = [place.choice.token_id for place in places]
-    note = f"{len(ids)} of {task.tokens} tokens" if text.is_under_way else f"{len(ids)} tokens"
+    note = count(len(ids), "token")
+    if text.is_under_way:
+        note = f"{len(ids)} of {count(task.tokens, 'token')}"
     pieces = [
         Piece(on_few_lines(tokenizer.decode(task.prompt)), "prompt"),
         Piece(on_few_lines(tokenizer.decode(ids))),

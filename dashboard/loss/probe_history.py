@@ -43,7 +43,7 @@ def _show(run: Run) -> None:
     rows = [row for row in probes if row.probe == number]
     live_chart(
         probe_lines(probe_frame(rows, texts[number], number + 1), step, f"{run.id}-{number}"),
-        f"Target probabilities of “{texts[number]}” over {len(rows)} evaluations.",
+        f"Target probabilities of “{texts[number]}” over {count(len(rows), 'evaluation')}.",
         key="probe-lines",
     )
 

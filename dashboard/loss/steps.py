@@ -10,6 +10,7 @@ from torch import Tensor
 from dashboard.charts import format_exactly, loss_walk, probability_strength
 from dashboard.components.live_chart import live_chart
 from dashboard.components.token_chips import PROBABILITIES, Row, token_chips
+from dashboard.loss.contents import heading
 from dashboard.loss.walk import Position, Walk, readable_token
 from dashboard.ui import common_mistake, formula, show_code, show_numbers, show_statements
 from gpt_core.model import loss_in_one_call, loss_walkthrough, perplexity
@@ -34,7 +35,7 @@ def show_rows(walk: Walk) -> None:
     ):
         ids: list[int] = []
         rows: list[Row] = []
-        for i, (inputs, targets) in enumerate(zip(walk.inputs, walk.targets, strict=True), 1):
+        for i, inputs, targets in zip(walk.numbers, walk.inputs, walk.targets, strict=True):
             asked = targets != IGNORE_INDEX  # (T,)
             rows += [Row(len(ids), f"row {i}: inputs"), Row(len(ids) + int(asked.sum()), "targets")]
             ids += [*inputs[asked].tolist(), *targets[asked].tolist()]
@@ -45,12 +46,15 @@ def show_rows(walk: Walk) -> None:
                 f"token can see. The padded positions have the target {IGNORE_INDEX} and do not "
                 "count."
             )
-        common_mistake("“Two batches” for the chapter's two rows: they are one of shape (2, 3).")
+        if walk.is_of_the_chapter:
+            common_mistake(
+                "“Two batches” for the chapter's two rows: they are one of shape (2, 3)."
+            )
 
 
 def show_logits(walk: Walk, at: Position) -> None:
     """Show step 1: a score for each token of the vocabulary, at each position."""
-    vocab_size = walk.steps.logits.shape[-1]
+    vocab_size, row = walk.steps.logits.shape[-1], walk.numbers[at.row]
     with _step(
         "1 · Logits",
         f"logits: {_shape(walk.steps.logits)}",
@@ -74,12 +78,12 @@ def show_logits(walk: Walk, at: Position) -> None:
                 ],
                 [f"{readable_token(i)} {i}" for i in columns],
             ),
-            f"Logits of row {at.row + 1} for {len(columns)} tokens: its targets and the tokens "
+            f"Logits of row {row} for {len(columns)} tokens: its targets and the tokens "
             "with the highest scores.",
             key="logits",
         )
         st.caption(
-            f"Of row {at.row + 1}, {len(columns)} of {vocab_size:,} columns: the targets, then the "
+            f"Of row {row}, {len(columns)} of {vocab_size:,} columns: the targets, then the "
             "tokens with the highest scores of each position."
         )
         common_mistake(
@@ -139,7 +143,7 @@ def show_predictions(walk: Walk) -> None:
         )
         for i in range(len(walk.inputs)):
             said = [p.predicted_id for p in walk.positions if p.row == i]
-            st.text(f"Row {i + 1} reads: “{get_tokenizer().decode(said)}”")
+            st.text(f"Row {walk.numbers[i]} reads: “{get_tokenizer().decode(said)}”")
 
 
 def show_target_probas(walk: Walk) -> None:
@@ -167,11 +171,11 @@ def show_target_probas(walk: Walk) -> None:
             strengths=[probability_strength(p.proba) for p in walk.positions],
             scale=PROBABILITIES,
         )
-        common_mistake(
-            "The second row's probabilities printed as a repeat of the first's: each row has its "
-            "own. For the chapter's rows and untrained model they are 1.034e-05, 5.678e-05 and "
-            "4.756e-06."
-        )
+        if walk.is_of_the_chapter:
+            common_mistake(
+                "The second row's probabilities printed as a repeat of the first's: each row has "
+                "its own. For the untrained model they are 1.034e-05, 5.678e-05 and 4.756e-06."
+            )
 
 
 def show_logs(walk: Walk) -> None:
@@ -223,11 +227,12 @@ def show_loss(walk: Walk) -> None:
             f"{uniform:.3f}.",
             key="loss-scale",
         )
-        common_mistake(
-            "The formula with minus signs between the logarithms: there is one minus, before the "
-            "whole fraction. And 10.77 for the chapter's loss in its prose: its cells give "
-            "10.7940."
-        )
+        if walk.is_of_the_chapter:
+            common_mistake(
+                "The formula with minus signs between the logarithms: there is one minus, before "
+                "the whole fraction. And 10.77 for the chapter's loss in its prose: its cells give "
+                "10.7940."
+            )
 
 
 def show_one_call(walk: Walk) -> None:
@@ -320,7 +325,7 @@ def _step(
 
     The code is ``code``, a function, or the lines of the walk that compute ``names``.
     """
-    st.header(title)
+    heading(title)
     with st.container(key=f"step-{title}"):
         left, right = st.columns([3, 2], gap="large")
     with right:

@@ -1,12 +1,11 @@
 """A model's loss on a whole text: on its training part and on its validation part."""
 
-import pandas as pd
 import streamlit as st
 import torch
 
 from dashboard.app import get_store, session_keys, show_refusal
 from dashboard.forms import ChosenModel, choose_corpus
-from dashboard.ui import show_code
+from dashboard.ui import show_code, show_table
 from gpt_core.config import TrainingConfig
 from gpt_core.model import calc_loss_loader, perplexity
 from gpt_core.text import Corpus, create_dataloader, fitting_context_length, token_cache_in
@@ -31,8 +30,8 @@ def show(chosen: ChosenModel | None) -> None:
                 rows = st.session_state.setdefault(session_keys.TEXT_LOSS, [])
                 rows[:] = [row, *(old for old in rows if old != row)]
     if rows := st.session_state.get(session_keys.TEXT_LOSS):
-        st.dataframe(pd.DataFrame(rows), hide_index=True)
-        st.button("Empty the table", type="tertiary", on_click=rows.clear)
+        show_table(rows, losses=("Training part", "Validation part"))
+        st.button("Clear the table", on_click=rows.clear)
     st.caption(
         f"Up to {MAX_BATCHES} batches of the first nine tenths of the text, and of the last "
         "tenth, in the chapter's windows. A low loss on a text that the model was trained on "
@@ -70,5 +69,5 @@ def _measure(chosen: ChosenModel, corpus: Corpus) -> dict[str, str | int | float
         "Tokens in a window": length,
         "Training part": round(losses[0], 6),
         "Validation part": round(losses[1], 6),
-        "Its perplexity": round(perplexity(losses[1]), 1),
+        "Its perplexity": f"{perplexity(losses[1]):,.1f}",
     }

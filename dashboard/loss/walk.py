@@ -1,12 +1,15 @@
 """The walk from rows of text to their loss: the rows, the logits, and each step."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+import torch
 from torch import Tensor
 
 from dashboard.charts import position_name
 from dashboard.components.token_chips import Row, readable
+from dashboard.forms import DEFAULT_ROWS, parse_rows
 from gpt_core.model import (
     GPTModel,
     LossWalkthrough,
@@ -46,17 +49,19 @@ class Walk:
     targets: Tensor  # (B, T)
     steps: LossWalkthrough
     one_call: float
+    numbers: tuple[int, ...]  # of the rows, as they were entered
 
     @cached_property
     def positions(self) -> list[Position]:
         """Return all tasks, row by row, without the padding of shorter rows."""
         ranks = target_ranks(self.steps.logits, self.targets)  # (B, T)
         rows, columns = self.targets.shape
+        largest = max(*self.numbers, columns)
         return [
             Position(
                 i,
                 j,
-                position_name(i + 1, j + 1, max(rows, columns)),
+                position_name(self.numbers[i], j + 1, largest),
                 token_ids_to_text(self.inputs[i, : j + 1], get_tokenizer()),
                 int(self.targets[i, j]),
                 int(self.steps.predicted_ids[i, j]),
@@ -69,6 +74,12 @@ class Walk:
             if self.targets[i, j] != IGNORE_INDEX
         ]
 
+    @cached_property
+    def is_of_the_chapter(self) -> bool:
+        """Tell whether these are the chapter's two rows, of which other notes have misprints."""
+        inputs, targets = rows_to_batch(parse_rows(DEFAULT_ROWS))
+        return torch.equal(self.inputs, inputs) and torch.equal(self.targets, targets)
+
     @property
     def loss(self) -> float:
         """Return the negative mean of the logarithms, in nats per token."""
@@ -77,7 +88,9 @@ class Walk:
     def rows(self, heading: str) -> list[Row]:
         """Return a heading for the first position of each row."""
         starts = [i for i, position in enumerate(self.positions) if position.column == 0]
-        return [Row(start, heading.format(i)) for i, start in enumerate(starts, start=1)]
+        return [
+            Row(start, heading.format(i)) for i, start in zip(self.numbers, starts, strict=True)
+        ]
 
 
 def readable_token(token_id: int) -> str:
@@ -85,12 +98,13 @@ def readable_token(token_id: int) -> str:
     return readable(get_tokenizer().decode_single_token_bytes(token_id))
 
 
-def compute_walk(model: GPTModel, rows: list[Tensor]) -> Walk:
-    """Compute the model's logits for the rows, and all steps to the loss.
+def compute_walk(model: GPTModel, rows: Mapping[int, Tensor]) -> Walk:
+    """Compute the model's logits for the rows, by their numbers, and all steps to the loss.
 
     Raises:
         ValueError: a row is longer than the model's context.
     """
-    inputs, targets = rows_to_batch(rows)  # (B, T), (B, T)
+    inputs, targets = rows_to_batch([*rows.values()])  # (B, T), (B, T)
     steps = loss_walkthrough(model, inputs, targets)
-    return Walk(inputs, targets, steps, loss_in_one_call(steps.logits, targets).item())
+    one_call = loss_in_one_call(steps.logits, targets).item()
+    return Walk(inputs, targets, steps, one_call, tuple(rows))

@@ -6,21 +6,22 @@ import streamlit as st
 
 from dashboard.app import session_keys, show_refusal
 from dashboard.charts import format_exactly
-from dashboard.forms import enter_rows
+from dashboard.forms import MAX_TASKS, enter_rows
 from dashboard.loss import steps
+from dashboard.loss.contents import heading
 from dashboard.loss.walk import Position, Walk, compute_walk, readable_token
-from dashboard.ui import show_code, show_numbers
+from dashboard.ui import show_code, show_numbers, show_table
 from gpt_core.model import GPTModel, loss_walkthrough
 
 
-def show_walk(fetch: Callable[[], GPTModel | None] | None) -> None:
+def show_walk(fetch: Callable[[], GPTModel | None] | None, context_length: int = MAX_TASKS) -> None:
     """Draw the walk of the rows that are entered: as a fragment, so an edit redraws nothing else.
 
     A fragment's arguments stay in memory while the page is open. So it is given a function that
     fetches the model, not the model: the cache may unload it, or its owner may stop sharing it.
     """
-    rows = enter_rows()
-    if rows is None or fetch is None:
+    rows = enter_rows(context_length)
+    if not rows or fetch is None:
         return
     try:
         model = fetch()
@@ -42,7 +43,7 @@ def show_walk(fetch: Callable[[], GPTModel | None] | None) -> None:
     steps.show_loss(walk)
     steps.show_one_call(walk)
     steps.show_perplexity(walk)
-    st.header("Every position")
+    heading("Every position")
     _show_table(walk)
     show_code(loss_walkthrough)
 
@@ -74,7 +75,7 @@ def _choose_position(walk: Walk) -> Position:
 
 def _show_table(walk: Walk) -> None:
     """Show a table of all positions and their values."""
-    st.dataframe(
+    show_table(
         [
             {
                 "position": f"p{p.name}",
@@ -88,6 +89,5 @@ def _show_table(walk: Walk) -> None:
             }
             for p in walk.positions
         ],
-        hide_index=True,
-        width="stretch",
+        bare=["target ID"],
     )

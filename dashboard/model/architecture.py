@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.app import session_keys, show_refusal
-from dashboard.charts import format_bytes
+from dashboard.charts import count, format_bytes
 from dashboard.ui import common_mistake, show_code, show_numbers
 from gpt_core.config import GPTConfig, field_help
 from gpt_core.inspection import ModelSummary, summarize
@@ -133,19 +133,20 @@ def drawing(config: GPTConfig, summary: ModelSummary) -> str:
     emb_dim, hidden = f"{config.emb_dim:,}", f"{4 * config.emb_dim:,}"
     head_dim = config.emb_dim // config.n_heads
     block = "trf_blocks.0."
+    blocks, heads = count(config.n_layers, "transformer block"), count(config.n_heads, "head")
 
     def part(name: str, title: str, what: str) -> str:
         parameters = summary.part(name).parameters
-        count, share = "no parameters", ""
+        size, share = "no parameters", ""
         if parameters:
             # A part of a block counts once in each block.
             times = config.n_layers if name.startswith(block) else 1
             percent = 100 * times * parameters / summary.parameters
-            count = f"{parameters:,} · {percent:.1f}%" if times == 1 else f"{parameters:,}"
+            size = f"{parameters:,} · {percent:.1f}%" if times == 1 else f"{parameters:,}"
             share = f'<span class="share" style="--part: {percent:.2f}%"></span>'
         return (
             f'<div class="part"><span><span class="name">{title}</span> '
-            f'<code>{name.removeprefix(block)}</code></span><span class="count">{count}</span>'
+            f'<code>{name.removeprefix(block)}</code></span><span class="count">{size}</span>'
             f'<span class="what">{what}</span>{share}</div>'
         )
 
@@ -169,11 +170,11 @@ def drawing(config: GPTConfig, summary: ModelSummary) -> str:
         part("drop_emb", "Dropout", f"in training, {config.drop_rate:.0%} of the numbers are set "
              "to 0"),
         after("drop_emb"),
-        f'<div class="blocks"><p class="head"><span>{config.n_layers} transformer blocks, one '
+        f'<div class="blocks"><p class="head"><span>{blocks}, one '
         f"after another</span><span>{config.n_layers} × {per_block:,} · {share:.1f}%</span></p>",
         part(f"{block}norm1", "Layer norm", "mean 0, variance 1, then scaled and shifted"),
         after(f"{block}norm1"),
-        part(f"{block}att", "Masked multi-head attention", f"{config.n_heads} heads of {head_dim} "
+        part(f"{block}att", "Masked multi-head attention", f"{heads} of {head_dim} "
              "numbers: each token looks at itself and at those before it"),
         after(f"{block}att", "dropout, then added to what entered the block"),
         part(f"{block}norm2", "Layer norm", "as above"),
@@ -182,7 +183,7 @@ def drawing(config: GPTConfig, summary: ModelSummary) -> str:
              "token by itself"),
         after(f"{block}ff", "dropout, then added to what entered it"),
         "</div>",
-        after("trf_blocks.0", f"{config.n_layers} times, the same shape"),
+        after("trf_blocks.0", f"{count(config.n_layers, 'time')}, the same shape"),
         part("final_norm", "Final layer norm", "as in the blocks"),
         after("final_norm"),
         part("out_head", "Output head", f"{emb_dim} → {config.vocab_size:,}: a score for each "

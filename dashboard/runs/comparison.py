@@ -95,6 +95,7 @@ def show_differences(summaries: Sequence[RunSummary]) -> None:
     colors = [color for _, color in zip(runs, cycle(RUNS), strict=False)]
     in_colors = [f"color: {color}; font-weight: 600" for color in colors]
     formats: dict[Any, Any] = dict.fromkeys(frame.select_dtypes("float"), "{:g}")
+    formats |= dict.fromkeys(frame.select_dtypes("integer").columns.difference(["seed"]), "{:,}")
     formats |= dict.fromkeys(("Lowest validation", "Last training"), "{:.3f}")
     st.dataframe(
         frame.style.apply(lambda _: in_colors, subset=["Run"]).format(formats, na_rep="–"),

@@ -11,7 +11,7 @@ from gpt_core.store import Run
 
 def show_exports(runs: Sequence[Run]) -> None:
     """Let the user choose a form and download the runs in it."""
-    st.header("Take it with you" if len(runs) == 1 else "Take them with you")
+    st.header("Export")
     is_private = any(run.is_redacted for run in runs)
     forms = [form for form, export in EXPORTS.items() if export.is_curves or not is_private]
     form = st.pills(

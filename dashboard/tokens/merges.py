@@ -37,7 +37,7 @@ def show_merges(text: str, allow_special: bool) -> None:
     if word not in shown:
         word = shown[0]
     ids = list(byte_ids(word, tokenizer))
-    rows, marks = [Row(0, f"{len(ids)} bytes")], [""] * len(ids)
+    rows, marks = [Row(0, count(len(ids), "byte"))], [""] * len(ids)
     merges = byte_pair_merges(word, tokenizer)
     for merge in merges:
         rows.append(Row(len(ids), f"merge {merge.number:,}"))

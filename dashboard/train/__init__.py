@@ -12,7 +12,7 @@ from dashboard.train.expectations import last_probes, show_expectations
 from dashboard.train.other_runs import show_others
 from dashboard.train.run_again import fill_form
 from dashboard.train.run_form import show_form
-from dashboard.train.samples import show_samples
+from dashboard.train.samples import show_earlier_samples, show_latest_sample
 
 __all__ = [
     "CurveStyle",
@@ -22,9 +22,10 @@ __all__ = [
     "show_background",
     "show_book_comparison",
     "show_curve",
+    "show_earlier_samples",
     "show_expectations",
     "show_form",
+    "show_latest_sample",
     "show_others",
-    "show_samples",
     "show_small_charts",
 ]

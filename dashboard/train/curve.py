@@ -147,7 +147,8 @@ def show_small_charts(run: Run, history: CachedHistory) -> None:
         with expander:
             live_chart(
                 history.derive("measured", lambda: _draw_measured(run, history)),
-                "Gradient norm, learning rate, tokens per second and memory by steps.",
+                "Gradient norm before clipping, learning rate, tokens per second and the process's "
+                "memory, by steps.",
                 key="measured",
             )
 
@@ -156,9 +157,9 @@ def _draw_measured(run: Run, history: CachedHistory) -> str:
     steps = history.recorded.steps
     at = steps["global_step"]
     panels = [
-        Panel("Gradient norm, before clipping", at, steps["grad_norm"]),
+        Panel("Gradient norm", at, steps["grad_norm"]),
         Panel("Learning rate", at, steps["learning_rate"]),
         Panel("Tokens per second", at[1:], tokens_per_second(steps)),
-        Panel("Memory of the process, GB", at, steps["memory"] / 1e9),
+        Panel("Memory, GB", at, steps["memory"] / 1e9),
     ]
     return str(small_charts(panels, "Step", run.id).to_json())

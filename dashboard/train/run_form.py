@@ -30,7 +30,7 @@ def show_form(label: str) -> None:
         beginning = StartingWeights() if WEIGHTS in hidden else choose_starting_weights()
     with right:
         corpus = choose_corpus()
-        st.page_link("pages/data.py", label="A text of your own, and what becomes of it")
+        st.page_link("pages/data.py", label="Use your own text")
     filled, notes = st.session_state.get(session_keys.FILLED, ("", []))
     if filled == preset.name:
         st.text("\n".join(notes))

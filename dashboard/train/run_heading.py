@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard.app import get_runner, is_projected, session_keys, toggle_projector
-from dashboard.charts import changes_from_preset, format_duration, format_loss, last_losses
+from dashboard.charts import changes_from_preset, count, format_duration, format_loss, last_losses
 from dashboard.train import replay
 from dashboard.ui import (
     NUMBER_WIDTH,
@@ -38,8 +38,7 @@ def show_heading(run: Run, is_replayed: bool) -> None:
                     query_params={session_keys.RUN: run.id},
                 )
         st.button(
-            "Leave the projector" if is_projected() else "Projector",
-            type="tertiary",
+            "Leave the projector" if is_projected() else "Show on a projector",
             help="Larger, and only what matters: for a class.",
             on_click=toggle_projector,
         )
@@ -81,7 +80,7 @@ def show_run_numbers(run: Run, history: CachedHistory, playback: replay.Playback
         time_label, seconds = "Time taken", history.recorded.seconds
     done = (
         f"Epoch {progress.epoch} of {progress.num_epochs} · "
-        f"{progress.steps_done:,} of {progress.total_steps:,} steps"
+        f"{progress.steps_done:,} of {count(progress.total_steps, 'step')}"
     )
     if playback is None:
         where = _where_measured(run, history, progress.steps_done)

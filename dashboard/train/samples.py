@@ -11,7 +11,7 @@ from dashboard.app import (
     may_change,
     session_keys,
 )
-from dashboard.charts import Panel, palette, small_charts
+from dashboard.charts import Panel, count, palette, small_charts
 from dashboard.components.live_chart import live_chart
 from dashboard.components.sample_list import describe_copying, sample_entries, sample_list
 from dashboard.ui import share_toggle
@@ -23,34 +23,44 @@ from gpt_core.store import Run, Share, ShareKind
 MAX_SHOWN = 12
 
 
-def show_samples(run: Run, history: CachedHistory) -> None:
-    """Show the samples, the newest first, and how much of them is copied."""
-    samples = history.recorded.samples
+def show_latest_sample(run: Run, history: CachedHistory) -> None:
+    """Show the newest sample, with what is copied marked."""
     if run.is_redacted:
         st.text(
             "What it writes may reveal its text, which is private: its curves are for all, the "
             "rest for its owner and the teacher."
         )
         return
-    show_sharing(run)
+    st.header("What it writes")
+    samples = history.recorded.samples
     if not samples:
         st.text(f"After each epoch it continues “{run.training_config.start_context}”.")
+    else:
+        entries = history.derive(
+            ("entries", 1), lambda: sample_entries(samples[-1:], history), "samples"
+        )
+        sample_list(entries, "The latest sample", key="latest")
+        st.caption(
+            f"Marked: spans of at least {MIN_COPIED_TOKENS} tokens that are word for word in the "
+            "training text. The prompt is pale."
+        )
+    if not is_projected():
+        show_sharing(run)
+
+
+def show_earlier_samples(run: Run, history: CachedHistory) -> None:
+    """Show the samples before the latest, the newest first, and how much of each is copied."""
+    earlier = history.recorded.samples[:-1]
+    if not earlier:
         return
-    st.caption(
-        f"Marked: spans of at least {MIN_COPIED_TOKENS} tokens that are word for word in the "
-        "training text. The prompt is pale."
-    )
-    shown = samples if st.session_state.get(session_keys.ALL_SAMPLES) else samples[-MAX_SHOWN:]
-    if is_projected():
-        shown = samples[-1:]
+    st.header("What it wrote before")
+    shown = earlier if st.session_state.get(session_keys.ALL_SAMPLES) else earlier[-MAX_SHOWN:]
     entries = history.derive(
-        ("entries", len(shown)), lambda: sample_entries(shown, history), "samples"
+        ("earlier", len(shown)), lambda: sample_entries(shown, history), "samples"
     )
-    sample_list(entries, "Samples, the newest first", key="samples")
-    if is_projected():
-        return
-    if len(samples) > MAX_SHOWN:
-        st.toggle(f"All {len(samples):,} samples", key=session_keys.ALL_SAMPLES)
+    sample_list(entries, "Earlier samples, the newest first", key="samples")
+    if len(earlier) > MAX_SHOWN:
+        st.toggle(f"All {count(len(earlier), 'earlier sample')}", key=session_keys.ALL_SAMPLES)
     _show_copying(run, history)
 
 
@@ -87,7 +97,7 @@ def _draw_copying(run: Run, measured: list[tuple[int, Copying]]) -> str:
     fractions = np.array([copying.fraction for _, copying in measured])
     longest = np.array([float(copying.longest) for _, copying in measured])
     panels = [
-        Panel("Fraction of the sample that is copied", steps, fractions, palette.COPIED, ".0%"),
-        Panel("Longest copied span, tokens", steps, longest, palette.COPIED),
+        Panel("Copied fraction", steps, fractions, palette.COPIED, ".0%"),
+        Panel("Longest span, tokens", steps, longest, palette.COPIED),
     ]
     return str(small_charts(panels, "Step", run.id).to_json())

@@ -1,11 +1,11 @@
 """The parts of every page: title, code, run controls, glossary and sidebar."""
 
-from dashboard.ui.callouts import NUMBER_WIDTH, common_mistake, formula, show_numbers
+from dashboard.ui.callouts import NUMBER_WIDTH, common_mistake, formula, show_numbers, show_table
 from dashboard.ui.code_panel import show_code, show_statements
-from dashboard.ui.curriculum import STEPS, section
+from dashboard.ui.curriculum import STEPS
 from dashboard.ui.glossary import as_html
 from dashboard.ui.glossary_terms import GROUPS
-from dashboard.ui.look import apply_look
+from dashboard.ui.look import apply_look, delete_button, way_button
 from dashboard.ui.notices import show_notices
 from dashboard.ui.page_title import page_title
 from dashboard.ui.probes import show_probes
@@ -26,13 +26,13 @@ __all__ = [
     "apply_look",
     "as_html",
     "common_mistake",
+    "delete_button",
     "describe_place",
     "describe_run",
     "formula",
     "page_title",
     "run_buttons",
     "run_title",
-    "section",
     "share_toggle",
     "show_code",
     "show_current_run",
@@ -40,7 +40,9 @@ __all__ = [
     "show_numbers",
     "show_probes",
     "show_statements",
+    "show_table",
     "start_run",
     "state_badge",
     "watch_button",
+    "way_button",
 ]

@@ -1,7 +1,9 @@
-"""Elements set apart from the text: numbers, formulas, common mistakes."""
+"""Elements set apart from the text: numbers, tables, formulas, common mistakes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 NUMBER_WIDTH = 144  # pixels: four fit beside each other on a page of 1024
@@ -12,6 +14,22 @@ def show_numbers(numbers: Mapping[str, str], width: int = NUMBER_WIDTH) -> None:
     with st.container(horizontal=True, gap="medium"):
         for label, number in numbers.items():
             st.metric(label, number, width=width)
+
+
+def show_table(
+    rows: Sequence[Mapping[str, object]], losses: Sequence[str] = (), bare: Sequence[str] = ()
+) -> None:
+    """Show rows as a table; its numbers have the format that they have in sentences.
+
+    Args:
+        rows: the cells of each row, by column.
+        losses: the columns with three decimals.
+        bare: the columns of integers without separators: IDs.
+    """
+    frame = pd.DataFrame(rows)
+    integers = frame.select_dtypes("integer").columns.difference(list(bare))
+    formats: dict[Any, Any] = dict.fromkeys(integers, "{:,}") | dict.fromkeys(losses, "{:.3f}")
+    st.dataframe(frame.style.format(formats, na_rep="–"), hide_index=True)
 
 
 def formula(latex: str, meaning: str) -> None:

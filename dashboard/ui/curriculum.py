@@ -9,7 +9,6 @@ class Step:
 
     number: int
     title: str
-    short: str  # for the navigation
     sentence: str
     pages: tuple[str, ...]  # page titles, in the order of the navigation
 
@@ -18,21 +17,18 @@ STEPS = (
     Step(
         1,
         "Text generation",
-        "Tokens and model",
         "A prompt becomes token IDs; the model predicts the next token, again and again.",
         ("Tokens", "Model"),
     ),
     Step(
         2,
         "Text evaluation: the loss",
-        "The loss",
         "How probable was each right token? Six probabilities, their logarithms, one number.",
         ("Loss",),
     ),
     Step(
         3,
         "Training and validation losses",
-        "A text's losses",
         "The same number for a whole text: for the part that the model learns from, and for a "
         "part that it never learns from.",
         ("Data", "Train"),
@@ -40,38 +36,25 @@ STEPS = (
     Step(
         4,
         "The training function",
-        "Training",
         "Batch by batch the loss goes down; after each epoch the model writes a sample.",
         ("Train",),
     ),
     Step(
         5,
         "Decoding strategies",
-        "Decoding",
         "Temperature and top-k: from always the most probable token to controlled randomness.",
         ("Generate",),
     ),
     Step(
         6,
         "Saving and loading weights",
-        "Weights",
         "Download a trained model, or upload one.",
         ("Weights",),
     ),
     Step(
         7,
         "OpenAI's pretrained weights",
-        "Weights",
         "The same architecture, after far more text than one laptop could read.",
         ("Weights",),
     ),
 )
-
-
-def section(title: str) -> str:
-    """Return the navigation's heading for a page: the steps that it shows."""
-    shown = [step for step in STEPS if title in step.pages]
-    if not shown:
-        return ""
-    numbers = "–".join(str(n) for n in sorted({shown[0].number, shown[-1].number}))
-    return f"{numbers} · {shown[-1].short}"

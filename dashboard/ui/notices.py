@@ -12,7 +12,7 @@ def show_notices() -> None:
     for path, notice in get_store().notices().items() if not is_restricted() else ():
         with st.container(border=True):
             st.text(notice)
-            st.button("I have read this", key=f"read {path.name}", on_click=_dismiss, args=(path,))
+            st.button("Dismiss", key=f"read {path.name}", on_click=_dismiss, args=(path,))
 
 
 def _dismiss(notice: Path) -> None:

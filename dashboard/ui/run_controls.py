@@ -15,6 +15,7 @@ from dashboard.app import (
     show_refusal,
 )
 from dashboard.charts import STATE_COLORS
+from dashboard.ui.look import way_button
 from gpt_core.presets import Preset
 from gpt_core.store import Run, RunState
 from gpt_core.text import Corpus
@@ -78,7 +79,7 @@ def watch_button(label: str, run: Run) -> None:
 
     A link to the current page would not change the URL: the next redraw would undo it.
     """
-    if st.button(label, type="tertiary", key=f"{label} {run.id}"):
+    if way_button(label, f"{label} {run.id}"):
         select_run(run.id)
         st.rerun()
 

@@ -1,7 +1,9 @@
 """The checkpoints of one run, and what can be done with each."""
 
+from datetime import datetime
 from functools import partial
 
+import pandas as pd
 import streamlit as st
 
 from dashboard.app import (
@@ -12,9 +14,9 @@ from dashboard.app import (
     may_change,
     session_keys,
 )
-from dashboard.charts import count, format_bytes, format_loss
+from dashboard.charts import count, format_bytes
 from dashboard.forms import checkpoint_option, start_from
-from dashboard.ui import state_badge
+from dashboard.ui import delete_button, state_badge, way_button
 from gpt_core.export import WEIGHT_FORMS, delete_checkpoint, weights_zip
 from gpt_core.store import Checkpoint, CheckpointKind, Run
 from gpt_core.weights import (
@@ -33,7 +35,10 @@ KINDS = {
 
 
 def show_checkpoints(run_id: str, drawn: str) -> None:
-    """Show a run's checkpoints; redraw the whole page when its state changes."""
+    """Show a run's checkpoints in a table and, below it, what can be done with the chosen one.
+
+    The whole page is redrawn when the run's state changes.
+    """
     visible = get_visible_runs()
     run = visible.run(run_id)
     if run is None or run.state != drawn:
@@ -42,35 +47,65 @@ def show_checkpoints(run_id: str, drawn: str) -> None:
         visible.checkpoints(run.id),
         key=lambda checkpoint: (-checkpoint.global_step, checkpoint.kind),
     )
-    evaluations = visible.evaluations(run.id)
-    losses = {int(e["global_step"]): float(e["val_loss"]) for e in evaluations}
-    best = visible.best_checkpoint(run.id)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.text(f"{count(len(rows), 'checkpoint')} saved")
         state_badge(run)
         st.page_link("pages/runs.py", label="Its curve", query_params={session_keys.RUN: run.id})
-    for checkpoint in rows:
-        show_checkpoint(run, checkpoint, losses, bool(best and checkpoint.id == best.id))
-
-
-def show_checkpoint(
-    run: Run, checkpoint: Checkpoint, losses: dict[int, float], is_best: bool
-) -> None:
-    """Show a checkpoint and its buttons."""
-    step = int(checkpoint.global_step)
-    loss = f" · validation loss {format_loss(losses[step])}" if step in losses else ""
-    best = ", the lowest of those saved" if is_best else ""
+    if not rows:
+        return
+    chosen = _choose_checkpoint(run, rows)
     with st.container(border=True):
+        step = int(chosen.global_step)
         at = "Before the first update" if step == INITIAL_STEP else f"Step {step:,}"
-        st.text(f"{at}{loss}{best} · {KINDS[checkpoint.kind]}, {format_bytes(checkpoint.bytes)}")
-        with st.container(horizontal=True):
-            _show_actions(run, checkpoint)
+        st.text(f"{at} · {KINDS[chosen.kind]}, {format_bytes(chosen.bytes)}")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            _show_actions(run, chosen)
+
+
+def _choose_checkpoint(run: Run, rows: list[Checkpoint]) -> Checkpoint:
+    """Show the checkpoints in a table; return the one that is chosen, at first the newest."""
+    ids = [row.id for row in rows]
+    chosen = st.session_state.get(session_keys.CHECKPOINT)
+    # Streamlit knows rows by their numbers: a changed list is another table.
+    key = f"{session_keys.CHECKPOINTS}-{hash(tuple(ids))}"
+    state = st.dataframe(
+        _table(run, rows).style.format({"Step": "{:,}", "Validation loss": "{:.3f}"}, na_rep="–"),
+        hide_index=True,
+        column_config={"Saved": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")},
+        key=key,
+        on_select="rerun",
+        selection_mode="single-row-required",
+        selection_default={"selection": {"rows": [ids.index(chosen) if chosen in ids else 0]}},
+        alt="The run's checkpoints; select one to export it or to continue from it",
+    )
+    selected: list[int] = state["selection"]["rows"]
+    row = rows[selected[0]] if selected and selected[0] < len(rows) else rows[0]
+    st.session_state[session_keys.CHECKPOINT] = row.id
+    return row
+
+
+def _table(run: Run, rows: list[Checkpoint]) -> pd.DataFrame:
+    """Return the checkpoints as a table: step, kind, validation loss, size, when saved."""
+    evaluations = get_visible_runs().evaluations(run.id)
+    losses = {int(e["global_step"]): float(e["val_loss"]) for e in evaluations}
+    best = get_visible_runs().best_checkpoint(run.id)
+    steps = [int(row.global_step) for row in rows]
+    lowest = [", the lowest loss" * (best is not None and row.id == best.id) for row in rows]
+    return pd.DataFrame(
+        {
+            "Step": pd.array([None if s == INITIAL_STEP else s for s in steps], "Int64"),
+            "Validation loss": pd.array([losses.get(step) for step in steps], "Float64"),
+            "Kind": [KINDS[row.kind] + note for row, note in zip(rows, lowest, strict=True)],
+            "Size": [format_bytes(row.bytes) for row in rows],
+            "Saved": [datetime.fromtimestamp(row.at) for row in rows],
+        }
+    )
 
 
 def _show_actions(run: Run, checkpoint: Checkpoint) -> None:
     step = int(checkpoint.global_step)
     at = "initial" if step == INITIAL_STEP else f"step-{step:06d}"
-    with st.popover("Take it with you"):
+    with st.popover("Export"):
         for form, facts in WEIGHT_FORMS.items():
             st.caption(facts.opens_in)
             st.download_button(
@@ -81,10 +116,10 @@ def _show_actions(run: Run, checkpoint: Checkpoint) -> None:
                 on_click="ignore",
                 key=f"take {checkpoint.id} {form}",
             )
-    if st.button("Let it write", key=f"write {checkpoint.id}"):
+    if way_button("Generate text", key=f"write {checkpoint.id}"):
         st.session_state[f"{session_keys.WALK_STEP}-{run.id}"] = step
         st.switch_page("pages/generate.py", query_params={session_keys.RUN: run.id})
-    if st.button("Train it further", key=f"begin {checkpoint.id}", help="As a new run."):
+    if way_button("Continue training", key=f"begin {checkpoint.id}", help="As a new run."):
         start_from(checkpoint_option(run.id, step))
     if not may_change(run.owner):
         return
@@ -96,12 +131,7 @@ def _show_actions(run: Run, checkpoint: Checkpoint) -> None:
                 "It cannot be brought back."
                 + (NEEDED.get(checkpoint.kind, "") if run.is_resumable else "")
             )
-            st.button(
-                "Delete for good",
-                key=f"delete {checkpoint.id}",
-                on_click=_delete,
-                args=(checkpoint,),
-            )
+            delete_button(f"{checkpoint.id}", _delete, checkpoint)
 
 
 def _delete(checkpoint: Checkpoint) -> None:

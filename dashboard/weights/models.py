@@ -22,7 +22,7 @@ from dashboard.app import (
 )
 from dashboard.charts import format_bytes
 from dashboard.forms import LIBRARY, start_from
-from dashboard.ui import share_toggle
+from dashboard.ui import delete_button, share_toggle, way_button
 from gpt_core.library import UPLOADED, Download, LibraryModel
 from gpt_core.presets import GPT2_CONFIGS
 from gpt_core.text import MAX_TEXT_NAME, readable_name
@@ -54,16 +54,16 @@ def _show_model(entry: LibraryModel) -> None:
         whose = owner_name(entry.owner)
         by = f" · {whose}" if whose else ""
         st.text(f"{entry.name} · {entry.source}, {format_bytes(entry.bytes)}{by}")
-        with st.container(horizontal=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
             _show_actions(entry)
 
 
 def _show_actions(entry: LibraryModel) -> None:
-    if st.button("Let it write", key=f"write {entry.key}"):
+    if way_button("Generate text", key=f"write {entry.key}"):
         _look_into(entry, "pages/generate.py")
-    if st.button("Its loss", key=f"loss {entry.key}", help="Of your words, and of whole texts."):
+    if way_button("Its loss", key=f"loss {entry.key}", help="Of your words, and of whole texts."):
         _look_into(entry, "pages/loss.py")
-    if st.button("Train it further", key=f"begin {entry.key}"):
+    if way_button("Continue training", key=f"begin {entry.key}"):
         start_from(LIBRARY + entry.key)
     if entry.source == UPLOADED and not may_change(entry.owner):
         return
@@ -77,11 +77,9 @@ def _show_actions(entry: LibraryModel) -> None:
         )
         with st.popover("Delete"):
             st.text("It cannot be brought back. Runs that began with it keep their copy.")
-            st.button(
-                "Delete for good", key=f"delete {entry.key}", on_click=_delete, args=(entry.key,)
-            )
+            delete_button(entry.key, _delete, entry.key)
     elif not is_restricted():
-        with st.popover("Where it lies"):
+        with st.popover("Show its folder"):
             st.text("Its files are not the app's own. Delete them there to remove it from here.")
             st.code(
                 os.fsencode(entry.path).decode(errors="replace"), language=None, wrap_lines=True
@@ -202,7 +200,7 @@ def _take_upload() -> None:
             placeholder="one for each 64 dimensions",
             help="A .pth of the book's code does not, nor a model.safetensors without its config.",
         )
-    if st.button("Bring it in", type="primary"):
+    if st.button("Add this model", type="primary"):
         try:
             with st.spinner("Reading the weights…"):
                 entry = _keep(files, readable_name(name or default), n_heads)

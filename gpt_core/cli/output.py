@@ -7,6 +7,7 @@ from tqdm import tqdm
 from gpt_core.analysis import SPEED_STEPS, Progress, run_progress
 from gpt_core.runner import TrainingRunner
 from gpt_core.store import Run, RunStore, StoredEvaluation, StoredSample
+from gpt_core.system import count
 
 POLL_SECONDS = 0.2
 
@@ -47,7 +48,7 @@ def print_run(store: RunStore, runner: TrainingRunner, run_id: str) -> Run:
     if last:
         losses = f"train loss {last[0].train_loss:.3f}, val loss {last[0].val_loss:.3f}"
         label = f"{last[0].global_step:06d}"
-        print(f"{run.state.capitalize()} after {bar.n} steps. At step {label}: {losses}")
+        print(f"{run.state.capitalize()} after {count(bar.n, 'step')}. At step {label}: {losses}")
     return run
 
 

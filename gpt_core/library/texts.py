@@ -8,7 +8,7 @@ from operator import attrgetter
 from gpt_core.access import TEXTS, ClassRules, is_student, refuse, require_disk_quota
 from gpt_core.library.entries import LibraryEntries, LibraryEntry, owner_of
 from gpt_core.store import RunStore, ShareKind
-from gpt_core.system import describe_error
+from gpt_core.system import count, describe_error
 from gpt_core.text import Corpus, token_cache_in
 
 
@@ -146,7 +146,7 @@ class TextLibrary:
                 aside.replace(text)
             if entry is None or not is_student(entry.owner) or self._needs(entry):
                 raise ValueError(
-                    f"{len(users)} run{'s' * (len(users) != 1)} trained on this text and could not "
+                    f"{count(len(users), 'run')} trained on this text and could not "
                     f"resume without it ({', '.join(users[:3])}{' …' * (len(users) > 3)}): "
                     "it stays."
                 )

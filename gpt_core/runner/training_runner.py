@@ -32,7 +32,7 @@ from gpt_core.runner.request_queue import done
 from gpt_core.runner.session import Session, Snapshot
 from gpt_core.runner.training_thread import TrainingThread
 from gpt_core.store import RunState, RunStore, find_run, run_locks
-from gpt_core.system import describe_change, describe_machine, keep_freed_memory
+from gpt_core.system import count, describe_change, describe_machine, keep_freed_memory
 from gpt_core.text import Corpus, token_cache_in
 from gpt_core.training import prepare_data
 from gpt_core.vocabularies import get_tokenizer
@@ -278,8 +278,8 @@ class TrainingRunner:
         rules, live = self.rules, self._thread.count_live(owner)
         if rules.most_runs is not None and live >= rules.most_runs:
             raise ValueError(
-                f"You have {live} runs that wait, train or are paused, and each student may have "
-                f"{rules.most_runs}: wait until a run has ended, or stop one."
+                f"You have {count(live, 'run')} waiting, training or paused, and each student "
+                f"may have {rules.most_runs}: wait until a run has ended, or stop one."
             )
         require_training_time(self._store, rules, owner)
         require_disk_quota(self._store, rules, owner, disk_space)

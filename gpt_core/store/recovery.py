@@ -12,7 +12,7 @@ from pathlib import Path
 from gpt_core.store.migrations import MIGRATIONS
 from gpt_core.store.rows import decoded, run_from_row
 from gpt_core.store.run import CheckpointKind, RunState, ShareKind
-from gpt_core.system import DAMAGED, write_atomically
+from gpt_core.system import DAMAGED, count, write_atomically
 
 COMPANIONS = ("-wal", "-shm")  # SQLite's files beside one that is in use
 NOTICE = ".damaged.txt"  # the suffix of files that hold a notice
@@ -97,7 +97,7 @@ def _salvage(damaged: Path, new: Path) -> str:
         )
     if not runs:
         return "Nothing in it could be read: the new record is empty."
-    return f"What could be read was recovered: {runs:,} runs with {rows:,} steps."
+    return f"What could be read was recovered: {count(runs, 'run')} with {count(rows, 'step')}."
 
 
 def _copy_readable(source: sqlite3.Connection, into: sqlite3.Connection, table: str) -> None:

@@ -1,4 +1,4 @@
-"""Users' names and texts, without invisible characters."""
+"""Users' names and texts without invisible characters, and numbers with their nouns."""
 
 import unicodedata
 
@@ -21,3 +21,8 @@ def shorten(text: str) -> str:
     """Return a user's text for use in a sentence: on one line, visible, and shortened."""
     line = " ".join(printable(text).split())
     return line if len(line) <= MAX_SHORTENED else f"{line[:MAX_SHORTENED]}…"
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun: ``1 merge``, ``1,200 tokens``, ``2 batches``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -11,6 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset, RandomSampler, Sampler, SequentialSampler
 
 from gpt_core.presets import PRESETS
+from gpt_core.system import count
 
 Batch = tuple[Tensor, Tensor]
 IGNORE_INDEX = -100  # a target that does not count: PyTorch's default
@@ -85,8 +86,8 @@ def create_dataloader(
     windows = TokenWindows(token_ids, context_length, stride or context_length)
     if not windows:
         raise ValueError(
-            f"{len(token_ids):,} tokens are too few for one window: it takes context_length + 1 = "
-            f"{context_length + 1:,}. Choose a shorter context_length or a longer text."
+            f"One window takes context_length + 1 = {context_length + 1:,} tokens, and the text "
+            f"has {len(token_ids):,}. Choose a shorter context_length or a longer text."
         )
     return DataLoader(
         windows,
@@ -116,7 +117,7 @@ def rows_to_batch(rows: Sequence[Tensor]) -> Batch:
     for number, row in enumerate(rows, start=1):
         if len(row) < 2:
             raise ValueError(
-                f"Row {number} has {len(row)} token{'s' * (len(row) != 1)}: give it at least 2, "
+                f"Row {number} has {count(len(row), 'token')}: give it at least 2, "
                 "one to continue from and one to predict."
             )
     inputs = pad_sequence([row[:-1].long() for row in rows], batch_first=True)  # (B, T)
@@ -168,8 +169,8 @@ def check_splits(
         named = f" (preset {' or '.join(presets)})" if presets else ""
         advice = f"Choose context_length={fits} or less{named}, or a longer text."
     raise ValueError(
-        f"The text is too short for context_length={context_length}: it has {total:,} tokens "
-        f"({train_tokens:,} for training, {val_tokens:,} for validation) and needs about "
-        f"{total_needed:,.0f} ({train_needed:,} for a training batch of {batch_size}, "
-        f"{val_needed:,} for a validation window). {advice}"
+        f"The text is too short for context_length={context_length}: it has "
+        f"{count(total, 'token')} ({train_tokens:,} for training, {val_tokens:,} for validation) "
+        f"and needs about {total_needed:,.0f} ({train_needed:,} for a training batch of "
+        f"{batch_size}, {val_needed:,} for a validation window). {advice}"
     )

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from gpt_core.config import GPTConfig, TrainingConfig
+from gpt_core.system import count
 from gpt_core.text import Batch, TokenCache, check_splits, create_dataloader, split_text
 from gpt_core.vocabularies import encode_corpus, text_to_token_ids
 
@@ -74,7 +75,7 @@ def prepare_data(
         length = text_to_token_ids(probe, tokenizer).shape[1]
         if not 2 <= length <= model_config.context_length + 1:
             raise ValueError(
-                f"The probe {probe!r} has {length} tokens: give it 2 to "
+                f"The probe {probe!r} has {count(length, 'token')}: give it 2 to "
                 f"{model_config.context_length + 1}, so that there is a next token to predict."
             )
     sizes = (config.batch_size, model_config.context_length, config.stride)

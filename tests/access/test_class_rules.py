@@ -131,7 +131,7 @@ def test_a_student_has_so_many_live_runs_and_no_more(store: RunStore) -> None:
             runner.start(
                 TINY_PRESET, TEXT, replace(LONG, seed=seed), actor="ann", run_id=f"ann-{seed}"
             )
-        with pytest.raises(ValueError, match="You have 2 runs that wait, train or are paused"):
+        with pytest.raises(ValueError, match="You have 2 runs waiting, training or paused"):
             runner.start(TINY_PRESET, TEXT, replace(LONG, seed=3), actor="ann")
         runner.start(TINY_PRESET, TEXT, LONG, actor="ben")  # others have their own share
         runner.stop("ann-2", actor="ann").result(30)

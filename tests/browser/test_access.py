@@ -55,7 +55,7 @@ def shown(request: pytest.FixtureRequest, server: Server, browser: Browser) -> I
     path = "" if name == "Home" else f"{name.lower()}?run={RECORDED_RUN}"
     open_page(page, f"{server.url}/{path}")
     expect(heading(page, name)).to_be_visible(timeout=60_000)
-    for fold in ("Start a run", "All settings", "All other settings", "Add a text of your own"):
+    for fold in ("Start a run", "All settings", "All other settings", "Use your own text"):
         summary = page.locator("summary", has_text=fold)
         if summary.count():
             summary.first.click()

@@ -215,11 +215,11 @@ def test_the_teachers_wall_and_a_student_who_is_sent_out(
     assert status(path, cookie=f"other={token}") == 401
 
     wait_until_settled(teacher)
-    teacher.get_by_role("button", name="Send a student out").click()
+    teacher.get_by_role("button", name="Remove a student").click()
     who = teacher.get_by_role("combobox", name="Who")
     who.fill("Eve")
     who.press("Enter")
-    send = teacher.get_by_role("button", name="Send out")
+    send = teacher.get_by_role("button", name="Remove", exact=True)
     expect(send).to_be_enabled(timeout=30_000)
     send.click()
     gone = eve.get_by_role("heading", name="You are not in this class any more")

@@ -98,7 +98,7 @@ def test_from_a_book_to_its_weights_and_back_in(
     book.write_bytes(epub(**{"OPS/ch1.xhtml": f"<html><body>{chapter}</body></html>".encode()}))
 
     open_page(page, f"{server.url}/data")
-    page.get_by_text("Add a text of your own").click()
+    page.get_by_text("Use your own text").click()
     page.locator("input[type=file]").set_input_files(book)
     expect(page.get_by_text("It begins: “THE LAMP ROOM")).to_be_visible(timeout=30_000)
     wait_until_settled(page)  # the spinner above the button has gone
@@ -122,12 +122,12 @@ def test_from_a_book_to_its_weights_and_back_in(
     expect(main.get_by_text("finished", exact=True)).to_be_visible(timeout=90_000)
 
     go_to(page, "Weights")
-    page.get_by_role("button", name="Let it write").first.click()
+    page.get_by_role("button", name="Generate text").first.click()
     expect(heading(page, "Generate")).to_be_visible()
     write(page)
 
     go_to(page, "Weights")
-    page.get_by_role("button", name="Take it with you").first.click()
+    page.get_by_role("button", name="Export").first.click()
     with page.expect_download() as waiting:
         page.get_by_test_id("stPopoverBody").get_by_role("button").first.click()
     taken = tmp_path / waiting.value.suggested_filename
@@ -137,11 +137,11 @@ def test_from_a_book_to_its_weights_and_back_in(
     page.get_by_role("tab", name="A file of yours").click()
     page.locator("input[type=file]").set_input_files(taken)
     wait_until_settled(page)
-    page.get_by_role("button", name="Bring it in").click()
+    page.get_by_role("button", name="Add this model").click()
     expect(page.get_by_text(f"{taken.name} · uploaded")).to_be_visible(timeout=30_000)
     wait_until_settled(page)
     card = page.get_by_test_id("stVerticalBlock").filter(has_text=f"{taken.name} · uploaded").last
-    card.get_by_role("button", name="Let it write").click()
+    card.get_by_role("button", name="Generate text").click()
     expect(heading(page, "Generate")).to_be_visible()
     write(page)
     expect(page.get_by_text(f"{taken.name}, uploaded").first).to_be_visible()
@@ -166,4 +166,6 @@ def test_each_page_comes_with_its_frame_when_it_is_the_first_that_is_asked_for(
     expect(heading(page, name)).to_be_visible(timeout=60_000)
     navigation = page.get_by_test_id("stSidebarNav")
     expect(navigation.get_by_role("link")).to_have_text(list(PAGES))
+    # No heading for a single page: one group, that of the lecture's steps.
+    expect(navigation.get_by_test_id("stNavSectionHeader")).to_have_text(["The seven steps"])
     expect(page.get_by_text("No run yet")).to_be_visible()

@@ -152,7 +152,7 @@ def test_each_download_opens_in_what_it_is_for(page: Page, server: Server) -> No
 def test_a_run_is_named_opened_and_deleted(page: Page, server: Server, problems: list[str]) -> None:
     open_page(page, f"{server.url}/runs?run=slow")
     expect(page.locator(LINES)).to_have_count(2, timeout=FIRST_CHART)
-    page.get_by_role("button", name="Name and note").click()
+    page.get_by_role("button", name="Edit name and note").click()
     page.get_by_role("textbox", name="Name").fill(HOSTILE)
     page.get_by_role("button", name="Save", exact=True).click()
     link = page.get_by_role("link", name=HOSTILE, exact=True)

@@ -191,7 +191,7 @@ def test_the_recorded_run_on_a_fresh_machine_replayed_reloaded_and_projected(
     expect(page.locator(".sample-list li").nth(1)).to_be_visible(timeout=60_000)
     pause_and_move_by_keyboard(page)
 
-    page.get_by_role("button", name="Projector").click()
+    page.get_by_role("button", name="Show on a projector").click()
     expect(page.get_by_test_id("stSidebar")).to_be_hidden()
     expect(page.locator(".sample-list li")).to_have_count(1)
     page.get_by_role("button", name="Leave the projector").click()

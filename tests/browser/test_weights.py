@@ -51,7 +51,7 @@ def test_openais_weights_come_from_the_hub_write_and_train_on(
     assert hub[0].ranges == [None, "bytes=1000000-"]  # it went on where it had ended
     wait_until_settled(page)
 
-    page.get_by_role("button", name="Let it write").click()
+    page.get_by_role("button", name="Generate text").click()
     expect(page.get_by_role("heading", name="Generate", exact=True)).to_be_visible()
     write = page.get_by_role("button", name="Write", exact=True)
     expect(write).to_be_visible(timeout=60_000)
@@ -61,7 +61,7 @@ def test_openais_weights_come_from_the_hub_write_and_train_on(
     expect(page.get_by_text("GPT-2 124M, OpenAI's").first).to_be_visible()
 
     open_page(page, f"{server.url}/weights")
-    page.get_by_role("button", name="Train it further").click()
+    page.get_by_role("button", name="Continue training").click()
     expect(page.get_by_role("heading", name="Train", exact=True)).to_be_visible()
     start = page.get_by_role("button", name="Start training")
     expect(start).to_be_enabled(timeout=60_000)
@@ -84,7 +84,7 @@ def test_a_file_of_the_books_code_is_taken_and_one_that_is_none_refused(
     bad.write_bytes(good.read_bytes()[:5000])
     open_page(page, f"{server.url}/weights")
     page.get_by_role("tab", name="A file of yours").click()
-    bring_in = page.get_by_role("button", name="Bring it in")
+    bring_in = page.get_by_role("button", name="Add this model")
     page.locator("input[type=file]").set_input_files(bad)
     expect(bring_in).to_be_visible(timeout=30_000)
     wait_until_settled(page)

@@ -100,7 +100,7 @@ def test_each_axis_has_its_column_and_ends_where_the_run_will() -> None:
 def test_each_steps_own_batch_stands_faintly_behind() -> None:
     behind = named(draw_losses(EVALUATIONS, EXTENT, "a-run", STEPS), "Each batch")
     assert list(behind.y) == STEPS["loss"].tolist()
-    assert behind.opacity < 0.5
+    assert behind.opacity < 0.7
     assert behind.zorder < 2
 
 
@@ -112,6 +112,27 @@ def test_perplexity_is_the_exponential_of_each_loss_and_of_the_uniform_guess() -
     assert (figure.layout.yaxis.type, figure.layout.yaxis.title.text) == ("log", "Perplexity")
     plain = draw_losses(EVALUATIONS, EXTENT, "a-run", vocab_size=50257)
     assert plain.layout.shapes[0].y0 == pytest.approx(10.825, abs=1e-3)
+
+
+def test_the_height_is_that_of_the_losses_and_a_far_guess_is_not_marked() -> None:
+    def layout(losses: pd.DataFrame) -> Any:
+        return draw_losses(losses, EXTENT, "a-run", vocab_size=50257).layout
+
+    assert layout(EVALUATIONS).yaxis.rangemode == "nonnegative"
+    assert len(layout(EVALUATIONS).shapes) == 1
+    trained = EVALUATIONS.assign(train_loss=[3.3, 3.2, 3.1], val_loss=[3.6, 3.5, 3.4])
+    assert not layout(trained).shapes  # it would stretch the axis to 10.8
+
+
+def test_the_note_on_the_guess_is_complete_in_perplexity_too() -> None:
+    for axes, words in (
+        (Axes(), "a guess among 50,257: 10.825"),
+        (Axes(perplexity=True), "a guess among 50,257"),
+    ):
+        [note] = draw_losses(
+            EVALUATIONS, EXTENT, "r", axes=axes, vocab_size=50257
+        ).layout.annotations
+        assert note.text == words
 
 
 def test_the_lowest_validation_loss_is_marked() -> None:

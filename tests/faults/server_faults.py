@@ -372,7 +372,7 @@ def damaged_database(folder: Path, browser: Browser, tries: int) -> Outcome:
         if asides:  # not where the bytes held nothing
             expect(told).to_be_visible(timeout=60_000)
             assert asides[0].read_bytes() == before
-            page.get_by_role("button", name="I have read this").click()
+            page.get_by_role("button", name="Dismiss").click()
             expect(told).to_have_count(0)
         with closing(RunStore(server.runs_dir)) as store:
             kept = len(store.steps(run_id))
@@ -395,7 +395,7 @@ def gone_in_an_upload(folder: Path, browser: Browser, tries: int) -> Outcome:
     for _ in range(tries):
         page = browser.new_context().new_page()
         open_page(page, f"{server.url}/data")
-        page.get_by_text("Add a text of your own").click()
+        page.get_by_text("Use your own text").click()
         devtools = page.context.new_cdp_session(page)
         devtools.send("Network.enable")
         slow = {"offline": False, "latency": 0, "downloadThroughput": -1}
@@ -408,7 +408,7 @@ def gone_in_an_upload(folder: Path, browser: Browser, tries: int) -> Outcome:
     small.write_text("The lamp was lit. " * 2000)
     page = browser.new_context().new_page()
     open_page(page, f"{server.url}/data")
-    page.get_by_text("Add a text of your own").click()
+    page.get_by_text("Use your own text").click()
     page.locator("input[type=file]").set_input_files(small)
     expect(page.get_by_text("It begins: “The lamp was lit.")).to_be_visible(timeout=60_000)
     assert not list((server.runs_dir / "texts").glob("*")) if server.runs_dir.exists() else True

@@ -138,7 +138,7 @@ def test_any_address_is_a_page(app: AppTest, run: Run, data: Any) -> None:
     ("page", "press"),
     [
         ("tokens", ()),
-        ("loss", ("Empty the table",)),
+        ("loss", ("Clear the table",)),
         ("data", ("Save this text",)),
         ("train", ()),
         ("generate", ("Write",)),
@@ -246,7 +246,7 @@ def test_the_name_of_an_uploaded_file_is_never_markup(page: str, name: str, cont
     app.file_uploader[0].set_value([(name, content, "text/plain")]).run()
     check_markup(app)
     labels = [button.label for button in app.button]
-    for label in {"Bring it in", "Save this text"} & set(labels):
+    for label in {"Add this model", "Save this text"} & set(labels):
         button(app, label).click().run()
         check_markup(app)
     assert "<script" in everything(app) or NAME in everything(app)

@@ -122,7 +122,7 @@ def test_the_sidebar_shows_a_student_their_own_run(lesson: Class) -> None:
 def test_who_was_sent_out_sees_a_sentence_and_nothing_else(lesson: Class) -> None:
     app = lesson.visit("Teacher", "classroom")
     choose(app, "Who", "Ben")
-    button(app, "Send out").click().run()
+    button(app, "Remove").click().run()
     app = lesson.visit("Ben", "train")
     assert [title.value for title in app.title] == ["You are not in this class any more"]
     assert not labels(app)
@@ -142,7 +142,7 @@ def test_the_teacher_sees_who_is_where_and_students_do_not(lesson: Class) -> Non
     )
     app = lesson.visit("Ben", "classroom")
     assert not app.dataframe
-    assert not {"Hold the queue", "Send out", "Let these rules hold"} & set(labels(app))
+    assert not {"Hold the queue", "Remove", "Save rules"} & set(labels(app))
     assert len(components(app, "live_chart")) == 1
 
 
@@ -194,14 +194,14 @@ def test_the_teacher_sets_rules_and_a_student_finds_them_in_the_form(lesson: Cla
     assert set(rules.hidden).isdisjoint(FIRST_LESSON)
     field = next(f for f in app.number_input if f.label == "Minutes of training")
     field.set_value(10)
-    button(app, "Let these rules hold").click().run()
+    button(app, "Save rules").click().run()
     assert runtime.get_runner().rules == replace(rules, most_minutes=10)
     assert "10 min 00 s of 10 minutes" in texts(lesson.visit("Ben", "classroom"))
     form = lesson.visit("Ben", "train")
     assert {f.label for f in form.number_input} == set(FIRST_LESSON)
     assert not [box.label for box in form.selectbox if "Weights" in box.label]
     assert "Measure how long it takes" not in labels(form)
-    assert "Add a text of your own" not in [e.label for e in lesson.visit("Ben", "data").expander]
+    assert "Use your own text" not in [e.label for e in lesson.visit("Ben", "data").expander]
     assert "All settings" in [e.label for e in lesson.visit("Teacher", "train").expander]
 
 

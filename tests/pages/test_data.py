@@ -215,3 +215,11 @@ def test_end_of_text_in_a_text_is_a_boundary_or_plain_text_by_choice() -> None:
     assert run is not None
     assert run.training_config.end_of_text is False
     finish(run.id)
+
+
+def test_the_numbers_of_tables_have_thousands_separators() -> None:
+    app = open_app("data")
+    table = next(t for t in app.dataframe if "windows" in t.value)
+    tokens = int(table.value["tokens"].iloc[0])
+    assert tokens >= 1000
+    assert f"{tokens:,}".encode() in table.proto.arrow_data.styler.display_values

@@ -21,7 +21,7 @@ def test_a_record_that_was_damaged_is_told_on_every_page_until_it_is_read(runs_d
     assert "was damaged when it was opened" in texts(app)
     app.switch_page("pages/tokens.py").run()
     assert "was damaged when it was opened" in texts(app)
-    button(app, "I have read this").click().run()
+    button(app, "Dismiss").click().run()
     assert "damaged" not in texts(app)
     assert list(runs_dir.glob("*.damaged.sqlite"))  # only the notice is gone
 

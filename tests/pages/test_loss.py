@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.app import runtime
 from dashboard.forms.rows import parse_rows
+from dashboard.loss.contents import CONTENTS, OWN_ROWS
 from gpt_core.export import import_recorded_run
 from gpt_core.model import loss_in_one_call, loss_walkthrough
 from tests.support.app_driver import (
@@ -136,6 +137,30 @@ def test_the_slips_of_circulating_notes_are_pointed_out() -> None:
         assert words in shown
 
 
+def test_notes_on_the_chapters_misprints_are_shown_only_beside_its_rows() -> None:
+    shown = html(enter_rows(open_app("loss", state=SMALL_MODEL), "one two three"))
+    for words in ("“Two batches”", "repeat of the first's", "10.77"):
+        assert words not in shown
+    assert "“The logits are a tensor of probabilities”" in shown  # not about their rows
+
+
+def test_each_link_of_the_contents_leads_to_a_heading_in_the_pages_order() -> None:
+    for query, last in (({}, OWN_ROWS), ({"run": "a-run"}, CONTENTS[-1])):
+        app = open_app("loss", state=SMALL_MODEL, **query)
+        links = re.findall(r'<li><a href="#([^"]+)">', html(app))
+        assert links == [header.proto.anchor for header in app.header]
+        assert app.header[len(links) - 1].value == last
+
+
+def test_a_row_that_is_too_short_leaves_the_others_their_numbers_and_their_loss() -> None:
+    app = enter_rows(open_app("loss", state=SMALL_MODEL), "one two three\na\nfive six seven")
+    assert "Row 2 has 1 token: give it 2 to" in texts(app)
+    targets = chips(app, "Target tokens and their probabilities")
+    assert [line.split()[0] for line in targets["second_line"]] == ["p11", "p12", "p31", "p32"]
+    assert "Row 3 reads:" in texts(app)
+    assert float(metric(app, "Loss")) > 0
+
+
 def test_an_edit_is_walked_through_at_once() -> None:
     app = enter_rows(open_app("loss", state=SMALL_MODEL), "one two three four\nfive six")
     targets = chips(app, "Target tokens and their probabilities")
@@ -167,7 +192,7 @@ def test_a_run_can_be_looked_into_now_and_at_its_checkpoints() -> None:
     step = app.session_state[f"snapshot-{run_id}"]
     assert metric(app.run(), "Loss") == now  # the copy stays until another is asked for
     runtime.get_runner().checkpoint(run_id, actor="local").result(timeout=30)
-    next(b for b in app.main.button if b.label == "Look again").click().run()
+    next(b for b in app.main.button if b.label == "Take a new copy").click().run()
     assert app.session_state[f"snapshot-{run_id}"] > step
     assert metric(app, "Loss") != now
     finish(run_id)

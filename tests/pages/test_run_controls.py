@@ -41,7 +41,7 @@ def test_train_shows_curve_samples_progress_and_pace() -> None:
     assert "pocket, changed, on Counting" in texts(app)
     labels = [b.label for b in app.main.button]
     after_the_form = labels[labels.index("Add to the queue") + 1 :]
-    assert after_the_form[:3] == ["Pause", "Stop", "Projector"]
+    assert after_the_form[:3] == ["Pause", "Stop", "Show on a projector"]
     finish(run_id)
 
 
@@ -110,7 +110,7 @@ def test_a_second_run_waits_in_the_queue() -> None:
     assert not app.exception
     assert [run.state for run in runtime.get_store().live_runs()] == ["running", "queued"]
     assert "pocket on Days of the week" in texts(app)
-    assert "at most 539 MB of disk" in texts(app)
+    assert "at most 485 MB of disk" in texts(app)
     finish(first)
 
 

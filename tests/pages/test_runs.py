@@ -68,7 +68,8 @@ def test_the_address_of_a_run_opens_it_and_of_several_lays_them_side_by_side() -
     keep_runs(first=4e-4, second=1e-3, third=2e-3)
     one = open_runs("second")
     assert components(one, "run_table")[0]["chosen"] == ["second"]
-    assert [b.label for b in one.main.button][:2] == ["Open", "Run again with changes"]
+    assert [b.label for b in one.main.button][:1] == ["Run again with changes"]
+    assert "Open" in [link.proto.label for link in one.get("page_link")]
     app = open_runs("third", "first")
     assert components(app, "run_table")[0]["chosen"] == ["third", "first"]
     assert app.header[0].value == "2 runs side by side"
@@ -103,7 +104,7 @@ def test_a_choice_in_the_table_goes_into_the_address() -> None:
     }
     app.run()
     assert app.query_params[session_keys.RUN] == "first"
-    assert "Take it with you" in [heading.value for heading in app.header]
+    assert "Export" in [heading.value for heading in app.header]
 
 
 def test_an_address_that_was_changed_since_holds_against_an_older_choice() -> None:

@@ -95,7 +95,7 @@ def test_a_changed_setting_is_named_trained_with_and_taken_back_with_a_click() -
     app = open_app(
         "train", state={"start": True, "other_settings": True, "setting-n_layers-pocket": 1}
     )
-    button(app, "Back to the preset").click().run()
+    button(app, "Reset to the preset").click().run()
     assert setting(app, "n_layers").value == PRESETS["pocket"].model.n_layers
     assert "Changed from" not in texts(app)
 
@@ -319,10 +319,10 @@ def test_a_paused_replay_shows_all_up_to_its_step_and_plays_on_from_it(
         app = open_app("train", run=recorded, replay=f"step-{step}", **projector)
         assert drawn_steps(app) == bar_step(app) + 1 == step + 1
         assert metric(app, "Training loss") == train_loss
-        (samples,) = components(app, "sample_list")
+        samples = components(app, "sample_list")[0]  # the latest, beside the curve
         assert samples["entries"][0]["heading"] == f"Epoch {epoch}"
         if not projector:
-            assert f"at step {step - step % 5}. Training" in texts(app)  # its last probes
+            assert f"At step {step - step % 5}:" in texts(app)  # its last probes
     button(app, "Play").click().run()
     assert 8 <= bar_step(app) < 20
     button(app, "Pause").click().run()
@@ -382,7 +382,8 @@ def test_a_made_up_replay_in_the_address_shows_the_whole_run(address: str) -> No
 
 def test_the_recorded_run_shows_what_was_learnt_by_heart() -> None:
     app = open_app("train", run=RECORDED_RUN)
-    (line,) = components(app, "sample_list")
+    line, _ = components(app, "sample_list")
+    assert line["label"] == "The latest sample"
     assert line["entries"][0]["heading"] == "Epoch 10"
     assert "76% copied, the longest span 14 tokens" in line["entries"][0]["note"]
     copied = [words for words, kind in line["entries"][0]["pieces"] if kind == "copied"]
@@ -470,11 +471,12 @@ def test_of_a_long_run_the_newest_samples_are_shown_until_all_are_wanted() -> No
     samples = [SampleRecord(i, i + 1, i, "Every", f"Every {HOSTILE}", ()) for i in range(40)]
     store.add_records(run_id, [(sample, i) for i, sample in enumerate(samples)])
     app = open_app("train", run=run_id)
-    (line,) = components(app, "sample_list")
-    assert [e["heading"] for e in line["entries"]][:2] == ["Epoch 40", "Epoch 39"]
-    assert len(line["entries"]) == 12
-    next(t for t in app.toggle if "All 40 samples" in t.label).set_value(True).run()
-    assert len(components(app, "sample_list")[0]["entries"]) == 40
+    latest, earlier = components(app, "sample_list")
+    assert [e["heading"] for e in latest["entries"]] == ["Epoch 40"]
+    assert [e["heading"] for e in earlier["entries"]][:2] == ["Epoch 39", "Epoch 38"]
+    assert len(earlier["entries"]) == 12
+    next(t for t in app.toggle if t.label == "All 39 earlier samples").set_value(True).run()
+    assert len(components(app, "sample_list")[1]["entries"]) == 39
     assert not app.exception
 
 

@@ -1,11 +1,19 @@
 """The Weights page: checkpoints taken along, deleted, trained further."""
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.app import runtime
 from gpt_core.export import WEIGHT_FORMS, delete_checkpoint, import_recorded_run
 from tests.support.app_driver import button, finish, open_app, start_pocket_run, texts
+
+
+def select_row(app: AppTest, row: int) -> None:
+    """Select a row of the table of checkpoints, as a click in it does."""
+    key = app.dataframe[0].proto.id.split("-", 2)[2]  # after Streamlit's prefix
+    app.session_state[key] = {"selection": {"rows": [row], "columns": [], "cells": []}}
+    app.run()
 
 
 @pytest.mark.usefixtures("own_runtime")
@@ -24,13 +32,19 @@ class TestPage:
 
     def test_checkpoints_are_listed_offered_in_each_form_and_deleted_when_confirmed(self) -> None:
         run_id = start_pocket_run()
-        finish(run_id)
+        runtime.get_runner().stop(run_id, actor="local").result(timeout=60)
         store = runtime.get_store()
         rows = store.checkpoints(run_id)
         app = self.open(run=run_id)
         assert f"{len(rows)} checkpoint" in texts(app)
+        table = app.dataframe[0].value
+        assert table["Step"].tolist() == sorted((r.global_step for r in rows), reverse=True)
+        losses = {e.global_step: e.val_loss for e in store.evaluations(run_id)}
+        for step, loss in zip(table["Step"], table["Validation loss"], strict=True):
+            assert losses.get(step) == (None if pd.isna(loss) else loss)
+        assert sum("the lowest loss" in kind for kind in table["Kind"]) == 1
         labels = [b.label for b in app.get("download_button")]
-        assert labels == [facts.title for facts in WEIGHT_FORMS.values()] * len(rows)
+        assert labels == [facts.title for facts in WEIGHT_FORMS.values()]  # of the chosen one
         newest = max(rows, key=lambda row: (row.global_step, row.kind == "weights"))
         assert f"Step {newest.global_step}" in texts(app)
         assert "Without it, the run starts over when it is resumed." in texts(app)
@@ -38,13 +52,14 @@ class TestPage:
         assert len(store.checkpoints(run_id)) == len(rows) - 1
         assert not app.exception
 
-    def test_let_it_write_opens_that_checkpoint(self) -> None:
+    def test_generate_text_opens_the_checkpoint_that_is_selected(self) -> None:
         run_id = start_pocket_run(30)
         finish(run_id)
         steps = {int(row.global_step) for row in runtime.get_store().checkpoints(run_id)}
         app = self.open(run=run_id)
-        oldest = [b for b in app.main.button if b.label == "Let it write"][-1]
-        oldest.click().run()
+        select_row(app, len(app.dataframe[0].value) - 1)
+        assert f"Step {min(steps):,}" in texts(app)
+        button(app, "Generate text").click().run()
         assert app.title[0].value == "Generate"
         boxes = {box.label: box.value for box in app.selectbox}
         assert (boxes["Model"], boxes["When"]) == (run_id, min(steps))

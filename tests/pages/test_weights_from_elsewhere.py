@@ -44,7 +44,7 @@ def book_file(seed: int = 3) -> bytes:
 
 def bring_in(app: AppTest, *files: tuple[str, bytes]) -> AppTest:
     app.file_uploader[0].set_value([(n, d, "application/octet-stream") for n, d in files]).run()
-    return button(app, "Bring it in").click().run()
+    return button(app, "Add this model").click().run()
 
 
 def put_gpt2(name: str = "small") -> None:
@@ -118,7 +118,7 @@ def test_a_file_that_holds_no_model_is_refused_in_words(
 def test_a_model_is_let_write_and_asked_for_its_loss() -> None:
     put_gpt2()
     app = open_app("weights")
-    button(app, "Let it write").click().run()
+    button(app, "Generate text").click().run()
     assert app.title[0].value == "Generate"
     assert next(b for b in app.selectbox if b.label == "Model").value == the_small_one()
     app = open_app("weights")
@@ -171,7 +171,7 @@ def test_measuring_draws_nothing_from_the_global_generator() -> None:
 def test_a_model_is_trained_further_from_the_form() -> None:
     put_gpt2()
     app = open_app("weights")
-    button(app, "Train it further").click().run()
+    button(app, "Continue training").click().run()
     assert app.title[0].value == "Train"
     app.switch_page("pages/train.py").run()  # where AppTest believes to be
     app.session_state["other_settings"] = True
@@ -196,7 +196,7 @@ def test_a_run_is_trained_further_from_a_checkpoint_as_a_run_of_its_own() -> Non
     first = start_pocket_run()
     finish(first)
     app = open_app("weights", run=first)
-    button(app, "Train it further").click().run()
+    button(app, "Continue training").click().run()
     app.switch_page("pages/train.py").run()
     choose(app, "Text", "counting")
     button(app, "Start training").click().run()
@@ -266,7 +266,7 @@ def test_the_upload_can_be_given_a_name_and_its_heads() -> None:
     next(i for i in app.text_input if i.label == "Its name").set_value("Mine").run()
     heads = next(i for i in app.number_input if i.label.startswith("Attention heads"))
     heads.set_value(4).run()
-    button(app, "Bring it in").click().run()
+    button(app, "Add this model").click().run()
     [card] = runtime.get_models().models(actor="local")
     assert card.name == "Mine"
     assert runtime.get_models().load(card.key, actor="local").config.n_heads == 4

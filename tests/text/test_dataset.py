@@ -42,7 +42,7 @@ def test_drop_last_leaves_out_the_batch_that_is_not_full() -> None:
 
 
 def test_a_text_shorter_than_one_window_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"8 tokens are too few.*context_length \+ 1 = 9"):
+    with pytest.raises(ValueError, match=r"context_length \+ 1 = 9 tokens, and the text has 8\."):
         create_dataloader(torch.arange(8), 2, 8)
 
 

@@ -5,6 +5,8 @@ const CONFIG = {
   displaylogo: false,
   plotlyServerURL: "",
   modeBarButtonsToRemove: ["sendChartToCloud", "lasso2d", "select2d", "toImage"],
+  // Without a pointer that hovers, Plotly's toolbar would always lie on the titles.
+  displayModeBar: matchMedia("(hover: none)").matches ? false : "hover",
 };
 
 const RETRY_MS = 3000;

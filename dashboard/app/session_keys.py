@@ -72,6 +72,7 @@ WEIGHTS_LINK = "weights_link"  # session: the run in the URL when it was chosen
 WEIGHTS_UPLOAD = "weights_upload"  # session: the files of an uploaded model
 TEXT_LOSS = "text_loss"  # session: the losses of models on whole texts, measured on the Loss page
 WALL_AXIS = "wall_axis"  # session: what the class's curves are drawn against
+PRIVATE_SAMPLES = "private_samples"  # session: whether the class's private samples are open
 RULE = "rule"  # session: a field of the form of the class's rules
 SENT_OUT = "sent_out"  # session: the member to be sent out of the class
 ALL_SAMPLES = "all_samples"  # session: whether the early samples of a long run are shown too

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard.app.runtime import get_cached_store, get_roster, get_runner
+from dashboard.app.session_keys import PROJECTOR
 from gpt_core.access import LOCAL, TEACHER, Member, VisibleRuns, is_student
 from gpt_core.presets import PRESETS
 
@@ -34,8 +35,19 @@ def current_actor() -> str:
 
 
 def get_visible_runs() -> VisibleRuns:
-    """Return the runs as this visitor may see them."""
-    return VisibleRuns(get_cached_store(), current_actor())
+    """Return the runs as this visitor may see them; on a projector, as the whole class may."""
+    for_class = get_roster() is not None and is_projected()
+    return VisibleRuns(get_cached_store(), current_actor(), for_class)
+
+
+def get_class_runs() -> VisibleRuns:
+    """Return the runs as the whole class may see them, for what a teacher projects."""
+    return VisibleRuns(get_cached_store(), current_actor(), for_class=True)
+
+
+def is_projected() -> bool:
+    """Return whether the page is in projector mode: larger, without side bars."""
+    return PROJECTOR in st.query_params
 
 
 def is_restricted() -> bool:

@@ -1,6 +1,6 @@
 """A run in words: its title, its description, its place in the queue."""
 
-from dashboard.app import get_cached_store, get_runner, owner_name
+from dashboard.app import get_cached_store, get_class_runs, get_runner, owner_name
 from dashboard.charts import changes_from_preset, describe_wait
 from gpt_core.access import is_student
 from gpt_core.runner import expected_queue
@@ -8,8 +8,13 @@ from gpt_core.store import Run
 
 
 def run_title(run: Run) -> str:
-    """Return a run's name or else its description, and its owner, on one line."""
+    """Return a run's name or else its description, and its owner, on one line.
+
+    A student's private text is not named: a teacher may be projecting the page.
+    """
     whose = owner_name(run.owner)
+    if whose:
+        run = get_class_runs().run(run.id) or run
     return (run.name or describe_run(run)) + (f" · {whose}" if whose else "")
 
 

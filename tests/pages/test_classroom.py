@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.app import runtime
+from dashboard.app import runtime, session_keys
 from gpt_core.access import FIRST_LESSON, ClassRules
 from gpt_core.library import TextLibrary
 from gpt_core.presets import PRESETS
@@ -144,6 +144,45 @@ def test_the_teacher_sees_who_is_where_and_students_do_not(lesson: Class) -> Non
     assert not app.dataframe
     assert not {"Hold the queue", "Send out", "Let these rules hold"} & set(labels(app))
     assert len(components(app, "live_chart")) == 1
+
+
+def test_what_a_teacher_projects_names_and_quotes_no_private_text(lesson: Class) -> None:
+    run_id = lesson.train("Ann", SECRET)
+    lesson.train("Ben", run_id="bens")
+    for name in ("Ann", "Ben"):
+        lesson.visit(name, "classroom")
+
+    def shown(app: AppTest) -> str:
+        assert not app.exception
+        return f"{texts(app)} {components(app, 'sample_list')} {[d.value for d in app.dataframe]}"
+
+    wall = lesson.visit("Teacher", "classroom")
+    projected = lesson.visit("Teacher", "train", run=run_id, projector="1")
+    for app in (wall, projected):
+        assert not {word for word in ("heron", "diary", "Dear") if word in shown(app)}
+    assert "its curves are for all" in shown(projected)
+    assert [d["entries"][0]["heading"] for d in components(wall, "sample_list")] == ["Ben"]
+
+    [fold] = [e for e in wall.expander if e.label.startswith("Private")]
+    assert fold.label == "Private, not shown to the class: 1"
+    wall = lesson.visit("Teacher", "classroom", state={session_keys.PRIVATE_SAMPLES: True})
+    assert "Do not open this on a projector" in texts(wall)
+    opened = [d["entries"][0]["heading"] for d in components(wall, "sample_list")]
+    assert opened == ["Ben", "Ann"]
+    assert not [
+        e for e in lesson.visit("Ben", "classroom").expander if e.label.startswith("Private")
+    ]
+
+    app = lesson.visit("Ann", "train", run=run_id)  # she shares it: then it may be projected
+    next(t for t in app.toggle if t.label == "Show the class what it writes").set_value(True).run()
+    projected = lesson.visit("Teacher", "train", run=run_id, projector="1")
+    assert components(projected, "sample_list")
+    headings = [
+        entry["heading"]
+        for d in components(lesson.visit("Teacher", "classroom"), "sample_list")
+        for entry in d["entries"]
+    ]
+    assert headings == ["Ann", "Ben"]
 
 
 def test_names_are_text_wherever_they_stand(lesson: Class) -> None:

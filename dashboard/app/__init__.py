@@ -37,6 +37,7 @@ from dashboard.app.visitor import (
     is_restricted,
     may_change,
     note_presence,
+    own_preset,
     owner_name,
     require_member,
 )
@@ -71,6 +72,7 @@ __all__ = [
     "may_change",
     "note_presence",
     "outline",
+    "own_preset",
     "owner_name",
     "refresh_seconds",
     "require_member",

@@ -1,11 +1,14 @@
 """The visitor of a page: the local user, or a member of a class."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from dashboard.app.runtime import get_cached_store, get_roster, get_runner
 from dashboard.app.session_keys import PROJECTOR
-from gpt_core.access import LOCAL, TEACHER, Member, VisibleRuns, is_student
-from gpt_core.presets import PRESETS
+from gpt_core.access import LOCAL, TEACHER, Member, VisibleRuns, is_student, student_seed
+from gpt_core.config import TrainingConfig
+from gpt_core.presets import PRESETS, Preset
 
 COOKIE = "gpt_lab_member"
 NOBODY = "nobody"  # the actor of a browser that has not joined the class: it may change nothing
@@ -71,6 +74,17 @@ def require_member() -> None:
 def allowed_presets() -> list[str]:
     """Return the presets that this visitor may use."""
     return get_runner().rules.allowed_presets() if is_restricted() else list(PRESETS)
+
+
+def own_preset(name: str) -> Preset:
+    """Return a preset; for a student with their own seed, so that no two runs are the same.
+
+    The chapter's own settings keep its seed, and so its losses.
+    """
+    preset = PRESETS[name]
+    if not is_restricted() or preset.training == TrainingConfig():
+        return preset
+    return replace(preset, training=replace(preset.training, seed=student_seed(current_actor())))
 
 
 def hidden_controls() -> frozenset[str]:

@@ -16,7 +16,12 @@ from dashboard.ui.run_controls import (
     state_badge,
     watch_button,
 )
-from dashboard.ui.run_description import describe_place, describe_run, run_title
+from dashboard.ui.run_description import (
+    describe_place,
+    describe_run,
+    describe_seed,
+    run_title,
+)
 from dashboard.ui.sidebar import show_current_run
 
 __all__ = [
@@ -28,6 +33,7 @@ __all__ = [
     "common_mistake",
     "describe_place",
     "describe_run",
+    "describe_seed",
     "formula",
     "page_title",
     "run_buttons",

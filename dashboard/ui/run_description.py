@@ -1,8 +1,16 @@
 """A run in words: its title, its description, its place in the queue."""
 
-from dashboard.app import get_cached_store, get_class_runs, get_runner, owner_name
+from dashboard.app import (
+    get_cached_store,
+    get_class_runs,
+    get_runner,
+    hidden_controls,
+    is_restricted,
+    owner_name,
+)
 from dashboard.charts import changes_from_preset, describe_wait
 from gpt_core.access import is_student
+from gpt_core.presets import PRESETS, Preset
 from gpt_core.runner import expected_queue
 from gpt_core.store import Run
 
@@ -22,6 +30,17 @@ def describe_run(run: Run) -> str:
     """Return a run's preset and text on one line."""
     changed = ", changed," if changes_from_preset(run) else ""
     return f"{run.preset}{changed} on {run.text_name}"
+
+
+def describe_seed(preset: Preset) -> str:
+    """Return in a sentence that a student starts from their own seed; empty for others."""
+    if not is_restricted() or preset == PRESETS[preset.name]:
+        return ""
+    change = "" if "seed" in hidden_controls() else "; the settings on Train change it"
+    return (
+        f"In this class each student starts from a seed of their own, yours is "
+        f"{preset.training.seed}, so that no two runs are the same{change}."
+    )
 
 
 def describe_place(run: Run) -> str:

@@ -13,6 +13,7 @@ from gpt_core.access.class_rules import (
     require_disk_quota,
     require_training_time,
     seconds_left,
+    student_seed,
     write_rules,
 )
 from gpt_core.access.permissions import (
@@ -55,5 +56,6 @@ __all__ = [
     "require_teacher",
     "require_training_time",
     "seconds_left",
+    "student_seed",
     "write_rules",
 ]

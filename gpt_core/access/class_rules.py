@@ -1,5 +1,6 @@
 """ClassRules: what a teacher allows students on the shared machine, and its enforcement."""
 
+import hashlib
 import json
 import logging
 import math
@@ -15,6 +16,7 @@ WEIGHTS, TEXTS = "weights", "texts"  # controls besides the settings: initial we
 CONTROLS = (*field_help(GPTConfig), *field_help(TrainingConfig), WEIGHTS, TEXTS)
 FIRST_LESSON = ("num_epochs", "learning_rate", "n_layers")  # three settings, not thirty
 MEGABYTE = 10**6
+SEEDS = 10**6  # six digits: two of thirty students have the same seed in 1 of 2,300 classes
 MAX_LIMIT = 2**53 - 1  # the largest exact integer in a browser
 
 log = logging.getLogger(__name__)
@@ -57,6 +59,11 @@ class ClassRules:
         return [name for name in PRESETS if name in self.presets or not self.presets]
 
 
+def student_seed(member_id: str) -> int:
+    """Return a student's own seed, the same each time, from the hash of their ID."""
+    return int.from_bytes(hashlib.sha256(member_id.encode()).digest()[:8], "big") % SEEDS
+
+
 def read_rules(store: RunStore) -> ClassRules:
     """Return the recorded rules, or the defaults of a new class."""
     facts = store.class_store.rules()
@@ -89,6 +96,7 @@ def require_allowed_run(
     steps: int,
     parameters: int,
     begins_with_weights: bool,
+    owner: str,
 ) -> None:
     """Refuse a student's run that the rules do not allow.
 
@@ -99,6 +107,7 @@ def require_allowed_run(
         steps: optimizer updates in the whole run.
         parameters: the model's number of parameters.
         begins_with_weights: whether the run begins with weights that are not random.
+        owner: the student, who may also use their own seed where the seed is fixed.
 
     Raises:
         ValueError: the run exceeds a limit, or changes a setting that is fixed.
@@ -128,6 +137,8 @@ def require_allowed_run(
             name: value for name, value in changes.items() if not hasattr(preset.model, name)
         }
     own_probes = set(changes.pop("probes", ())) - set(base.training.probes)
+    if config.seed == student_seed(owner):
+        changes.pop("seed", None)
     changed = [name for name in changes if name in rules.hidden]
     if len(own_probes) > 1 and "probes" in rules.hidden:  # one is added for the text
         changed.append("probes")

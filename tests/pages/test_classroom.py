@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.app import runtime, session_keys
-from gpt_core.access import FIRST_LESSON, ClassRules
+from gpt_core.access import FIRST_LESSON, ClassRules, student_seed
 from gpt_core.library import TextLibrary
 from gpt_core.presets import PRESETS
 from tests.support.app_driver import (
@@ -81,6 +81,48 @@ def test_a_run_on_a_text_of_the_app_has_nothing_to_share(lesson: Class) -> None:
     run_id = lesson.train("Ann")
     assert not lesson.visit("Ann", "train", run=run_id).toggle
     assert components(lesson.visit("Ben", "train", run=run_id), "sample_list")
+
+
+def test_no_two_students_train_the_same_model_by_pressing_homes_button(lesson: Class) -> None:
+    runtime.get_runner().hold(True, actor="local")
+    said = "In this class each student starts from a seed of their own, yours is"
+    runs = {}
+    for name in ("Ann", "Ben", "Teacher"):
+        app = lesson.visit(name)
+        assert (said in texts(app)) == (name != "Teacher")
+        button(app, "Train a small GPT now").click().run()
+        assert not app.exception
+        runs[name] = runtime.get_store().latest_run()
+        runtime.get_runner().stop(runs[name].id, actor="local").result(timeout=30)
+    seeds = {name: run.training_config.seed for name, run in runs.items()}
+    assert seeds == {
+        **{name: student_seed(lesson.id(name)) for name in ("Ann", "Ben")},
+        "Teacher": 123,  # as the chapter
+    }
+    assert seeds["Ann"] != seeds["Ben"]
+    assert f"yours is {seeds['Ann']}, so" in texts(lesson.visit("Ann"))
+    app = lesson.visit("Teacher", "train", run=runs["Ann"].id)
+    titles = [text.value for text in app.main.text]
+    assert "pocket on The Lamp Room (a short story) · Ann" in titles  # not "changed"
+
+
+def test_a_student_finds_their_seed_in_the_form_and_may_change_it(lesson: Class) -> None:
+    runtime.get_runner().set_rules(ClassRules(most_parameters=None), actor="teacher")
+    seed = student_seed(lesson.id("Ann"))
+    open_settings = {session_keys.OTHER_SETTINGS: True}
+    app = lesson.visit("Ann", "train", state=open_settings)
+    assert f"yours is {seed}, so that no two runs are the same; the settings" in texts(app)
+    field = next(field for field in app.number_input if field.label == "seed")
+    assert field.value == seed
+    assert "Changed from pocket" not in texts(app)
+    field.set_value(123).run()
+    assert "Changed from pocket: seed." in texts(app)
+    choose(
+        app, "Model and training", "book-124m"
+    )  # whose losses are the chapter's, digit for digit
+    assert "a seed of their own" not in texts(app)
+    app = lesson.visit("Teacher", "train", state=open_settings)
+    assert next(field for field in app.number_input if field.label == "seed").value == 123
 
 
 def test_a_text_is_its_owners_until_they_share_it(lesson: Class) -> None:

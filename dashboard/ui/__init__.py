@@ -17,6 +17,7 @@ from dashboard.ui.run_controls import (
     watch_button,
 )
 from dashboard.ui.run_description import (
+    describe_intervention,
     describe_place,
     describe_run,
     describe_seed,
@@ -31,6 +32,7 @@ __all__ = [
     "apply_look",
     "as_html",
     "common_mistake",
+    "describe_intervention",
     "describe_place",
     "describe_run",
     "describe_seed",

@@ -9,10 +9,10 @@ from dashboard.app import (
     owner_name,
 )
 from dashboard.charts import changes_from_preset, describe_wait
-from gpt_core.access import is_student
+from gpt_core.access import LOCAL, TEACHER, is_student
 from gpt_core.presets import PRESETS, Preset
 from gpt_core.runner import expected_queue
-from gpt_core.store import Run
+from gpt_core.store import Run, RunState
 
 
 def run_title(run: Run) -> str:
@@ -30,6 +30,15 @@ def describe_run(run: Run) -> str:
     """Return a run's preset and text on one line."""
     changed = ", changed," if changes_from_preset(run) else ""
     return f"{run.preset}{changed} on {run.text_name}"
+
+
+def describe_intervention(run: Run) -> str:
+    """Return who paused or stopped a run, if that was not its owner; else an empty text."""
+    actor = run.state_actor
+    if run.state not in (RunState.PAUSED, RunState.STOPPED) or actor in ("", run.owner):
+        return ""
+    who = {TEACHER: "the teacher", LOCAL: "the user of this computer"}.get(actor)
+    return f"{run.state.capitalize()} by {who or get_cached_store().names().get(actor, actor)}."
 
 
 def describe_seed(preset: Preset) -> str:

@@ -188,6 +188,21 @@ def test_the_teacher_sees_who_is_where_and_students_do_not(lesson: Class) -> Non
     assert len(components(app, "live_chart")) == 1
 
 
+def test_a_student_is_told_by_whom_their_run_was_paused_or_stopped(lesson: Class) -> None:
+    runner = runtime.get_runner()
+    runner.hold(True, actor="local")
+    run_id = lesson.start("Ann")
+    for action, said in ((runner.pause, "Paused by the teacher."), (runner.stop, "Stopped by the")):
+        app = lesson.visit("Ann", "train", run=run_id)
+        assert said not in texts(app)
+        action(run_id, actor="teacher").result(timeout=30)
+        for name in ("Ann", "Ben"):
+            assert said in texts(lesson.visit(name, "train", run=run_id))
+    runner.resume(run_id, actor=lesson.id("Ann")).result(timeout=30)
+    runner.stop(run_id, actor=lesson.id("Ann")).result(timeout=30)
+    assert "Stopped by" not in texts(lesson.visit("Ann", "train", run=run_id))  # by herself
+
+
 def test_what_a_teacher_projects_names_and_quotes_no_private_text(lesson: Class) -> None:
     run_id = lesson.train("Ann", SECRET)
     lesson.train("Ben", run_id="bens")

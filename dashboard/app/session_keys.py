@@ -75,4 +75,6 @@ WALL_AXIS = "wall_axis"  # session: what the class's curves are drawn against
 PRIVATE_SAMPLES = "private_samples"  # session: whether the class's private samples are open
 RULE = "rule"  # session: a field of the form of the class's rules
 SENT_OUT = "sent_out"  # session: the member to be sent out of the class
+REJOINING = "rejoining"  # session: the member who gets a new rejoin code
+REJOIN_CODE = "rejoin_code"  # session: the member and the code that was issued last
 ALL_SAMPLES = "all_samples"  # session: whether the early samples of a long run are shown too

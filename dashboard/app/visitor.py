@@ -29,6 +29,14 @@ def _token() -> str | None:
     return st.context.cookies.get(COOKIE)
 
 
+def current_rejoin_code() -> str | None:
+    """Return the rejoin code of this student's browser; None if a newer one has replaced it."""
+    roster, token = get_roster(), _token()
+    if roster is None or token is None:
+        return None
+    return get_cached_store().cached(("rejoin", token), lambda: roster.rejoin_code(token))
+
+
 def current_actor() -> str:
     """Return the actor: local, teacher, or a student's ID."""
     if get_roster() is None:

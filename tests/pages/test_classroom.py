@@ -168,7 +168,9 @@ def test_who_was_sent_out_sees_a_sentence_and_nothing_else(lesson: Class) -> Non
     app = lesson.visit("Ben", "train")
     assert [title.value for title in app.title] == ["You are not in this class any more"]
     assert not labels(app)
-    assert "Ben" not in str(lesson.visit("Teacher", "classroom").selectbox)
+    boxes = {box.label: box for box in lesson.visit("Teacher", "classroom").selectbox}
+    assert "Ben" not in boxes["Who"].options
+    assert "Ben" in boxes["For whom"].options  # with a new rejoin code he may return
 
 
 def test_the_teacher_sees_who_is_where_and_students_do_not(lesson: Class) -> None:
@@ -201,6 +203,44 @@ def test_a_student_is_told_by_whom_their_run_was_paused_or_stopped(lesson: Class
     runner.resume(run_id, actor=lesson.id("Ann")).result(timeout=30)
     runner.stop(run_id, actor=lesson.id("Ann")).result(timeout=30)
     assert "Stopped by" not in texts(lesson.visit("Ann", "train", run=run_id))  # by herself
+
+
+def test_everyone_in_a_class_sees_who_they_are_and_how_to_leave(lesson: Class) -> None:
+    limits = ClassRules(most_minutes=10, most_megabytes=500)
+    runtime.get_runner().set_rules(limits, actor="teacher")
+    lesson.train("Ann")
+    for name, shown in (("Ann", "Ann · student"), ("Teacher", "Teacher"), (HOSTILE, HOSTILE)):
+        side = lesson.visit(name).sidebar
+        assert any(text.value.startswith(shown) for text in side.text)
+        assert any('href="leave"' in element.proto.body for element in side.get("html"))
+        left = [caption.value for caption in side.caption if "Left for you" in caption.value]
+        assert bool(left) == (name != "Teacher")
+        if name == HOSTILE:
+            everything = "10 min 00 s of 10 minutes of training and 500 MB of 500 MB of disk"
+            assert left == [f"Left for you: {everything}."]
+        if name == "Ann":
+            assert " 500 MB of 500 MB" not in left[0]  # her run's checkpoints
+
+
+def test_a_student_sees_their_rejoin_code_until_the_teacher_issues_another(lesson: Class) -> None:
+    own = lesson.roster.rejoin_code(lesson.tokens["Ann"])
+    assert own is not None
+    assert [code.value for code in lesson.visit("Ann").sidebar.code] == [f"Ann\n{own}"]
+    assert not lesson.visit("Teacher").sidebar.code
+    app = lesson.visit("Teacher", "classroom")
+    assert not app.main.code
+    choose(app, "For whom", "Ann")
+    button(app, "Issue a code").click().run()
+    [issued] = [code.value.removeprefix("Ann\n") for code in app.main.code]
+    assert issued != own
+    with pytest.raises(ValueError, match="The join code is wrong"):
+        lesson.roster.join("Ann", own, "there")
+    returned = lesson.roster.who(lesson.roster.join("Ann", issued, "there"))
+    assert returned is not None
+    assert returned.id == lesson.id("Ann")
+    app = lesson.visit("Ann")
+    assert not app.sidebar.code
+    assert "Your teacher has issued a newer rejoin code" in texts(app)
 
 
 def test_what_a_teacher_projects_names_and_quotes_no_private_text(lesson: Class) -> None:

@@ -1,5 +1,6 @@
 """The visitor of a page: the local user, or a member of a class."""
 
+import math
 from dataclasses import replace
 
 import streamlit as st
@@ -8,6 +9,7 @@ from dashboard.app.runtime import get_cached_store, get_roster, get_runner
 from dashboard.app.session_keys import PROJECTOR
 from gpt_core.access import LOCAL, TEACHER, Member, VisibleRuns, is_student, student_seed
 from gpt_core.config import TrainingConfig
+from gpt_core.model import count_config_parameters
 from gpt_core.presets import PRESETS, Preset
 
 COOKIE = "gpt_lab_member"
@@ -80,8 +82,13 @@ def require_member() -> None:
 
 
 def allowed_presets() -> list[str]:
-    """Return the presets that this visitor may use."""
-    return get_runner().rules.allowed_presets() if is_restricted() else list(PRESETS)
+    """Return the presets that this visitor may use; for a student, of models that are allowed."""
+    if not is_restricted():
+        return list(PRESETS)
+    rules = get_runner().rules
+    allowed, largest = rules.allowed_presets(), rules.most_parameters or math.inf
+    small = [n for n in allowed if count_config_parameters(PRESETS[n].model) <= largest]
+    return small or allowed  # a run of a preset that is too large is refused in words
 
 
 def own_preset(name: str) -> Preset:

@@ -45,6 +45,14 @@ LIMITS = {
     ),
 }
 QR_PIXELS = 220
+WHY = (
+    "A new class begins with limits for thirty students on a laptop with two cores, where runs "
+    "train one at a time. A run of pocket takes 50 seconds there: one for each student is half an "
+    "hour, and ten minutes are a dozen. A whole checkpoint takes 12 bytes for each parameter, "
+    "twice while it is replaced: with its other checkpoints a run of pocket, 13 million "
+    "parameters, needs up to 539 MB and keeps 323 MB, so that 1,200 MB hold three runs. A run of "
+    "evening, 49 million, needs up to 2 GB."
+)
 
 
 def show_how_to_join() -> None:
@@ -83,6 +91,7 @@ def show_rules() -> None:
         _with_shown(rules, FIRST_LESSON if chosen == THREE else CONTROLS)
     ):
         st.rerun()
+    st.caption(WHY)
     with st.form("rules", border=False):
         shown = [name for name in CONTROLS if name not in rules.hidden]
         if chosen == CHOICE:

@@ -9,7 +9,7 @@ from dashboard.app import (
     owner_name,
 )
 from dashboard.charts import changes_from_preset, describe_wait
-from gpt_core.access import LOCAL, TEACHER, is_student
+from gpt_core.access import LOCAL, TEACHER, TIME_USED_UP, is_student
 from gpt_core.presets import PRESETS, Preset
 from gpt_core.runner import expected_queue
 from gpt_core.store import Run, RunState
@@ -33,9 +33,14 @@ def describe_run(run: Run) -> str:
 
 
 def describe_intervention(run: Run) -> str:
-    """Return who paused or stopped a run, if that was not its owner; else an empty text."""
+    """Return who paused or stopped a run, if that was not its owner; else an empty text.
+
+    A run that a limit of the class stopped says so itself.
+    """
     actor = run.state_actor
     if run.state not in (RunState.PAUSED, RunState.STOPPED) or actor in ("", run.owner):
+        return ""
+    if run.message.startswith(TIME_USED_UP):
         return ""
     who = {TEACHER: "the teacher", LOCAL: "the user of this computer"}.get(actor)
     return f"{run.state.capitalize()} by {who or get_cached_store().names().get(actor, actor)}."
@@ -47,8 +52,8 @@ def describe_seed(preset: Preset) -> str:
         return ""
     change = "" if "seed" in hidden_controls() else "; the settings on Train change it"
     return (
-        f"In this class each student starts from a seed of their own, yours is "
-        f"{preset.training.seed}, so that no two runs are the same{change}."
+        f"Your seed is {preset.training.seed}: in a class each student starts from a seed of their "
+        f"own, so that no two runs are the same{change}."
     )
 
 

@@ -8,9 +8,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.app import runtime, session_keys
-from gpt_core.access import FIRST_LESSON, ClassRules, student_seed
+from gpt_core.access import FIRST_LESSON, MEGABYTE, TIME_USED_UP, ClassRules, student_seed
 from gpt_core.library import TextLibrary
+from gpt_core.model import count_config_parameters
 from gpt_core.presets import PRESETS
+from gpt_core.store import RunState
+from gpt_core.weights import max_checkpoint_bytes
 from tests.support.app_driver import (
     button,
     choose,
@@ -85,7 +88,7 @@ def test_a_run_on_a_text_of_the_app_has_nothing_to_share(lesson: Class) -> None:
 
 def test_no_two_students_train_the_same_model_by_pressing_homes_button(lesson: Class) -> None:
     runtime.get_runner().hold(True, actor="local")
-    said = "In this class each student starts from a seed of their own, yours is"
+    said = "in a class each student starts from a seed of their own"
     runs = {}
     for name in ("Ann", "Ben", "Teacher"):
         app = lesson.visit(name)
@@ -100,7 +103,7 @@ def test_no_two_students_train_the_same_model_by_pressing_homes_button(lesson: C
         "Teacher": 123,  # as the chapter
     }
     assert seeds["Ann"] != seeds["Ben"]
-    assert f"yours is {seeds['Ann']}, so" in texts(lesson.visit("Ann"))
+    assert f"Your seed is {seeds['Ann']}: in a class" in texts(lesson.visit("Ann"))
     app = lesson.visit("Teacher", "train", run=runs["Ann"].id)
     titles = [text.value for text in app.main.text]
     assert "pocket on The Lamp Room (a short story) · Ann" in titles  # not "changed"
@@ -111,7 +114,8 @@ def test_a_student_finds_their_seed_in_the_form_and_may_change_it(lesson: Class)
     seed = student_seed(lesson.id("Ann"))
     open_settings = {session_keys.OTHER_SETTINGS: True}
     app = lesson.visit("Ann", "train", state=open_settings)
-    assert f"yours is {seed}, so that no two runs are the same; the settings" in texts(app)
+    assert f"Your seed is {seed}: in a class" in texts(app)
+    assert "no two runs are the same; the settings on Train change it." in texts(app)
     field = next(field for field in app.number_input if field.label == "seed")
     assert field.value == seed
     assert "Changed from pocket" not in texts(app)
@@ -203,6 +207,11 @@ def test_a_student_is_told_by_whom_their_run_was_paused_or_stopped(lesson: Class
     runner.resume(run_id, actor=lesson.id("Ann")).result(timeout=30)
     runner.stop(run_id, actor=lesson.id("Ann")).result(timeout=30)
     assert "Stopped by" not in texts(lesson.visit("Ann", "train", run=run_id))  # by herself
+    store = runtime.get_store()  # as the runner records it
+    store.set_state(run_id, RunState.STOPPED, "teacher", TIME_USED_UP)
+    shown = texts(lesson.visit("Ann", "train", run=run_id))
+    assert TIME_USED_UP in shown
+    assert "Stopped by" not in shown
 
 
 def test_everyone_in_a_class_sees_who_they_are_and_how_to_leave(lesson: Class) -> None:
@@ -342,13 +351,28 @@ def test_the_teacher_sets_rules_and_a_student_finds_them_in_the_form(lesson: Cla
 
 
 def test_a_preset_that_is_not_for_the_lesson_is_not_offered(lesson: Class) -> None:
-    runtime.get_runner().set_rules(ClassRules(presets=("evening",)), actor="teacher")
+    rules = ClassRules(presets=("evening",), most_parameters=None)
+    runtime.get_runner().set_rules(rules, actor="teacher")
     app = lesson.visit("Ben", "train")
     box = next(box for box in app.selectbox if box.label == "Model and training")
     assert box.options == ["evening"]
     app = lesson.visit("Teacher", "train")
     box = next(box for box in app.selectbox if box.label == "Model and training")
     assert box.options == list(PRESETS)
+
+
+def test_a_new_class_offers_what_a_laptop_bears_and_says_why(lesson: Class) -> None:
+    for name, offered in (("Ben", ["pocket"]), ("Teacher", list(PRESETS))):
+        app = lesson.visit(name, "train")
+        assert next(b for b in app.selectbox if b.label == "Model and training").options == offered
+    shown = texts(lesson.visit("Teacher", "classroom"))
+    pocket = PRESETS["pocket"]
+    kept = max_checkpoint_bytes(pocket.model, pocket.training.keep_epochs)
+    assert f"needs up to {kept / 1e6:.0f} MB" in shown
+    assert f"{count_config_parameters(pocket.model) / 1e6:.0f} million parameters" in shown
+    rules = ClassRules()
+    assert f"so that {rules.most_megabytes:,} MB hold three runs" in shown
+    assert rules.most_megabytes * MEGABYTE >= 2 * 323e6 + kept  # the third is not refused
 
 
 def test_a_refusal_of_the_rules_is_a_sentence(lesson: Class) -> None:

@@ -13,6 +13,7 @@ from dashboard.app import (
     require_member,
     show_refusal,
 )
+from dashboard.classroom import show_member
 from dashboard.components.accessibility import improve_markup
 from dashboard.ui import apply_look, show_current_run, show_notices
 
@@ -42,6 +43,8 @@ else:
     with st.sidebar, errors_in_words():
         # Imported without a server, as in a test, the page has no title.
         show_current_run(getattr(page, "title", ""))
+        if is_class():
+            show_member()
         improve_markup()
     with errors_in_words():
         show_notices()

@@ -24,8 +24,6 @@ if is_teacher:
     rules.show_members()
 st.header("The queue")
 fragment(wall.show_queue, run_every=every)()
-if not is_teacher:
-    rules.show_share()
 st.header("What they write")
 fragment(wall.show_samples, run_every=2 * every)()
 if is_teacher:

@@ -5,13 +5,20 @@ from contextlib import suppress
 
 import streamlit as st
 
-from dashboard.app import allowed_presets, get_store, get_visible_runs, session_keys, show_refusal
+from dashboard.app import (
+    allowed_presets,
+    get_store,
+    get_visible_runs,
+    own_preset,
+    session_keys,
+    show_refusal,
+)
 from dashboard.components.live_chart import preload
 from dashboard.components.recorded_curve import recorded_curve
 from dashboard.train import replay
-from dashboard.ui import STEPS, page_title, run_title, start_run, state_badge
+from dashboard.ui import STEPS, describe_seed, page_title, run_title, start_run, state_badge
 from gpt_core.export import import_recorded_run, recorded_losses
-from gpt_core.presets import PRESETS
+from gpt_core.store import RunState
 from gpt_core.text import DEFAULT_TEXT, load_text
 
 TRAIN_PAGE = "pages/train.py"
@@ -29,15 +36,22 @@ page_title(
 
 def offer_runs() -> None:
     """Offer to train a run, and to watch the recorded one."""
+    preset = own_preset(allowed_presets()[0])
     live = get_visible_runs().own_live_runs()
     if live:
-        if st.button("Watch the run that is training", type="primary"):
-            st.switch_page(TRAIN_PAGE, query_params={session_keys.RUN: live[0].id})
-    elif st.button("Train a small GPT now", type="primary"):
-        run_id = start_run(PRESETS[allowed_presets()[0]], load_text(DEFAULT_TEXT))
-        if run_id:
-            st.switch_page(TRAIN_PAGE, query_params={session_keys.RUN: run_id})
-    st.caption("About a minute on a laptop. The text is a short story that comes with the app.")
+        training = [run for run in live if run.state is RunState.RUNNING]
+        if st.button("Open the live run", type="primary"):
+            chosen = (training or live)[0]
+            st.switch_page(TRAIN_PAGE, query_params={session_keys.RUN: chosen.id})
+    else:
+        if st.button("Train a small GPT now", type="primary"):
+            run_id = start_run(preset, load_text(DEFAULT_TEXT))
+            if run_id:
+                st.switch_page(TRAIN_PAGE, query_params={session_keys.RUN: run_id})
+        st.caption(
+            f"{preset.description} The text is a short story that comes with the app. "
+            f"{describe_seed(preset)}".strip()
+        )
     if st.button(f"Watch a recorded run, {replay.SPEED} × as fast"):
         try:
             recorded = import_recorded_run(get_store())

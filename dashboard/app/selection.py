@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard.app.runtime import get_runner, get_store
 from dashboard.app.session_keys import PROJECTOR, REPLAY, RUN
-from dashboard.app.visitor import get_visible_runs, is_restricted, may_change
+from dashboard.app.visitor import get_visible_runs, is_projected, is_restricted, may_change
 from gpt_core.export import RECORDED_RUN, import_recorded_run
 from gpt_core.store import Run, RunState
 
@@ -74,11 +74,6 @@ def outline() -> list[tuple[str, str]]:
         rules = [("rules", f"{get_runner().rules} {get_runner().is_held}")]
     modes = [(name, st.query_params.get(name, "")) for name in (REPLAY, PROJECTOR)]
     return [*((run.id, run.state) for run in runs), *modes, *rules]
-
-
-def is_projected() -> bool:
-    """Return whether the page is in projector mode: larger, without side bars."""
-    return PROJECTOR in st.query_params
 
 
 def toggle_projector() -> None:

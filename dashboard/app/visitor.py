@@ -1,10 +1,16 @@
 """The visitor of a page: the local user, or a member of a class."""
 
+import math
+from dataclasses import replace
+
 import streamlit as st
 
 from dashboard.app.runtime import get_cached_store, get_roster, get_runner
-from gpt_core.access import LOCAL, TEACHER, Member, VisibleRuns, is_student
-from gpt_core.presets import PRESETS
+from dashboard.app.session_keys import PROJECTOR
+from gpt_core.access import LOCAL, TEACHER, Member, VisibleRuns, is_student, student_seed
+from gpt_core.config import TrainingConfig
+from gpt_core.model import count_config_parameters
+from gpt_core.presets import PRESETS, Preset
 
 COOKIE = "gpt_lab_member"
 NOBODY = "nobody"  # the actor of a browser that has not joined the class: it may change nothing
@@ -25,6 +31,14 @@ def _token() -> str | None:
     return st.context.cookies.get(COOKIE)
 
 
+def current_rejoin_code() -> str | None:
+    """Return the rejoin code of this student's browser; None if a newer one has replaced it."""
+    roster, token = get_roster(), _token()
+    if roster is None or token is None:
+        return None
+    return get_cached_store().cached(("rejoin", token), lambda: roster.rejoin_code(token))
+
+
 def current_actor() -> str:
     """Return the actor: local, teacher, or a student's ID."""
     if get_roster() is None:
@@ -34,8 +48,19 @@ def current_actor() -> str:
 
 
 def get_visible_runs() -> VisibleRuns:
-    """Return the runs as this visitor may see them."""
-    return VisibleRuns(get_cached_store(), current_actor())
+    """Return the runs as this visitor may see them; on a projector, as the whole class may."""
+    for_class = get_roster() is not None and is_projected()
+    return VisibleRuns(get_cached_store(), current_actor(), for_class)
+
+
+def get_class_runs() -> VisibleRuns:
+    """Return the runs as the whole class may see them, for what a teacher projects."""
+    return VisibleRuns(get_cached_store(), current_actor(), for_class=True)
+
+
+def is_projected() -> bool:
+    """Return whether the page is in projector mode: larger, without side bars."""
+    return PROJECTOR in st.query_params
 
 
 def is_restricted() -> bool:
@@ -57,8 +82,24 @@ def require_member() -> None:
 
 
 def allowed_presets() -> list[str]:
-    """Return the presets that this visitor may use."""
-    return get_runner().rules.allowed_presets() if is_restricted() else list(PRESETS)
+    """Return the presets that this visitor may use; for a student, of models that are allowed."""
+    if not is_restricted():
+        return list(PRESETS)
+    rules = get_runner().rules
+    allowed, largest = rules.allowed_presets(), rules.most_parameters or math.inf
+    small = [n for n in allowed if count_config_parameters(PRESETS[n].model) <= largest]
+    return small or allowed  # a run of a preset that is too large is refused in words
+
+
+def own_preset(name: str) -> Preset:
+    """Return a preset; for a student with their own seed, so that no two runs are the same.
+
+    The chapter's own settings keep its seed, and so its losses.
+    """
+    preset = PRESETS[name]
+    if not is_restricted() or preset.training == TrainingConfig():
+        return preset
+    return replace(preset, training=replace(preset.training, seed=student_seed(current_actor())))
 
 
 def hidden_controls() -> frozenset[str]:

@@ -3,6 +3,7 @@
 import math
 
 from dashboard.charts.formatting import format_duration
+from gpt_core.access import is_student, student_seed
 from gpt_core.presets import PRESETS
 from gpt_core.store import Run
 
@@ -20,16 +21,18 @@ STATE_COLORS = {
 def changes_from_preset(run: Run) -> list[str]:
     """Return the settings that differ from the run's preset, such as "n_layers 4".
 
-    Probes, precision, device and keep_epochs are left out. The prompt is named without its text,
-    because pages show these words within markup.
+    Probes, precision, device, keep_epochs and a student's own seed are left out. The prompt is
+    named without its text, because pages show these words within markup.
     """
     preset = PRESETS.get(run.preset)
     if preset is None:
         return []
+    has_own_seed = is_student(run.owner) and run.training_config.seed == student_seed(run.owner)
     return [
         name if name == "start_context" else f"{name} {value}"
         for name, value in preset.changes(run.model_config, run.training_config).items()
         if not (run.is_redacted and name == "start_context")
+        and not (has_own_seed and name == "seed")
         and name not in ("probes", "precision", "device", "keep_epochs")
     ]
 

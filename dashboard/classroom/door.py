@@ -8,7 +8,7 @@ import asyncio
 import html
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,13 @@ import uvicorn
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import (
+    FileResponse,
+    HTMLResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+)
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit import config
@@ -30,10 +36,12 @@ from dashboard.classroom.network import class_port, class_urls, own_addresses
 from gpt_core.access import MAX_MEMBER_NAME
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 (on purpose: class mode serves the network)
-JOIN = "/join"
+JOIN, LEAVE, FONT = "/join", "/leave", "/join/font.woff2"
+TEACHERS_PAGE = "/classroom"
 HERE = Path(__file__).parent
-DOOR, ICON = HERE / "door.html", HERE.parent / "icon.svg"
-OPEN_PATHS = (JOIN, "/_stcore/health")
+ICON = HERE.parent / "icon.svg"
+FONT_FILE = "static/static/media/SourceSansVF-Upright*.woff2"  # the app's, in Streamlit's package
+OPEN_PATHS = (JOIN, FONT, "/_stcore/health")
 MAX_FORM_BYTES = 4096
 COOKIE_SECONDS = 30 * 24 * 3600
 NO_MEMBER = 4401  # a websocket's close code, like HTTP's 401
@@ -88,13 +96,15 @@ async def join(request: Request) -> Response:
     roster, wanted = get_class_roster(), _local_path(fields.get("next", "/"))
     if "passphrase" in fields:
         enter = partial(roster.sign_in_teacher, fields["passphrase"], address)
+        landing = TEACHERS_PAGE if wanted == "/" else wanted
     else:
         enter = partial(roster.join, fields.get("name", ""), fields.get("code", ""), address)
+        landing = wanted
     try:
         token = await run_in_threadpool(enter)
     except ValueError as error:
         return HTMLResponse(_door(wanted, str(error), fields.get("name", "")), 403)
-    response = RedirectResponse(wanted, 303)
+    response = RedirectResponse(landing, 303)
     # Lax: a link to a run opens it from an e-mail, too.
     response.set_cookie(
         COOKIE, token, max_age=COOKIE_SECONDS, httponly=True, samesite="lax", path="/"
@@ -102,27 +112,77 @@ async def join(request: Request) -> Response:
     return response
 
 
-ROUTES = [Route(JOIN, show_door), Route(JOIN, join, methods=["POST"])]
+async def ask_to_leave(request: Request) -> Response:
+    """Show what leaving means, and how to come back."""
+    roster, token = get_class_roster(), request.cookies.get(COOKIE, "")
+    member = await run_in_threadpool(roster.who, token)
+    if member is None:  # sent out meanwhile
+        return RedirectResponse(JOIN, 303)
+    if member.is_teacher:
+        name, back = "the teacher", "To come back, sign in with the passphrase."
+    else:
+        name = html.escape(member.name)
+        code = await run_in_threadpool(roster.rejoin_code, token)
+        shown = f"<strong>{code}</strong>" if code else "that your teacher issued"
+        back = f"To come back, join as {name} with your rejoin code {shown}."
+    return HTMLResponse(_page("Leave the class", "leave.html", {"name": name, "return": back}))
+
+
+async def leave(request: Request) -> Response:
+    """Sign this browser out; its member's runs stay."""
+    await run_in_threadpool(get_class_roster().sign_out, request.cookies.get(COOKIE, ""))
+    response = RedirectResponse(JOIN, 303)
+    response.delete_cookie(COOKIE, httponly=True, samesite="lax", path="/")
+    return response
+
+
+async def send_font(_request: Request) -> Response:
+    """Send the app's font, which lies among the files that only members get."""
+    for path in Path(st.__file__).parent.glob(FONT_FILE):
+        return FileResponse(path, headers={"Cache-Control": "public, max-age=86400"})
+    return PlainTextResponse("This version of Streamlit has no such font.", 404)
+
+
+ROUTES = [
+    Route(JOIN, show_door),
+    Route(JOIN, join, methods=["POST"]),
+    Route(LEAVE, ask_to_leave),
+    Route(LEAVE, leave, methods=["POST"]),
+    Route(FONT, send_font),
+]
 MIDDLEWARE = [Middleware(OnlyMembers)]
 
 
 def _local_path(path: str) -> str:
-    """Return a path of this app; ``/`` in place of any other address."""
-    is_ours = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    """Return the path of a page; ``/`` in place of any other address."""
+    is_ours = path.startswith("/") and not path.startswith(("//", "/\\", LEAVE))
+    is_ours = is_ours and path.isprintable()
     return path if is_ours else "/"
 
 
 def _door(wanted: str, refusal: str = "", name: str = "", code: str = "") -> str:
     """Return the page at the door as HTML; what was entered is text in it, never markup."""
     refused = f'<p role="alert">{html.escape(refusal)}</p>' if refusal else ""
-    return Template(DOOR.read_text(encoding="utf-8")).substitute(
-        icon=quote(ICON.read_text(encoding="utf-8")),  # inline: no other address is open
-        refusal=refused,
-        wanted=html.escape(_local_path(wanted)),
-        name=html.escape(name),
-        code=html.escape(code),
-        longest_name=MAX_MEMBER_NAME,
+    values = {
+        "refusal": refused,
+        "wanted": html.escape(_local_path(wanted)),
+        "name": html.escape(name),
+        "code": html.escape(code),
+        "longest_name": MAX_MEMBER_NAME,
+    }
+    return _page("Join the class", "join.html", values)
+
+
+def _page(title: str, main: str, values: Mapping[str, object]) -> str:
+    """Return a page at the door; the values are HTML."""
+    icon = quote(ICON.read_text(encoding="utf-8"))  # inline: no other address is open
+    return _template("door.html").substitute(
+        title=title, icon=icon, main=_template(main).substitute(values)
     )
+
+
+def _template(name: str) -> Template:
+    return Template((HERE / name).read_text(encoding="utf-8"))
 
 
 class _Listener(uvicorn.Server):

@@ -13,15 +13,14 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard.app import (
     attempt,
     current_actor,
+    get_cached_store,
     get_class_roster,
     get_runner,
-    get_store,
     session_keys,
     show_refusal,
 )
-from dashboard.charts import count, format_bytes, format_duration
 from dashboard.classroom.network import class_urls
-from gpt_core.access import CONTROLS, FIRST_LESSON, MEGABYTE, ClassRules, bytes_used, seconds_left
+from gpt_core.access import CONTROLS, FIRST_LESSON, ClassRules, is_student
 from gpt_core.presets import PRESETS
 
 EVERYTHING, THREE, CHOICE = SHOWN = ("Every setting", "Three settings", "A choice")
@@ -46,6 +45,14 @@ LIMITS = {
     ),
 }
 QR_PIXELS = 220
+WHY = (
+    "A new class begins with limits for thirty students on a laptop with two cores, where runs "
+    "train one at a time. A run of pocket takes 50 seconds there: one for each student is half an "
+    "hour, and ten minutes are a dozen. A whole checkpoint takes 12 bytes for each parameter, "
+    "twice while it is replaced: with its other checkpoints a run of pocket, 13 million "
+    "parameters, needs up to 539 MB and keeps 323 MB, so that 1,200 MB hold three runs. A run of "
+    "evening, 49 million, needs up to 2 GB."
+)
 
 
 def show_how_to_join() -> None:
@@ -84,6 +91,7 @@ def show_rules() -> None:
         _with_shown(rules, FIRST_LESSON if chosen == THREE else CONTROLS)
     ):
         st.rerun()
+    st.caption(WHY)
     with st.form("rules", border=False):
         shown = [name for name in CONTROLS if name not in rules.hidden]
         if chosen == CHOICE:
@@ -125,37 +133,43 @@ def _how_much(rules: ClassRules) -> str:
     return THREE if set(rules.hidden) == {*CONTROLS} - {*FIRST_LESSON} else CHOICE
 
 
-def show_share() -> None:
-    """Tell a student what is left of their limits."""
-    rules, actor, store = get_runner().rules, current_actor(), get_store()
-    left = []
-    if rules.most_minutes is not None:
-        seconds = max(0.0, seconds_left(store, rules, actor))
-        left.append(
-            f"{format_duration(seconds)} of {count(rules.most_minutes, 'minute')} of training"
-        )
-    if rules.most_megabytes is not None:
-        free = max(0, rules.most_megabytes * MEGABYTE - bytes_used(store, actor))
-        left.append(f"{format_bytes(free)} of {rules.most_megabytes:,} MB of disk")
-    if left:
-        st.caption(f"Left for you: {' and '.join(left)}.")
-
-
 def show_members() -> None:
-    """Let the teacher send a student out of the class."""
-    names = {member.id: member.name for member in get_class_roster().members()}
-    if not names:
-        return
-    with st.popover("Remove a student"):
-        who = st.selectbox(
-            "Who",
-            list(names),
-            format_func=lambda member: names[member],
-            index=None,
-            key=session_keys.SENT_OUT,
-        )
-        st.caption("Their browser must join again. Their runs stay, and can be stopped above.")
-        st.button("Remove", disabled=who is None, on_click=_send_out, args=(who,))
+    """Let the teacher send a student out of the class, or give one a new rejoin code."""
+    with st.container(horizontal=True):
+        if present := {member.id: member.name for member in get_class_roster().members()}:
+            with st.popover("Remove a student"):
+                who = _choose_student("Who", present, session_keys.SENT_OUT)
+                st.caption(
+                    "Their browser must join again. Their runs stay; those that train or wait can "
+                    "be stopped below, in the queue."
+                )
+                st.button("Remove", disabled=who is None, on_click=_send_out, args=(who,))
+        names = get_cached_store().names()  # also of those who are not here
+        if students := {key: name for key, name in names.items() if is_student(key)}:
+            with st.popover("A new rejoin code"):
+                who = _choose_student("For whom", students, session_keys.REJOINING)
+                st.caption(
+                    "For a student who has lost theirs, which no longer opens anything. It opens "
+                    "the student's runs and texts: do not show it on a projector."
+                )
+                st.button("Issue a code", disabled=who is None, on_click=_issue_code, args=(who,))
+                issued, code = st.session_state.get(session_keys.REJOIN_CODE, (None, ""))
+                if who is not None and issued == who:
+                    st.code(f"{students[who]}\n{code}", language=None)
+
+
+def _choose_student(label: str, names: dict[str, str], key: str) -> str | None:
+    return st.selectbox(
+        label, list(names), format_func=lambda member: names[member], index=None, key=key
+    )
+
+
+def _issue_code(member_id: str) -> None:
+    def issue() -> None:
+        code = get_class_roster().issue_rejoin_code(member_id, actor=current_actor())
+        st.session_state[session_keys.REJOIN_CODE] = (member_id, code)
+
+    attempt(issue)
 
 
 def _columns() -> Iterator[DeltaGenerator]:

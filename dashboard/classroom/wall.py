@@ -1,4 +1,7 @@
-"""The class on one wall: all curves, who is where, the queue, and the latest samples."""
+"""The class on one wall: all curves, who is where, the queue, and the latest samples.
+
+A teacher projects it: of private runs it shows what the whole class may see.
+"""
 
 from dataclasses import dataclass
 
@@ -11,6 +14,7 @@ from dashboard.app import (
     fragment,
     get_cached_store,
     get_class_roster,
+    get_class_runs,
     get_runner,
     get_visible_runs,
     is_restricted,
@@ -27,7 +31,7 @@ from dashboard.charts import (
     to_json,
 )
 from dashboard.components.live_chart import live_chart
-from dashboard.components.sample_list import last_sample, sample_list
+from dashboard.components.sample_list import Entry, last_sample, sample_list
 from dashboard.forms import AXIS_NAMES
 from dashboard.ui import describe_run, run_buttons, run_title, state_badge
 from gpt_core.access import Member
@@ -49,7 +53,7 @@ def places() -> list[Place]:
 
     def find() -> list[Place]:
         runs: dict[str, RunSummary] = {}
-        for summary in get_visible_runs().summaries():  # the newest first
+        for summary in get_class_runs().summaries():  # the newest first
             before = runs.setdefault(summary.run.owner, summary)
             if summary.run.is_live and (
                 not before.run.is_live or summary.run.state is RunState.RUNNING
@@ -58,7 +62,7 @@ def places() -> list[Place]:
         return [Place(member, runs.get(member.id)) for member in seen]
 
     # Every fragment of the page needs them.
-    return get_cached_store().cached(("places", current_actor(), seen), find)
+    return get_cached_store().cached(("places", seen), find)
 
 
 def show_curves(every: int) -> None:
@@ -177,13 +181,39 @@ def _move(run_id: str, place: int) -> None:
 
 
 def show_samples() -> None:
-    """Show the latest sample of each student's run, unless it is private."""
-    entries = []
-    for place in places():
-        if place.run is not None and not place.run.run.is_redacted:
-            entry = last_sample(get_visible_runs().history(place.run.run.id), place.member.name)
-            entries += [entry] if entry else []
-    if not entries:
+    """Show the latest sample of each student's run; private ones are folded away."""
+    runs = [(place.member.name, place.run.run) for place in places() if place.run is not None]
+    entries = _last_samples([(name, run.id) for name, run in runs if not run.is_redacted])
+    if entries:
+        sample_list(entries, "The latest sample of each student", key="wall-samples")
+    else:
         st.text("After each epoch a run writes a sample: each student's latest appears here.")
+    private = [(name, run.id) for name, run in runs if run.is_redacted]
+    private = [(name, run_id) for name, run_id in private if _may_read(run_id)]
+    if not private:
         return
-    sample_list(entries, "The latest sample of each student", key="wall-samples")
+    fold = st.expander(
+        f"Private, not shown to the class: {len(private)}",
+        key=session_keys.PRIVATE_SAMPLES,
+        on_change="rerun",
+    )
+    if fold.open:  # built only when open
+        with fold:
+            entries = _last_samples(private)
+            st.caption(
+                "What these runs write may reveal their texts, which are not shared. Do not open "
+                "this on a projector."
+            )
+            sample_list(entries, "The latest private samples", key="wall-private")
+
+
+def _may_read(run_id: str) -> bool:
+    """Tell whether this visitor may read what a run writes."""
+    run = get_visible_runs().run(run_id)
+    return run is not None and not run.is_redacted
+
+
+def _last_samples(runs: list[tuple[str, str]]) -> list[Entry]:
+    """Return the latest sample of each run that has one, under its student's name."""
+    found = [last_sample(get_visible_runs().history(run_id), name) for name, run_id in runs]
+    return [entry for entry in found if entry is not None]

@@ -3,10 +3,10 @@
 import streamlit as st
 from torch import Tensor
 
-from dashboard.app import allowed_presets, get_store, session_keys
+from dashboard.app import allowed_presets, get_store, own_preset, session_keys
 from dashboard.forms import settings
 from gpt_core.config import TrainingConfig
-from gpt_core.presets import PRESETS, Preset
+from gpt_core.presets import Preset
 from gpt_core.text import (
     Corpus,
     token_cache_in,
@@ -25,7 +25,7 @@ def choose_settings(corpus: Corpus) -> Preset | None:
     )
     has_boundaries = END_OF_TEXT in corpus.text
     in_front = (*CUTTING, "end_of_text") if has_boundaries else CUTTING
-    return settings.choose_settings(PRESETS[name], in_front=in_front)
+    return settings.choose_settings(own_preset(name), in_front=in_front)
 
 
 def encode(corpus: Corpus, config: TrainingConfig) -> tuple[Tensor, Tensor]:

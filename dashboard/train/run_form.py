@@ -6,6 +6,7 @@ from dashboard.app import (
     allowed_presets,
     get_cached_store,
     hidden_controls,
+    own_preset,
     select_run,
     session_keys,
 )
@@ -16,9 +17,9 @@ from dashboard.forms import (
     preflight,
     settings,
 )
-from dashboard.ui import start_run
+from dashboard.ui import describe_seed, start_run
 from gpt_core.access import WEIGHTS
-from gpt_core.presets import PRESETS, Preset
+from gpt_core.presets import Preset
 
 
 def show_form(label: str) -> None:
@@ -56,6 +57,6 @@ def choose_preset() -> Preset:
     name = st.selectbox(
         "Model and training", allowed_presets(), key=session_keys.PRESET, persist_state="session"
     )
-    preset = PRESETS[name]
-    st.caption(preset.description)
+    preset = own_preset(name)
+    st.caption(f"{preset.description} {describe_seed(preset)}".strip())
     return preset

@@ -7,6 +7,7 @@ from dashboard.charts import changes_from_preset, count, format_duration, format
 from dashboard.train import replay
 from dashboard.ui import (
     NUMBER_WIDTH,
+    describe_intervention,
     describe_place,
     describe_run,
     run_buttons,
@@ -53,7 +54,7 @@ def show_heading(run: Run, is_replayed: bool) -> None:
         st.caption("It trains in another process on this machine: only that process can stop it.")
     if run.state is RunState.QUEUED:
         st.text(describe_place(run))
-    for message in (run.message, runner.last_error(run.id)):
+    for message in (describe_intervention(run), run.message, runner.last_error(run.id)):
         if message and not is_replayed:
             st.text(message)
 

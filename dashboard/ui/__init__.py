@@ -16,7 +16,13 @@ from dashboard.ui.run_controls import (
     state_badge,
     watch_button,
 )
-from dashboard.ui.run_description import describe_place, describe_run, run_title
+from dashboard.ui.run_description import (
+    describe_intervention,
+    describe_place,
+    describe_run,
+    describe_seed,
+    run_title,
+)
 from dashboard.ui.sidebar import show_current_run
 
 __all__ = [
@@ -27,8 +33,10 @@ __all__ = [
     "as_html",
     "common_mistake",
     "delete_button",
+    "describe_intervention",
     "describe_place",
     "describe_run",
+    "describe_seed",
     "formula",
     "page_title",
     "run_buttons",

@@ -1,15 +1,28 @@
 """A run in words: its title, its description, its place in the queue."""
 
-from dashboard.app import get_cached_store, get_runner, owner_name
+from dashboard.app import (
+    get_cached_store,
+    get_class_runs,
+    get_runner,
+    hidden_controls,
+    is_restricted,
+    owner_name,
+)
 from dashboard.charts import changes_from_preset, describe_wait
-from gpt_core.access import is_student
+from gpt_core.access import LOCAL, TEACHER, TIME_USED_UP, is_student
+from gpt_core.presets import PRESETS, Preset
 from gpt_core.runner import expected_queue
-from gpt_core.store import Run
+from gpt_core.store import Run, RunState
 
 
 def run_title(run: Run) -> str:
-    """Return a run's name or else its description, and its owner, on one line."""
+    """Return a run's name or else its description, and its owner, on one line.
+
+    A student's private text is not named: a teacher may be projecting the page.
+    """
     whose = owner_name(run.owner)
+    if whose:
+        run = get_class_runs().run(run.id) or run
     return (run.name or describe_run(run)) + (f" · {whose}" if whose else "")
 
 
@@ -17,6 +30,31 @@ def describe_run(run: Run) -> str:
     """Return a run's preset and text on one line."""
     changed = ", changed," if changes_from_preset(run) else ""
     return f"{run.preset}{changed} on {run.text_name}"
+
+
+def describe_intervention(run: Run) -> str:
+    """Return who paused or stopped a run, if that was not its owner; else an empty text.
+
+    A run that a limit of the class stopped says so itself.
+    """
+    actor = run.state_actor
+    if run.state not in (RunState.PAUSED, RunState.STOPPED) or actor in ("", run.owner):
+        return ""
+    if run.message.startswith(TIME_USED_UP):
+        return ""
+    who = {TEACHER: "the teacher", LOCAL: "the user of this computer"}.get(actor)
+    return f"{run.state.capitalize()} by {who or get_cached_store().names().get(actor, actor)}."
+
+
+def describe_seed(preset: Preset) -> str:
+    """Return in a sentence that a student starts from their own seed; empty for others."""
+    if not is_restricted() or preset == PRESETS[preset.name]:
+        return ""
+    change = "" if "seed" in hidden_controls() else "; the settings on Train change it"
+    return (
+        f"Your seed is {preset.training.seed}: in a class each student starts from a seed of their "
+        f"own, so that no two runs are the same{change}."
+    )
 
 
 def describe_place(run: Run) -> str:

@@ -5,6 +5,7 @@ from gpt_core.access.class_rules import (
     FIRST_LESSON,
     MEGABYTE,
     TEXTS,
+    TIME_USED_UP,
     WEIGHTS,
     ClassRules,
     bytes_used,
@@ -13,6 +14,7 @@ from gpt_core.access.class_rules import (
     require_disk_quota,
     require_training_time,
     seconds_left,
+    student_seed,
     write_rules,
 )
 from gpt_core.access.permissions import (
@@ -37,6 +39,7 @@ __all__ = [
     "MEGABYTE",
     "TEACHER",
     "TEXTS",
+    "TIME_USED_UP",
     "WEIGHTS",
     "ClassRules",
     "Member",
@@ -55,5 +58,6 @@ __all__ = [
     "require_teacher",
     "require_training_time",
     "seconds_left",
+    "student_seed",
     "write_rules",
 ]

@@ -1,7 +1,8 @@
 """Roster: the members of a class, without accounts: a name, a join code and a token.
 
-Each browser that joins gets a random token. Only its hash is stored, so that the database lets no
-reader sign in as a member.
+Each browser that joins gets a random token, and from it a rejoin code, with which its student
+returns from another browser. Only their hashes are stored, so that the database lets no reader
+sign in as a member.
 """
 
 import hashlib
@@ -13,15 +14,18 @@ import unicodedata
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from gpt_core.access.permissions import TEACHER, is_student, require_teacher
 from gpt_core.store import RunStore
 from gpt_core.system import printable
 
 CODE_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is easily misread
-CODE_LENGTH = 6
+CODE_LENGTH, REJOIN_LENGTH = 6, 8
 MAX_MEMBER_NAME = 40
 GONE_SECONDS = 75.0  # an open page reports every few seconds, a hidden one each minute
+T = TypeVar("T")
 WRONG_TRIES, WRONG_TRIES_OF_ALL, WITHIN_SECONDS = 5, 60, 60.0
 
 
@@ -73,25 +77,92 @@ class Roster:
         self._presence: dict[str, Presence] = {}  # by member ID; replaced at each report
 
     def join(self, name: str, code: str, address: str) -> str:
-        """Add a student to the class; return the token for their browser.
+        """Let a student into the class, as a new member or again; return a token for the browser.
 
         Args:
             name: the name that they chose; a number is added if it is taken.
-            code: the class's join code; case and spaces do not matter.
+            code: the class's join code or, of a student who returns, a rejoin code of theirs;
+                case and spaces do not matter.
             address: where the request comes from; wrong codes are counted by address.
 
         Raises:
             ValueError: the code is wrong, too many were, or the name is empty or too long.
         """
-        self._check(code, self.join_code, address, "The join code is wrong: ask your teacher.")
-        name, token = _shown_name(name), secrets.token_urlsafe(32)
-        with self._joining:
-            taken = {TEACHER, *(member.name.casefold() for member in self.members())}
-            number, wanted = 2, name
-            while name.casefold() in taken:  # the second Anna becomes "Anna 2"
-                name, number = f"{wanted} {number}", number + 1
-            self._store.class_store.add_member(f"s-{secrets.token_hex(6)}", name, _hash(token))
+        member_id = self._check(
+            partial(self._joins_as, name, code),
+            address,
+            "The join code is wrong: ask your teacher.",
+        )
+        token = secrets.token_urlsafe(32)
+        if member_id:  # with a rejoin code
+            name = self._store.class_store.names()[member_id]
+            self._store.class_store.add_member(member_id, name, _hash(token))
+        else:
+            member_id, name = f"s-{secrets.token_hex(6)}", _shown_name(name)
+            with self._joining:
+                taken = self._taken_names()
+                number, wanted = 2, name
+                while name.casefold() in taken:  # the second Anna becomes "Anna 2"
+                    name, number = f"{wanted} {number}", number + 1
+                self._store.class_store.add_member(member_id, name, _hash(token))
+        self._add_rejoin_code(member_id, token)
         return token
+
+    def _joins_as(self, name: str, code: str) -> str | None:
+        """Return as which member a student joins: "" as a new one, None if the code is wrong."""
+        if _is_equal(code, self.join_code):
+            return ""
+        code, name = _plain(code).replace("-", ""), _on_one_line(name).casefold()
+        if len(code) != REJOIN_LENGTH:
+            return None
+        names = self._store.class_store.names()
+        for row in self._store.class_store.rejoin_codes():
+            if names[row.member_id].casefold() == name and hmac.compare_digest(
+                _code_hash(code, row.member_id), row.code_hash
+            ):
+                return row.member_id
+        return None
+
+    def _taken_names(self) -> set[str]:
+        """Return the names, in lower case, of the members and of those who may return."""
+        names = self._store.class_store.names()
+        returning = (names[row.member_id] for row in self._store.class_store.rejoin_codes())
+        present = (member.name for member in self.members())
+        return {TEACHER, *(name.casefold() for name in (*returning, *present))}
+
+    def rejoin_code(self, token: str) -> str | None:
+        """Return the rejoin code of a student's browser; None if a newer one has replaced it."""
+        member = self.who(token)
+        if member is None or member.is_teacher:
+            return None
+        is_valid = self._store.class_store.is_rejoin_code_valid(_hash(token))
+        if is_valid is None:  # it joined before there were rejoin codes
+            self._add_rejoin_code(member.id, token)
+        return None if is_valid is False else _shown_code(_code_of(token))
+
+    def issue_rejoin_code(self, member_id: str, *, actor: str) -> str:
+        """Return a new rejoin code for a student, which replaces their others.
+
+        Raises:
+            PermissionDenied: the actor is a student.
+            ValueError: there is no such student.
+        """
+        require_teacher(self._store, actor, "issue rejoin codes")
+        if not is_student(member_id) or member_id not in self._store.class_store.names():
+            raise ValueError(f"There is no student {member_id}: choose one of the class.")
+        code = new_code(REJOIN_LENGTH)
+        self._store.class_store.add_rejoin_code(member_id, _code_hash(code, member_id), None, actor)
+        return _shown_code(code)
+
+    def _add_rejoin_code(self, member_id: str, token: str) -> None:
+        code_hash = _code_hash(_code_of(token), member_id)
+        self._store.class_store.add_rejoin_code(member_id, code_hash, _hash(token), member_id)
+
+    def sign_out(self, token: str) -> None:
+        """Sign out the browser of a token; its member's runs and rejoin codes stay."""
+        member = self.who(token)
+        if member is not None:
+            self._store.class_store.revoke_browser(_hash(token), member.id)
 
     def sign_in_teacher(self, passphrase: str, address: str) -> str:
         """Return a token for the teacher's browser.
@@ -99,7 +170,11 @@ class Roster:
         Raises:
             ValueError: the passphrase is wrong, or too many were.
         """
-        self._check(passphrase, self.passphrase, address, "The passphrase is wrong.")
+        self._check(
+            lambda: _is_equal(passphrase, self.passphrase) or None,
+            address,
+            "The passphrase is wrong.",
+        )
         token = secrets.token_urlsafe(32)
         self._store.class_store.add_member(TEACHER, "Teacher", _hash(token))
         return token
@@ -112,7 +187,8 @@ class Roster:
     def members(self) -> list[Member]:
         """Return the students in the class, in the order in which they joined."""
         rows = self._store.class_store.members()
-        return [Member(r.member_id, r.name) for r in rows if is_student(r.member_id)]
+        found = (Member(r.member_id, r.name) for r in rows if is_student(r.member_id))
+        return list(dict.fromkeys(found))  # each once, whatever their number of browsers
 
     def note_presence(self, member_id: str, page: str) -> None:
         """Record that a member has a page open."""
@@ -128,7 +204,7 @@ class Roster:
         return [member for member in self.members() if member.id in self._presence]
 
     def revoke(self, member_id: str, *, actor: str) -> None:
-        """Revoke a member's tokens: their browsers are signed out.
+        """Revoke a member's tokens and rejoin codes: their browsers are signed out.
 
         Raises:
             PermissionDenied: the actor is a student.
@@ -136,8 +212,13 @@ class Roster:
         require_teacher(self._store, actor, "remove a student from the class")
         self._store.class_store.revoke_member(member_id, actor)
 
-    def _check(self, given: str, wanted: str, address: str, wrong: str) -> None:
-        """Check a code, and limit how many wrong ones an address may send.
+    def _check(self, opens: Callable[[], T | None], address: str, wrong: str) -> T:
+        """Return what a code opens, and limit how many wrong ones an address may send.
+
+        Args:
+            opens: returns what the code opens; None for a wrong code.
+            address: where it comes from.
+            wrong: the message about a wrong code.
 
         Raises:
             ValueError: the code is wrong, or too many were.
@@ -149,15 +230,41 @@ class Roster:
             from_there = sum(where == address for _, where in self._wrong)
             if from_there >= WRONG_TRIES or len(self._wrong) >= WRONG_TRIES_OF_ALL:
                 raise ValueError("Too many wrong codes: wait a minute, then try again.")
-            if hmac.compare_digest(_bytes(_plain(given)), _bytes(_plain(wanted))):
-                return
+            if (opened := opens()) is not None:
+                return opened
             self._wrong.append((now, address))
         raise ValueError(wrong)
 
 
-def new_code() -> str:
-    """Return a random code that is easy to read aloud, one of 31 ** 6 (0.9 billion)."""
-    return "".join(secrets.choice(CODE_LETTERS) for _ in range(CODE_LENGTH))
+def new_code(length: int = CODE_LENGTH) -> str:
+    """Return a random code that is easy to read aloud; of 6 letters there are 0.9 billion."""
+    return "".join(secrets.choice(CODE_LETTERS) for _ in range(length))
+
+
+def _code_of(token: str) -> str:
+    """Return the rejoin code of a browser's token, from which the token cannot be found."""
+    number = int.from_bytes(hmac.digest(_bytes(token), b"rejoin", "sha256"), "big")
+    letters = []
+    for _ in range(REJOIN_LENGTH):
+        number, letter = divmod(number, len(CODE_LETTERS))
+        letters.append(CODE_LETTERS[letter])
+    return "".join(letters)
+
+
+def _shown_code(code: str) -> str:
+    """Return a rejoin code in two halves, as it is shown."""
+    half = REJOIN_LENGTH // 2
+    return f"{code[:half]}-{code[half:]}"
+
+
+def _code_hash(code: str, member_id: str) -> str:
+    """Return the hash of a rejoin code: slow (50 ms), because a short code can be guessed."""
+    return hashlib.scrypt(_bytes(code), salt=_bytes(member_id), n=2**14, r=8, p=1).hex()
+
+
+def _is_equal(given: str, wanted: str) -> bool:
+    """Tell whether two codes are equal, in a time that does not depend on where they differ."""
+    return hmac.compare_digest(_bytes(_plain(given)), _bytes(_plain(wanted)))
 
 
 def _plain(code: str) -> str:
@@ -171,12 +278,16 @@ def _shown_name(name: str) -> str:
     Raises:
         ValueError: nothing is left, or the name is too long.
     """
-    seen = " ".join(unicodedata.normalize("NFC", printable(name)).split())
+    seen = _on_one_line(name)
     if not seen:
         raise ValueError("The name is empty: enter the name that the class will see.")
     if len(seen) > MAX_MEMBER_NAME:
         raise ValueError(f"The name is too long: use at most {MAX_MEMBER_NAME} characters.")
     return seen
+
+
+def _on_one_line(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", printable(name)).split())
 
 
 def _hash(token: str) -> str:

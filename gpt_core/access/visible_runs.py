@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from typing_extensions import override
 
-from gpt_core.access.permissions import is_student, may_look_inside
+from gpt_core.access.permissions import is_open, is_student, may_look_inside
 from gpt_core.analysis import CachedHistory, CachedStore, Numbers
 from gpt_core.store import (
     Checkpoint,
@@ -24,11 +24,14 @@ class VisibleRuns(RecordedRuns):
     Args:
         record: the recorded runs.
         actor: who asks.
+        for_class: whether the whole class watches, as on a projector: then private runs are
+            redacted for their owner and the teacher, too.
     """
 
-    def __init__(self, record: CachedStore, actor: str) -> None:
+    def __init__(self, record: CachedStore, actor: str, for_class: bool = False) -> None:
         self._record = record
         self._actor = actor
+        self._for_class = for_class
 
     @override
     def runs(self) -> list[Run]:
@@ -43,9 +46,11 @@ class VisibleRuns(RecordedRuns):
     def latest_run(self) -> Run | None:
         """Return the run that was started last; for a student, their own if they have any."""
         newest = self._record.latest_run()
-        if newest is None or not is_student(self._actor):
-            return newest
-        return self._visible(next(filter(self._is_own, self._record.runs()), newest))
+        if newest is None:
+            return None
+        if is_student(self._actor):
+            newest = next(filter(self._is_own, self._record.runs()), newest)
+        return self._visible(newest)
 
     @override
     def live_runs(self) -> list[Run]:
@@ -53,12 +58,12 @@ class VisibleRuns(RecordedRuns):
 
     def own_live_runs(self) -> list[Run]:
         """Return the live runs that the actor may control: for a student, their own."""
-        return [run for run in self._record.live_runs() if self._is_own(run)]
+        return [self._visible(run) for run in self._record.live_runs() if self._is_own(run)]
 
     @override
     def summaries(self) -> list[RunSummary]:
         summaries = self._record.summaries()
-        if not is_student(self._actor):
+        if not (self._for_class or is_student(self._actor)):
             return summaries
         return [replace(summary, run=self._visible(summary.run)) for summary in summaries]
 
@@ -95,9 +100,15 @@ class VisibleRuns(RecordedRuns):
         return not is_student(self._actor) or run.owner == self._actor
 
     def _visible(self, run: Run) -> Run:
-        is_open = may_look_inside(run, self._actor, self._record.shared())
-        return run if is_open else run.redacted()
+        return run if self._is_readable(run) else run.redacted()
 
     def _may_look_inside(self, run_id: str) -> bool:
         run = self._record.run(run_id)
-        return run is None or may_look_inside(run, self._actor, self._record.shared())
+        return run is None or self._is_readable(run)
+
+    def _is_readable(self, run: Run) -> bool:
+        """Tell whether the text, samples and weights of a run may be shown."""
+        shared = self._record.shared()
+        if self._for_class:
+            return is_open(run, shared)
+        return may_look_inside(run, self._actor, shared)

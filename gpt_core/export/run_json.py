@@ -32,7 +32,8 @@ def write_recording(store: RunStore, run: Run) -> str:
     facts = {
         name: asdict(value) if isinstance(value, GPTConfig | TrainingConfig) else value
         for name, value in vars(run).items()
-        if name not in ("state", "state_at", "message", "name", "note", "is_redacted")
+        if name
+        not in ("state", "state_at", "state_actor", "message", "name", "note", "is_redacted")
     }
     parts = [f'"format": {FORMAT}', f'"run": {json.dumps(facts)}']
     for table, rows in store.rows_of(run.id, TABLES).items():

@@ -59,8 +59,11 @@ class NewRun:
             ValueError: the rules do not allow the run.
         """
         parameters = count_config_parameters(preset.model)
-        begins_with_weights = self.initial is not None
-        require_allowed_run(rules, preset, asked, self.total_steps, parameters, begins_with_weights)
+        require_allowed_run(
+            *(rules, preset, asked, self.total_steps, parameters),
+            begins_with_weights=self.initial is not None,
+            owner=self.owner,
+        )
 
     def write_down(self, store: RunStore, run_id: str, threads: int) -> None:
         """Record the run, with its text and its initial weights.

@@ -14,6 +14,7 @@ import torch
 
 from gpt_core.access import (
     TEACHER,
+    TIME_USED_UP,
     ClassRules,
     is_student,
     require_training_time,
@@ -221,7 +222,7 @@ class TrainingThread:
 
     def _advance(self, run_id: str, live: LiveRun) -> None:
         if self._time_is_up(live):
-            self._stop(run_id, TEACHER, "The student's training time is used up.")
+            self._stop(run_id, TEACHER, TIME_USED_UP)
             return
         session = live.session
         turn_ends = self._timer() + TURN_SECONDS

@@ -1,9 +1,10 @@
-"""ClassStore: the members, refusals, shares and rules of a class.
+"""ClassStore: the members, rejoin codes, refusals, shares and rules of a class.
 
 It uses the store's database and, like the store, imports no torch.
 """
 
 import json
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -29,6 +30,14 @@ class StoredMember:
 
     member_id: str
     name: str
+
+
+@dataclass(frozen=True)
+class StoredRejoinCode:
+    """A valid rejoin code of a student."""
+
+    member_id: str
+    code_hash: str
 
 
 @dataclass(frozen=True)
@@ -61,12 +70,37 @@ class ClassStore:
             insert(connection, "members", {**row, "token_sha256": token_sha256})
 
     def revoke_member(self, member_id: str, actor: str) -> None:
-        """Revoke a member's browsers, and record by whom."""
+        """Revoke a member's browsers and rejoin codes, and record by whom."""
         with self._database.transaction() as connection:
-            connection.execute(
-                "UPDATE members SET revoked_by = ? WHERE member_id = ? AND revoked_by IS NULL",
-                (actor, member_id),
-            )
+            for table in ("members", "rejoin_codes"):
+                _revoke(connection, table, "member_id", member_id, actor)
+
+    def revoke_browser(self, token_sha256: str, actor: str) -> None:
+        """Revoke one browser of a member; their rejoin codes stay valid."""
+        with self._database.transaction() as connection:
+            _revoke(connection, "members", "token_sha256", token_sha256, actor)
+
+    def add_rejoin_code(
+        self, member_id: str, code_hash: str, token_sha256: str | None, actor: str
+    ) -> None:
+        """Record a rejoin code by its hash; one of no browser replaces the member's others."""
+        row = {"member_id": member_id, "at": self._clock(), "actor": actor}
+        row |= {"code_hash": code_hash, "token_sha256": token_sha256}
+        with self._database.transaction() as connection:
+            if token_sha256 is None:
+                _revoke(connection, "rejoin_codes", "member_id", member_id, actor)
+            insert(connection, "rejoin_codes", row)
+
+    def rejoin_codes(self) -> list[StoredRejoinCode]:
+        """Return the rejoin codes that are not revoked, oldest first."""
+        sql = "SELECT member_id, code_hash FROM rejoin_codes WHERE revoked_by IS NULL ORDER BY id"
+        return [StoredRejoinCode(**row) for row in self._database.select(sql)]
+
+    def is_rejoin_code_valid(self, token_sha256: str) -> bool | None:
+        """Tell whether the rejoin code of a browser is valid; None if it has none."""
+        sql = "SELECT revoked_by FROM rejoin_codes WHERE token_sha256 = ?"
+        found = self._database.select(sql, token_sha256)
+        return found[0]["revoked_by"] is None if found else None
 
     def members(self) -> list[StoredMember]:
         """Return the browsers that are not revoked, oldest first."""
@@ -122,3 +156,14 @@ class ClassStore:
         sql = "SELECT rules FROM class_rules ORDER BY id DESC LIMIT 1"
         found = self._database.select(sql)
         return dict(json.loads(found[0]["rules"])) if found else {}
+
+
+def _revoke(
+    connection: sqlite3.Connection, table: str, column: str, value: str, actor: str
+) -> None:
+    """Revoke the valid rows of a table with this value in a column."""
+    connection.execute(
+        f"UPDATE {table} SET revoked_by = ? "  # noqa: S608 (names of this file)
+        f"WHERE {column} = ? AND revoked_by IS NULL",
+        (actor, value),
+    )

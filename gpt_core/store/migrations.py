@@ -193,4 +193,16 @@ MIGRATIONS = (
     ALTER TABLE deletions ADD COLUMN owner TEXT NOT NULL DEFAULT '';
     ALTER TABLE deletions ADD COLUMN seconds REAL NOT NULL DEFAULT 0;
     """,
+    """
+    -- The codes with which students return to their runs from another browser.
+    CREATE TABLE rejoin_codes (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        member_id TEXT NOT NULL,
+        at REAL NOT NULL,
+        actor TEXT NOT NULL,          -- who issued it
+        code_hash TEXT NOT NULL,
+        token_sha256 TEXT,            -- of the browser that shows it, NULL if none does
+        revoked_by TEXT               -- an actor; NULL while it is valid
+    );
+    """,
 )

@@ -72,6 +72,7 @@ class Run:
     note: str = ""
     initial_name: str = ""  # of the weights it began with; "" if they were drawn at random
     initial_sha256: str = ""
+    state_actor: str = ""  # who brought it into its state
     is_redacted: bool = False  # private parts are left out
 
     def redacted(self) -> "Run":

@@ -260,6 +260,7 @@ class RunReader(RecordedRuns):
     def _select_runs(self, clause: str, *values: Any) -> list[Run]:
         sql = f"""
             SELECT runs.*, last.state, last.at AS state_at, last.message,
+                last.actor AS state_actor,
                 COALESCE(labels.name, '') AS name, COALESCE(labels.note, '') AS note
             FROM runs
             JOIN transitions AS last
@@ -273,4 +274,6 @@ class RunReader(RecordedRuns):
     def _with_final_state(self, run: Run) -> Run:
         """Return a run in its final state, if that could not be recorded yet."""
         final = self._unsaved_final_states.get(run.id)
-        return replace(run, state=final.state, message=final.message) if final else run
+        if final is None:
+            return run
+        return replace(run, state=final.state, state_actor=final.actor, message=final.message)

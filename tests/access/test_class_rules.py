@@ -18,10 +18,11 @@ from gpt_core.access import (
     read_rules,
     require_allowed_run,
     seconds_left,
+    student_seed,
 )
 from gpt_core.config import TrainingConfig
 from gpt_core.library import ModelLibrary, TextLibrary, delete_run
-from gpt_core.model import GPTModel, build_model
+from gpt_core.model import GPTModel, build_model, count_config_parameters
 from gpt_core.presets import PRESETS, Preset
 from gpt_core.runner import TrainingRunner
 from gpt_core.store import RunStore
@@ -36,6 +37,7 @@ LONG = replace(TINY_TRAINING, num_epochs=500)
 TEXT = load_text("counting")
 OWN_TEXT = Corpus("Ann's own", TEXT.text.replace("one", "eleven"))
 POCKET = PRESETS["pocket"]
+ANN = "s-ann"
 
 
 def check(
@@ -44,14 +46,26 @@ def check(
     preset: Preset = POCKET,
     begins_with_weights: bool = False,
 ) -> None:
-    require_allowed_run(rules, preset, config, 100, 1000, begins_with_weights)
+    require_allowed_run(rules, preset, config, 100, 1000, begins_with_weights, ANN)
 
 
-def test_what_a_class_begins_with_allows_each_preset() -> None:
+def test_what_a_class_begins_with_allows_the_pocket_preset_alone() -> None:
     for preset in PRESETS.values():
-        require_allowed_run(ClassRules(), preset, preset.training, 10**6, 163_000_000, False)
-    with pytest.raises(ValueError, match=r"at most 200,000,000 per run; this run has 300,000,000"):
-        require_allowed_run(ClassRules(), POCKET, POCKET.training, 1, 300_000_000, False)
+        parameters = count_config_parameters(preset.model)
+        asked = (preset, preset.training, 10**6, parameters, False, ANN)
+        require_allowed_run(ClassRules(most_parameters=None), *asked)
+        if preset is POCKET:
+            require_allowed_run(ClassRules(), *asked)
+            continue
+        with pytest.raises(ValueError, match=f"20,000,000 per run; this run has {parameters:,}"):
+            require_allowed_run(ClassRules(), *asked)
+
+
+def test_each_student_has_a_seed_of_their_own_and_keeps_it() -> None:
+    seeds = {student_seed(f"s-{number}") for number in range(30)}
+    assert len(seeds) == 30
+    assert seeds == {student_seed(f"s-{number}") for number in range(30)}
+    assert 123 not in seeds
 
 
 def test_a_run_of_too_many_steps_or_of_another_preset_is_refused() -> None:
@@ -75,6 +89,9 @@ def test_a_hidden_setting_stays_as_in_the_preset(change: dict) -> None:
     check(rules, preset=wider)
     with pytest.raises(ValueError, match=f"{next(iter(change))} stays as in the preset pocket"):
         check(rules, replace(POCKET.training, **change))
+    check(rules, replace(POCKET.training, seed=student_seed(ANN)))
+    with pytest.raises(ValueError, match="seed stays as in the preset pocket"):
+        check(rules, replace(POCKET.training, seed=student_seed("s-ben")))
     with pytest.raises(ValueError, match="emb_dim stays"):
         check(rules, preset=replace(POCKET, model=replace(POCKET.model, emb_dim=64)))
 
@@ -177,14 +194,14 @@ def test_who_has_used_up_their_minutes_trains_no_longer_and_keeps_what_was_learn
         assert store.checkpoints("anns")[-1].global_step == last.global_step
         assert seconds_left(store, runner.rules, "ann") <= 0
         assert seconds_left(store, runner.rules, "ben") == 60
-        assert seconds_left(store, ClassRules(), "ann") == math.inf
+        assert seconds_left(store, ClassRules(most_minutes=None), "ann") == math.inf
         for again in (
             lambda: runner.resume("anns", actor="ann"),
             lambda: runner.start(TINY_PRESET, TEXT, TINY_TRAINING, actor="ann"),
         ):
             with pytest.raises(ValueError, match="Your training time, 1 min, is used up"):
                 again()
-        runner.set_rules(ClassRules(), actor="teacher")
+        runner.set_rules(ClassRules(most_minutes=None), actor="teacher")
         runner.resume("anns", actor="ann")
         assert not runner.wait("anns", 0.5)
 

@@ -167,3 +167,105 @@ def test_made_up_codes_can_be_read_aloud_and_differ() -> None:
     assert len(codes) > 990
     assert set("".join(codes)) <= set(CODE_LETTERS)
     assert not set("01ilo") & set(CODE_LETTERS)
+
+
+# Coming back
+
+
+def rejoin_code(roster: Roster, token: str) -> str:
+    code = roster.rejoin_code(token)
+    assert code is not None
+    return code
+
+
+def test_a_student_returns_from_another_browser_as_who_they_were(
+    roster: Roster, store: RunStore, tmp_path: Path
+) -> None:
+    token = roster.join("Ann", CODE, HERE)
+    ann, code = roster.who(token), rejoin_code(roster, token)
+    assert code == rejoin_code(roster, token)
+    roster.join("Ben", CODE, HERE)
+    later = Roster(RunStore(tmp_path))  # another join code
+    again = later.join(" ANN", f" {code.upper().replace('-', ' ')} ", HERE)
+    assert again != token
+    assert later.who(again) == later.who(token) == ann
+    assert [member.name for member in later.members()] == ["Ann", "Ben"]
+    assert rejoin_code(later, again) != code  # this browser has one of its own, and both are valid
+    assert later.who(later.join("Ann", rejoin_code(later, again), HERE)) == ann
+
+
+def test_a_rejoin_code_is_its_students_alone_and_is_stored_as_a_hash(
+    roster: Roster, store: RunStore
+) -> None:
+    token = roster.join("Ann", CODE, HERE)
+    roster.join("Ben", CODE, HERE)
+    code = rejoin_code(roster, token)
+    for name in ("Ben", "Ann 2", ""):
+        with pytest.raises(ValueError, match="join code is wrong"):
+            roster.join(name, code, HERE)
+    with closing(sqlite3.connect(store.runs_dir / "runs.sqlite")) as connection:
+        stored = str(connection.execute("SELECT * FROM rejoin_codes").fetchall())
+    assert code not in stored
+    assert code.replace("-", "") not in stored
+    assert roster.rejoin_code(roster.sign_in_teacher(PASSPHRASE, HERE)) is None
+
+
+def test_wrong_rejoin_codes_are_limited_as_wrong_join_codes_are(
+    roster: Roster, timer: Timer
+) -> None:
+    code = rejoin_code(roster, roster.join("Ann", CODE, HERE))
+    for _ in range(5):
+        with pytest.raises(ValueError, match="join code is wrong"):
+            roster.join("Ann", "abcd-efgh", HERE)
+    with pytest.raises(ValueError, match="Too many wrong codes"):
+        roster.join("Ann", code, HERE)
+    timer.now += WITHIN_SECONDS
+    assert roster.join("Ann", code, HERE)
+
+
+def test_who_leaves_keeps_the_name_and_may_return(roster: Roster) -> None:
+    token = roster.join("Ann", CODE, HERE)
+    ann, code = roster.who(token), rejoin_code(roster, token)
+    roster.sign_out(token)
+    assert roster.who(token) is None
+    assert roster.members() == []
+    other = roster.who(roster.join("Ann", CODE, HERE))
+    assert other is not None
+    assert other.name == "Ann 2"
+    assert roster.who(roster.join("Ann", code, HERE)) == ann
+
+
+def test_the_teacher_issues_a_code_which_replaces_the_lost_one(
+    roster: Roster, store: RunStore
+) -> None:
+    token = roster.join("Ann", CODE, HERE)
+    ann, lost = roster.who(token), rejoin_code(roster, token)
+    assert ann is not None
+    with pytest.raises(PermissionDenied, match="Only the teacher"):
+        roster.issue_rejoin_code(ann.id, actor=ann.id)
+    with pytest.raises(ValueError, match="There is no student teacher"):
+        roster.issue_rejoin_code("teacher", actor="teacher")
+    code = roster.issue_rejoin_code(ann.id, actor="teacher")
+    with pytest.raises(ValueError, match="join code is wrong"):
+        roster.join("Ann", lost, HERE)
+    assert roster.who(roster.join("Ann", code, HERE)) == ann
+    assert roster.who(token) == ann  # her first browser stays in,
+    assert roster.rejoin_code(token) is None  # and no longer shows the lost code
+
+
+def test_who_was_sent_out_does_not_return_with_a_code(roster: Roster) -> None:
+    token = roster.join("Ann", CODE, HERE)
+    [ann], code = roster.members(), rejoin_code(roster, token)
+    roster.revoke(ann.id, actor="teacher")
+    with pytest.raises(ValueError, match="join code is wrong"):
+        roster.join("Ann", code, HERE)
+    code = roster.issue_rejoin_code(ann.id, actor="teacher")  # unless the teacher allows it
+    assert roster.who(roster.join("Ann", code, HERE)) == ann
+
+
+def test_a_browser_from_before_rejoin_codes_gets_one(roster: Roster, store: RunStore) -> None:
+    token = roster.join("Ann", CODE, HERE)
+    with closing(sqlite3.connect(store.runs_dir / "runs.sqlite")) as connection:
+        connection.execute("DELETE FROM rejoin_codes")
+        connection.commit()
+    assert roster.who(roster.join("Ann", rejoin_code(roster, token), HERE)) == roster.who(token)

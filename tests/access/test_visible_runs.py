@@ -63,6 +63,23 @@ def test_nothing_of_a_private_run_gives_its_text_away(cached_store: CachedStore)
     assert not view.checkpoints("anns")
 
 
+@pytest.mark.parametrize("actor", ["ann", "teacher"])
+def test_what_the_whole_class_watches_is_redacted_for_owner_and_teacher(
+    cached_store: CachedStore, store: RunStore, actor: str
+) -> None:
+    view = VisibleRuns(cached_store, actor, for_class=True)
+    seen = [
+        *(view.run("anns"), view.summaries(), view.latest_run(), view.checkpoints("anns")),
+        *view.probes("anns"),
+    ]
+    assert "diary" not in repr(seen)
+    assert "heron" not in repr(seen)
+    assert not view.history("anns").recorded.samples
+    share_run(store, "anns", True, actor=actor)
+    assert view.history("anns").recorded.samples
+    assert view.run("anns").text_name == "diary.txt"  # type: ignore[union-attr]
+
+
 def test_the_curves_are_whole_and_made_once_for_all(cached_store: CachedStore) -> None:
     view, other = VisibleRuns(cached_store, "ben"), VisibleRuns(cached_store, "cleo")
     history = cached_store.history("anns")

@@ -173,13 +173,51 @@ def test_a_class_of_three_has_its_own_buttons_each(address: str, browser: Browse
         context.close()
 
 
+def test_a_student_leaves_and_finds_their_runs_again_with_the_rejoin_code(
+    address: str, browser: Browser
+) -> None:
+    contexts = [browser.new_context(viewport={"width": 1440, "height": 900}) for _ in range(2)]
+    first, second = (context.new_page() for context in contexts)
+    heard = [listen(page, address) for page in (first, second)]
+    first.goto(f"{address}/leave")  # without a cookie the door, which then leads to Home
+    fonts = "document.fonts.ready.then((all) => Array.from(all).map((font) => font.status))"
+    assert first.evaluate(fonts) == ["loaded"]  # the app's
+    first.get_by_label("Your name").fill(HOSTILE)
+    first.get_by_label("Join code").fill(CODE)
+    first.get_by_role("button", name="Join").click()
+    expect(first.get_by_role("heading", name="Watch a GPT learn")).to_be_visible(timeout=60_000)
+    assert urllib.parse.urlsplit(first.url).path == "/"
+    wait_until_settled(first)
+    first.goto(f"{address}/leave")
+    expect(first.get_by_text(f"that you are {HOSTILE}.")).to_be_visible()
+    code = first.locator("strong").inner_text()
+    assert violations(first) == []
+    first.get_by_role("button", name="Leave").click()
+    expect(first.get_by_role("heading", name="Join the class")).to_be_visible()
+    assert not [c for c in contexts[0].cookies() if c["name"] == "gpt_lab_member"]
+    assert first.evaluate("window.hacked") is None
+
+    join(second, address, HOSTILE, code)
+    sidebar = second.get_by_test_id("stSidebar")
+    expect(sidebar.get_by_text(f"{HOSTILE} · student")).to_be_visible(timeout=60_000)  # not "2"
+    wait_until_settled(second)
+    assert violations(second) == []
+    sidebar.get_by_role("link", name="Leave the class").click()
+    expect(second.get_by_role("heading", name="Leave the class?")).to_be_visible()
+    second.get_by_role("link", name="Stay").click()
+    expect(second.get_by_role("heading", name="Watch a GPT learn")).to_be_visible(timeout=60_000)
+    assert heard == [[], []]
+    for context in contexts:
+        context.close()
+
+
 def test_the_teachers_wall_and_a_student_who_is_sent_out(
     server: Server, address: str, browser: Browser
 ) -> None:
     contexts = [browser.new_context(viewport={"width": 1440, "height": 900}) for _ in range(3)]
     eve, teacher, phone = (context.new_page() for context in contexts)
     heard = [listen(page, address) for page in (teacher, phone)]
-    teacher.goto(f"{address}/classroom")
+    teacher.goto(address)  # a teacher begins on Classroom
     teacher.get_by_text("I am the teacher").click()
     teacher.get_by_label("Passphrase").fill(PASSPHRASE)
     teacher.get_by_role("button", name="Sign in").click()

@@ -338,7 +338,7 @@ def clock_jumps_back(folder: Path, browser: Browser, tries: int) -> Outcome:
             assert runs[0].created_at < runs[1].created_at  # whatever the clock says
             outcome.rows_lost += count_missing(store, seen, run_id)
         open_page(page, server.url)
-        expect(page.get_by_role("button", name="Watch the run that is training")).to_be_visible()
+        expect(page.get_by_role("button", name="Open the live run")).to_be_visible()
         assert_no_error_box(page)
         outcome.tried += 1
         outcome.rows_read += len(seen)

@@ -7,10 +7,13 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.app import runtime
-from gpt_core.access import FIRST_LESSON, ClassRules
+from dashboard.app import runtime, session_keys
+from gpt_core.access import FIRST_LESSON, MEGABYTE, TIME_USED_UP, ClassRules, student_seed
 from gpt_core.library import TextLibrary
+from gpt_core.model import count_config_parameters
 from gpt_core.presets import PRESETS
+from gpt_core.store import RunState
+from gpt_core.weights import max_checkpoint_bytes
 from tests.support.app_driver import (
     button,
     choose,
@@ -83,6 +86,49 @@ def test_a_run_on_a_text_of_the_app_has_nothing_to_share(lesson: Class) -> None:
     assert components(lesson.visit("Ben", "train", run=run_id), "sample_list")
 
 
+def test_no_two_students_train_the_same_model_by_pressing_homes_button(lesson: Class) -> None:
+    runtime.get_runner().hold(True, actor="local")
+    said = "in a class each student starts from a seed of their own"
+    runs = {}
+    for name in ("Ann", "Ben", "Teacher"):
+        app = lesson.visit(name)
+        assert (said in texts(app)) == (name != "Teacher")
+        button(app, "Train a small GPT now").click().run()
+        assert not app.exception
+        runs[name] = runtime.get_store().latest_run()
+        runtime.get_runner().stop(runs[name].id, actor="local").result(timeout=30)
+    seeds = {name: run.training_config.seed for name, run in runs.items()}
+    assert seeds == {
+        **{name: student_seed(lesson.id(name)) for name in ("Ann", "Ben")},
+        "Teacher": 123,  # as the chapter
+    }
+    assert seeds["Ann"] != seeds["Ben"]
+    assert f"Your seed is {seeds['Ann']}: in a class" in texts(lesson.visit("Ann"))
+    app = lesson.visit("Teacher", "train", run=runs["Ann"].id)
+    titles = [text.value for text in app.main.text]
+    assert "pocket on The Lamp Room (a short story) · Ann" in titles  # not "changed"
+
+
+def test_a_student_finds_their_seed_in_the_form_and_may_change_it(lesson: Class) -> None:
+    runtime.get_runner().set_rules(ClassRules(most_parameters=None), actor="teacher")
+    seed = student_seed(lesson.id("Ann"))
+    open_settings = {session_keys.OTHER_SETTINGS: True}
+    app = lesson.visit("Ann", "train", state=open_settings)
+    assert f"Your seed is {seed}: in a class" in texts(app)
+    assert "no two runs are the same; the settings on Train change it." in texts(app)
+    field = next(field for field in app.number_input if field.label == "seed")
+    assert field.value == seed
+    assert "Changed from pocket" not in texts(app)
+    field.set_value(123).run()
+    assert "Changed from pocket: seed." in texts(app)
+    choose(
+        app, "Model and training", "book-124m"
+    )  # whose losses are the chapter's, digit for digit
+    assert "a seed of their own" not in texts(app)
+    app = lesson.visit("Teacher", "train", state=open_settings)
+    assert next(field for field in app.number_input if field.label == "seed").value == 123
+
+
 def test_a_text_is_its_owners_until_they_share_it(lesson: Class) -> None:
     TextLibrary(runtime.get_store(), actor=lesson.id("Ann")).keep(SECRET, "pasted")
 
@@ -126,7 +172,9 @@ def test_who_was_sent_out_sees_a_sentence_and_nothing_else(lesson: Class) -> Non
     app = lesson.visit("Ben", "train")
     assert [title.value for title in app.title] == ["You are not in this class any more"]
     assert not labels(app)
-    assert "Ben" not in str(lesson.visit("Teacher", "classroom").selectbox)
+    boxes = {box.label: box for box in lesson.visit("Teacher", "classroom").selectbox}
+    assert "Ben" not in boxes["Who"].options
+    assert "Ben" in boxes["For whom"].options  # with a new rejoin code he may return
 
 
 def test_the_teacher_sees_who_is_where_and_students_do_not(lesson: Class) -> None:
@@ -144,6 +192,103 @@ def test_the_teacher_sees_who_is_where_and_students_do_not(lesson: Class) -> Non
     assert not app.dataframe
     assert not {"Hold the queue", "Remove", "Save rules"} & set(labels(app))
     assert len(components(app, "live_chart")) == 1
+
+
+def test_a_student_is_told_by_whom_their_run_was_paused_or_stopped(lesson: Class) -> None:
+    runner = runtime.get_runner()
+    runner.hold(True, actor="local")
+    run_id = lesson.start("Ann")
+    for action, said in ((runner.pause, "Paused by the teacher."), (runner.stop, "Stopped by the")):
+        app = lesson.visit("Ann", "train", run=run_id)
+        assert said not in texts(app)
+        action(run_id, actor="teacher").result(timeout=30)
+        for name in ("Ann", "Ben"):
+            assert said in texts(lesson.visit(name, "train", run=run_id))
+    runner.resume(run_id, actor=lesson.id("Ann")).result(timeout=30)
+    runner.stop(run_id, actor=lesson.id("Ann")).result(timeout=30)
+    assert "Stopped by" not in texts(lesson.visit("Ann", "train", run=run_id))  # by herself
+    store = runtime.get_store()  # as the runner records it
+    store.set_state(run_id, RunState.STOPPED, "teacher", TIME_USED_UP)
+    shown = texts(lesson.visit("Ann", "train", run=run_id))
+    assert TIME_USED_UP in shown
+    assert "Stopped by" not in shown
+
+
+def test_everyone_in_a_class_sees_who_they_are_and_how_to_leave(lesson: Class) -> None:
+    limits = ClassRules(most_minutes=10, most_megabytes=500)
+    runtime.get_runner().set_rules(limits, actor="teacher")
+    lesson.train("Ann")
+    for name, shown in (("Ann", "Ann · student"), ("Teacher", "Teacher"), (HOSTILE, HOSTILE)):
+        side = lesson.visit(name).sidebar
+        assert any(text.value.startswith(shown) for text in side.text)
+        assert any('href="leave"' in element.proto.body for element in side.get("html"))
+        left = [caption.value for caption in side.caption if "Left for you" in caption.value]
+        assert bool(left) == (name != "Teacher")
+        if name == HOSTILE:
+            everything = "10 min 00 s of 10 minutes of training and 500 MB of 500 MB of disk"
+            assert left == [f"Left for you: {everything}."]
+        if name == "Ann":
+            assert " 500 MB of 500 MB" not in left[0]  # her run's checkpoints
+
+
+def test_a_student_sees_their_rejoin_code_until_the_teacher_issues_another(lesson: Class) -> None:
+    own = lesson.roster.rejoin_code(lesson.tokens["Ann"])
+    assert own is not None
+    assert [code.value for code in lesson.visit("Ann").sidebar.code] == [f"Ann\n{own}"]
+    assert not lesson.visit("Teacher").sidebar.code
+    app = lesson.visit("Teacher", "classroom")
+    assert not app.main.code
+    choose(app, "For whom", "Ann")
+    button(app, "Issue a code").click().run()
+    [issued] = [code.value.removeprefix("Ann\n") for code in app.main.code]
+    assert issued != own
+    with pytest.raises(ValueError, match="The join code is wrong"):
+        lesson.roster.join("Ann", own, "there")
+    returned = lesson.roster.who(lesson.roster.join("Ann", issued, "there"))
+    assert returned is not None
+    assert returned.id == lesson.id("Ann")
+    app = lesson.visit("Ann")
+    assert not app.sidebar.code
+    assert "Your teacher has issued a newer rejoin code" in texts(app)
+
+
+def test_what_a_teacher_projects_names_and_quotes_no_private_text(lesson: Class) -> None:
+    run_id = lesson.train("Ann", SECRET)
+    lesson.train("Ben", run_id="bens")
+    for name in ("Ann", "Ben"):
+        lesson.visit(name, "classroom")
+
+    def shown(app: AppTest) -> str:
+        assert not app.exception
+        return f"{texts(app)} {components(app, 'sample_list')} {[d.value for d in app.dataframe]}"
+
+    wall = lesson.visit("Teacher", "classroom")
+    projected = lesson.visit("Teacher", "train", run=run_id, projector="1")
+    for app in (wall, projected):
+        assert not {word for word in ("heron", "diary", "Dear") if word in shown(app)}
+    assert "its curves are for all" in shown(projected)
+    assert [d["entries"][0]["heading"] for d in components(wall, "sample_list")] == ["Ben"]
+
+    [fold] = [e for e in wall.expander if e.label.startswith("Private")]
+    assert fold.label == "Private, not shown to the class: 1"
+    wall = lesson.visit("Teacher", "classroom", state={session_keys.PRIVATE_SAMPLES: True})
+    assert "Do not open this on a projector" in texts(wall)
+    opened = [d["entries"][0]["heading"] for d in components(wall, "sample_list")]
+    assert opened == ["Ben", "Ann"]
+    assert not [
+        e for e in lesson.visit("Ben", "classroom").expander if e.label.startswith("Private")
+    ]
+
+    app = lesson.visit("Ann", "train", run=run_id)  # she shares it: then it may be projected
+    next(t for t in app.toggle if t.label == "Show the class what it writes").set_value(True).run()
+    projected = lesson.visit("Teacher", "train", run=run_id, projector="1")
+    assert components(projected, "sample_list")
+    headings = [
+        entry["heading"]
+        for d in components(lesson.visit("Teacher", "classroom"), "sample_list")
+        for entry in d["entries"]
+    ]
+    assert headings == ["Ann", "Ben"]
 
 
 def test_names_are_text_wherever_they_stand(lesson: Class) -> None:
@@ -206,13 +351,28 @@ def test_the_teacher_sets_rules_and_a_student_finds_them_in_the_form(lesson: Cla
 
 
 def test_a_preset_that_is_not_for_the_lesson_is_not_offered(lesson: Class) -> None:
-    runtime.get_runner().set_rules(ClassRules(presets=("evening",)), actor="teacher")
+    rules = ClassRules(presets=("evening",), most_parameters=None)
+    runtime.get_runner().set_rules(rules, actor="teacher")
     app = lesson.visit("Ben", "train")
     box = next(box for box in app.selectbox if box.label == "Model and training")
     assert box.options == ["evening"]
     app = lesson.visit("Teacher", "train")
     box = next(box for box in app.selectbox if box.label == "Model and training")
     assert box.options == list(PRESETS)
+
+
+def test_a_new_class_offers_what_a_laptop_bears_and_says_why(lesson: Class) -> None:
+    for name, offered in (("Ben", ["pocket"]), ("Teacher", list(PRESETS))):
+        app = lesson.visit(name, "train")
+        assert next(b for b in app.selectbox if b.label == "Model and training").options == offered
+    shown = texts(lesson.visit("Teacher", "classroom"))
+    pocket = PRESETS["pocket"]
+    kept = max_checkpoint_bytes(pocket.model, pocket.training.keep_epochs)
+    assert f"needs up to {kept / 1e6:.0f} MB" in shown
+    assert f"{count_config_parameters(pocket.model) / 1e6:.0f} million parameters" in shown
+    rules = ClassRules()
+    assert f"so that {rules.most_megabytes:,} MB hold three runs" in shown
+    assert rules.most_megabytes * MEGABYTE >= 2 * 323e6 + kept  # the third is not refused
 
 
 def test_a_refusal_of_the_rules_is_a_sentence(lesson: Class) -> None:

@@ -29,7 +29,7 @@ def test_homes_one_button_starts_the_pocket_run_on_the_story_and_goes_to_train()
 def test_home_offers_to_watch_the_run_that_trains_instead_of_a_second_one() -> None:
     start_pocket_run(1)
     primary = [b.label for b in open_app().main.button if b.proto.type == "primary"]
-    assert primary == ["Watch the run that is training"]
+    assert primary == ["Open the live run"]
 
 
 def test_the_recorded_runs_losses_are_drawn_and_told_to_screen_readers() -> None:

@@ -1,6 +1,7 @@
 """A class in the test's own process."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -35,9 +36,16 @@ class Class:
         assert member is not None
         return member.id
 
-    def visit(self, name: str, page: str | None = None, **query: str) -> AppTest:
+    def visit(
+        self,
+        name: str,
+        page: str | None = None,
+        *,
+        state: dict[str, Any] | None = None,
+        **query: str,
+    ) -> AppTest:
         self._monkeypatch.setattr(visitor, "_token", lambda: self.tokens.get(name))
-        return open_app(page, **query)
+        return open_app(page, state=state, **query)
 
     def start(self, name: str, text: Corpus | None = None, run_id: str = "a-run") -> str:
         config = replace(POCKET.training, num_epochs=2)

@@ -18,8 +18,7 @@ from dashboard.components.accessibility import improve_markup
 from dashboard.ui import apply_look, show_current_run, show_notices
 
 ICON = Path(dashboard.__file__).parent / "icon.svg"
-# In the order of the lecture's steps.
-PAGES = ("Tokens", "Model", "Loss", "Data", "Train", "Generate", "Weights")
+PAGES = ("Tokens", "Model", "Loss", "Data", "Train", "Generate", "Weights")  # by lecture
 
 st.set_page_config(page_title="GPT Pretraining Lab", page_icon=ICON, layout="wide")
 st.logo(ICON, size="large")

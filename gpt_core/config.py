@@ -155,8 +155,8 @@ class TrainingConfig:
     seed: int = _setting(123, "Fixes the initial weights, shuffling and dropout.", "machine")
     precision: str = _setting(
         "float32",
-        "float32 is exact, as in the chapter; bfloat16 rounds matrix products and is faster where "
-        "the device supports it; auto measures both and chooses.",
+        "float32 keeps about seven digits, as in the chapter; bfloat16 rounds matrix products to "
+        "two or three and is faster where the device supports it; auto measures both and chooses.",
         "machine",
         PRECISIONS,
     )

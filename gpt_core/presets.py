@@ -67,7 +67,8 @@ PRESETS: dict[str, Preset] = {
         ),
         Preset(
             "book-124m",
-            "The chapter's own run, digit for digit: a few to fifteen minutes on a CPU.",
+            "The chapter's model and settings. With The Verdict on an x86-64 CPU: its run, digit "
+            "for digit, in about 5 to 15 minutes.",
             GPT_CONFIG_124M,
             TrainingConfig(),
         ),

@@ -23,7 +23,7 @@ from gpt_core.text import check_splits, create_dataloader, split_text
 page_title(
     "Data",
     "Train on any book you like. First look at what the model will see, tokens, windows and "
-    "batches, and at the part that it will not see.",
+    "batches, and at the part that it will never learn from.",
 )
 
 with st.container(border=True):

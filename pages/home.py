@@ -28,7 +28,7 @@ if session_keys.RUN in st.query_params:  # a link to a run opens it on Train
 
 page_title(
     "Watch a GPT learn",
-    "Train a small GPT in your browser, on a text you can read, and see it "
+    "Train a small GPT on the computer that runs this app, on a text you can read, and see it "
     "go from noise to sentences: every loss, every probability, every sample, as it happens.",
     page="Home",
 )

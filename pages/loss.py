@@ -36,7 +36,7 @@ if chosen:
             f"{count(config.n_layers, 'layer')}, {count(config.n_heads, 'head')}, float32, "
             "dropout off."
         )
-        st.page_link("pages/model.py", label="Its parts")
+        st.page_link("pages/model.py", label="The parts of a GPT")
 
 if from_run:
     show_own_rows()

@@ -8,7 +8,7 @@ from gpt_core.inspection import summarize
 
 page_title(
     "Model",
-    "Seven numbers describe a GPT. Change one and see what becomes of the "
+    "Seven settings describe a GPT. Change one and see what becomes of the "
     "model: its parts, the tensors between them, its size.",
 )
 

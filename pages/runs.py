@@ -99,7 +99,7 @@ def show_deletion(runs: list[Run]) -> None:
     size = format_bytes(sum(row.bytes for row in checkpoints))
     st.text(
         f"{count(len(runs), 'run')} with curves, samples and "
-        f"{count(len(checkpoints), 'checkpoint')} ({size}). It cannot be brought back. The text "
+        f"{count(len(checkpoints), 'checkpoint')} ({size}). This cannot be undone. The text "
         "is deleted too, unless another run needs it or it is among your texts on Data."
     )
     delete_button("runs", _delete, [run.id for run in runs])

@@ -48,8 +48,8 @@ def describe(run: Run) -> str:
 
 page_title(
     "Weights",
-    "What a run has learnt is a set of matrices. Take them home, train them further, or bring in "
-    "those of other models, such as OpenAI's GPT-2.",
+    "What a run has learnt is a set of matrices and vectors. Take them home, train them further, "
+    "or bring in those of other models, such as OpenAI's GPT-2.",
 )
 kept = {run.id: run for run in get_visible_runs().runs() if get_visible_runs().checkpoints(run.id)}
 linked = get_visible_runs().run(st.query_params.get(session_keys.RUN, ""))

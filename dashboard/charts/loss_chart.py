@@ -112,7 +112,7 @@ def _step_line(steps: pd.DataFrame | None, axes: Axes, size: float) -> list[Char
     return [
         {
             **_points(drawn, "loss", axes),
-            "name": "Each batch",
+            "name": "Each step",
             "mode": "lines",
             "line": {"color": TRAINING, "width": size},
             "opacity": 0.55,

@@ -191,14 +191,14 @@ def probe_lines(frame: pd.DataFrame, step: int, run_id: str) -> go.Figure:
     figure = go.Figure()
     for i, (name, line) in enumerate(frame.groupby("name", sort=False)):
         figure.add_scatter(
-            x=line["global_step"].to_numpy() + 1,
+            x=line["global_step"].to_numpy(),
             y=line["proba"].to_numpy(),
             name=plain(str(name)),
             mode="lines",
             line={"color": SHADES[i // 4 % 4], "width": 2, "dash": DASHES[i % 4]},
             hovertemplate="%{y:.2e}",
         )
-    figure.add_vline(step + 1, line={"color": NEUTRAL, "width": 1})
+    figure.add_vline(step, line={"color": NEUTRAL, "width": 1})
     figure.update_layout(
         **_frame(360, left=60, bottom=45, top=25),
         hovermode="x unified",

@@ -42,6 +42,6 @@ def describe_wait(seconds: float) -> str:
     if math.isinf(seconds):
         return ""
     if seconds < 2:
-        return ", any moment"
+        return ", any moment now"
     roughly = f"{seconds / 60:.0f} min" if 100 <= seconds < 3600 else format_duration(seconds)
-    return f", in about {roughly}"
+    return f", starting in about {roughly}"

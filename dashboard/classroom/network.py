@@ -19,7 +19,7 @@ def class_port() -> int:
     """
     text = os.environ.get(PORT, str(DEFAULT_PORT))
     if not (text.isascii() and text.isdecimal() and int(text) <= HIGHEST_PORT):
-        raise ValueError(f"{PORT}={text!r} is no port: choose a number up to {HIGHEST_PORT}.")
+        raise ValueError(f"{PORT}={text!r} is not a port: choose a number up to {HIGHEST_PORT}.")
     return int(text)
 
 

@@ -95,7 +95,7 @@ def show_rules() -> None:
     with st.form("rules", border=False):
         shown = [name for name in CONTROLS if name not in rules.hidden]
         if chosen == CHOICE:
-            shown = st.multiselect("These are seen", CONTROLS, shown, key=_key("shown", rules))
+            shown = st.multiselect("Settings to show", CONTROLS, shown, key=_key("shown", rules))
         presets = st.multiselect(
             "Presets that students may use",
             list(PRESETS),
@@ -189,7 +189,7 @@ def _with_shown(rules: ClassRules, shown: Sequence[str]) -> ClassRules:
 def _set(rules: ClassRules) -> bool:
     done = attempt(get_runner().set_rules, rules, actor=current_actor())
     if done:
-        st.toast("These rules hold now.")
+        st.toast("These rules now apply.")
     return done
 
 

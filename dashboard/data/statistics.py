@@ -32,9 +32,10 @@ def show_statistics(statistics: TokenStatistics) -> None:
     if times > 1.3:
         st.text(
             f"{times:.1f} times as many tokens per character as English prose "
-            f"({ENGLISH_TOKENS_PER_CHARACTER}): the vocabulary was made from English, and splits "
-            "other scripts, digits and rare words into smaller tokens, down to single bytes. A "
-            "window of the same length holds less of this text."
+            f"({ENGLISH_TOKENS_PER_CHARACTER}): GPT-2's vocabulary was learnt from web pages, "
+            "nearly all English. Other languages and scripts, long numbers, and the indentation "
+            "and symbols of code take more tokens, down to one per byte. A window of the same "
+            "length holds less of this text."
         )
     else:
         st.caption(

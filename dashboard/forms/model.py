@@ -130,7 +130,7 @@ def _choose_moment(run: Run) -> ChosenModel | None:
 
     def describe(step: int) -> str:
         if step == NOW:
-            return "a copy of it while it trains"
+            return "as it is now (a copy)"
         return "before its first update" if step == INITIAL_STEP else f"at step {step:,}"
 
     key = f"{session_keys.WALK_STEP}-{run.id}"

@@ -28,8 +28,9 @@ FEW = 6  # up to so many settings are all shown outside the panel
 MAX_OWN_PROBES = 4
 CHOICES = {"precision": PRECISIONS, "device": DEVICES, "schedule": SCHEDULES}
 PRECISION_NOTES = {
-    "auto": "Measured at the start: bfloat16 if this machine is faster with it, else float32.",
-    "float32": "Exact. On a PC's CPU the chapter's run gives the book's losses digit for digit.",
+    "auto": "Measured: bfloat16 if this machine is clearly faster with it, else float32.",
+    "float32": "About seven digits, as in the chapter. On a PC's CPU (x86-64) the chapter's run "
+    "gives the book's losses digit for digit.",
     "bfloat16": "Products are rounded: faster on some CPUs, but only close to the book's losses.",
 }
 

@@ -105,7 +105,8 @@ def manage_library() -> None:
                     f"share {entry.sha256} {entry.owner}",
                     entry.shared,
                     partial(get_library().share, entry),
-                    "Everyone may read it and train on it, and sees what runs on it write.",
+                    "Everyone may read it and train on it, and sees the samples and weights of "
+                    "runs on it.",
                 )
                 with st.popover("Delete"):
                     st.text("It cannot be brought back.")

@@ -89,8 +89,9 @@ def choose_starting_weights() -> StartingWeights | None:
         show_refusal(error)
         return None
     st.caption(
-        "The model comes with the weights, the training settings come from the preset. Trained "
-        "weights lose less of what they learnt with a smaller learning_rate, such as 5e-5."
+        "The model's size comes with the weights; context_length, drop_rate and the training "
+        "settings come from the preset. Trained weights lose less of what they learnt with a "
+        "smaller learning_rate, such as 5e-5."
     )
     return StartingWeights(option, InitialWeights(_name(option, titles[option]), model))
 

@@ -33,9 +33,9 @@ def show_nine_words() -> None:
     fragment(_show_bars)()
     formula(
         r"p_i = \frac{e^{z_i / T}}{\sum_j e^{z_j / T}}",
-        "z are the model's scores, the logits. A temperature T below 1 moves probability to the "
-        "most probable token, above 1 to the others; their order stays. Top-k leaves only the k "
-        "most probable tokens, top-p the most probable ones that together reach p; their "
+        "z are the model's scores, the logits. A temperature T below 1 makes the probabilities "
+        "more unequal, above 1 more even; their order stays. Top-k leaves only the k most "
+        "probable tokens, top-p the most probable ones that together reach p; their "
         "probabilities then sum to 1 again. T = 0 means greedy: always the most probable token.",
     )
     show_code(next_token_probas)

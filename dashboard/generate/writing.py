@@ -192,7 +192,7 @@ def _show(wrote: bool) -> None:
     if not texts:
         st.text("What the model writes will appear here, with the choice behind each token.")
         return
-    st.text(f"{texts[0].task.model_name} · drawn with seed {texts[0].task.seed}")
+    st.text(f"{texts[0].task.model_name} · seed {texts[0].task.seed}")
     for number, text in enumerate(texts):
         _show_text(number, text, has_ended=not wrote)
 

@@ -85,10 +85,10 @@ def show() -> None:
     else:
         st.markdown(
             f"With {classes} classes only the right one's probability counts, "
-            f"−log {probas[label]:.3f} = {categorical:.4f}. With two classes, both "
-            "formulas give the same."
+            f"−log {probas[label]:.3f} = {categorical:.4f}. With two classes the two "
+            "formulas always agree; with more, they agree only where “yes” is right."
         )
     common_mistake(
-        "Either formula without its leading minus: logarithms of probabilities are negative, and a "
-        "loss is not."
+        "Either formula without its leading minus: logarithms of probabilities are never above 0, "
+        "and this loss is never below it."
     )

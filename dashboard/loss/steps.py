@@ -88,7 +88,7 @@ def show_logits(walk: Walk, at: Position) -> None:
         )
         common_mistake(
             "“The logits are a tensor of probabilities”: they are scores. Only after the softmax "
-            "is each between 0 and 1, and is their sum 1."
+            "do they lie between 0 and 1 and, at each position, sum to 1."
         )
 
 
@@ -139,7 +139,7 @@ def show_predictions(walk: Walk) -> None:
             key="predictions",
             rows=walk.rows("row {}"),
             marks=["predicted"] * len(walk.positions),
-            details=[f"in place of “{position.target}”" for position in walk.positions],
+            details=[f"the target is “{position.target}”" for position in walk.positions],
         )
         for i in range(len(walk.inputs)):
             said = [p.predicted_id for p in walk.positions if p.row == i]
@@ -152,8 +152,8 @@ def show_target_probas(walk: Walk) -> None:
         "3 · Target probabilities",
         f"target_probas: {_shape(walk.steps.target_probas)}",
         r"p_{ij} = p_{i\,j\,y_{ij}}",
-        "Looked up with the target's ID as the index: i11, i12, … Training wants all of them as "
-        "close to 1 as possible.",
+        "Looked up with the target's ID as the index: i11, i12, … Training wants all of these "
+        "probabilities as close to 1 as possible.",
         "target_ids",
         "target_probas",
     ):
@@ -243,7 +243,7 @@ def show_one_call(walk: Walk) -> None:
         f"logits_flat: ({batch * tokens}, {vocab_size}) · targets_flat: ({batch * tokens},)",
         rf"\operatorname{{cross\_entropy}}(z, y) = {walk.one_call:.4f}",
         "PyTorch takes the logits, not the probabilities, and does all six steps at once: faster, "
-        "and exact even where a probability is too small for a float32.",
+        "and right even where a probability is too small for a float32.",
         code=loss_in_one_call,
     ):
         equal = math.isclose(walk.one_call, walk.loss, rel_tol=1e-5, abs_tol=1e-6)
@@ -252,8 +252,8 @@ def show_one_call(walk: Walk) -> None:
         st.text(
             "Equal, as far as float32 can tell."
             if equal
-            else "Not equal: a probability was rounded to 0, and the logarithm of 0 is infinite. "
-            "The one call is right."
+            else "Not equal: a probability was too small for a float32 and was rounded, perhaps to "
+            "0, whose logarithm is infinite. The one call is right."
         )
 
 

@@ -30,12 +30,13 @@ def show(chosen: ChosenModel | None) -> None:
                 rows = st.session_state.setdefault(session_keys.TEXT_LOSS, [])
                 rows[:] = [row, *(old for old in rows if old != row)]
     if rows := st.session_state.get(session_keys.TEXT_LOSS):
-        show_table(rows, losses=("Training part", "Validation part"))
+        show_table(rows, losses=("First nine tenths", "Last tenth"))
         st.button("Clear the table", on_click=rows.clear)
     st.caption(
-        f"Up to {MAX_BATCHES} batches of the first nine tenths of the text, and of the last "
-        "tenth, in the chapter's windows. A low loss on a text that the model was trained on "
-        "proves nothing."
+        f"Up to {MAX_BATCHES} batches each of the first nine tenths and of the last tenth of the "
+        f"text, in windows of {MAX_WINDOW} tokens, or fewer if the model's context or the text is "
+        "short. A low loss on text that the model was trained on shows that it fits that text, "
+        "not that it predicts other text."
     )
     show_code(calc_loss_loader)
 
@@ -67,7 +68,7 @@ def _measure(chosen: ChosenModel, corpus: Corpus) -> dict[str, str | int | float
         "Model": chosen.name,
         "Text": corpus.name,
         "Tokens in a window": length,
-        "Training part": round(losses[0], 6),
-        "Validation part": round(losses[1], 6),
-        "Its perplexity": f"{perplexity(losses[1]):,.1f}",
+        "First nine tenths": round(losses[0], 6),
+        "Last tenth": round(losses[1], 6),
+        "Perplexity of the last tenth": f"{perplexity(losses[1]):,.1f}",
     }

@@ -181,7 +181,7 @@ def drawing(config: GPTConfig, summary: ModelSummary) -> str:
         after(f"{block}norm2"),
         part(f"{block}ff", "Feed-forward", f"{emb_dim} → {hidden}, GELU, → {emb_dim}, for each "
              "token by itself"),
-        after(f"{block}ff", "dropout, then added to what entered it"),
+        after(f"{block}ff", "dropout, then added to what entered the second layer norm"),
         "</div>",
         after("trf_blocks.0", f"{count(config.n_layers, 'time')}, the same shape"),
         part("final_norm", "Final layer norm", "as in the blocks"),

@@ -26,7 +26,10 @@ def show_exports(runs: Sequence[Run]) -> None:
     )
     form = form or "csv"
     is_zip_of_files = len(runs) > 1 and form != "tensorboard"
-    st.caption(EXPORTS[form].opens_in + (" A ZIP: one for each run." if is_zip_of_files else ""))
+    st.caption(
+        EXPORTS[form].opens_in
+        + (" As a ZIP, with one file for each run." if is_zip_of_files else "")
+    )
     actor = current_actor()  # the callback of the download knows no visitor
     store, ids = get_store(), [run.id for run in runs]
     if is_private:

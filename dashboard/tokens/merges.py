@@ -48,8 +48,8 @@ def show_merges(text: str, allow_special: bool) -> None:
     )
     left = len(merges[-1].token_ids) if merges else len(byte_ids(word, tokenizer))
     st.caption(
-        f"{count(len(merges), 'merge')}, {count(left, 'token')}. The vocabulary is a list of "
-        "50,000 merges, in the order in which they were learnt: the most frequent pair of "
-        "neighbours first. In a word, the earliest merge that fits is made first; the new token "
-        "is framed."
+        f"{count(len(merges), 'merge')}, {count(left, 'token')}. GPT-2's vocabulary is the "
+        "256 single bytes, 50,000 merges in the order in which they were learnt (each time the "
+        "pair of neighbours that was then most frequent), and one special token. In a word, the "
+        "earliest merge that fits is made first; the new token is framed."
     )

@@ -115,7 +115,7 @@ def parse_ids(entered: str) -> list[int]:
     for word in words:
         if not re.fullmatch(r"-?\d{1,18}", word, re.ASCII):
             raise ValueError(
-                f"“{printable(word[:40])}” is no token ID: enter whole numbers from 0 to 50256, "
+                f"“{printable(word[:40])}” is not a token ID: enter whole numbers from 0 to 50256, "
                 "separated by spaces or commas."
             )
     return [int(word) for word in words]

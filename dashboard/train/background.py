@@ -13,10 +13,10 @@ def show_background() -> None:
     formula(
         r"\text{Loss} = -\frac{1}{N} \sum_{i=1}^{N} \log p_i",
         "p is the probability that the model gave to the right next token, at each of the N "
-        "positions. Training: up to 5 batches of the text it learns from. Validation: of the part "
-        "it never learns from. Dropout is off for both. The faint line behind them is each step's "
-        "own batch, with dropout on. Steps are counted as the book counts them: step 0 is "
-        "the first update.",
+        "positions. Training: up to eval_iter batches (5 unless changed) of the text it learns "
+        "from. Validation: as many of the part it never learns from. Dropout is off for both. The "
+        "faint line behind them is each step's own batch or batches, with dropout on. Steps are "
+        "counted as the book counts them: step 0 is the first update.",
     )
     show_code(evaluate_model, calc_loss_loader)
     show_code(train, learning_rate_at)

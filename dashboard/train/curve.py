@@ -100,7 +100,7 @@ def _choose_published(run: Run, axes: Axes) -> tuple[PublishedRun, ...]:
     if not is_comparable(run):
         return ()
     names = st.pills(
-        "Published runs of the chapter, by updates",
+        "Published runs of the chapter, lined up by number of updates",
         list(PUBLISHED),
         selection_mode="multi",
         key=session_keys.PUBLISHED,

@@ -27,7 +27,7 @@ def fill_form(run: Run) -> bool:
     """Fill in the form on Train with a run's text and settings; return False if it cannot."""
     preset = PRESETS.get(run.preset) or next(iter(PRESETS.values()))
     if run.is_redacted:
-        toast(ValueError("Its text is private: it cannot be run again by others."))
+        toast(ValueError("Its text or its weights are private: it cannot be run again by others."))
         return False
     notes = [f"Filled in with the settings of run {run.id}."]
     try:

@@ -24,6 +24,7 @@ from gpt_core.store import Run, RunState
 from gpt_core.text import token_cache_in
 from gpt_core.training import encode_splits
 from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
+from gpt_core.weights import INITIAL_STEP
 
 
 @dataclass
@@ -66,7 +67,10 @@ def _show_sample_now(run_id: str, wrote: bool) -> None:
     if step is None and (run.state is RunState.QUEUED or not runner.owns(run.id)):
         return  # it has no weights yet, or none on this machine
     st.header("Let it write")
-    when = "as it is now" if runner.owns(run.id) else f"as it was saved at step {step:,}"
+    when = "as it is now"
+    if not runner.owns(run.id) and step is not None:
+        saved = "before the first update" if step == INITIAL_STEP else f"saved at step {step:,}"
+        when = f"as it was {saved}"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input(
             f"Ask the model, {when}, to continue",

@@ -27,8 +27,8 @@ def show_latest_sample(run: Run, history: CachedHistory) -> None:
     """Show the newest sample, with what is copied marked."""
     if run.is_redacted:
         st.text(
-            "What it writes may reveal its text, which is private: its curves are for all, the "
-            "rest for its owner and the teacher."
+            "Its text or the weights it began with are private, and what it writes may reveal "
+            "them: its curves are for all, the rest for its owner and the teacher."
         )
         return
     st.header("What it writes")
@@ -71,12 +71,12 @@ def show_sharing(run: Run) -> None:
     if not may_change(run.owner) or (is_open(run, shared) and not is_shared):
         return
     share_toggle(
-        "Show the class what it writes",
+        "Share this run with the class",
         f"share {run.id}",
         is_shared,
         lambda shared: share_run(get_store(), run.id, shared, actor=current_actor()),
-        "Its text or its first weights are private. So the class sees its curves; only its owner "
-        "and the teacher see its samples, its text and its weights.",
+        "Its text or the weights it began with are private, so the class sees only its curves. "
+        "Shared, everybody also sees its samples, its text and its weights, and may download them.",
     )
 
 

@@ -23,7 +23,7 @@ def show_update(history: CachedHistory) -> None:
         {
             "Loss before": format_loss(update.loss_before),
             "Loss after": format_loss(update.loss_after),
-            "Gradient norm": f"{update.grad_norm:.3f}",
+            "Norm before clipping": f"{update.grad_norm:.3f}",
             "Learning rate": f"{update.learning_rate:.3g}",
             "Largest weight change": f"{update.largest_change:.2e}",
         }
@@ -36,9 +36,11 @@ def show_update(history: CachedHistory) -> None:
     with left:
         live_chart(
             history.derive(
-                "norms", lambda: part_bars(norms, "Gradient norm by part").to_json(), "updates"
+                "norms",
+                lambda: part_bars(norms, "Gradient norm by part, clipped").to_json(),
+                "updates",
             ),
-            "Gradient norm of each part of the model.",
+            "Gradient norm of each part of the model, after clipping.",
             key="closeup-gradients",
         )
     with right:

@@ -54,7 +54,7 @@ STEPS = (
     Step(
         7,
         "OpenAI's pretrained weights",
-        "The same architecture, after far more text than one laptop could read.",
+        "The same architecture, trained on far more text than a laptop could train on.",
         ("Weights",),
     ),
 )

@@ -66,12 +66,13 @@ GROUPS: dict[str, tuple[Term, ...]] = {
         ),
         Term(
             "window",
-            "A span of the text, as long as the context, on which the model is trained.",
+            "A span of the text that goes through the model as one row; in training it is as long "
+            "as the context.",
             "Data",
         ),
         Term(
             "stride",
-            "The number of tokens between the starts of two windows.",
+            "The number of tokens from the start of one window to the start of the next.",
             "Data",
         ),
         Term("batch", "Several windows that go through the model together.", "Data", "batches"),
@@ -116,8 +117,9 @@ GROUPS: dict[str, tuple[Term, ...]] = {
         ),
         Term(
             "head",
-            "One of several attentions computed side by side, each on its part of the vector; the "
-            "output head is something else, the matrix that computes the logits.",
+            "One of several attentions computed side by side, each with its own queries, keys and "
+            "values, made from the whole vector; the output head is something else, the matrix "
+            "that computes the logits.",
             "Model",
             "n_heads|heads",
         ),
@@ -134,8 +136,8 @@ GROUPS: dict[str, tuple[Term, ...]] = {
         ),
         Term(
             "dropout",
-            "During training, a random fraction of the numbers is set to 0, so that the model "
-            "does not rely on any single one.",
+            "During training, a given fraction of the numbers, chosen at random, is set to 0 and "
+            "the others are scaled up, so that the model does not rely on any single one.",
             "Model",
             "drop_rate",
         ),
@@ -223,7 +225,12 @@ GROUPS: dict[str, tuple[Term, ...]] = {
             "Train",
             "updates?|steps",
         ),
-        Term("epoch", "One pass through the whole training text.", "Train", "num_epochs"),
+        Term(
+            "epoch",
+            "One pass through the training text, that is, through all its full batches.",
+            "Train",
+            "num_epochs",
+        ),
         Term("tokens seen", "The number of tokens trained on, repetitions included.", "Train"),
         Term(
             "gradient",
@@ -279,8 +286,8 @@ GROUPS: dict[str, tuple[Term, ...]] = {
         ),
         Term(
             "memorising",
-            "Learning the training text by heart, also called overfitting: the training loss "
-            "falls towards 0 while the validation loss rises again.",
+            "Learning the training text by heart, an extreme of overfitting: the training loss "
+            "falls towards 0, and the validation loss, as a rule, rises again.",
             "Train",
             "by heart|copied|overfitting",
         ),
@@ -305,7 +312,8 @@ GROUPS: dict[str, tuple[Term, ...]] = {
         ),
         Term(
             "pretrained",
-            "Already trained, on far more text than one laptop could read.",
+            "Already trained to predict the next token of general text, before it is put to use "
+            "or trained further.",
             "Weights",
         ),
     ),
@@ -319,8 +327,8 @@ GROUPS: dict[str, tuple[Term, ...]] = {
         Term("greedy", "Always choosing the most probable token.", "Generate"),
         Term(
             "temperature",
-            "The number that logits are divided by before the softmax: below 1 it favours the "
-            "most probable token, above 1 the others.",
+            "The number that logits are divided by before the softmax: below 1 it makes the "
+            "probabilities more unequal, above 1 more even; their order stays the same.",
             "Generate",
         ),
         Term("top-k", "Drawing only among the k most probable tokens.", "Generate"),

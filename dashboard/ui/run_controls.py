@@ -25,7 +25,8 @@ from gpt_core.weights import InitialWeights
 
 HELPS = {
     "Pause": "Pauses after the current step. Nothing is lost.",
-    "Resume": "Continues exactly where it paused or ended.",
+    "Resume": "Continues from its last checkpoint, in the same state; steps recorded after that "
+    "are computed again.",
     "Stop": "Ends after the current step and saves a checkpoint, so that it can be resumed.",
     "One step": "Runs a single update and shows what it did.",
 }

@@ -65,5 +65,5 @@ def describe_place(run: Run) -> str:
         return "Waiting for its turn."
     turn = "Next in the queue" if place == 0 else f"Place {place + 1} of {len(queue)} in the queue"
     if get_runner().is_held and is_student(run.owner):
-        return f"{turn}, which your teacher is holding for now."
+        return f"{turn}, which the teacher is holding for now."
     return f"{turn}{describe_wait(queue[place].starts_in)}."

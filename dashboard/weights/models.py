@@ -193,7 +193,7 @@ def _take_upload() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input("Its name", readable_name(default), max_chars=MAX_TEXT_NAME)
         n_heads = st.number_input(
-            "Attention heads, if no file says it",
+            "Attention heads, if no file gives the number",
             1,
             MAX_HEADS,
             value=None,

@@ -51,7 +51,9 @@ class ClassRules:
         for field_name, known in (("presets", tuple(PRESETS)), ("hidden", CONTROLS)):
             names = getattr(self, field_name)
             if not isinstance(names, tuple | list):
-                raise ValueError(f"{field_name}={shown(names)} is no list: give a list of names.")
+                raise ValueError(
+                    f"{field_name}={shown(names)} is not a list: give a list of names."
+                )
             if unknown := [name for name in names if name not in known]:
                 raise ValueError(
                     f"{shown(unknown[0])} in {field_name} is not known: choose from "

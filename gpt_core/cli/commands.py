@@ -108,7 +108,7 @@ def _add_train(commands: Commands, directory: argparse.ArgumentParser) -> None:
         parents=[directory],
         help="train a GPT and print its losses",
         description="Train a GPT and print its losses. Each setting of the app's form is an "
-        "option; the others keep the preset's values.",
+        "option; those not given keep the preset's values.",
         allow_abbrev=False,
     )
     train.set_defaults(command="gpt_core.cli.training:train_command")

@@ -18,8 +18,8 @@ try:
     import gpt_core
 except ModuleNotFoundError:
     raise SystemExit(
-        "gpt_core is not installed here: run pip install in the folder of GPT Pretraining Lab, or "
-        "move this notebook there."
+        "gpt_core is not installed here: run  pip install .  in the folder of GPT Pretraining Lab, "
+        "or move this notebook there."
     ) from None
 
 import plotly.graph_objects as go

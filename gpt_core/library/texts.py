@@ -146,8 +146,8 @@ class TextLibrary:
                 aside.replace(text)
             if entry is None or not is_student(entry.owner) or self._needs(entry):
                 raise ValueError(
-                    f"{count(len(users), 'run')} trained on this text and could not "
-                    f"resume without it ({', '.join(users[:3])}{' …' * (len(users) > 3)}): "
+                    f"{count(len(users), 'run')} used this text, which is needed to "
+                    f"resume, repeat or export ({', '.join(users[:3])}{' …' * (len(users) > 3)}): "
                     "it stays."
                 )
             self._forget(entry)  # the text stays for others' runs

@@ -155,7 +155,7 @@ def next_token_probas(logits: Tensor, decoding: Decoding) -> Tensor:
         best = logits.argmax(dim=-1, keepdim=True)  # (..., 1)
         return torch.zeros_like(logits).scatter(-1, best, 1.0)
     probas = torch.softmax(logits / decoding.temperature, dim=-1)  # (..., vocab_size)
-    if decoding.top_p is not None:
+    if decoding.top_p is not None and decoding.top_p < 1:  # 1 leaves all, but rounding might not
         ranked, order = probas.sort(dim=-1, descending=True)
         # A token stays unless the more probable ones reach top_p without it.
         ranked = ranked.masked_fill(ranked.cumsum(dim=-1) - ranked >= decoding.top_p, 0.0)

@@ -161,6 +161,7 @@ def _drop_what_makes_no_sense(into: sqlite3.Connection) -> None:
     into.execute(
         """
         INSERT INTO transitions (run_id, at, state, actor, message)
-        SELECT id, created_at, 'interrupted', owner, 'What became of it was damaged.' FROM runs
+        SELECT id, created_at, 'interrupted', owner, 'The record of how it ended was damaged.'
+        FROM runs
         WHERE id NOT IN (SELECT run_id FROM transitions)"""
     )

@@ -81,7 +81,7 @@ class Run:
         return replace(
             self,
             training_config=training,
-            text_name="a private text",
+            text_name="a text not shown here",
             text_sha256="",
             initial_name="private weights" if self.initial_sha256 else "",
             is_redacted=True,

@@ -19,7 +19,7 @@ from gpt_core.weights.assembly import (
 )
 
 
-def load_book_checkpoint(path: Path, n_heads: int | None = None) -> GPTModel:
+def load_book_checkpoint(path: str | Path, n_heads: int | None = None) -> GPTModel:
     """Load a ``model.pth`` or ``model_and_optimizer.pth`` saved by the book's code.
 
     Only tensors are read: a file that would run code is refused.
@@ -34,6 +34,7 @@ def load_book_checkpoint(path: Path, n_heads: int | None = None) -> GPTModel:
 
     Source: the chapter, "Loading and saving model weights in PyTorch".
     """
+    path = Path(path)
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
         state = saved.get("model_state_dict", saved) if isinstance(saved, Mapping) else {}

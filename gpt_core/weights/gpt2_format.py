@@ -96,7 +96,7 @@ def load_gpt2(source: str | Path, n_heads: int | None = None) -> GPTModel:
         ) from error
 
 
-def export_gpt2(model: GPTModel, folder: Path) -> None:
+def export_gpt2(model: GPTModel, folder: str | Path) -> None:
     """Write a model as a Hugging Face GPT-2 folder, which ``GPT2LMHeadModel`` loads.
 
     The output is the same. Without ``qkv_bias`` the biases are written as zeros. An output head
@@ -105,7 +105,7 @@ def export_gpt2(model: GPTModel, folder: Path) -> None:
     Raises:
         OSError: the folder cannot be written to.
     """
-    config, ours = model.config, model.state_dict()
+    folder, config, ours = Path(folder), model.config, model.state_dict()
     weights: dict[str, Tensor] = {}
     for name, tensor in ours.items():
         their_name, third = _their_name(name)

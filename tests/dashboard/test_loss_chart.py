@@ -90,7 +90,7 @@ def test_each_axis_has_its_column_and_ends_where_the_run_will() -> None:
     for x, end in (("epochs", 10), ("global_step", 89), ("tokens_seen", 46080)):
         figure = draw_losses(EVALUATIONS, EXTENT, "a-run", STEPS, Axes(x))
         assert list(figure.data[0].x) == EVALUATIONS[x].tolist()
-        assert list(named(figure, "Each batch").x) == STEPS[x].tolist()
+        assert list(named(figure, "Each step").x) == STEPS[x].tolist()
         assert figure.layout.xaxis.range[1] == pytest.approx(1.01 * end)
     minutes = draw_losses(EVALUATIONS, EXTENT, "a-run", axes=Axes("minutes"))
     assert minutes.layout.xaxis.range is None  # nobody knows when it will end
@@ -98,7 +98,7 @@ def test_each_axis_has_its_column_and_ends_where_the_run_will() -> None:
 
 
 def test_each_steps_own_batch_stands_faintly_behind() -> None:
-    behind = named(draw_losses(EVALUATIONS, EXTENT, "a-run", STEPS), "Each batch")
+    behind = named(draw_losses(EVALUATIONS, EXTENT, "a-run", STEPS), "Each step")
     assert list(behind.y) == STEPS["loss"].tolist()
     assert behind.opacity < 0.7
     assert behind.zorder < 2

@@ -60,7 +60,7 @@ def test_probes_are_lines_told_apart_by_their_dashes() -> None:
     )
     figure = probe_lines(frame, 5, "a-run")
     assert [line.name for line in figure.data] == ["p11 a", "p12 b"]
-    assert list(figure.data[0].x) == [1, 6]
+    assert list(figure.data[0].x) == [0, 5]
     assert figure.data[0].line.dash != figure.data[1].line.dash
     assert figure.layout.yaxis.type == "log"
     assert figure.layout.uirevision == "a-run"

@@ -21,7 +21,7 @@ def test_what_is_no_port_is_refused_by_the_variables_name(
     text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(PORT, text)
-    with pytest.raises(ValueError, match=f"{PORT}=.* is no port: choose a number up to 65535"):
+    with pytest.raises(ValueError, match=f"{PORT}=.* is not a port: choose a number up to 65535"):
         class_port()
 
 

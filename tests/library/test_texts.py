@@ -65,7 +65,7 @@ def test_a_text_that_a_run_was_trained_on_stays(store: RunStore) -> None:
     run_id = runner.start(LONG, corpus, actor="local")
     wait_for_steps(store, run_id, 1)
     runner.close()
-    with pytest.raises(ValueError, match=f"1 run trained on this text.*{run_id}.*it stays"):
+    with pytest.raises(ValueError, match=f"1 run used this text.*{run_id}.*it stays"):
         library.delete(card.sha256)
     assert library.load(card.sha256) == corpus
 
@@ -136,5 +136,5 @@ def test_a_text_that_anothers_run_needs_can_be_given_up_by_who_has_no_run(
     assert store.class_store.shared() == frozenset()
     runner.stop(run_id, actor="ben").result(30)
     ben.keep(text, "pasted")
-    with pytest.raises(ValueError, match="1 run trained on this text"):
+    with pytest.raises(ValueError, match="1 run used this text"):
         ben.delete(card.sha256)

@@ -64,9 +64,9 @@ def test_the_chapters_ids_read_as_the_chapter_says() -> None:
     [
         ("50257", "Token ID 50257 does not exist: IDs go from 0 to 50256"),
         ("-1", "Token ID -1 does not exist"),
-        ("12 <b>x</b>", "“<b>x</b>” is no token ID"),
-        ("१२", "is no token ID"),
-        ("9" * 30, "is no token ID"),
+        ("12 <b>x</b>", "“<b>x</b>” is not a token ID"),
+        ("१२", "is not a token ID"),
+        ("9" * 30, "is not a token ID"),
         ("1 " * 1001, "1,001 IDs are more than the 1,000"),
     ],
 )

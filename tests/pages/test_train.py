@@ -180,7 +180,7 @@ def test_what_is_drawn_against_what_is_chosen() -> None:
     assert layout["yaxis"]["title"]["text"] == "Perplexity"
     assert layout["yaxis"]["type"] == "log"
     names = [t.get("name") for t in components(app, "live_chart")[0]["figure"]["data"]]
-    assert names[:3] == ["Training", "Validation", "Each batch"]
+    assert names[:3] == ["Training", "Validation", "Each step"]
 
 
 def test_the_sentence_below_the_curve_has_the_books_numbers() -> None:
@@ -289,7 +289,7 @@ def bar_step(app) -> int:
 def drawn_steps(app) -> int:
     """Return how many steps' batches the curve shows."""
     lines = {line.get("name"): line for line in components(app, "live_chart")[0]["figure"]["data"]}
-    return len(base64.b64decode(lines["Each batch"]["x"]["bdata"])) // 4  # float32
+    return len(base64.b64decode(lines["Each step"]["x"]["bdata"])) // 4  # float32
 
 
 def test_a_replay_shows_the_run_as_it_was_at_that_moment() -> None:

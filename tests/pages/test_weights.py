@@ -6,6 +6,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.app import runtime
 from gpt_core.export import WEIGHT_FORMS, delete_checkpoint, import_recorded_run
+from gpt_core.store import CheckpointKind
 from tests.support.app_driver import button, finish, open_app, start_pocket_run, texts
 
 
@@ -32,7 +33,7 @@ class TestPage:
 
     def test_checkpoints_are_listed_offered_in_each_form_and_deleted_when_confirmed(self) -> None:
         run_id = start_pocket_run()
-        runtime.get_runner().stop(run_id, actor="local").result(timeout=60)
+        finish(run_id)
         store = runtime.get_store()
         rows = store.checkpoints(run_id)
         app = self.open(run=run_id)
@@ -47,7 +48,8 @@ class TestPage:
         assert labels == [facts.title for facts in WEIGHT_FORMS.values()]  # of the chosen one
         newest = max(rows, key=lambda row: (row.global_step, row.kind == "weights"))
         assert f"Step {newest.global_step}" in texts(app)
-        assert "Without it, the run starts over when it is resumed." in texts(app)
+        needed = "Without it, the run starts over when it is resumed." in texts(app)
+        assert needed == (newest.kind == CheckpointKind.WHOLE)  # unless it has just finished
         button(app, "Delete for good").click().run()
         assert len(store.checkpoints(run_id)) == len(rows) - 1
         assert not app.exception

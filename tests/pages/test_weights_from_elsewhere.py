@@ -153,7 +153,7 @@ def test_the_chapters_untrained_losses_on_the_verdict_are_on_the_page() -> None:
     choose(app, "Text", "the-verdict")
     button(app, "Measure its loss").click().run()
     [row] = app.dataframe[-1].value.to_dict("records")
-    assert (row["Training part"], row["Validation part"]) == pytest.approx(
+    assert (row["First nine tenths"], row["Last tenth"]) == pytest.approx(
         (10.987583, 10.981106), abs=2e-6
     )
     assert row["Tokens in a window"] == 256

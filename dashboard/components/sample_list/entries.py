@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dashboard.charts import count, format_loss
-from gpt_core.analysis import CachedHistory, Copying, MeasuredSample
+from gpt_core.analysis import MIN_COPIED_TOKENS, CachedHistory, Copying, MeasuredSample
 from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
 
 LINE_BREAKS = re.compile(r"\n{3,}")
@@ -69,7 +69,7 @@ def _entry(sample: MeasuredSample, losses: Any) -> Entry:
 def describe_copying(copying: Copying) -> str:
     """Return in words the copied fraction and the length of the longest copied span."""
     if not copying.spans:
-        return "nothing copied"
+        return f"no span of {MIN_COPIED_TOKENS} tokens copied"
     return f"{copying.fraction:.0%} copied, the longest span {count(copying.longest, 'token')}"
 
 

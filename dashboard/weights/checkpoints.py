@@ -76,7 +76,7 @@ def _choose_checkpoint(run: Run, rows: list[Checkpoint]) -> Checkpoint:
         on_select="rerun",
         selection_mode="single-row-required",
         selection_default={"selection": {"rows": [ids.index(chosen) if chosen in ids else 0]}},
-        alt="The run's checkpoints; select one to export it or to continue from it",
+        alt="The run's checkpoints: choose one",
     )
     selected: list[int] = state["selection"]["rows"]
     row = rows[selected[0]] if selected and selected[0] < len(rows) else rows[0]

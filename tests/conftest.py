@@ -31,6 +31,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A test that uses the runs directory has one of its own: this one cannot be made.
+    os.environ["GPT_LAB_RUNS_DIR"] = os.path.join(os.devnull, "a test without a runs directory")
     if config.getoption("numprocesses", None):
         # Several share the cores: two that each compute on all of them wait for each other.
         os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -98,6 +98,7 @@ def test_runs_of_the_same_name_are_told_apart(run: Run) -> None:
     assert distinct_names(runs) == ["mine · x1", "mine · x2", "other", "x4"]
 
 
+@pytest.mark.usefixtures("own_runtime")
 def test_a_row_holds_what_the_table_shows_and_sorts_by(run: Run) -> None:
     pocket = PRESETS["pocket"]
     changed = replace(pocket.training, learning_rate=0.01)

@@ -60,7 +60,10 @@ if kept:
     every = refresh_seconds(LIVE_SECONDS) if run.is_live else None
     fragment(show_checkpoints, run_every=every)(run.id, run.state)
 else:
-    st.text("No run has saved weights yet: they are saved after each epoch, and when a run ends.")
+    st.text(
+        "No run has saved weights yet: the first are saved at its first evaluation. Kept are the "
+        "best by validation loss, those of the last epochs (keep_epochs) and of the last step."
+    )
     st.page_link("pages/home.py", label="Home starts a run with a press")
 
 st.header("From elsewhere")

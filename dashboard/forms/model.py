@@ -96,7 +96,7 @@ def choose_model() -> ChosenModel | None:
 def describe_missing_weights(run: Run) -> str:
     """Return in words why a run has no weights to choose."""
     if run.is_live:
-        return "This run has saved no weights yet: they are saved after each epoch."
+        return "This run has saved no weights yet: the first are saved at its first evaluation."
     if run.id == RECORDED_RUN:
         return "This run comes with the app as a recording, without its weights."
     return "This run has ended, and none of its weights are saved."

@@ -306,7 +306,7 @@ GROUPS: dict[str, tuple[Term, ...]] = {
         Term(
             "checkpoint",
             "A run's weights at one step, saved on disk; a whole checkpoint also has everything "
-            "needed to continue the run exactly.",
+            "needed to continue the run exactly, and is removed when the run has finished.",
             "Weights",
             "checkpoints",
         ),

@@ -48,8 +48,11 @@ def show_checkpoints(run_id: str, drawn: str) -> None:
         key=lambda checkpoint: (-checkpoint.global_step, checkpoint.kind),
     )
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.text(f"{count(len(rows), 'checkpoint')} saved")
+        size = format_bytes(sum(row.bytes for row in rows))
+        of_all = format_bytes(get_store().checkpoint_bytes(run.owner))
+        st.text(f"{count(len(rows), 'checkpoint')}, {size}; those of all runs: {of_all}")
         state_badge(run)
+        _offer_to_keep_the_best(run, rows)
         st.page_link("pages/runs.py", label="Its curve", query_params={session_keys.RUN: run.id})
     if not rows:
         return
@@ -60,6 +63,22 @@ def show_checkpoints(run_id: str, drawn: str) -> None:
         st.text(f"{at} · {KINDS[chosen.kind]}, {format_bytes(chosen.bytes)}")
         with st.container(horizontal=True, vertical_alignment="center"):
             _show_actions(run, chosen)
+
+
+def _offer_to_keep_the_best(run: Run, rows: list[Checkpoint]) -> None:
+    """Offer to delete all checkpoints of an ended run but the one with the lowest loss."""
+    best = get_visible_runs().best_checkpoint(run.id)
+    others = [row for row in rows if best is None or row.id != best.id]
+    if best is None or not others or run.is_live or not may_change(run.owner):
+        return
+    with st.popover("Keep only the best"):
+        freed = format_bytes(sum(row.bytes for row in others))
+        lost = ", and the run starts over when it is resumed" if run.is_resumable else ""
+        st.text(
+            f"The weights of step {best.global_step:,}, with the lowest validation loss, stay. "
+            f"Deleting {count(len(others), 'other checkpoint')} frees {freed}{lost}."
+        )
+        delete_button(f"all but {best.id}", _delete, *others)
 
 
 def _choose_checkpoint(run: Run, rows: list[Checkpoint]) -> Checkpoint:
@@ -134,5 +153,6 @@ def _show_actions(run: Run, checkpoint: Checkpoint) -> None:
             delete_button(f"{checkpoint.id}", _delete, checkpoint)
 
 
-def _delete(checkpoint: Checkpoint) -> None:
-    attempt(delete_checkpoint, get_store(), checkpoint, actor=current_actor())
+def _delete(*checkpoints: Checkpoint) -> None:
+    for checkpoint in checkpoints:
+        attempt(delete_checkpoint, get_store(), checkpoint, actor=current_actor())

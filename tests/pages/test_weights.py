@@ -5,6 +5,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.app import runtime
+from dashboard.charts import format_bytes
 from dashboard.weights.checkpoints import KINDS
 from gpt_core.export import WEIGHT_FORMS, delete_checkpoint, import_recorded_run
 from gpt_core.store import CheckpointKind
@@ -58,6 +59,21 @@ class TestPage:
         assert "Without it, the run starts over when it is resumed." in texts(app)
         button(app, "Delete for good").click().run()
         assert len(store.checkpoints(run_id)) == len(rows) - 1
+        assert not app.exception
+
+    def test_all_but_the_best_weights_are_deleted_when_confirmed(self) -> None:
+        run_id = start_pocket_run()
+        finish(run_id)
+        store = runtime.get_store()
+        best, rows = store.best_checkpoint(run_id), store.checkpoints(run_id)
+        assert best is not None
+        assert len(rows) > 1
+        app = self.open(run=run_id)
+        used = format_bytes(sum(row.bytes for row in rows))
+        assert f"{len(rows)} checkpoints, {used}; those of all runs: {used}" in texts(app)
+        assert f"The weights of step {best.global_step}, with the lowest" in texts(app)
+        app.button(key=f"delete all but {best.id}").click().run()
+        assert store.checkpoints(run_id) == [best]
         assert not app.exception
 
     def test_generate_text_opens_the_checkpoint_that_is_selected(self) -> None:

@@ -50,8 +50,8 @@ WHY = (
     "train one at a time. A run of pocket takes 50 seconds there: one for each student is half an "
     "hour, and ten minutes are a dozen. A whole checkpoint takes 12 bytes for each parameter, "
     "twice while it is replaced: with its other checkpoints a run of pocket, 13 million "
-    "parameters, needs up to 539 MB and keeps 323 MB, so that 1,200 MB hold three runs. A run of "
-    "evening, 49 million, needs up to 2 GB."
+    "parameters, needs up to 485 MB and keeps 108 MB when it has finished, so that 1,200 MB hold "
+    "several runs. A run of evening, 49 million, needs up to 1.8 GB."
 )
 
 

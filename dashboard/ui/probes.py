@@ -21,7 +21,7 @@ from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
 def show_probes(run: Run, probes: list[StoredProbe], key: str) -> None:
     """Show each probe's target tokens, coloured by the probability the model gives them.
 
-    A caption says which of the rows the model is trained on.
+    A sentence says which of the rows the model is trained on.
 
     Args:
         run: the run that the probes belong to.
@@ -29,7 +29,7 @@ def show_probes(run: Run, probes: list[StoredProbe], key: str) -> None:
         key: identifies these chips on the page.
     """
     history = get_visible_runs().history(run.id)
-    st.caption(history.derive("rows", lambda: describe_rows(run, _text_of(run)), "updates"))
+    st.text(history.derive("rows", lambda: describe_rows(run, _text_of(run)), "updates"))
     tokenizer = get_tokenizer()
     for probe in probes:
         number = probe.probe

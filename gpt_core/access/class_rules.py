@@ -28,8 +28,8 @@ class ClassRules:
     """The limits of each student in a class; None means no limit.
 
     The defaults are for thirty students on a laptop with two cores, where the pocket preset's run
-    takes 50 seconds alone, needs up to 539 MB of disk while it trains and keeps 323 MB
-    (docs/LOG.md). Its model has 13 million parameters; that of evening has 49 million.
+    takes 50 seconds alone, needs up to 485 MB of disk while it trains and keeps 108 MB when it
+    has finished (docs/LOG.md). Its model has 13 million parameters; that of evening has 49 million.
 
     Raises:
         ValueError: a limit is below 1, or a preset or control is unknown.

@@ -53,7 +53,7 @@ def test_from_a_waiting_run_one_comes_to_the_one_that_trains(
 ) -> None:
     running = start(page, server)
     unfold(page, "Queue another run")
-    set_epochs(page, 3)
+    set_epochs(page, 1)
     page.get_by_role("button", name="Add to the queue").click()
     main = page.get_by_test_id("stMain")
     expect(main.get_by_text("queued", exact=True)).to_be_visible()
@@ -221,7 +221,7 @@ def pause_and_move_by_keyboard(page: Page) -> None:
     expect(page.locator(".sample-list li")).to_have_count(0)
     bar.press("End")
     expect(page.get_by_text("· 90 of 90 steps")).to_be_visible()
-    expect(page.get_by_text("at step 85. Training")).to_be_visible()
+    expect(page.get_by_text("At step 85:")).to_be_visible()
     expect(page.locator(".sample-list li")).to_have_count(10)
     assert chart.get_attribute("data-mounted") == "once"
     assert page.evaluate(X_RANGE) == pytest.approx(zoomed)

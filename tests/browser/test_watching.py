@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 # Buttons that start, change or end a run, ask the network, or go to another page.
 LEFT_ALONE = re.compile(
     r"train|start|stop|pause|resume|step|delete|remove|run again|queue|fetch|download|watch|bring"
-    r"|save|open|hub|replay|guided|check|leave|keep|project",
+    r"|save|open|hub|replay|guided|check|leave|keep|project|generate",
     re.IGNORECASE,
 )
 UNFOLD = "details:not([open]) > summary"

@@ -71,12 +71,12 @@ def test_a_student_sees_of_anothers_private_run_the_curve_alone(lesson: Class) -
 def test_its_owner_shows_the_class_what_a_run_writes_and_takes_it_back(lesson: Class) -> None:
     run_id = lesson.train("Ann", SECRET)
     app = lesson.visit("Ann", "train", run=run_id)
-    toggle = next(t for t in app.toggle if t.label == "Show the class what it writes")
+    toggle = next(t for t in app.toggle if t.label == "Share this run with the class")
     assert not toggle.value
     toggle.set_value(True).run()
     assert components(lesson.visit("Ben", "train", run=run_id), "sample_list")
     app = lesson.visit("Teacher", "train", run=run_id)
-    next(t for t in app.toggle if t.label == "Show the class what it writes").set_value(False).run()
+    next(t for t in app.toggle if t.label == "Share this run with the class").set_value(False).run()
     assert not components(lesson.visit("Ben", "train", run=run_id), "sample_list")
 
 
@@ -157,7 +157,7 @@ def test_the_sidebar_shows_a_student_their_own_run(lesson: Class) -> None:
         shown = [caption.value for caption in app.sidebar.caption]
         assert "Your run" in shown
         assert not any(other in text.value for text in app.sidebar.text)
-        assert "which your teacher is holding for now" in str(shown)
+        assert "which the teacher is holding for now" in str(shown)
     app = lesson.visit(HOSTILE)
     assert "Current run" in [caption.value for caption in app.sidebar.caption]
     assert any(text.value.endswith("· Ann") for text in app.sidebar.text)
@@ -280,7 +280,7 @@ def test_what_a_teacher_projects_names_and_quotes_no_private_text(lesson: Class)
     ]
 
     app = lesson.visit("Ann", "train", run=run_id)  # she shares it: then it may be projected
-    next(t for t in app.toggle if t.label == "Show the class what it writes").set_value(True).run()
+    next(t for t in app.toggle if t.label == "Share this run with the class").set_value(True).run()
     projected = lesson.visit("Teacher", "train", run=run_id, projector="1")
     assert components(projected, "sample_list")
     headings = [

@@ -128,7 +128,7 @@ def test_a_kept_text_is_deleted_unless_a_run_needs_it() -> None:
     finish(run.id)
     app = open_app("data")
     button(app, "Delete for good").click().run()
-    assert "1 run trained on this text" in app.toast[0].value
+    assert "1 run used this text" in app.toast[0].value
     assert kept() == ["mine.txt"]
 
 

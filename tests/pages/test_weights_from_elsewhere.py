@@ -13,8 +13,10 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from dashboard.app import runtime, toast
+from dashboard.weights.checkpoints import KINDS
 from gpt_core.export import weights_zip
 from gpt_core.model import build_model
+from gpt_core.store import CheckpointKind
 from gpt_core.text import load_text
 from gpt_core.weights import INITIAL_STEP, InitialWeights, export_gpt2, weights_sha256
 from tests.conftest import TINY
@@ -139,7 +141,7 @@ def test_losses_on_a_whole_text_stand_side_by_side() -> None:
     assert not app.exception
     table = app.dataframe[-1].value
     assert list(table["Model"]) == ["Untrained pocket, seed 123", "small, from the import folder"]
-    assert table["Validation part"].between(10, 13).all()
+    assert table["Last tenth"].between(10, 13).all()
     button(app, "Measure its loss").click().run()
     assert app.dataframe[-1].value.equals(table)  # the same again is one row
 
@@ -207,7 +209,8 @@ def test_a_run_is_trained_further_from_a_checkpoint_as_a_run_of_its_own() -> Non
     finish(second.id)
     wait_for_state(second.id, "stopped")
     app = open_app("weights", run=second.id)
-    assert "Before the first update · the weights it began with" in texts(app)
+    kinds = app.dataframe[0].value["Kind"].tolist()
+    assert kinds[-1] == KINDS[CheckpointKind.INITIAL] == "the weights it began with"
 
 
 def test_run_again_begins_with_the_same_weights() -> None:

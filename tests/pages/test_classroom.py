@@ -371,8 +371,9 @@ def test_a_new_class_offers_what_a_laptop_bears_and_says_why(lesson: Class) -> N
     assert f"needs up to {kept / 1e6:.0f} MB" in shown
     assert f"{count_config_parameters(pocket.model) / 1e6:.0f} million parameters" in shown
     rules = ClassRules()
-    assert f"so that {rules.most_megabytes:,} MB hold three runs" in shown
-    assert rules.most_megabytes * MEGABYTE >= 2 * 323e6 + kept  # the third is not refused
+    assert f"so that {rules.most_megabytes:,} MB hold several runs" in shown
+    paused = 270e6  # a whole checkpoint and the weights of two steps
+    assert rules.most_megabytes * MEGABYTE >= 2 * paused + kept  # the third is not refused
 
 
 def test_a_refusal_of_the_rules_is_a_sentence(lesson: Class) -> None:

@@ -152,7 +152,11 @@ class TrainingConfig:
     keep_epochs: int = _setting(
         1, "Last epochs whose weights are kept, besides the best weights and the last.", "machine"
     )
-    seed: int = _setting(123, "Fixes the initial weights, shuffling and dropout.", "machine")
+    seed: int = _setting(
+        123,
+        "Fixes the random draws: initial weights (unless given), shuffling and dropout.",
+        "machine",
+    )
     precision: str = _setting(
         "float32",
         "float32 keeps about seven digits, as in the chapter; bfloat16 rounds matrix products to "

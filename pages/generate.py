@@ -22,7 +22,10 @@ def let_write() -> None:
     with st.container(border=True):
         chosen = choose_model()
         if st.session_state.get(session_keys.WALK_MODEL) in PRESETS:
-            st.caption("It has learnt nothing yet: its weights are random. The list has your runs.")
+            st.caption(
+                "It has learnt nothing yet: its weights are random. Runs that have trained are in "
+                "the list, too."
+            )
         if chosen is not None:
             writing.ask(chosen)
     writing.show()

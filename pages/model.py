@@ -21,8 +21,8 @@ if config:
     st.header("From token IDs to logits")
     st.caption(
         f"For a batch of {architecture.BATCH_SIZE} rows of {architecture.num_tokens(config)} "
-        "tokens. Beside each part: its parameters, and their percentage of all; below it, the "
-        "shape of its output."
+        "tokens. Beside each part: its parameters, in the blocks those of one block; the bar is "
+        "the share of all parameters, all blocks counted. Below it, the shape of its output."
     )
     st.html(architecture.drawing(config, summary))
     st.header("How “124M” is counted")

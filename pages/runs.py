@@ -115,8 +115,8 @@ def _delete(run_ids: list[str]) -> None:
 
 page_title(
     "Runs",
-    "All runs that were trained here. Choose one to see it and take it with you, or several to "
-    "compare them.",
+    "All runs on this machine, recorded ones included. Choose one to see it and take it with you, "
+    "or several to compare them.",
 )
 wanted = chosen_runs()
 if RECORDED_RUN in wanted and get_visible_runs().run(RECORDED_RUN) is None:
@@ -133,7 +133,7 @@ if unknown := [shorten(run_id) for run_id in wanted if run_id not in by_id]:
     st.text(f"There is no run {', '.join(unknown[:3])}{more}: deleted, or trained elsewhere.")
 if not by_id:
     st.text("Nothing has been trained yet.")
-    st.page_link("pages/home.py", label="Home starts a run with a press")
+    st.page_link("pages/home.py", label="Start one on Home")
     st.stop()
 every = 2 if get_visible_runs().live_runs() else 5
 fragment(show_list, run_every=every)(outline([summary.run for summary in chosen]))

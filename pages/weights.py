@@ -64,7 +64,7 @@ else:
         "No run has saved weights yet: the first are saved at its first evaluation. Kept are the "
         "best by validation loss, those of the last epochs (keep_epochs) and of the last step."
     )
-    st.page_link("pages/home.py", label="Home starts a run with a press")
+    st.page_link("pages/home.py", label="Start one on Home")
 
 st.header("From elsewhere")
 models.show_models()

@@ -26,7 +26,7 @@ def show_windows(preset: Preset, train: BatchCounts, val: BatchCounts) -> None:
     between = f"each overlaps the next by {count(overlap, 'token')}" if overlap else (
         "none overlap" if stride == length else f"{count(stride - length, 'token')} between two"
     )  # fmt: skip
-    st.caption(f"A window of {count(length, 'token')} begins every {stride:,}: {between}.")
+    st.caption(f"A window of {count(length, 'token')} begins every {stride:,} tokens: {between}.")
     rows = [
         {
             "part": name,

@@ -36,7 +36,8 @@ STEPS = (
     Step(
         4,
         "The training function",
-        "Batch by batch the loss goes down; after each epoch the model writes a sample.",
+        "Each batch changes the weights a little, and on the whole the loss falls; after each "
+        "epoch the model writes a sample.",
         ("Train",),
     ),
     Step(

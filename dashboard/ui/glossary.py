@@ -66,7 +66,7 @@ _ON_PAGE = {
     ),
     "Weights": (
         "token, GPT, parameters, embedding, transformer block, head, loss, validation "
-        "loss, run, step, epoch, AdamW, seed, checkpoint, pretrained"
+        "loss, run, step, epoch, AdamW, evaluation, seed, checkpoint, pretrained"
     ),
     "Classroom": (
         "GPT, transformer block, loss, perplexity, validation loss, run, preset, step, "

@@ -76,7 +76,7 @@ def _show_numbers(run: Run) -> None:
     train_loss, val_loss = last_losses(history.recorded)
     st.progress(progress.fraction)
     rows = [
-        ("Step", f"{progress.steps_done:,} of {progress.total_steps:,}", ""),
+        ("Steps", f"{progress.steps_done:,} of {progress.total_steps:,}", ""),
         ("Training loss", format_loss(train_loss), palette.TRAINING),
         ("Validation loss", format_loss(val_loss), palette.VALIDATION),
     ]

@@ -299,11 +299,9 @@ class TrainingThread:
             self._finish(run_id, actor)
 
     def _finish(self, run_id: str, actor: str) -> None:
-        """End a run after its last step, and remove what only a resumed run would need."""
-        session = self._get(run_id).session
-        session.save_last_weights()
-        self._end(run_id, RunState.FINISHED, actor, session.mismatch)
-        session.remove_optimizer()  # last: until the run is finished, it may have to be resumed
+        """End a run after its last step."""
+        self._get(run_id).session.save_last_weights()
+        self._end(run_id, RunState.FINISHED, actor, self._get(run_id).session.mismatch)
 
     def _stop(self, run_id: str, actor: str, message: str = "") -> None:
         """End a run with a checkpoint, and record the message, if any."""
@@ -375,6 +373,8 @@ class TrainingThread:
         is_written = True
         try:
             self._store.set_state(run_id, state, actor, message)
+            if state is RunState.FINISHED:  # until that is on record, it may have to be resumed
+                self._remove_optimizer(live.session)
         except Exception:  # a full or read-only disk
             log.exception("the end of run %s could not be written", run_id)
             is_written = False
@@ -384,6 +384,13 @@ class TrainingThread:
         if not is_written:  # after the release: a locked run is live (mark_interrupted_runs)
             self._store.keep_final_state(run_id, FinalState(state, actor, message))
         live.ended.set()
+
+    def _remove_optimizer(self, session: Session) -> None:
+        """Remove what only a resumed run would need; what stays takes only disk space."""
+        try:
+            session.remove_optimizer()
+        except Exception:  # a full or read-only disk
+            log.exception("the optimizer of run %s could not be removed", session.run.id)
 
     def _close_sessions(self) -> None:
         """Save the models in memory, end the runs as interrupted, and fail pending requests."""

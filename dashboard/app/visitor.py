@@ -13,7 +13,7 @@ from gpt_core.model import count_config_parameters
 from gpt_core.presets import PRESETS, Preset
 
 COOKIE = "gpt_lab_member"
-NOBODY = "nobody"  # the actor of a browser that has not joined the class: it may change nothing
+NOBODY = "nobody"  # the actor of a browser that is not in the class; it may change nothing
 
 
 def current_member() -> Member | None:

@@ -60,7 +60,7 @@ def _measure(chosen: ChosenModel, corpus: Corpus) -> dict[str, str | int | float
             length,
             shuffle=False,
             drop_last=False,
-            generator=torch.Generator(),  # the global one belongs to the live run
+            generator=torch.Generator(),  # a page leaves the global one alone
         )
         with torch.no_grad():
             losses.append(calc_loss_loader(loader, chosen.model, "cpu", MAX_BATCHES))

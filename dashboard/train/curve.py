@@ -78,9 +78,9 @@ def show_curve(run: Run, history: CachedHistory, look: CurveStyle) -> None:
 
 def _copied_fraction(history: CachedHistory) -> float | None:
     """Return how much of the last sample is copied; None if a visitor may not see the samples."""
-    for sample in history.recorded.samples[-1:]:
-        return sample.copying.fraction if sample.copying else None
-    return None
+    samples = history.recorded.samples
+    copying = samples[-1].copying if samples else None
+    return copying.fraction if copying else None
 
 
 def _draw(

@@ -44,7 +44,7 @@ def fill_form(run: Run) -> bool:
         notes.append(f"Its seed {values['seed']} is too large for the form: the preset's is used.")
         values["seed"] = preset.training.seed
     if resolve_auto(preset.training).precision == values["precision"]:
-        values["precision"] = preset.training.precision  # "auto" stands for the same
+        values["precision"] = preset.training.precision  # which is the same here
     beginning = _beginning(run, notes)
     st.session_state[session_keys.START_FROM] = beginning.option
     for name, value in values.items():

@@ -14,7 +14,7 @@ from dashboard.charts import (
 from dashboard.components.token_chips import PROBABILITIES, readable, token_chips
 from gpt_core.store import Run, StoredProbe
 from gpt_core.text import split_text
-from gpt_core.training import begins_a_window
+from gpt_core.training import window_beginnings
 from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
 
 
@@ -68,11 +68,10 @@ def describe_rows(run: Run, text: str | None) -> str:
     config = run.training_config
     training_text, _ = split_text(text, config.train_ratio)
     context_length = run.model_config.context_length
+    beginnings = window_beginnings(config, text, get_tokenizer(), context_length)
     seen = [row for row in config.probes if row in training_text]
-    at_its_place = [
-        row for row in seen if begins_a_window(row, config, text, get_tokenizer(), context_length)
-    ]
-    elsewhere = [row for row in seen if row not in at_its_place]
+    at_its_place = [row for row in seen if row in beginnings]
+    elsewhere = [row for row in seen if row not in beginnings]
     if at_its_place:
         said.append(
             f"{_quoted(at_its_place)} begins a window of the training text, so the model sees it "
@@ -82,8 +81,8 @@ def describe_rows(run: Run, text: str | None) -> str:
     if elsewhere:
         said.append(
             f"{_quoted(elsewhere)} is in the training text, but not at the beginning of a window: "
-            "alone it stands at positions at which the model never saw it, and is predicted worse "
-            "than in its place."
+            "alone it stands at positions where the model has never seen it, and is predicted "
+            "worse than in its place."
         )
     if len(seen) < len(config.probes):
         said.append(

@@ -92,7 +92,7 @@ def describe_curve(reading: CurveReading, copied: float | None = None) -> str:
     if last.train_loss > (1 + RISEN_AGAIN) * lowest.train_loss:
         return (
             f"Training has risen again, to {last.train_loss:.3f} from {lowest.train_loss:.3f} at "
-            f"step {lowest.step:,}. If it goes on rising, a smaller learning_rate may help."
+            f"step {lowest.step:,}. If it keeps rising, a smaller learning_rate may help."
         )
     if reading.divergence is not None:
         return _describe_divergence(reading, reading.divergence, copied)

@@ -57,18 +57,18 @@ def import_recording(store: RunStore, recording: str) -> str:
         facts["model_config"] = GPTConfig(**facts["model_config"])
         facts["training_config"] = TrainingConfig(**facts["training_config"])
         parts.setdefault("labels", {"columns": [], "rows": []})  # before runs had names
-        rows = {
-            table: [
-                dict(zip(parts[table]["columns"], row, strict=True)) for row in parts[table]["rows"]
-            ]
-            for table in TABLES
-        }
+        rows = {table: _rows_of(parts[table]) for table in TABLES}
         _check(facts, rows)
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         reason = str(error).rstrip(".")
         raise ValueError(f"This is not a recording of a run: {reason}.") from error
     store.add_recorded_run(facts, rows)
     return str(facts["id"])
+
+
+def _rows_of(table: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of one of a recording's tables, each by its columns."""
+    return [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
 
 
 def _check(facts: dict[str, Any], rows: dict[str, list[dict[str, Any]]]) -> None:
@@ -110,10 +110,9 @@ def recorded_losses(data_dir: Path = DATA_DIR) -> tuple[RecordedLoss, ...]:
     """
     recording = json.loads((data_dir / f"{RECORDED_RUN}.json").read_text(encoding="utf-8"))
     try:
-        columns = recording["evaluations"]["columns"]
-        rows = [dict(zip(columns, row, strict=True)) for row in recording["evaluations"]["rows"]]
         return tuple(
-            RecordedLoss(row["global_step"], row["train_loss"], row["val_loss"]) for row in rows
+            RecordedLoss(row["global_step"], row["train_loss"], row["val_loss"])
+            for row in _rows_of(recording["evaluations"])
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"{RECORDED_RUN}.json is not a recording of a run.") from error

@@ -110,8 +110,7 @@ def stream_tokens(
         max_new_tokens: maximum number of tokens to add.
         decoding: how each token is chosen.
         eos_id: stop when this token is chosen, without yielding it.
-        generator: source of the random draws. None is torch's global generator, which is
-            reserved for the training run.
+        generator: source of the random draws. None is torch's global generator.
 
     Yields:
         a token, shape (1, 1), and the logits from which it was chosen, shape (1, vocab_size).

@@ -53,7 +53,8 @@ class RunCheckpoints:
             return False
         folder = self._folder(step, kind)
         written = save_checkpoint(folder, model, optimizer, state)
-        self._add(step, kind, folder, written)
+        self._store.add_checkpoint(self._run.id, step, kind, folder, written)
+        self._prune()
         return True
 
     def save_weights(self, model: GPTModel, step: int) -> None:
@@ -63,11 +64,11 @@ class RunCheckpoints:
             OSError: the disk is full or cannot be written.
         """
         kind = CheckpointKind.WEIGHTS
-        if self._has(step, kind):
-            self._prune()  # an epoch may have ended since they were saved
-            return
-        folder = self._folder(step, kind)
-        self._add(step, kind, folder, save_weights(folder, model))
+        if not self._has(step, kind):
+            folder = self._folder(step, kind)
+            written = save_weights(folder, model)
+            self._store.add_checkpoint(self._run.id, step, kind, folder, written)
+        self._prune()  # even so: an epoch may have ended since they were saved
 
     def remove_whole(self) -> None:
         """Remove the whole checkpoints, which only a run that can be resumed needs."""
@@ -78,10 +79,6 @@ class RunCheckpoints:
         """Remove folders that are not recorded: a killed process leaves incomplete ones."""
         on_record = {Path(c.folder).name for c in self._store.checkpoints(self._run.id)}
         remove_orphans(self._folder(0, CheckpointKind.WHOLE).parent, on_record)
-
-    def _add(self, step: int, kind: CheckpointKind, folder: Path, written: int) -> None:
-        self._store.add_checkpoint(self._run.id, step, kind, folder, written)
-        self._prune()
 
     def _prune(self) -> None:
         """Remove what is not kept: first its row, then its folder."""

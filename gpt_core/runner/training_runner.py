@@ -1,7 +1,7 @@
 """TrainingRunner: the interface of pages and command line to the training thread.
 
 They ask it to start, pause, resume, stop, save and copy runs, and read the results from the store.
-No other thread touches a model in training or draws from torch's global random generators.
+No other thread touches a model in training or draws from its random generator.
 """
 
 import atexit

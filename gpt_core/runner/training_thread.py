@@ -323,7 +323,7 @@ class TrainingThread:
         return ""
 
     def _in_turn(self, run_id: str, action: Callable[[Session], T]) -> T:
-        """Run an action on a run's session while the global random generators are this run's.
+        """Run an action on a run's session during a turn of its own.
 
         A model that was not in memory is unloaded afterwards, unless its state is not saved.
         """

@@ -6,7 +6,7 @@ from gpt_core.training.gradients import accumulate_gradients
 from gpt_core.training.loop import train
 from gpt_core.training.lr_schedule import learning_rate_at, steps_in_run
 from gpt_core.training.optimizer import create_optimizer
-from gpt_core.training.probes import PROBE_TOKENS, begins_a_window, with_text_probe
+from gpt_core.training.probes import PROBE_TOKENS, window_beginnings, with_text_probe
 from gpt_core.training.random_state import (
     get_device_random_state,
     get_random_state,
@@ -21,7 +21,6 @@ __all__ = [
     "TrainingData",
     "TrainingState",
     "accumulate_gradients",
-    "begins_a_window",
     "create_optimizer",
     "encode_splits",
     "evaluate_model",
@@ -34,5 +33,6 @@ __all__ = [
     "set_random_state",
     "steps_in_run",
     "train",
+    "window_beginnings",
     "with_text_probe",
 ]

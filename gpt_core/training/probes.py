@@ -52,22 +52,16 @@ def with_text_probe(
     and be predicted far worse. Beside rows that are not in the text, this probe shows what the
     model learns from it. If the text has no window, the configuration is unchanged.
     """
-    beginnings = _window_beginnings(config, text, tokenizer, context_length)
+    beginnings = window_beginnings(config, text, tokenizer, context_length)
+    if not beginnings:
+        return config
     # A window may begin inside a word or a line: the first that does not reads best.
-    readable = [row for row in beginnings if row.startswith(" ") and "\n" not in row]
-    for row in [*readable[:1], *beginnings[:1]]:
-        return replace(config, probes=tuple(dict.fromkeys((*config.probes, row))))
-    return config
+    readable = (row for row in beginnings if row.startswith(" ") and "\n" not in row)
+    row = next(readable, beginnings[0])
+    return replace(config, probes=tuple(dict.fromkeys((*config.probes, row))))
 
 
-def begins_a_window(
-    probe: str, config: TrainingConfig, text: str, tokenizer: tiktoken.Encoding, context_length: int
-) -> bool:
-    """Tell whether a probe is the beginning of one of the text's first windows."""
-    return probe in _window_beginnings(config, text, tokenizer, context_length)
-
-
-def _window_beginnings(
+def window_beginnings(
     config: TrainingConfig, text: str, tokenizer: tiktoken.Encoding, context_length: int
 ) -> list[str]:
     """Return how the first training windows begin: up to ``PROBE_TOKENS + 1`` tokens of each."""

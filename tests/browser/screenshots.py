@@ -32,7 +32,10 @@ def take(
             )
             page = context.new_page()
             open_page(page, url)
-            expect(page.get_by_text(settled).first).to_be_visible(timeout=120_000)
+            there = page.get_by_text(settled).filter(
+                visible=True
+            )  # not in a hidden list of contents
+            expect(there.first).to_be_visible(timeout=120_000)
             page.wait_for_timeout(2500)  # plotly's first drawing
             page.screenshot(path=FOLDER / f"{name}-{width}-{scheme}.png")
             context.close()

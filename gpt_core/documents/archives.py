@@ -3,7 +3,7 @@
 import zipfile
 from io import BytesIO
 
-from gpt_core.documents.errors import UnreadableError
+from gpt_core.documents.document import UnreadableError
 
 MAX_UNPACKED_BYTES = 400 * 2**20  # of a docx or epub: more than any book
 MAX_UNPACKED_RATIO = 200  # text compresses to a third or a tenth, not to a thousandth

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from charset_normalizer import from_bytes
 
-from gpt_core.documents.errors import UnreadableError
+from gpt_core.documents.document import UnreadableError
 
 BYTE_ORDER_MARKS = {
     b"\xef\xbb\xbf": "utf-8-sig",
@@ -21,17 +21,25 @@ ENCODINGS = [
 ]
 
 
-def decode_text(data: bytes) -> str:
+def decode_text(data: bytes, encoding: str = "") -> tuple[str, str]:
     """Decode the bytes of a plain text as UTF-8 or, failing that, in the most probable encoding.
+
+    Args:
+        data: the bytes.
+        encoding: the encoding in which to read them; "" finds it.
+
+    Returns: the text, and the encoding in which it was read.
 
     Raises:
         UnreadableError: the UTF-8 is damaged, or the bytes are not text.
     """
+    if encoding:
+        return data.decode(encoding), encoding
     for mark, encoding in BYTE_ORDER_MARKS.items():
         if data.startswith(mark):
-            return data.decode(encoding)
+            return data.decode(encoding), encoding
     try:
-        return data.decode("utf-8")
+        return data.decode("utf-8"), "utf-8"
     except UnicodeDecodeError as error:
         if _is_damaged_utf_8(data):
             raise UnreadableError(
@@ -54,7 +62,7 @@ def decode_text(data: bytes) -> str:
         raise UnreadableError(
             "is not a text (a picture, a program, an archive?): choose a file that contains text."
         )
-    return data.decode(encoding)
+    return data.decode(encoding), encoding
 
 
 def _is_damaged_utf_8(data: bytes) -> bool:

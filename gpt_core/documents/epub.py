@@ -10,11 +10,11 @@ from urllib.parse import unquote
 from lxml import etree
 
 from gpt_core.documents.archives import require_plausible_size
-from gpt_core.documents.errors import UnreadableError
+from gpt_core.documents.document import Document, UnreadableError
 from gpt_core.documents.html import read_html
 
 
-def read_epub(data: bytes) -> str:
+def read_epub(data: bytes) -> Document:
     """Return the text of an EPUB: its chapters, each once, in reading order.
 
     Raises:
@@ -38,8 +38,8 @@ def read_epub(data: bytes) -> str:
             locked = {unquote(place.get("URI", "")) for place in places}
         if "META-INF/rights.xml" in names or locked & set(chapters):
             raise UnreadableError("is copy-protected (DRM): its text cannot be read.")
-        texts = [read_html(book.read(chapter)).strip() for chapter in chapters]
-    return "\n\n".join(filter(None, texts)) + "\n"
+        texts = [read_html(book.read(chapter)).text.strip() for chapter in chapters]
+    return Document("\n\n".join(filter(None, texts)) + "\n", "EPUB")
 
 
 def _elements(book: zipfile.ZipFile, path: str, name: str) -> list[Any]:

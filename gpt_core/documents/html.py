@@ -7,8 +7,8 @@ from contextlib import suppress
 from lxml import etree
 from lxml import html as lxml_html
 
+from gpt_core.documents.document import DEFAULTS, Document, ReadingOptions, UnreadableError
 from gpt_core.documents.encodings import BYTE_ORDER_MARKS, ENCODINGS, decode_text
-from gpt_core.documents.errors import UnreadableError
 
 # The encodings that a web page may declare. Not all of Python's: "punycode" takes hours.
 WEB_ENCODINGS = {
@@ -68,7 +68,7 @@ def html_to_text(html: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
 
 
-def read_html(data: bytes) -> str:
+def read_html(data: bytes, options: ReadingOptions = DEFAULTS) -> Document:
     """Return the visible text of a web page, in its declared or else its most probable encoding.
 
     Raises:
@@ -79,5 +79,6 @@ def read_html(data: bytes) -> str:
         with suppress(LookupError, UnicodeDecodeError):
             encoding = codecs.lookup(named[1].decode("ascii")).name
             if encoding in WEB_ENCODINGS:
-                return html_to_text(data.decode(encoding))
-    return html_to_text(decode_text(data))
+                return Document(html_to_text(data.decode(encoding)), "web page", encoding)
+    text, encoding = decode_text(data, options.encoding)
+    return Document(html_to_text(text), "web page", encoding)

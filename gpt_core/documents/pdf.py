@@ -4,13 +4,13 @@ from io import BytesIO
 
 from pypdf import PdfReader
 
-from gpt_core.documents.errors import UnreadableError
+from gpt_core.documents.document import Document, UnreadableError
 
 MAX_PAGES = 20_000  # of a PDF
 MAX_PDF_CHARACTERS = 100_000_000  # pages may share content, so the text can be far longer
 
 
-def read_pdf(data: bytes) -> str:
+def read_pdf(data: bytes) -> Document:
     """Return the text of a PDF: its pages, separated by empty lines.
 
     Raises:
@@ -38,4 +38,4 @@ def read_pdf(data: bytes) -> str:
             "holds no text, only pictures of pages: run text recognition (OCR) on it, or find the "
             "book as text."
         )
-    return text + "\n"
+    return Document(text + "\n", "PDF")

@@ -5,23 +5,24 @@ wrong and what to do. The unpacked size of a file is bounded.
 """
 
 from collections.abc import Callable
+from functools import partial
 
+from gpt_core.documents.document import DEFAULTS, Document, ReadingOptions, UnreadableError
 from gpt_core.documents.docx import read_docx
 from gpt_core.documents.encodings import decode_text
 from gpt_core.documents.epub import is_epub, read_epub
-from gpt_core.documents.errors import UnreadableError
 from gpt_core.documents.html import read_html
 from gpt_core.documents.pdf import read_pdf
 
 
-def document_text(name: str, data: bytes) -> str:
-    """Return the text of a file, whose first bytes and name tell its format.
+def read_document(name: str, data: bytes, options: ReadingOptions = DEFAULTS) -> Document:
+    """Read a file, whose first bytes and name tell its format.
 
     Raises:
         ValueError: the file holds no readable text; the message says why and what to do.
     """
     suffix = name.lower().rpartition(".")[2]
-    read: Callable[[bytes], str]
+    read: Callable[[bytes], Document]
     if data.startswith(b"%PDF"):
         kind, read = "PDF", read_pdf
     elif data.startswith(b"PK\x03\x04") or suffix in ("docx", "epub"):
@@ -29,9 +30,9 @@ def document_text(name: str, data: bytes) -> str:
     elif data.startswith(b"{\\rtf"):
         raise ValueError(f"{name!r} is RTF: save it as plain text or docx, and upload that.")
     elif suffix in ("html", "htm", "xhtml"):
-        kind, read = "web page", read_html
+        kind, read = "web page", partial(read_html, options=options)
     else:
-        kind, read = "text", decode_text
+        kind, read = "text", partial(read_plain_text, options=options)
     try:
         return read(data)
     except UnreadableError as error:
@@ -43,3 +44,9 @@ def document_text(name: str, data: bytes) -> str:
             f"{name!r} is damaged, or no {kind}: open it in the program it comes from, save it "
             "again or as plain text, and upload that."
         ) from error
+
+
+def read_plain_text(data: bytes, options: ReadingOptions = DEFAULTS) -> Document:
+    """Return a plain text, in the encoding that was chosen or else in the most probable one."""
+    text, encoding = decode_text(data, options.encoding)
+    return Document(text, "plain text", encoding)

@@ -5,7 +5,7 @@ import os
 import re
 from pathlib import Path
 
-from gpt_core.documents import document_text
+from gpt_core.documents import read_document
 from gpt_core.text.corpus import Corpus, readable_name
 from gpt_core.text.the_verdict import VERDICT_SHA256, VERDICT_TITLE
 
@@ -51,7 +51,7 @@ def read_upload(name: str, data: bytes) -> Corpus:
         raise ValueError(f"{name!r} is empty, 0 bytes: choose a file that contains some text.")
     if hashlib.sha256(data).hexdigest() == VERDICT_SHA256:
         return Corpus(VERDICT_TITLE, data.decode("utf-8"))
-    text = document_text(name, data)
+    text = read_document(name, data).text
     return Corpus(name, text.replace("\r\n", "\n").replace("\r", "\n"))
 
 

@@ -17,6 +17,7 @@ from gpt_core.text.dataset import (
     fitting_context_length,
     rows_to_batch,
 )
+from gpt_core.text.prompts import CHAPTER_PROMPT, prompt_of
 from gpt_core.text.statistics import (
     ENGLISH_TOKENS_PER_CHARACTER,
     BatchCounts,
@@ -37,6 +38,7 @@ from gpt_core.text.uploads import gutenberg_body, max_upload_bytes, read_text_fi
 
 __all__ = [
     "BUNDLED_TEXTS",
+    "CHAPTER_PROMPT",
     "DEFAULT_TEXT",
     "ENGLISH_TOKENS_PER_CHARACTER",
     "IGNORE_INDEX",
@@ -62,6 +64,7 @@ __all__ = [
     "join_texts",
     "load_text",
     "max_upload_bytes",
+    "prompt_of",
     "public_texts",
     "read_text_file",
     "read_upload",

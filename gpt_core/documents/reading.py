@@ -12,7 +12,7 @@ from gpt_core.documents.docx import read_docx
 from gpt_core.documents.encodings import decode_text
 from gpt_core.documents.epub import is_epub, read_epub
 from gpt_core.documents.html import read_html
-from gpt_core.documents.pdf import read_pdf
+from gpt_core.documents.pdf import find_pdf, read_pdf
 
 
 def read_document(name: str, data: bytes, options: ReadingOptions = DEFAULTS) -> Document:
@@ -23,7 +23,7 @@ def read_document(name: str, data: bytes, options: ReadingOptions = DEFAULTS) ->
     """
     suffix = name.lower().rpartition(".")[2]
     read: Callable[[bytes], Document]
-    if data.startswith(b"%PDF"):
+    if find_pdf(data) is not None:
         kind, read = "PDF", read_pdf
     elif data.startswith(b"PK\x03\x04") or suffix in ("docx", "epub"):
         kind, read = ("EPUB", read_epub) if is_epub(data, suffix) else ("Word file", read_docx)

@@ -93,7 +93,8 @@ def _read_pages(pdf: Any, page_error: type[Exception]) -> tuple[list[str], list[
         except page_error:
             damaged.append(number + 1)
             text = ""
-        pages.append(text.replace("\r\n", "\n").strip())
+        lines = text.replace("\r\n", "\n").split("\n")
+        pages.append("\n".join(line.rstrip(" \t") for line in lines).strip())
         length += len(text)
         if length > MAX_PDF_CHARACTERS:
             raise UnreadableError("holds more text than any book: split it, or save it as text.")

@@ -34,7 +34,14 @@ from gpt_core.text.the_verdict import (
     save_the_verdict,
 )
 from gpt_core.text.token_cache import TokenCache, token_cache_in
-from gpt_core.text.uploads import gutenberg_body, max_upload_bytes, read_text_file, read_upload
+from gpt_core.text.uploads import (
+    gutenberg_body,
+    max_upload_bytes,
+    read_text_file,
+    read_upload,
+    read_upload_document,
+    upload_reader,
+)
 
 __all__ = [
     "BUNDLED_TEXTS",
@@ -68,9 +75,11 @@ __all__ = [
     "public_texts",
     "read_text_file",
     "read_upload",
+    "read_upload_document",
     "readable_name",
     "rows_to_batch",
     "save_the_verdict",
     "split_text",
     "token_cache_in",
+    "upload_reader",
 ]

@@ -1,6 +1,5 @@
 """A web page → its visible text."""
 
-import codecs
 import re
 from contextlib import suppress
 
@@ -8,13 +7,8 @@ from lxml import etree
 from lxml import html as lxml_html
 
 from gpt_core.documents.document import DEFAULTS, Document, ReadingOptions, UnreadableError
-from gpt_core.documents.encodings import BYTE_ORDER_MARKS, ENCODINGS, decode_text
+from gpt_core.documents.encodings import BYTE_ORDER_MARKS, decode_text, web_encoding
 
-# The encodings that a web page may declare. Not all of Python's: "punycode" takes hours.
-WEB_ENCODINGS = {
-    codecs.lookup(name).name
-    for name in (*ENCODINGS, "utf-8", "utf-16", "ascii", "latin-1", "iso8859-2", "iso8859-15")
-}
 LEFT_OUT = {"script", "style", "head", "template", "noscript"}
 BREAKS = {
     **dict.fromkeys(
@@ -76,9 +70,8 @@ def read_html(data: bytes, options: ReadingOptions = DEFAULTS) -> Document:
     """
     named = re.search(rb"(?:charset|encoding)\s*=\s*[\"']?([\w-]+)", data[:2048])
     if named and not data.startswith(tuple(BYTE_ORDER_MARKS)):
-        with suppress(LookupError, UnicodeDecodeError):
-            encoding = codecs.lookup(named[1].decode("ascii")).name
-            if encoding in WEB_ENCODINGS:
+        with suppress(UnicodeDecodeError):
+            if encoding := web_encoding(named[1].decode("ascii")):
                 return Document(html_to_text(data.decode(encoding)), "web page", encoding)
     text, encoding = decode_text(data, options.encoding)
     return Document(html_to_text(text), "web page", encoding)

@@ -11,56 +11,14 @@ import pytest
 from gpt_core.text import read_upload
 from tests.support.documents import PACKAGE, docx, epub, pdf
 
-FRENCH = "L'été où j'étais à la forêt, déjà très âgé, naïf et français : « garçon, le cœur ! » " * 3
-GERMAN = "Über den Wolken muß die Freiheit wohl grenzenlos sein, größer als Bäume und Häuser. " * 3
 JAPANESE = "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。" * 3
-POLISH = (
-    "Litwo! Ojczyzno moja! ty jesteś jak zdrowie; ile cię trzeba cenić, ten tylko się dowie, kto "
-    "cię stracił. Dziś piękność twą w całej ozdobie widzę i opisuję, bo tęsknię po tobie. "
-)
-RUSSIAN = "Все счастливые семьи похожи друг на друга, каждая несчастливая по-своему. " * 3
 
 
 def text_of(name: str, data: bytes) -> str:
     return read_upload(name, data).text
 
 
-# Encodings
-
-
-@pytest.mark.parametrize(
-    ("text", "encoding"),
-    [
-        (FRENCH, "utf-8"),
-        (FRENCH, "utf-8-sig"),
-        (FRENCH, "utf-16"),
-        (FRENCH, "utf-16-le"),
-        (FRENCH, "utf-16-be"),
-        (FRENCH, "utf-32"),
-        (FRENCH, "cp1252"),
-        (FRENCH.replace("œ", "oe"), "latin-1"),
-        (GERMAN, "latin-1"),
-        (GERMAN, "cp1252"),
-        ("Café au lait, s'il vous plaît.", "latin-1"),
-        ("Åsa och Örjan åt räkor på ön", "latin-1"),
-        ("“Quotes” — and an ellipsis…", "cp1252"),
-        (JAPANESE, "shift_jis"),
-        (JAPANESE, "euc_jp"),
-        (JAPANESE, "utf-16"),
-        (POLISH, "cp1250"),
-        (POLISH, "iso8859-2"),
-        (RUSSIAN, "cp1251"),
-        (RUSSIAN, "koi8_r"),
-    ],
-)
-def test_a_text_comes_out_right_from_its_encoding(text: str, encoding: str) -> None:
-    assert text_of("book.txt", text.encode(encoding)) == text
-
-
-def test_line_ends_become_plain_ones_in_every_encoding() -> None:
-    for encoding in ("utf-8", "utf-16", "cp1252"):
-        text = f"{FRENCH}\r\n{FRENCH}\r{FRENCH}".encode(encoding)
-        assert text_of("a.txt", text) == f"{FRENCH}\n{FRENCH}\n{FRENCH}"
+# Dispatch
 
 
 @pytest.mark.parametrize(
@@ -76,15 +34,6 @@ def test_line_ends_become_plain_ones_in_every_encoding() -> None:
 def test_a_binary_file_renamed_to_text_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"'holiday\.txt' is (not a text|damaged)"):
         read_upload("holiday.txt", data)
-
-
-def test_a_utf_8_text_with_a_wrong_byte_is_refused_with_its_place() -> None:
-    with pytest.raises(ValueError, match="damaged at byte 9"):
-        read_upload("a.txt", b"damaged: \xff" + FRENCH.encode())
-    with pytest.raises(ValueError, match="damaged at byte 4"):
-        read_upload("a.txt", b"half\xed\xa0\x80of a pair")
-    with pytest.raises(ValueError, match="is damaged, or no text"):
-        read_upload("a.txt", b"\xff\xfe\x00")  # says UTF-16, and ends in the middle
 
 
 def test_an_rtf_file_renamed_to_text_is_refused() -> None:

@@ -6,7 +6,6 @@ import random
 import re
 import zipfile
 import zlib
-from contextlib import suppress
 
 import pytest
 from pypdf import PdfWriter
@@ -97,60 +96,6 @@ def test_an_rtf_file_renamed_to_text_is_refused() -> None:
 
 def test_five_million_characters_on_one_line_are_read() -> None:
     assert len(text_of("a.txt", b"x" * 5_000_000)) == 5_000_000
-
-
-# HTML
-
-
-def test_a_web_page_is_read_as_one_sees_it() -> None:
-    page = """<html><head><title>T</title><style>p {}</style></head><body>
-    <h1>A   Title</h1><p>One &amp; <b>two</b><br>three.</p><!-- not this -->
-    <script>alert(1)</script><ul><li>first</li><li>second</li></ul>
-    <pre>kept
-      as it is</pre></body></html>"""
-    assert text_of("page.html", page.encode()) == (
-        "A Title\n\nOne & two\nthree.\n\nfirst\n\nsecond\n\nkept\nas it is\n"
-    )
-
-
-def test_a_paragraph_of_15_million_characters_is_read_whole() -> None:
-    page = "<p>" + "word " * 3_000_000 + "</p><p>and the end"
-    assert text_of("long.html", page.encode()).endswith("word\n\nand the end\n")
-
-
-def test_cells_of_a_table_stay_apart() -> None:
-    assert text_of("a.html", b"<table><tr><td>one</td><td>two</td></tr></table>") == "one  two\n"
-
-
-@pytest.mark.parametrize(
-    "page",
-    [
-        "<!--" * 60_000,
-        "<a " * 100_000,
-        "</" * 150_000,
-        "<?" * 150_000,
-        "<b>" * 200 + "<i>x</i>" * 60_000,
-        "<p>" * 50_000,
-        "<![" * 100_000,
-    ],
-    ids=["comments", "attributes", "ends", "instructions", "nested", "paragraphs", "sections"],
-)
-@pytest.mark.timeout(20)
-def test_a_web_page_made_to_take_long_does_not(page: str) -> None:
-    with suppress(ValueError):
-        read_upload("slow.html", page.encode())
-
-
-def test_a_web_page_says_its_own_encoding() -> None:
-    page = f'<html><head><meta charset="shift_jis"></head><p>{JAPANESE}</p></html>'
-    assert JAPANESE in text_of("page.htm", page.encode("shift_jis"))
-
-
-def test_a_web_page_nested_absurdly_deep_is_refused() -> None:
-    page = b"<div>" * 20_000 + b"deep" + b"</div>" * 20_000
-    with pytest.raises(ValueError, match="nested too deeply"):
-        read_upload("deep.html", page)
-    assert text_of("flat.html", b"<p>word</p>" * 20_000).split() == ["word"] * 20_000
 
 
 def written(writer: PdfWriter) -> bytes:
@@ -315,9 +260,3 @@ def test_nothing_is_written_while_files_are_read(tmp_path, monkeypatch) -> None:
     for name, data in (("../a.pdf", pdf("x")), ("../../b.docx", docx("x")), ("/c.epub", epub())):
         read_upload(name, data)
     assert os.listdir(tmp_path) == []
-
-
-@pytest.mark.parametrize("name", ["punycode", "idna", "unicode_escape", "rot13", "base64", "hex"])
-def test_a_web_page_may_not_choose_a_decoder_that_is_no_encoding(name: str) -> None:
-    page = f'<html><head><meta charset="{name}"></head><body><p>{"é word " * 20_000}</p></body>'
-    assert read_upload("a.html", page.encode()).text.startswith("é word")  # at once, as UTF-8

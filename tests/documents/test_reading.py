@@ -11,7 +11,7 @@ import pytest
 from pypdf import PdfWriter
 
 from gpt_core.text import read_upload
-from tests.support.documents import PACKAGE, docx, epub, pdf
+from tests.support.documents import docx, epub, pdf
 
 FRENCH = "L'été où j'étais à la forêt, déjà très âgé, naïf et français : « garçon, le cœur ! » " * 3
 GERMAN = "Über den Wolken muß die Freiheit wohl grenzenlos sein, größer als Bäume und Häuser. " * 3
@@ -203,39 +203,6 @@ def test_entities_that_multiply_are_not_expanded() -> None:
     files["word/document.xml"] = laughs
     with pytest.raises(ValueError, match="damaged"):
         read_upload("laughs.docx", archive(**files))
-
-
-def test_an_epub_is_read_in_the_order_of_its_chapters() -> None:
-    assert text_of("book.epub", epub()) == "One\n\nFirst.\n\nZweites, größer.\n"
-
-
-def test_an_epub_may_name_its_elements_with_a_prefix() -> None:
-    package = PACKAGE.replace(b"<", b"<opf:").replace(b"<opf:/", b"</opf:")
-    package = package.replace(b"<opf:package>", b'<opf:package xmlns:opf="http://www.idpf.org">')
-    assert "First." in text_of("book.epub", epub(**{"OPS/book.opf": package}))
-
-
-def test_an_epub_that_lists_a_chapter_again_and_again_is_read_once() -> None:
-    package = PACKAGE.replace(b"</spine>", b'<itemref idref="one"/>' * 5000 + b"</spine>")
-    assert text_of("book.epub", epub(**{"OPS/book.opf": package})).count("First.") == 1
-
-
-def test_a_broken_or_protected_epub_is_refused_in_words() -> None:
-    with pytest.raises(ValueError, match="copy-protected"):
-        read_upload("a.epub", epub(**{"META-INF/rights.xml": b"<x/>"}))
-    locks = b'<e><CipherReference URI="%s"/></e>'
-    with pytest.raises(ValueError, match="copy-protected"):
-        read_upload("a.epub", epub(**{"META-INF/encryption.xml": locks % b"OPS/ch1.xhtml"}))
-    fonts = epub(**{"META-INF/encryption.xml": locks % b"OPS/font.otf"})
-    assert "First." in text_of("a.epub", fonts)
-    for changes in (
-        {"META-INF/container.xml": b"<container/>"},
-        {"OPS/book.opf": b"<package><spine><itemref idref='nobody'/></spine></package>"},
-        {"OPS/book.opf": PACKAGE.replace(b"ch1.xhtml", b"../../etc/passwd")},
-        {"OPS/book.opf": PACKAGE[:-40]},
-    ):
-        with pytest.raises(ValueError, match="is damaged, or no EPUB"):
-            read_upload("a.epub", epub(**changes))
 
 
 def test_random_changes_to_any_file_give_a_text_or_a_sentence() -> None:

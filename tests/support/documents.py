@@ -70,3 +70,48 @@ def epub(**changes: bytes) -> bytes:
         for name, data in (files | changes).items():
             book.writestr(name, data)
     return target.getvalue()
+
+
+def xhtml(body: str, head: str = "<title>not this</title>", encoding: str = "utf-8") -> bytes:
+    """Return a chapter of an EPUB."""
+    return (
+        f'<?xml version="1.0" encoding="{encoding}"?>\n<!DOCTYPE html>\n'
+        '<html xmlns="http://www.w3.org/1999/xhtml" xmlns:epub="http://www.idpf.org/2007/ops">'
+        f"<head>{head}</head><body>{body}</body></html>"
+    ).encode(encoding)
+
+
+def epub_of(
+    chapters: dict[str, bytes | None],
+    *,
+    hrefs: dict[str, str] | None = None,
+    properties: dict[str, str] | None = None,
+    more: dict[str, bytes] | None = None,
+) -> bytes:
+    """Return an EPUB of these chapters.
+
+    Args:
+        chapters: the files below OPS/ in reading order; None is one that is not there.
+        hrefs: what the list of files calls a chapter, where that is not its name.
+        properties: other attributes of a chapter in the list of files.
+        more: other files by their whole names, instead of those that an EPUB has.
+    """
+    items, spine = "", ""
+    for i, name in enumerate(chapters):
+        href = (hrefs or {}).get(name, name)
+        kind = "image/png" if name.endswith(".png") else "application/xhtml+xml"
+        other = (properties or {}).get(name, "")
+        items += f'<item id="i{i}" href="{href}" media-type="{kind}" {other}/>'
+        spine += f'<itemref idref="i{i}"/>'
+    package = f"<package><manifest>{items}</manifest><spine>{spine}</spine></package>"
+    files = {"META-INF/container.xml": CONTAINER, "OPS/book.opf": package.encode()}
+    files |= {f"OPS/{name}": data for name, data in chapters.items() if data is not None}
+    return zip_of(files | (more or {}))
+
+
+def zip_of(files: dict[str, bytes]) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as book:
+        for name, data in files.items():
+            book.writestr(name, data)
+    return target.getvalue()

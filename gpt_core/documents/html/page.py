@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from html.entities import html5
 from typing import Any
@@ -95,14 +96,29 @@ def parse_xhtml(xhtml: str) -> Any:
         UnreadableError: the page is nested too deeply, or damaged.
     """
     try:
-        return _parse_xml(xhtml, recover=False)
+        return parse_xml(xhtml)
     except etree.XMLSyntaxError:
-        pages = [_parse_xml(xhtml, recover=True), parse_html(xhtml)]
-    # Either parser may lose what follows a mistake.
-    return max(pages, key=lambda page: -1 if page is None else len(visible_text(page).text))
+        page = parse_html(xhtml)
+    with suppress(etree.XMLSyntaxError):  # either parser may lose what follows a mistake
+        as_xml = parse_xml(xhtml, recover=True)
+        if len(visible_text(as_xml).text) > len(visible_text(page).text):
+            return as_xml
+    return page
 
 
-def _parse_xml(xhtml: str, recover: bool) -> Any:
+def parse_xml(xml: str, recover: bool = False) -> Any:
+    """Return the tree of an XML file; the elements have small letters and no namespaces.
+
+    Named references are HTML's. Entities that the file defines are not expanded.
+
+    Args:
+        xml: the file's text.
+        recover: whether mistakes in it are overlooked.
+
+    Raises:
+        lxml.etree.XMLSyntaxError: there are mistakes in it, or nothing else.
+    """
+
     def character(reference: re.Match[str]) -> str:
         """Return what HTML's named reference means; an entity of the page's own is not expanded."""
         name = reference[1]
@@ -110,16 +126,18 @@ def _parse_xml(xhtml: str, recover: bool) -> Any:
             return reference[0]
         return html5.get(f"{name};", f"&amp;{name};")
 
-    xhtml = re.sub(r"^\s*(?:<\?xml[^>]*\?>)?", "", xhtml)
-    xhtml = re.sub(r"&(\w+);", character, xhtml)
+    xml = re.sub(r"^\s*(?:<\?xml[^>]*\?>)?", "", xml)
+    xml = re.sub(r"&(\w+);", character, xml)
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, recover=recover,
         remove_comments=True, remove_pis=True, encoding="utf-8",
     )  # fmt: skip
-    page = etree.fromstring(xhtml.encode(), parser)
-    for element in page.iter(etree.Element) if page is not None else ():
+    root = etree.fromstring(xml.encode(), parser)
+    if root is None:
+        raise etree.XMLSyntaxError("holds no element", 0, 0, 0)
+    for element in root.iter(etree.Element):
         element.tag = etree.QName(element).localname.lower()
-    return page
+    return root
 
 
 def visible_text(page: Any, skip: Collection[Any] = ()) -> PageText:

@@ -7,6 +7,7 @@ is not in such an element stays, so that no part of a text is lost because anoth
 
 import re
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from lxml import etree
@@ -105,7 +106,8 @@ def find_around(page: Any) -> set[Any]:
     # nearly all the prose what has none; inside it lists of links.
     kept, is_marked, is_inside = set(main.iterancestors()), False, False
     for title in page.iter("h1"):
-        kept |= {title, *title.iterancestors()}
+        kept.add(title)
+        kept.update(takewhile(lambda outer: outer not in kept, title.iterancestors()))
     walk = etree.iterwalk(page, events=("start", "end"))
     for event, element in walk:
         count = counts.get(element)
@@ -196,7 +198,7 @@ def _is_around(element: Any) -> bool:
 def _prose_without(around: set[Any], counts: dict[Any, Counts]) -> dict[Any, int]:
     """Return each element's words of prose without those of the elements around the article."""
     prose = {element: count.prose for element, count in counts.items()}
-    for element in around:
+    for element in filter(prose.get, [*around]):
         for outer in (element, *element.iterancestors()):
             if outer in prose:
                 prose[outer] -= counts[element].prose

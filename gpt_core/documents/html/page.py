@@ -6,6 +6,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from html.entities import html5
+from itertools import islice
 from typing import Any
 
 from lxml import etree
@@ -207,12 +208,15 @@ def _is_page_number(element: Any) -> bool:
     """Tell whether an element is the number of a page of the printed book."""
     attributes = element.attrib
     types = " ".join(attributes.get(name, "") for name in EPUB_TYPES).split()
-    if "pagebreak" in types or attributes.get("role") == "doc-pagebreak":
-        return len(_all_text(element)) <= MAX_PAGE_NUMBER
-    if PAGE_NUMBER_CLASSES.isdisjoint(attributes.get("class", "").lower().split()):
+    is_break = "pagebreak" in types or attributes.get("role") == "doc-pagebreak"
+    classes = attributes.get("class", "").lower().split()
+    if not is_break and PAGE_NUMBER_CLASSES.isdisjoint(classes):
         return False
-    text = _all_text(element)
-    return len(text) <= MAX_PAGE_NUMBER and PAGE_NUMBER.fullmatch(text) is not None
+    # Only so many pieces of text: a page may nest thousands of elements in each other.
+    pieces = list(islice(element.itertext(etree.Element), MAX_PAGE_NUMBER))
+    text = " ".join("".join(pieces).split())
+    is_short = len(pieces) < MAX_PAGE_NUMBER and len(text) <= MAX_PAGE_NUMBER
+    return is_short and (is_break or PAGE_NUMBER.fullmatch(text) is not None)
 
 
 def _all_text(element: Any) -> str:

@@ -47,6 +47,55 @@ def docx(*paragraphs: str) -> bytes:
     return target.getvalue()
 
 
+OPEN_XML = "http://schemas.openxmlformats.org"
+STRICT_XML = "http://purl.oclc.org/ooxml"
+
+
+def docx_of(
+    *body: str,
+    parts: dict[str, str] | None = None,
+    relationships: str = "",
+    strict: bool = False,
+    kind: str = "document.main",
+) -> bytes:
+    """Return a Word file written by hand.
+
+    Args:
+        body: what is in its body, as XML with the prefixes w, m, mc, v and wps.
+        parts: what is in its other parts, "footnotes", "styles" …, as XML.
+        relationships: more of the document's relationships, as XML.
+        strict: whether it is Strict Open XML, whose namespaces are others.
+        kind: of document, in its content type.
+    """
+    start, year = (STRICT_XML, "") if strict else (OPEN_XML, "/2006")
+    word, math = f"{start}/wordprocessingml{year}/main", f"{start}/officeDocument{year}/math"
+    types = f"{start}/officeDocument{year}/relationships"
+    spaces = (
+        f'xmlns:w="{word}" xmlns:m="{math}" xmlns:mc="{OPEN_XML}/markup-compatibility/2006" '
+        'xmlns:v="urn:schemas-microsoft-com:vml" '
+        'xmlns:wps="http://schemas.microsoft.com/office/word/2010/wordprocessingShape"'
+    )
+    for name in parts or {}:
+        relationships += f'<Relationship Id="{name}" Type="{types}/{name}" Target="{name}.xml"/>'
+    files = {
+        "[Content_Types].xml": '<Types><Override PartName="/word/document.xml" ContentType="'
+        f'application/vnd.openxmlformats-officedocument.wordprocessingml.{kind}+xml"/></Types>',
+        "_rels/.rels": _relationships(
+            f'<Relationship Id="r1" Type="{types}/officeDocument" Target="word/document.xml"/>'
+        ),
+        "word/_rels/document.xml.rels": _relationships(relationships),
+        "word/document.xml": f"<w:document {spaces}><w:body>{''.join(body)}</w:body></w:document>",
+    }
+    for name, content in (parts or {}).items():
+        files[f"word/{name}.xml"] = f"<w:{name} {spaces}>{content}</w:{name}>"
+    return zip_of({name: content.encode() for name, content in files.items()})
+
+
+def _relationships(content: str) -> str:
+    space = f"{OPEN_XML}/package/2006/relationships"
+    return f'<Relationships xmlns="{space}">{content}</Relationships>'
+
+
 # EPUB
 
 CONTAINER = b"""<container><rootfiles>

@@ -1,6 +1,7 @@
 """A web page → its visible text, or only its article."""
 
 from gpt_core.documents.html.page import (
+    count_words,
     describe_left_out,
     parse_html,
     parse_xhtml,
@@ -10,6 +11,7 @@ from gpt_core.documents.html.page import (
 from gpt_core.documents.html.reader import decode_page, read_html
 
 __all__ = [
+    "count_words",
     "decode_page",
     "describe_left_out",
     "parse_html",

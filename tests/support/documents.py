@@ -47,6 +47,55 @@ def docx(*paragraphs: str) -> bytes:
     return target.getvalue()
 
 
+OPEN_XML = "http://schemas.openxmlformats.org"
+STRICT_XML = "http://purl.oclc.org/ooxml"
+
+
+def docx_of(
+    *body: str,
+    parts: dict[str, str] | None = None,
+    relationships: str = "",
+    strict: bool = False,
+    kind: str = "document.main",
+) -> bytes:
+    """Return a Word file written by hand.
+
+    Args:
+        body: what is in its body, as XML with the prefixes w, m, mc, v and wps.
+        parts: what is in its other parts, "footnotes", "styles" …, as XML.
+        relationships: more of the document's relationships, as XML.
+        strict: whether it is Strict Open XML, whose namespaces are others.
+        kind: of document, in its content type.
+    """
+    start, year = (STRICT_XML, "") if strict else (OPEN_XML, "/2006")
+    word, math = f"{start}/wordprocessingml{year}/main", f"{start}/officeDocument{year}/math"
+    types = f"{start}/officeDocument{year}/relationships"
+    spaces = (
+        f'xmlns:w="{word}" xmlns:m="{math}" xmlns:mc="{OPEN_XML}/markup-compatibility/2006" '
+        'xmlns:v="urn:schemas-microsoft-com:vml" '
+        'xmlns:wps="http://schemas.microsoft.com/office/word/2010/wordprocessingShape"'
+    )
+    for name in parts or {}:
+        relationships += f'<Relationship Id="{name}" Type="{types}/{name}" Target="{name}.xml"/>'
+    files = {
+        "[Content_Types].xml": '<Types><Override PartName="/word/document.xml" ContentType="'
+        f'application/vnd.openxmlformats-officedocument.wordprocessingml.{kind}+xml"/></Types>',
+        "_rels/.rels": _relationships(
+            f'<Relationship Id="r1" Type="{types}/officeDocument" Target="word/document.xml"/>'
+        ),
+        "word/_rels/document.xml.rels": _relationships(relationships),
+        "word/document.xml": f"<w:document {spaces}><w:body>{''.join(body)}</w:body></w:document>",
+    }
+    for name, content in (parts or {}).items():
+        files[f"word/{name}.xml"] = f"<w:{name} {spaces}>{content}</w:{name}>"
+    return zip_of({name: content.encode() for name, content in files.items()})
+
+
+def _relationships(content: str) -> str:
+    space = f"{OPEN_XML}/package/2006/relationships"
+    return f'<Relationships xmlns="{space}">{content}</Relationships>'
+
+
 # EPUB
 
 CONTAINER = b"""<container><rootfiles>
@@ -68,5 +117,50 @@ def epub(**changes: bytes) -> bytes:
     with zipfile.ZipFile(target, "w") as book:
         book.writestr("mimetype", "application/epub+zip")
         for name, data in (files | changes).items():
+            book.writestr(name, data)
+    return target.getvalue()
+
+
+def xhtml(body: str, head: str = "<title>not this</title>", encoding: str = "utf-8") -> bytes:
+    """Return a chapter of an EPUB."""
+    return (
+        f'<?xml version="1.0" encoding="{encoding}"?>\n<!DOCTYPE html>\n'
+        '<html xmlns="http://www.w3.org/1999/xhtml" xmlns:epub="http://www.idpf.org/2007/ops">'
+        f"<head>{head}</head><body>{body}</body></html>"
+    ).encode(encoding)
+
+
+def epub_of(
+    chapters: dict[str, bytes | None],
+    *,
+    hrefs: dict[str, str] | None = None,
+    properties: dict[str, str] | None = None,
+    more: dict[str, bytes] | None = None,
+) -> bytes:
+    """Return an EPUB of these chapters.
+
+    Args:
+        chapters: the files below OPS/ in reading order; None is one that is not there.
+        hrefs: what the list of files calls a chapter, where that is not its name.
+        properties: other attributes of a chapter in the list of files.
+        more: other files by their whole names, instead of those that an EPUB has.
+    """
+    items, spine = "", ""
+    for i, name in enumerate(chapters):
+        href = (hrefs or {}).get(name, name)
+        kind = "image/png" if name.endswith(".png") else "application/xhtml+xml"
+        other = (properties or {}).get(name, "")
+        items += f'<item id="i{i}" href="{href}" media-type="{kind}" {other}/>'
+        spine += f'<itemref idref="i{i}"/>'
+    package = f"<package><manifest>{items}</manifest><spine>{spine}</spine></package>"
+    files = {"META-INF/container.xml": CONTAINER, "OPS/book.opf": package.encode()}
+    files |= {f"OPS/{name}": data for name, data in chapters.items() if data is not None}
+    return zip_of(files | (more or {}))
+
+
+def zip_of(files: dict[str, bytes]) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as book:
+        for name, data in files.items():
             book.writestr(name, data)
     return target.getvalue()

@@ -4,7 +4,6 @@ from contextlib import suppress
 from functools import partial
 
 import streamlit as st
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from dashboard.app import (
     attempt,
@@ -17,7 +16,8 @@ from dashboard.app import (
     session_keys,
     show_refusal,
 )
-from dashboard.charts import format_bytes
+from dashboard.charts import count, format_bytes
+from dashboard.forms.uploads import upload_files
 from dashboard.ui import delete_button, share_toggle
 from gpt_core.library import LibraryText, TextLibrary
 from gpt_core.text import (
@@ -26,18 +26,14 @@ from gpt_core.text import (
     VERDICT_TITLE,
     Corpus,
     download_the_verdict,
-    gutenberg_body,
     has_the_verdict,
-    join_texts,
     load_text,
-    max_upload_bytes,
-    read_upload,
+    passages,
     readable_name,
     save_the_verdict,
 )
 
 MIN_CHARACTERS = 2000
-FILE_TYPES = ["txt", "md", "html", "htm", "pdf", "docx", "epub"]
 
 
 def get_library() -> TextLibrary:
@@ -84,7 +80,9 @@ def add_texts() -> None:
     """Let the user add texts of their own, as files or pasted."""
     files, pasted = st.tabs(["Files", "Pasted text"])
     with files:
-        _add_files()
+        corpus = upload_files()
+        if corpus is not None:
+            _offer(corpus, "uploaded")
     with pasted:
         _add_pasted()
 
@@ -124,68 +122,6 @@ def describe(entry: LibraryText) -> str:
     return f"{entry.name} · {size} · {entry.source}"
 
 
-def _add_files() -> None:
-    try:
-        largest = max_upload_bytes() // 2**20  # MB
-    except ValueError as error:
-        show_refusal(error)
-        return
-    uploads = st.file_uploader(
-        "Text, Markdown, HTML, PDF, Word or EPUB; several become one text",
-        type=FILE_TYPES,
-        accept_multiple_files=True,
-        max_upload_size=largest,
-        key=f"{session_keys.UPLOAD}-{st.session_state.get(session_keys.UPLOADS_KEPT, 0)}",
-    )
-    if not uploads:
-        st.session_state.pop(session_keys.UPLOADED, None)
-        return
-    if sum(upload.size for upload in uploads) > max_upload_bytes():
-        show_refusal(ValueError(f"The files are larger than {largest} MB together: remove some."))
-        return
-    # Read once, not at each redraw: reading a PDF is slow.
-    known = st.session_state.get(session_keys.UPLOADED, {})
-    read = {upload.file_id: known.get(upload.file_id) or _read(upload) for upload in uploads}
-    st.session_state[session_keys.UPLOADED] = read
-    refusals = [answer for answer in read.values() if isinstance(answer, ValueError)]
-    for refusal in refusals:
-        show_refusal(refusal)
-    if refusals:
-        st.text("Remove what cannot be read, with the × beside its name.")
-        return
-    # The same file twice is one text.
-    by_content = {text.sha256: text for text in read.values() if isinstance(text, Corpus)}
-    texts = list(by_content.values())
-    texts = [_without_licence(text) for text in texts]
-    corpus = join_texts(texts)
-    if len(texts) > 1:
-        st.text("They are separated by <|endoftext|>, the token for the end of a document.")
-    _offer(corpus, "uploaded")
-
-
-def _read(upload: UploadedFile) -> Corpus | ValueError:
-    """Return a file's text, or the error that explains why it cannot be read."""
-    try:
-        with st.spinner(f"Reading {upload.size / 1e6:.1f} MB…", show_time=True):
-            return read_upload(upload.name, upload.getvalue())
-    except ValueError as error:
-        return error
-
-
-def _without_licence(text: Corpus) -> Corpus:
-    """Let the user leave out Project Gutenberg's header and licence, if the text has them."""
-    body = gutenberg_body(text.text)
-    if body is None:
-        return text
-    removes = st.checkbox(
-        "Leave out Project Gutenberg's header and licence: "
-        f"{len(text.text) - len(body):,} characters",
-        value=True,
-        key=f"gutenberg {text.sha256}",
-    )
-    return Corpus(text.name, body) if removes else text
-
-
 def _add_pasted() -> None:
     name = st.text_input("Its name", "A pasted text", max_chars=80)
     text = st.text_area("Its text", height=160, key=session_keys.PASTED)
@@ -196,14 +132,12 @@ def _add_pasted() -> None:
     except ValueError as error:
         show_refusal(error)
     else:
+        st.text(f"{count(len(text), 'character')}. It begins: “{passages(text)[0]}”")
         _offer(corpus, "pasted")
 
 
 def _offer(corpus: Corpus, source: str) -> None:
-    """Show the beginning of a text, with a button that saves it."""
-    beginning = corpus.text[:300].strip()
-    dots = "…" if len(corpus.text) > 300 else ""
-    st.text(f"{len(corpus.text):,} characters. It begins: “{beginning}{dots}”")
+    """Offer to save a text."""
     if len(corpus.text) < MIN_CHARACTERS:
         st.caption("This is short: a model needs at least a few pages to learn from.")
     st.button(

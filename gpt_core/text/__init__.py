@@ -17,6 +17,7 @@ from gpt_core.text.dataset import (
     fitting_context_length,
     rows_to_batch,
 )
+from gpt_core.text.impressions import count_odd_characters, passages, words_beyond_ascii
 from gpt_core.text.prompts import CHAPTER_PROMPT, prompt_of
 from gpt_core.text.statistics import (
     ENGLISH_TOKENS_PER_CHARACTER,
@@ -40,6 +41,7 @@ from gpt_core.text.uploads import (
     read_text_file,
     read_upload,
     read_upload_document,
+    upload_corpus,
     upload_reader,
 )
 
@@ -62,6 +64,7 @@ __all__ = [
     "bundled_text",
     "check_splits",
     "count_batches",
+    "count_odd_characters",
     "count_tokens",
     "create_dataloader",
     "download_the_verdict",
@@ -71,6 +74,7 @@ __all__ = [
     "join_texts",
     "load_text",
     "max_upload_bytes",
+    "passages",
     "prompt_of",
     "public_texts",
     "read_text_file",
@@ -81,5 +85,7 @@ __all__ = [
     "save_the_verdict",
     "split_text",
     "token_cache_in",
+    "upload_corpus",
     "upload_reader",
+    "words_beyond_ascii",
 ]

@@ -1,10 +1,9 @@
 """An uploaded file → a text to train on."""
 
-import hashlib
 import os
 import re
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from gpt_core.documents import DEFAULTS, Document, ReadingOptions
@@ -38,9 +37,17 @@ def read_upload(name: str, data: bytes) -> Corpus:
     Raises:
         ValueError: the file is too large or holds no text; the message says what to do.
     """
-    if hashlib.sha256(data).hexdigest() == VERDICT_SHA256:
-        return Corpus(VERDICT_TITLE, data.decode("utf-8"))
-    return Corpus(readable_name(name), read_upload_document(name, data).text)
+    return upload_corpus(name, read_upload_document(name, data))
+
+
+def upload_corpus(name: str, document: Document) -> Corpus:
+    """Return the text of a file under the file's name; The Verdict has its title.
+
+    Raises:
+        ValueError: the file holds no text.
+    """
+    corpus = Corpus(readable_name(name), document.text)
+    return replace(corpus, name=VERDICT_TITLE) if corpus.sha256 == VERDICT_SHA256 else corpus
 
 
 def read_upload_document(

@@ -237,6 +237,12 @@ def test_a_page_that_does_not_look_like_an_article_is_kept_whole(page: str, kept
     assert document == read(page, article_only=False)
 
 
+def test_a_long_table_is_not_all_of_its_article() -> None:
+    rows = "".join(f"<tr><td><a href=x>Film {i}</a><td>{PROSE}</tr>" for i in range(9))
+    story = f"<h1>A list of <i>films</i></h1><p>Beside it.<table>{rows}</table><ol><li>Note"
+    assert text_of(f"{ABOVE}<main>{story}</ol></main>{BELOW}") == text_of(story)
+
+
 def test_none_of_several_articles_on_a_page_is_lost() -> None:
     posts = "".join(
         f"<article><h2>Day {i}</h2><p>{PROSE * n}</article>" for i, n in enumerate((60, 8, 9))

@@ -44,13 +44,13 @@ PRESETS: dict[str, Preset] = {
     for preset in (
         Preset(
             "pocket",
-            "A GPT small enough to learn a short story in about a minute on a laptop.",
+            "A GPT small enough to learn a short story while you watch.",
             GPTConfig(context_length=64, emb_dim=128, n_heads=4, n_layers=3),
             TrainingConfig(num_epochs=12, learning_rate=2e-3, eval_freq=10, precision="auto"),
         ),
         Preset(
             "evening",
-            "For a book of your own and an evening on a laptop: a third of the chapter's size, "
+            "For a book of your own: a third of the chapter's size, "
             "with warm-up, cosine decay and clipping.",
             GPTConfig(context_length=128, emb_dim=384, n_heads=6, n_layers=6),
             TrainingConfig(
@@ -68,7 +68,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             "book-124m",
             "The chapter's model and settings. With The Verdict on an x86-64 CPU: its run, digit "
-            "for digit, in about 5 to 15 minutes.",
+            "for digit.",
             GPT_CONFIG_124M,
             TrainingConfig(),
         ),

@@ -63,4 +63,4 @@ if corpus:
         show_batch(preset, train_ids)
         show_code(create_dataloader)
         st.header("Before you start")
-        show_preflight(corpus, preset, len(train_ids))
+        show_preflight(corpus, preset, len(train_ids), len(val_ids))

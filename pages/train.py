@@ -77,6 +77,7 @@ def show_rest(run_id: str) -> None:
         link = {session_keys.RUN: run.id}
         st.page_link("pages/loss.py", label="See these rows step by step", query_params=link)
         show_earlier_samples(run, history)
+    run_heading.show_settings(run)
 
 
 def refresh_interval(run: Run | None) -> int:

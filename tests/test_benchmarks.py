@@ -1,10 +1,12 @@
 import json
+from pathlib import Path
 
 import pytest
 
-from benchmarks import classroom
+from benchmarks import classroom, documents
 from benchmarks.pairs import HISTORY, measure_pairs
 from benchmarks.table import README, with_table
+from tests.support.documents import docx, pdf
 
 
 def test_pairs_are_measured_by_turns_and_the_ratio_is_b_over_a() -> None:
@@ -32,10 +34,29 @@ def test_the_readmes_table_is_the_historys() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["training", "generation", "dataset", "startup", "dashboard", "walk", "classroom"]
+    "name",
+    [
+        *("training", "generation", "dataset", "startup", "dashboard", "walk", "classroom"),
+        "documents",
+    ],
 )
 def test_each_benchmark_has_been_run(name: str) -> None:
     assert any(json.loads(line)["benchmark"] == name for line in HISTORY.read_text().splitlines())
+
+
+def test_a_folders_documents_are_counted_by_format(tmp_path: Path) -> None:
+    files = {"a.pdf": pdf("words"), "b/c.PDF": b"%PDF-1.4", "d.docx": docx("x"), "e.py": b"x = 1"}
+    for name, data in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    formats = documents.read_folder(tmp_path)
+    counts = {kind: (found.read, len(found.refused)) for kind, found in formats.items()}
+    assert counts == {"pdf": (1, 1), "docx": (1, 0)}
+    assert documents.table(formats).count("\n") == 3
+
+
+def test_words_are_the_same_whether_broken_or_in_ligatures() -> None:
+    assert documents.words("The of-\nfice, ﬁn") == documents.words("the office fin")
 
 
 @pytest.mark.whole_run

@@ -50,6 +50,7 @@ MEASURES = "measures"  # session: whether the small charts are open
 SPEED = "speed"  # session: how fast a run is replayed
 START = "start"  # session: whether the form is open
 QUEUE = "queue"  # session: whether the form for the queue is open
+SETTINGS = "settings"  # session: whether the settings of the run are open
 FILLED = "filled"  # session: the preset that the form was filled with, and the run it came from
 PROMPT = "prompt"  # session: the prompt for the live model
 ASKED = "asked"  # session: the text requested from the live model

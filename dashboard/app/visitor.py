@@ -11,6 +11,8 @@ from gpt_core.access import LOCAL, TEACHER, Member, VisibleRuns, is_student, stu
 from gpt_core.config import TrainingConfig
 from gpt_core.model import count_config_parameters
 from gpt_core.presets import PRESETS, Preset
+from gpt_core.text import CHAPTER_PROMPT, Corpus, prompt_of
+from gpt_core.vocabularies import get_tokenizer
 
 COOKIE = "gpt_lab_member"
 NOBODY = "nobody"  # the actor of a browser that is not in the class; it may change nothing
@@ -91,15 +93,19 @@ def allowed_presets() -> list[str]:
     return small or allowed  # a run of a preset that is too large is refused in words
 
 
-def own_preset(name: str) -> Preset:
-    """Return a preset; for a student with their own seed, so that no two runs are the same.
+def own_preset(name: str, corpus: Corpus | None = None) -> Preset:
+    """Return a preset with the prompt that suits a text and, for a student, their own seed.
 
-    The chapter's own settings keep its seed, and so its losses.
+    So no two students' runs are the same. The chapter's own settings keep its seed, and so its
+    losses.
     """
     preset = PRESETS[name]
-    if not is_restricted() or preset.training == TrainingConfig():
-        return preset
-    return replace(preset, training=replace(preset.training, seed=student_seed(current_actor())))
+    training = preset.training
+    if is_restricted() and training != TrainingConfig():
+        training = replace(training, seed=student_seed(current_actor()))
+    if corpus is not None and training.start_context == CHAPTER_PROMPT:
+        training = replace(training, start_context=prompt_of(corpus, get_tokenizer()))
+    return replace(preset, training=training)
 
 
 def hidden_controls() -> frozenset[str]:

@@ -2,6 +2,8 @@
 
 from bisect import bisect_right
 
+from gpt_core.system import count
+
 PROBABILITY_STEPS = (0.001, 0.01, 0.1, 0.5, 0.9)  # where the colour of a probability changes
 
 
@@ -39,6 +41,15 @@ def position_name(row: int, column: int, largest: int) -> str:
     ``largest`` is the largest row or column beside it: above 9, a comma keeps the two apart.
     """
     return f"{row},{column}" if largest > 9 else f"{row}{column}"
+
+
+def format_estimate(seconds: float) -> str:
+    """Return an estimated duration as readable text: ``under a minute``, ``about 4 minutes``."""
+    if seconds < 60:
+        return "under a minute"
+    if seconds < 90 * 60:
+        return f"about {count(round(seconds / 60), 'minute')}"
+    return f"about {seconds / 3600:.0f} hours"
 
 
 def format_duration(seconds: float) -> str:

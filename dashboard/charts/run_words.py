@@ -21,19 +21,18 @@ STATE_COLORS = {
 def changes_from_preset(run: Run) -> list[str]:
     """Return the settings that differ from the run's preset, such as "n_layers 4".
 
-    Probes, precision, device, keep_epochs and a student's own seed are left out. The prompt is
-    named without its text, because pages show these words within markup.
+    What changes no loss is left out (prompt, probes, keep_epochs), and precision, device and a
+    student's own seed.
     """
     preset = PRESETS.get(run.preset)
     if preset is None:
         return []
     has_own_seed = is_student(run.owner) and run.training_config.seed == student_seed(run.owner)
     return [
-        name if name == "start_context" else f"{name} {value}"
+        f"{name} {value}"
         for name, value in preset.changes(run.model_config, run.training_config).items()
-        if not (run.is_redacted and name == "start_context")
-        and not (has_own_seed and name == "seed")
-        and name not in ("probes", "precision", "device", "keep_epochs")
+        if not (has_own_seed and name == "seed")
+        and name not in ("start_context", "probes", "precision", "device", "keep_epochs")
     ]
 
 

@@ -11,7 +11,7 @@ from dashboard.app import (
     is_projected,
     refresh_seconds,
 )
-from dashboard.charts import format_bytes, format_duration
+from dashboard.charts import count, format_bytes, format_duration
 from gpt_core.access import MEGABYTE, Member, bytes_used, seconds_left
 
 EVERY_SECONDS = 20  # what is left changes slowly
@@ -43,7 +43,9 @@ def _what_is_left(member: Member) -> str:
     rules, store, left = get_runner().rules, get_store(), []
     if rules.most_minutes is not None:
         seconds = max(0.0, seconds_left(store, rules, member.id))
-        left.append(f"{format_duration(seconds)} of {rules.most_minutes} minutes of training")
+        left.append(
+            f"{format_duration(seconds)} of {count(rules.most_minutes, 'minute')} of training"
+        )
     if rules.most_megabytes is not None:
         free = max(0, rules.most_megabytes * MEGABYTE - bytes_used(store, member.id))
         left.append(f"{format_bytes(free)} of {rules.most_megabytes:,} MB of disk")

@@ -12,16 +12,15 @@ from gpt_core.text import (
 )
 
 
-def show_preflight(corpus: Corpus, preset: Preset, train_tokens: int) -> None:
-    """Show what a run on this text takes: steps, tokens, memory, disk and, measured, time."""
-    show_numbers(preflight.facts(preset, train_tokens))
+def show_preflight(corpus: Corpus, preset: Preset, train_tokens: int, val_tokens: int) -> None:
+    """Show what a run on this text takes: steps, tokens, time, memory and disk."""
+    show_numbers(preflight.facts(preset, train_tokens, val_tokens))
     try:
         preflight.require_memory(preset)
     except ValueError as error:
         show_refusal(error)
         return
-    preflight.show_expected_time(corpus, preset)
-    st.caption("Measuring takes a few steps with these settings; other training waits.")
+    preflight.measure_time(corpus, preset)
     if st.button("Train on this text", type="primary"):
         run_id = start_run(preset, corpus)
         if run_id:

@@ -25,7 +25,7 @@ def choose_settings(corpus: Corpus) -> Preset | None:
     )
     has_boundaries = END_OF_TEXT in corpus.text
     in_front = (*CUTTING, "end_of_text") if has_boundaries else CUTTING
-    return settings.choose_settings(own_preset(name), in_front=in_front)
+    return settings.choose_settings(own_preset(name, corpus), in_front=in_front)
 
 
 def encode(corpus: Corpus, config: TrainingConfig) -> tuple[Tensor, Tensor]:

@@ -1,32 +1,42 @@
-"""The cost of a run before it starts: steps, tokens, memory, disk and measured time."""
+"""The cost of a run before it starts: steps, tokens, memory, disk and time."""
 
 import shutil
+from collections.abc import Sequence
 
 import psutil
 import streamlit as st
 
-from dashboard.app import get_runner, get_store, is_restricted, session_keys, show_refusal
-from dashboard.charts import count, format_bytes, format_duration
+from dashboard.app import (
+    get_cached_store,
+    get_runner,
+    get_store,
+    is_restricted,
+    session_keys,
+    show_refusal,
+)
+from dashboard.charts import count, format_bytes, format_duration, format_estimate
+from gpt_core.export import RECORDED_RUN
 from gpt_core.inspection import summarize
 from gpt_core.presets import Preset
-from gpt_core.runner import time_steps
+from gpt_core.runner import estimate_seconds, time_steps
 from gpt_core.system import describe_error
 from gpt_core.text import Corpus, TokenCache, count_batches, token_cache_in
-from gpt_core.training import prepare_data, steps_in_run
+from gpt_core.training import encode_splits, prepare_data, steps_in_run
 from gpt_core.vocabularies import get_tokenizer
 from gpt_core.weights import max_checkpoint_bytes
 
 MEASURE_SECONDS = 110  # timeout of a measurement
 
 
-def facts(preset: Preset, train_tokens: int) -> dict[str, str]:
-    """Return the cost of a run as labelled texts: steps, tokens, memory and disk."""
+def facts(preset: Preset, train_tokens: int, val_tokens: int) -> dict[str, str]:
+    """Return the cost of a run as labelled texts: steps, tokens, time, memory and disk."""
     config = preset.training
     batches = count_batches(train_tokens, preset.model, config, drop_last=True).batches
     seen = config.num_epochs * batches * config.batch_size * preset.model.context_length
     return {
         "Steps": f"{steps_in_run(batches, config):,}",
         "Tokens seen": f"{seen:,}",
+        "Time on this machine": _estimate(preset, train_tokens, val_tokens),
         "Memory, at least": format_bytes(summarize(preset.model, 1, 1).training_bytes),
         "Disk, at most": format_bytes(max_checkpoint_bytes(preset.model, config.keep_epochs)),
     }
@@ -40,17 +50,42 @@ def show_line(corpus: Corpus, preset: Preset) -> bool:
     except ValueError as error:
         show_refusal(error)
         return False
-    named = facts(preset, data.train_tokens)
+    named = facts(preset, data.train_tokens, data.val_tokens)
     with st.container(horizontal=True, vertical_alignment="center"):
-        parameters = summarize(preset.model, 1, 1).parameters
-        steps = "step" if named["Steps"] == "1" else "steps"
-        st.caption(
-            f"{count(parameters, 'parameter')} · {named['Steps']} {steps} · "
-            f"{named['Tokens seen']} tokens seen · at least {named['Memory, at least']} of memory "
-            f"· at most {named['Disk, at most']} of disk"
-        )
-        show_expected_time(corpus, preset)
+        steps = steps_in_run(len(data.train_loader), preset.training)
+        costs = [
+            count(summarize(preset.model, 1, 1).parameters, "parameter"),
+            f"{count(steps, 'step')} with {named['Tokens seen']} tokens",
+            named["Time on this machine"],
+            f"at least {named['Memory, at least']} of memory",
+            f"at most {named['Disk, at most']} of disk",
+        ]
+        st.caption(" · ".join(costs))
+        measure_time(corpus, preset)
     return True
+
+
+def show_expected_times(corpus: Corpus, presets: Sequence[Preset]) -> None:
+    """Show how long each preset is expected to train on a text."""
+    config = presets[0].training  # their splits are equal
+    try:
+        train_ids, val_ids = encode_splits(corpus.text, get_tokenizer(), config, _cache())
+        times = {p.name: _estimate(p, len(train_ids), len(val_ids)) for p in presets}
+    except ValueError:
+        return  # the form says why this text cannot be trained on
+    st.caption(
+        "On this text and this machine, if nothing else trains: "
+        + ", ".join(f"{name} {time}" for name, time in times.items())
+        + "."
+    )
+
+
+def _estimate(preset: Preset, train_tokens: int, val_tokens: int) -> str:
+    """Return how long a run is expected to take, in words."""
+    recorded = get_cached_store().summaries()
+    made_here = [summary for summary in recorded if summary.run.id != RECORDED_RUN]
+    seconds = estimate_seconds(preset.model, preset.training, train_tokens, val_tokens, made_here)
+    return "needs a longer text" if seconds is None else format_estimate(seconds)
 
 
 def require_memory(preset: Preset) -> None:
@@ -75,13 +110,14 @@ def require_memory(preset: Preset) -> None:
         )
 
 
-def show_expected_time(corpus: Corpus, preset: Preset) -> None:
+def measure_time(corpus: Corpus, preset: Preset) -> None:
     """Let the user measure how long a run takes, and show the result."""
     if is_restricted():  # measuring would slow the others down
         return
     key = f"{corpus.sha256} {preset}"
     measured = st.session_state.get(session_keys.MEASURED, {})
-    if st.button("Measure how long it takes"):
+    helped = "Takes a few steps with these settings; other training waits."
+    if st.button("Measure how long it takes", help=helped):
         measured = {key: _measure(corpus, preset)}
         st.session_state[session_keys.MEASURED] = measured
     seconds = measured.get(key)

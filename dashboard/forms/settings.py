@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.app import hidden_controls, session_keys, show_refusal
+from dashboard.charts import count, format_bytes
 from dashboard.forms.rows import MAX_TASKS, parse_rows
 from dashboard.forms.weights import MIN_CONTEXT_LENGTH, StartingWeights
 from gpt_core.config import (
@@ -19,6 +20,7 @@ from gpt_core.config import (
     field_groups,
     field_help,
 )
+from gpt_core.model import BYTES_PER_PARAMETER, count_config_parameters
 from gpt_core.presets import Preset
 from gpt_core.vocabularies import get_tokenizer, token_ids_to_text
 from gpt_core.weights import FREE
@@ -78,9 +80,12 @@ TITLES = {
 def setting_of(preset: Preset, name: str, beginning: StartingWeights = RANDOM_WEIGHTS) -> Any:
     """Return the value of a field, whether or not its widget is shown."""
     default = getattr(_config_of(preset, name), name)
+    key = key_of(preset, name, beginning)
+    if name == "keep_epochs" and st.session_state.get(f"{key}-every"):
+        return setting_of(preset, "num_epochs", beginning)
     if _is_fixed(preset, name, beginning):
         return default
-    return st.session_state.get(key_of(preset, name, beginning), default)
+    return st.session_state.get(key, default)
 
 
 def show_setting(preset: Preset, name: str, beginning: StartingWeights = RANDOM_WEIGHTS) -> None:
@@ -108,6 +113,7 @@ def show_setting(preset: Preset, name: str, beginning: StartingWeights = RANDOM_
         st.slider(label, lowest, highest, default, step=0.01, **common)
     elif name in LIMITS:
         limits = LIMITS[name]
+        keeps_every = name == "keep_epochs" and _choose_to_keep_every_epoch(preset, beginning)
         st.number_input(
             label,
             limits.lowest if chosen is None else min(limits.lowest, chosen),
@@ -115,7 +121,7 @@ def show_setting(preset: Preset, name: str, beginning: StartingWeights = RANDOM_
             default,
             step=limits.step,
             format="%g" if isinstance(limits.step, float) else None,
-            disabled=limits.lowest == limits.highest,
+            disabled=limits.lowest == limits.highest or keeps_every,
             placeholder="one window" if name == "stride" else "none",
             **common,
         )
@@ -123,6 +129,23 @@ def show_setting(preset: Preset, name: str, beginning: StartingWeights = RANDOM_
         st.toggle(label, default, **common)
     else:
         st.text_input(label, default, max_chars=2000, **common)
+
+
+def _choose_to_keep_every_epoch(preset: Preset, beginning: StartingWeights) -> bool:
+    """Let the user keep the weights of every epoch, and say what that takes on disk."""
+    fields = {name: setting_of(preset, name, beginning) for name in asdict(preset.model)}
+    try:
+        size = BYTES_PER_PARAMETER * count_config_parameters(GPTConfig(**fields))
+        epochs = count(setting_of(preset, "num_epochs", beginning), "epoch")
+        cost = f": {epochs} of {format_bytes(size)} each"
+    except ValueError:  # which the form reports
+        cost = ""
+    return st.toggle(
+        f"Keep the weights of every epoch{cost}",
+        key=f"{key_of(preset, 'keep_epochs', beginning)}-every",
+        help="To look into the model, or write with it, as it was after each epoch.",
+        persist_state="session",
+    )
 
 
 def _config_of(preset: Preset, name: str) -> GPTConfig | TrainingConfig:
@@ -136,11 +159,12 @@ def _is_fixed(preset: Preset, name: str, beginning: StartingWeights) -> bool:
 
 
 def key_of(preset: Preset, name: str, beginning: StartingWeights = RANDOM_WEIGHTS) -> str:
-    """Return the session key of a field: one per preset and, for fields of the model, one per
-    choice of starting weights.
+    """Return the session key of a field: one per preset; for fields of the model, one per choice
+    of starting weights; for the prompt, one per prompt that suits a text.
     """
     of_weights = f"-{beginning.option}" if hasattr(preset.model, name) and beginning.option else ""
-    return f"{session_keys.SETTING}-{name}-{preset.name}{of_weights}"
+    of_text = f"-{preset.training.start_context}" if name == "start_context" else ""
+    return f"{session_keys.SETTING}-{name}-{preset.name}{of_weights}{of_text}"
 
 
 def choose_settings(

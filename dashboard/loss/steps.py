@@ -7,7 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
-from dashboard.charts import format_exactly, loss_walk, probability_strength
+from dashboard.charts import count, format_exactly, loss_walk, probability_strength
 from dashboard.components.live_chart import live_chart
 from dashboard.components.token_chips import PROBABILITIES, Row, token_chips
 from dashboard.loss.contents import heading
@@ -78,13 +78,13 @@ def show_logits(walk: Walk, at: Position) -> None:
                 ],
                 [f"{readable_token(i)} {i}" for i in columns],
             ),
-            f"Logits of row {row} for {len(columns)} tokens: its targets and the tokens "
+            f"Logits of row {row} for {count(len(columns), 'token')}: its targets and the tokens "
             "with the highest scores.",
             key="logits",
         )
         st.caption(
-            f"Of row {row}, {len(columns)} of {vocab_size:,} columns: the targets, then the "
-            "tokens with the highest scores of each position."
+            f"The columns of {count(len(columns), 'token')}, of {vocab_size:,}: first the targets "
+            f"of row {row}, then the tokens with the highest scores at its positions."
         )
         common_mistake(
             "“The logits are a tensor of probabilities”: they are scores. Only after the softmax "
@@ -196,12 +196,12 @@ def show_logs(walk: Walk) -> None:
 def show_mean(walk: Walk) -> None:
     """Show step 5: the mean of the logarithms."""
     mean = walk.steps.mean_log_proba.item()
-    count = len(walk.positions)
+    n = len(walk.positions)
     logs = _sum([f"{p.log_proba:+.4f}" for p in walk.positions], " ")
     with _step(
         "5 · Mean",
         "mean_log_proba: ()",
-        rf"\begin{{aligned}} \tfrac{{1}}{{{count}}} {logs} \\ = {{}} & {mean:.4f} \end{{aligned}}",
+        rf"\begin{{aligned}} \tfrac{{1}}{{{n}}} {logs} \\ = {{}} & {mean:.4f} \end{{aligned}}",
         "One number for the whole batch, whatever its size.",
         "mean_log_proba",
     ):
@@ -211,19 +211,19 @@ def show_mean(walk: Walk) -> None:
 def show_loss(walk: Walk) -> None:
     """Show step 6: the negative of the mean, which is the loss."""
     uniform = math.log(walk.steps.logits.shape[-1])
-    count = len(walk.positions)
+    n = len(walk.positions)
     logs = _sum([rf"\log p_{{{p.name}}}" for p in walk.positions], " + ")
     with _step(
         "6 · Negative mean: the loss",
         "loss: ()",
-        rf"\begin{{aligned}} \text{{Loss}} = -\tfrac{{1}}{{{count}}} {logs} \\ "
+        rf"\begin{{aligned}} \text{{Loss}} = -\tfrac{{1}}{{{n}}} {logs} \\ "
         rf"= {{}} & {walk.loss:.4f} \end{{aligned}}",
         "In nats per token. Training makes it small: 0 would mean certainty of every target.",
         "loss",
     ):
         live_chart(
             loss_walk.loss_scale(walk.loss, uniform),
-            f"The loss {walk.loss:.4f} on a line from 0 to the loss of a uniform guess, "
+            f"The loss {walk.loss:.4f} on a line with 0 and the loss of a uniform guess, "
             f"{uniform:.3f}.",
             key="loss-scale",
         )

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.app import get_store, get_visible_runs, session_keys, toast
+from dashboard.app import get_store, get_visible_runs, own_preset, session_keys, toast
 from dashboard.forms import (
     LIMITS,
     MAX_OWN_PROBES,
@@ -36,6 +36,7 @@ def fill_form(run: Run) -> bool:
     except ValueError as error:
         toast(error)
         return False
+    preset = own_preset(preset.name, corpus)
     values: dict[str, Any] = {**vars(run.model_config), **vars(run.training_config)}
     for name, limits in LIMITS.items():  # a field of floats takes no int
         if isinstance(limits.step, float) and values[name] is not None:

@@ -20,18 +20,19 @@ from dashboard.forms import (
 from dashboard.ui import describe_seed, start_run
 from gpt_core.access import WEIGHTS
 from gpt_core.presets import Preset
+from gpt_core.text import Corpus
 
 
 def show_form(label: str) -> None:
     """Let the user choose preset, text and settings, show what the run takes, and start it."""
     left, right = st.columns(2, gap="large")
     hidden = hidden_controls()
-    with left:
-        preset = choose_preset()
-        beginning = StartingWeights() if WEIGHTS in hidden else choose_starting_weights()
     with right:
         corpus = choose_corpus()
         st.page_link("pages/data.py", label="Use your own text")
+    with left:
+        preset = choose_preset(corpus)
+        beginning = StartingWeights() if WEIGHTS in hidden else choose_starting_weights()
     filled, notes = st.session_state.get(session_keys.FILLED, ("", []))
     if filled == preset.name:
         st.text("\n".join(notes))
@@ -52,11 +53,13 @@ def show_form(label: str) -> None:
             st.rerun()
 
 
-def choose_preset() -> Preset:
-    """Let the user choose a preset; show its description below."""
+def choose_preset(corpus: Corpus | None) -> Preset:
+    """Let the user choose a preset; show its description and how long each takes below."""
     name = st.selectbox(
         "Model and training", allowed_presets(), key=session_keys.PRESET, persist_state="session"
     )
-    preset = own_preset(name)
+    preset = own_preset(name, corpus)
     st.caption(f"{preset.description} {describe_seed(preset)}".strip())
+    if corpus is not None:
+        preflight.show_expected_times(corpus, [own_preset(name) for name in allowed_presets()])
     return preset

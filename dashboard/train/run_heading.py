@@ -16,6 +16,7 @@ from dashboard.ui import (
     state_badge,
 )
 from gpt_core.analysis import SPEED_STEPS, CachedHistory, run_progress
+from gpt_core.presets import PRESETS
 from gpt_core.store import Run, RunState
 
 
@@ -67,6 +68,35 @@ def _settings(run: Run) -> str:
     changed = f" · changed from {run.preset}: {', '.join(changes)}" if changes else ""
     seed = run.training_config.seed
     return f"{run.id} · {run.training_config.precision}{machine}, seed {seed}{changed}"
+
+
+def show_settings(run: Run) -> None:
+    """Show all settings of a run and, where they differ, those of its preset."""
+    place = st.expander("All settings of this run", key=session_keys.SETTINGS, on_change="rerun")
+    if not place.open:  # built only when open
+        return
+    values = {**vars(run.model_config), **vars(run.training_config)}
+    preset = PRESETS.get(run.preset)
+    usual = {**vars(preset.model), **vars(preset.training)} if preset else values
+    rows = [
+        {
+            "Setting": name,
+            "Value": _shown(value),
+            f"In the preset {run.preset}": "" if value == usual[name] else _shown(usual[name]),
+        }
+        for name, value in values.items()
+    ]
+    with place:
+        st.dataframe(rows, hide_index=True, height="content", alt="The settings of this run")
+
+
+def _shown(value: object) -> str:
+    """Return a setting's value as a table shows it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return " · ".join(value)
+    return "none" if value is None else str(value)
 
 
 def show_run_numbers(run: Run, history: CachedHistory, playback: replay.Playback | None) -> None:

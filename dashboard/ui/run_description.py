@@ -48,7 +48,7 @@ def describe_intervention(run: Run) -> str:
 
 def describe_seed(preset: Preset) -> str:
     """Return in a sentence that a student starts from their own seed; empty for others."""
-    if not is_restricted() or preset == PRESETS[preset.name]:
+    if not is_restricted() or preset.training.seed == PRESETS[preset.name].training.seed:
         return ""
     change = "" if "seed" in hidden_controls() else "; the settings on Train change it"
     return (

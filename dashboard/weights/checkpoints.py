@@ -90,6 +90,7 @@ def _choose_checkpoint(run: Run, rows: list[Checkpoint]) -> Checkpoint:
     state = st.dataframe(
         _table(run, rows).style.format({"Step": "{:,}", "Validation loss": "{:.3f}"}, na_rep="–"),
         hide_index=True,
+        placeholder="–",
         column_config={"Saved": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")},
         key=key,
         on_select="rerun",

@@ -20,7 +20,7 @@ from dashboard.app import (
     session_keys,
     show_refusal,
 )
-from dashboard.charts import format_bytes
+from dashboard.charts import count, format_bytes
 from dashboard.forms import LIBRARY, start_from
 from dashboard.ui import delete_button, share_toggle, way_button
 from gpt_core.library import UPLOADED, Download, LibraryModel
@@ -129,7 +129,7 @@ def _offer_openai(is_moving: bool) -> None:
         is_running = download is not None and not download.ended.is_set()
         with st.container(horizontal=True, vertical_alignment="center"):
             st.text(
-                f"{size} · {config.n_layers} layers, {config.emb_dim:,} dimensions, "
+                f"{size} · {count(config.n_layers, 'layer')}, {config.emb_dim:,} dimensions, "
                 f"{HUB_SIZES[size]}"
             )
             if f"gpt2-{size}" in here:

@@ -10,6 +10,7 @@ from gpt_core.access.permissions import is_student, require_teacher
 from gpt_core.config import GPTConfig, TrainingConfig, field_help
 from gpt_core.presets import PRESETS, Preset
 from gpt_core.store import RunStore
+from gpt_core.system import count
 from gpt_core.validation import check_whole, shown
 
 WEIGHTS, TEXTS = "weights", "texts"  # controls besides the settings: initial weights, own texts
@@ -103,6 +104,7 @@ def require_allowed_run(
     steps: int,
     parameters: int,
     begins_with_weights: bool,
+    prompt: str,
     owner: str,
 ) -> None:
     """Refuse a student's run that the rules do not allow.
@@ -114,6 +116,7 @@ def require_allowed_run(
         steps: optimizer updates in the whole run.
         parameters: the model's number of parameters.
         begins_with_weights: whether the run begins with weights that are not random.
+        prompt: the one that suits the text, which may replace the preset's.
         owner: the student, who may also use their own seed where the seed is fixed.
 
     Raises:
@@ -125,13 +128,14 @@ def require_allowed_run(
         raise ValueError(
             f"The preset {preset.name} is not for this lesson: choose {' or '.join(allowed)}."
         )
-    for number, most, what in (
-        (steps, rules.most_steps, "steps: choose fewer num_epochs, or a shorter text"),
-        (parameters, rules.most_parameters, "parameters: choose a smaller emb_dim or n_layers"),
+    for number, most, what, change in (
+        (steps, rules.most_steps, "step", "a lower num_epochs or a shorter text"),
+        (parameters, rules.most_parameters, "parameter", "a smaller emb_dim or n_layers"),
     ):
         if most is not None and number > most:
             raise ValueError(
-                f"Your teacher allows at most {most:,} per run; this run has {number:,} {what}."
+                f"This run has {count(number, what)}, and your teacher allows at most {most:,}: "
+                f"choose {change}."
             )
     if begins_with_weights and WEIGHTS in rules.hidden:
         raise ValueError("In this lesson runs begin with random weights: choose random weights.")
@@ -146,6 +150,8 @@ def require_allowed_run(
     own_probes = set(changes.pop("probes", ())) - set(base.training.probes)
     if config.seed == student_seed(owner):
         changes.pop("seed", None)
+    if config.start_context == prompt:
+        changes.pop("start_context", None)
     changed = [name for name in changes if name in rules.hidden]
     if len(own_probes) > 1 and "probes" in rules.hidden:  # one is added for the text
         changed.append("probes")

@@ -19,7 +19,7 @@ def runs_command(options: argparse.Namespace) -> int:
     with closing(RunStore(options.runs_dir)) as store:
         print_notices(store)
         mark_interrupted_runs(store)
-        print(f"{'RUN':24} {'STATE':12} {'STEP':>13}  {'STARTED':16}  TEXT")
+        print(f"{'RUN':24} {'STATE':12} {'STEPS':>13}  {'STARTED':16}  TEXT")
         for run in store.runs():
             last = store.last_steps(run.id, 1)
             step = f"{last[0].global_step + 1 if last else 0:,} of {run.total_steps:,}"

@@ -26,6 +26,7 @@ from gpt_core.text import (
     Corpus,
     bundled_text,
     load_text,
+    prompt_of,
     read_text_file,
     readable_name,
 )
@@ -68,6 +69,8 @@ def train_command(options: argparse.Namespace) -> int:
         corpus = _find_text(options.text or DEFAULT_TEXT)
     else:
         corpus = _text_of_the_settings(sha256, options.runs_dir)
+    if not options.settings and "start_context" not in changes:
+        config = replace(config, start_context=prompt_of(corpus, get_tokenizer()))
     config = with_text_probe(config, corpus.text, get_tokenizer(), preset.model.context_length)
     space = max_checkpoint_bytes(preset.model, config.keep_epochs)
     print(f"Checkpoints will take up to {space / 1e9:.1f} GB in {options.runs_dir}")

@@ -1,6 +1,6 @@
 """Document files → plain text, one module per format."""
 
-from gpt_core.documents.document import Document, ReadingOptions
+from gpt_core.documents.document import DEFAULTS, Document, ReadingOptions
 from gpt_core.documents.reading import read_document
 
-__all__ = ["Document", "ReadingOptions", "read_document"]
+__all__ = ["DEFAULTS", "Document", "ReadingOptions", "read_document"]

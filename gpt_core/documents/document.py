@@ -1,6 +1,10 @@
 """What reading a file gives, how it may be asked to read, and the error of an unreadable file."""
 
+import re
 from dataclasses import dataclass
+
+# What no text holds, and no file of text may: NUL and its like, halves of surrogate pairs.
+CONTROLS = "\0-\x08\x0b\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff"
 
 
 class UnreadableError(Exception):
@@ -32,3 +36,14 @@ class Document:
         None  # of a web page that looks like one: whether the rest is left out
     )
     columns: tuple[str, ...] = ()  # of a table: those with text, the one that was read first
+
+
+def drop_controls(text: str, but: str = "") -> tuple[str, int]:
+    """Return a text without control characters and halves of surrogate pairs, and their number.
+
+    Args:
+        text: what a library made of a file; UTF-16 pairs that belong together are one character.
+        but: control characters that stay.
+    """
+    kept = f"(?![{re.escape(but)}])" if but else ""
+    return re.subn(f"{kept}[{CONTROLS}]", "", text)

@@ -5,14 +5,22 @@ wrong and what to do. The unpacked size of a file is bounded.
 """
 
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from functools import partial
+from typing import Any
 
-from gpt_core.documents.document import DEFAULTS, Document, ReadingOptions, UnreadableError
+from gpt_core.documents.document import (
+    DEFAULTS,
+    Document,
+    ReadingOptions,
+    UnreadableError,
+    drop_controls,
+)
 from gpt_core.documents.docx import read_docx
 from gpt_core.documents.encodings import decode_text
 from gpt_core.documents.epub import is_epub, read_epub
 from gpt_core.documents.html import read_html
-from gpt_core.documents.pdf import read_pdf
+from gpt_core.documents.pdf import find_pdf, read_pdf
 
 
 def read_document(name: str, data: bytes, options: ReadingOptions = DEFAULTS) -> Document:
@@ -23,7 +31,7 @@ def read_document(name: str, data: bytes, options: ReadingOptions = DEFAULTS) ->
     """
     suffix = name.lower().rpartition(".")[2]
     read: Callable[[bytes], Document]
-    if data.startswith(b"%PDF"):
+    if find_pdf(data) is not None:
         kind, read = "PDF", read_pdf
     elif data.startswith(b"PK\x03\x04") or suffix in ("docx", "epub"):
         kind, read = ("EPUB", read_epub) if is_epub(data, suffix) else ("Word file", read_docx)
@@ -50,3 +58,26 @@ def read_plain_text(data: bytes, options: ReadingOptions = DEFAULTS) -> Document
     """Return a plain text, in the encoding that was chosen or else in the most probable one."""
     text, encoding = decode_text(data, options.encoding)
     return Document(text, "plain text", encoding)
+
+
+def read_for_sandbox(data: bytes, options: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """Read a file in the process that :mod:`gpt_core.system.sandbox` starts.
+
+    Args:
+        data: the file's bytes.
+        options: the fields of :class:`ReadingOptions`, and the file's ``name``.
+
+    Returns: the other fields of the :class:`Document`, and its text in UTF-8.
+
+    Raises:
+        ValueError: the file holds no readable text; the message says why and what to do.
+    """
+    document = read_document(options.pop("name"), data, ReadingOptions(**options))
+    text = document.text.replace("\r\n", "\n").replace("\r", "\n")
+    left_out = document.left_out
+    if document.format != "plain text":  # where they would mean that it is none
+        text, dropped = drop_controls(text)
+        left_out += (f"characters that are no text: {dropped:,}",) if dropped else ()
+    return asdict(replace(document, text="", left_out=left_out)), text.encode(
+        "utf-8", "surrogatepass"
+    )

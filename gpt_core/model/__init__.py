@@ -30,7 +30,14 @@ from gpt_core.model.loss import (
     perplexity,
     target_ranks,
 )
-from gpt_core.model.precision import autocast, check_device, require_device, resolve_auto
+from gpt_core.model.precision import (
+    autocast,
+    check_device,
+    measure_memory,
+    measure_products,
+    require_device,
+    resolve_auto,
+)
 from gpt_core.model.size import (
     BYTES_PER_PARAMETER,
     TRAINED_BYTES_PER_PARAMETER,
@@ -63,6 +70,8 @@ __all__ = [
     "generate",
     "loss_in_one_call",
     "loss_walkthrough",
+    "measure_memory",
+    "measure_products",
     "next_token_probas",
     "outline",
     "perplexity",

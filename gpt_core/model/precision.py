@@ -14,6 +14,7 @@ from gpt_core.config import TrainingConfig
 WORTH_IT = 1.3  # bfloat16 rounds: it is chosen if its products are this many times as fast
 TOKENS, EMB_DIM = 512, 768  # the chapter's batch, through a feed-forward layer
 REPEATS = 5
+MEMORY_FLOATS = 16_000_000  # 64 MB: more than a cache holds
 
 
 def resolve_auto(config: TrainingConfig) -> TrainingConfig:
@@ -92,6 +93,21 @@ def measure_products(device: str) -> dict[str, float]:
     operations = 2 * TOKENS * EMB_DIM * 4 * EMB_DIM
     shortest = map(min, zip(*rounds, strict=True))
     return {name: operations / s / 1e9 for name, s in zip(pairs, shortest, strict=True)}
+
+
+@cache  # as above
+def measure_memory(device: str) -> float:
+    """Add one large vector to another; return the rate in GB per second.
+
+    This takes some tens of milliseconds, and draws nothing at random.
+    """
+    x, y = (torch.ones(MEMORY_FLOATS, device=device) for _ in range(2))
+    seconds = []
+    for _ in range(REPEATS):
+        began = time.perf_counter()
+        x.add_(y)[0].item()  # .item() waits for the device
+        seconds.append(time.perf_counter() - began)
+    return 3 * 4 * MEMORY_FLOATS / min(seconds) / 1e9  # two are read and one is written
 
 
 def _seconds(x: Tensor, weight: Tensor) -> float:

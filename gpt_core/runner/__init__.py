@@ -2,7 +2,15 @@
 
 from gpt_core.runner.queue_estimate import QueuePlace, expected_queue
 from gpt_core.runner.session import Snapshot
-from gpt_core.runner.step_timing import StepTiming, time_steps
+from gpt_core.runner.step_timing import StepTiming, estimate_seconds, time_steps
 from gpt_core.runner.training_runner import TrainingRunner
 
-__all__ = ["QueuePlace", "Snapshot", "StepTiming", "TrainingRunner", "expected_queue", "time_steps"]
+__all__ = [
+    "QueuePlace",
+    "Snapshot",
+    "StepTiming",
+    "TrainingRunner",
+    "estimate_seconds",
+    "expected_queue",
+    "time_steps",
+]

@@ -10,7 +10,7 @@ from gpt_core.model import GPTModel, count_config_parameters, resolve_auto
 from gpt_core.presets import Preset
 from gpt_core.store import RunSetup, RunStore
 from gpt_core.system import describe_machine
-from gpt_core.text import Corpus, TokenCache
+from gpt_core.text import Corpus, TokenCache, prompt_of
 from gpt_core.training import TrainingData, prepare_data, steps_in_run
 from gpt_core.vocabularies import get_tokenizer
 from gpt_core.weights import (
@@ -62,6 +62,7 @@ class NewRun:
         require_allowed_run(
             *(rules, preset, asked, self.total_steps, parameters),
             begins_with_weights=self.initial is not None,
+            prompt=prompt_of(self.corpus, get_tokenizer()),
             owner=self.owner,
         )
 

@@ -1,7 +1,7 @@
-"""How long a run will take, measured on a few of its steps before it starts."""
+"""How long a run will take: estimated for any settings, or measured on a few of its steps."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -9,18 +9,35 @@ from functools import partial
 import torch
 
 from gpt_core.config import GPTConfig, TrainingConfig
-from gpt_core.model import autocast, build_model, calc_loss_batch, generate, resolve_auto
+from gpt_core.model import (
+    autocast,
+    build_model,
+    calc_loss_batch,
+    count_config_parameters,
+    generate,
+    measure_memory,
+    measure_products,
+    resolve_auto,
+)
 from gpt_core.runner.training_runner import TrainingRunner
+from gpt_core.store import RunSummary
+from gpt_core.system import describe_machine
+from gpt_core.text import count_batches
 from gpt_core.training import (
     TrainingData,
     accumulate_gradients,
     create_optimizer,
     get_device_random_state,
     set_device_random_state,
+    steps_in_run,
 )
 
 WARM_UP_STEPS, MEASURED_STEPS = 1, 3
 SAMPLE_TOKENS = 5  # generated to time one token of a sample
+# How often a step, or an evaluation, reads or writes each weight and each logit: fitted to the
+# steps of the three presets on one CPU, in both precisions (docs/LOG.md, issue T).
+STEP_PASSES, EVALUATION_PASSES = 25, 8
+ENOUGH_STEPS = 20  # of a recorded run, so that its speed counts
 
 
 @dataclass(frozen=True)
@@ -39,6 +56,68 @@ class StepTiming:
             + evaluations * self.evaluation
             + config.num_epochs * self.sample
         )
+
+
+def estimate_seconds(
+    model_config: GPTConfig,
+    config: TrainingConfig,
+    train_tokens: int,
+    val_tokens: int,
+    recorded: Iterable[RunSummary] = (),
+) -> float | None:
+    """Return the seconds that a run will take, without trying it; None if the text is too short.
+
+    If a recorded run had the same steps on a machine like this one, its speed counts. Otherwise
+    the steps are counted in products and in bytes, at the rates that were measured once in this
+    process: right within a factor of about two.
+
+    Raises:
+        ValueError: the device is not available.
+    """
+    config = resolve_auto(config)
+    batches = count_batches(train_tokens, model_config, config, drop_last=True).batches
+    val_batches = count_batches(val_tokens, model_config, config, drop_last=False).batches
+    if not batches or not val_batches:
+        return None
+    total_steps = steps_in_run(batches, config)
+    wanted = _speed_settings(model_config, config, describe_machine(torch.get_num_threads()))
+    for summary in recorded:
+        run = summary.run
+        if summary.steps_done >= ENOUGH_STEPS and wanted == _speed_settings(
+            run.model_config, run.training_config, run.versions
+        ):
+            return summary.seconds / summary.steps_done * total_steps
+    evaluated = min(config.eval_iter, batches) + min(config.eval_iter, val_batches)
+    return _estimate(model_config, config, evaluated).of_the_run(config, total_steps)
+
+
+def _speed_settings(
+    model_config: GPTConfig, config: TrainingConfig, machine: dict[str, str]
+) -> tuple[object, ...]:
+    """Return what decides how long a step takes, with its part of the evaluations."""
+    names = ("batch_size", "accumulation_steps", "precision", "device", "eval_freq", "eval_iter")
+    return model_config, machine, *(getattr(config, name) for name in names)
+
+
+def _estimate(model_config: GPTConfig, config: TrainingConfig, evaluated: int) -> StepTiming:
+    """Count the work of a step, an evaluation and a sample, at this machine's measured rates."""
+    products = 1e9 * measure_products(config.device)[config.precision]  # per second
+    memory = 1e9 * measure_memory(config.device)  # bytes per second
+    parameters = count_config_parameters(model_config)
+    vocab_size, context_length = model_config.vocab_size, model_config.context_length
+    tokens = config.batch_size * context_length
+    multiplied = parameters - (vocab_size + context_length) * model_config.emb_dim
+    # A forward pass: two operations for each weight and token, and attention's two products.
+    attention = 4 * model_config.n_layers * context_length * model_config.emb_dim
+    forward = (2 * multiplied + attention) * tokens
+    logits = 4 * tokens * vocab_size  # bytes
+
+    batch = 3 * forward / products + STEP_PASSES * logits / memory  # forward and backward
+    update = STEP_PASSES * 4 * parameters / memory
+    evaluation = evaluated * (forward / products + EVALUATION_PASSES * logits / memory)
+    token = EVALUATION_PASSES * 4 * multiplied / memory
+    step = config.accumulation_steps * batch + update
+    return StepTiming(step, evaluation, config.sample_tokens * token)
 
 
 def time_steps(

@@ -1,4 +1,7 @@
-"""The machine: atomic files, displayable text, memory, and error messages for users."""
+"""The machine: atomic files, displayable text, memory, and error messages for users.
+
+The module ``sandbox`` is imported as a module, for it is also a program.
+"""
 
 from gpt_core.system.atomic_write import write_atomically
 from gpt_core.system.data_dir import DATA_DIR, FETCHED_DIR, USER_DIR

@@ -17,6 +17,7 @@ from gpt_core.text.dataset import (
     fitting_context_length,
     rows_to_batch,
 )
+from gpt_core.text.prompts import CHAPTER_PROMPT, prompt_of
 from gpt_core.text.statistics import (
     ENGLISH_TOKENS_PER_CHARACTER,
     BatchCounts,
@@ -33,10 +34,18 @@ from gpt_core.text.the_verdict import (
     save_the_verdict,
 )
 from gpt_core.text.token_cache import TokenCache, token_cache_in
-from gpt_core.text.uploads import gutenberg_body, max_upload_bytes, read_text_file, read_upload
+from gpt_core.text.uploads import (
+    gutenberg_body,
+    max_upload_bytes,
+    read_text_file,
+    read_upload,
+    read_upload_document,
+    upload_reader,
+)
 
 __all__ = [
     "BUNDLED_TEXTS",
+    "CHAPTER_PROMPT",
     "DEFAULT_TEXT",
     "ENGLISH_TOKENS_PER_CHARACTER",
     "IGNORE_INDEX",
@@ -62,12 +71,15 @@ __all__ = [
     "join_texts",
     "load_text",
     "max_upload_bytes",
+    "prompt_of",
     "public_texts",
     "read_text_file",
     "read_upload",
+    "read_upload_document",
     "readable_name",
     "rows_to_batch",
     "save_the_verdict",
     "split_text",
     "token_cache_in",
+    "upload_reader",
 ]

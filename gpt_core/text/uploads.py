@@ -3,12 +3,16 @@
 import hashlib
 import os
 import re
+from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 
-from gpt_core.documents import read_document
+from gpt_core.documents import DEFAULTS, Document, ReadingOptions
+from gpt_core.system import sandbox
 from gpt_core.text.corpus import Corpus, readable_name
 from gpt_core.text.the_verdict import VERDICT_SHA256, VERDICT_TITLE
 
+READ_DOCUMENT = "gpt_core.documents.reading:read_for_sandbox"
 MAX_UPLOAD_MB = 100  # unless GPT_LAB_MAX_UPLOAD_MB is set
 GUTENBERG_START = re.compile(r"\*\*\* ?START OF (?:THE|THIS) PROJECT GUTENBERG[^\n]*\n", re.I)
 GUTENBERG_END = re.compile(r"\*\*\* ?END OF (?:THE|THIS) PROJECT GUTENBERG", re.I)
@@ -29,16 +33,34 @@ def read_text_file(path: Path) -> Corpus:
 
 
 def read_upload(name: str, data: bytes) -> Corpus:
-    """Turn the bytes of a file into a text; line endings become ``\\n``.
-
-    The formats are plain text in most encodings, Markdown, HTML, PDF, Word (docx) and EPUB.
-
-    Args:
-        name: the file's name, which becomes the text's; its suffix helps to tell the format.
-        data: the file's bytes.
+    """Turn the bytes of a file into a text, as :func:`read_upload_document` reads it.
 
     Raises:
         ValueError: the file is too large or holds no text; the message says what to do.
+    """
+    if hashlib.sha256(data).hexdigest() == VERDICT_SHA256:
+        return Corpus(VERDICT_TITLE, data.decode("utf-8"))
+    return Corpus(readable_name(name), read_upload_document(name, data).text)
+
+
+def read_upload_document(
+    name: str,
+    data: bytes,
+    options: ReadingOptions = DEFAULTS,
+    *,
+    reader: sandbox.Sandbox | None = None,
+) -> Document:
+    """Read a file in a process of its own; line endings become ``\n``.
+
+    Args:
+        name: the file's name, which its messages begin with; its suffix helps to tell the format.
+        data: the file's bytes.
+        options: what a person chose about how it is read.
+        reader: a process for many files; without one, a new one reads this file alone.
+
+    Raises:
+        ValueError: the file is too large, holds no text, or made its reader fail; the message says
+            what to do.
     """
     name = readable_name(name)
     limit = max_upload_bytes()
@@ -49,10 +71,23 @@ def read_upload(name: str, data: bytes) -> Corpus:
         )
     if not data:
         raise ValueError(f"{name!r} is empty, 0 bytes: choose a file that contains some text.")
-    if hashlib.sha256(data).hexdigest() == VERDICT_SHA256:
-        return Corpus(VERDICT_TITLE, data.decode("utf-8"))
-    text = read_document(name, data).text
-    return Corpus(name, text.replace("\r\n", "\n").replace("\r", "\n"))
+    asked = asdict(options) | {"name": name}
+    try:
+        with nullcontext(reader) if reader else upload_reader(len(data)) as process:
+            fields, text = process.call(READ_DOCUMENT, data, asked)
+    except sandbox.SandboxError as error:
+        raise ValueError(
+            f"{name!r} {error}. Save it as plain text, or as several smaller files, and upload "
+            "that."
+        ) from error
+    fields |= {key: tuple(value) for key, value in fields.items() if isinstance(value, list)}
+    return Document(**fields | {"text": text.decode("utf-8", "surrogatepass")})
+
+
+def upload_reader(size: int) -> sandbox.Sandbox:
+    """Return a process that reads files of up to so many bytes, one after the other."""
+    memory = 2**30 + 10 * size  # a character may take 4 bytes, and there are copies
+    return sandbox.Sandbox(sandbox.Limits(memory_bytes=memory))
 
 
 def max_upload_bytes() -> int:

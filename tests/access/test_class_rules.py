@@ -46,18 +46,22 @@ def check(
     preset: Preset = POCKET,
     begins_with_weights: bool = False,
 ) -> None:
-    require_allowed_run(rules, preset, config, 100, 1000, begins_with_weights, ANN)
+    require_allowed_run(
+        rules, preset, config, 100, 1000, begins_with_weights, "Count from one:", ANN
+    )
 
 
 def test_what_a_class_begins_with_allows_the_pocket_preset_alone() -> None:
     for preset in PRESETS.values():
         parameters = count_config_parameters(preset.model)
-        asked = (preset, preset.training, 10**6, parameters, False, ANN)
+        asked = (preset, preset.training, 10**6, parameters, False, "", ANN)
         require_allowed_run(ClassRules(most_parameters=None), *asked)
         if preset is POCKET:
             require_allowed_run(ClassRules(), *asked)
             continue
-        with pytest.raises(ValueError, match=f"20,000,000 per run; this run has {parameters:,}"):
+        with pytest.raises(
+            ValueError, match=f"{parameters:,} parameters, and .* at most 20,000,000"
+        ):
             require_allowed_run(ClassRules(), *asked)
 
 
@@ -70,7 +74,9 @@ def test_each_student_has_a_seed_of_their_own_and_keeps_it() -> None:
 
 def test_a_run_of_too_many_steps_or_of_another_preset_is_refused() -> None:
     check(ClassRules(most_steps=100))
-    with pytest.raises(ValueError, match=r"99 per run; this run has 100 steps: choose fewer"):
+    with pytest.raises(
+        ValueError, match=r"has 100 steps, and your teacher allows at most 99: choose a"
+    ):
         check(ClassRules(most_steps=99))
     check(ClassRules(presets=("pocket",)))
     with pytest.raises(ValueError, match="pocket is not for this lesson: choose evening"):
@@ -90,6 +96,7 @@ def test_a_hidden_setting_stays_as_in_the_preset(change: dict) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(change))} stays as in the preset pocket"):
         check(rules, replace(POCKET.training, **change))
     check(rules, replace(POCKET.training, seed=student_seed(ANN)))
+    check(rules, replace(POCKET.training, start_context="Count from one:"))  # the text's own
     with pytest.raises(ValueError, match="seed stays as in the preset pocket"):
         check(rules, replace(POCKET.training, seed=student_seed("s-ben")))
     with pytest.raises(ValueError, match="emb_dim stays"):
@@ -255,7 +262,7 @@ def test_texts_of_ones_own_can_be_hidden(store: RunStore) -> None:
 def test_a_student_is_refused_before_anything_is_written(store: RunStore) -> None:
     runner = TrainingRunner(store, threads=1, rules=ClassRules(most_steps=1))
     try:
-        with pytest.raises(ValueError, match="allows at most 1 per run"):
+        with pytest.raises(ValueError, match="allows at most 1:"):
             runner.start(TINY_PRESET, TEXT, LONG, actor="ann")
         weights = InitialWeights("x", build_model(TINY, 1))
         runner.set_rules(ClassRules(hidden=(WEIGHTS,)), actor="teacher")

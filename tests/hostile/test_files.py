@@ -25,13 +25,18 @@ from gpt_core.library import delete_run, label_run
 from gpt_core.model import build_model
 from gpt_core.store import RUN_ID, Run
 from gpt_core.system import DATA_DIR
-from gpt_core.text import Corpus, load_text, read_upload, readable_name
+from gpt_core.system.sandbox import Sandbox
+from gpt_core.text import (
+    Corpus,
+    load_text,
+    read_upload_document,
+    readable_name,
+    upload_reader,
+)
 from gpt_core.weights import export_gpt2, save_weights
 from tests.conftest import TINY
 from tests.support.app_driver import POCKET
-from tests.support.documents import docx, epub, pdf
 from tests.support.hostile import (
-    FILE_NAMES,
     changed,
     damaged,
     fewer,
@@ -41,18 +46,6 @@ from tests.support.hostile import (
 )
 from tests.support.write_watch import outside, watch_writes
 
-PAGE = (
-    b"<?xml version='1.0' encoding='utf-8'?><html><head><meta charset='shift_jis'><title>T</title>"
-    b"</head><body><h1>A  Title</h1><p>One &amp; <b>two</b><br>three.<table><td>x</table><pre> k\n"
-)
-DOCUMENTS = {
-    "book.pdf": pdf("Every effort moves you"),
-    "book.docx": docx("Première.", "第二。"),
-    "book.epub": epub(),
-    "book.html": PAGE,
-    "book.txt": "Über den Wolken muß die Freiheit wohl grenzenlos sein".encode("cp1252"),
-    "wide.txt": "L'été où j'étais à la forêt".encode("utf-16"),
-}
 # As small as a model with GPT-2's vocabulary can be.
 SMALL = replace(TINY, context_length=4, emb_dim=1, n_heads=1, n_layers=1, qkv_bias=True)
 
@@ -86,42 +79,35 @@ def test_the_watch_itself_hears_of_all_ways_to_write(tmp_path: Path) -> None:
 # Texts
 
 
-def read(name: str, data: bytes) -> None:
+@pytest.fixture(scope="module")
+def reader() -> Iterator[Sandbox]:
+    """The process that reads all files; `test_documents.py` damages whole ones."""
+    with upload_reader(2**20) as reader:
+        yield reader
+
+
+def read(name: str, data: bytes, reader: Sandbox) -> None:
     with refused_in_words(repr(readable_name(name))):
-        corpus = read_upload(name, data)
-        assert isinstance(corpus, Corpus)
-        corpus.name.encode()
+        document = read_upload_document(name, data, reader=reader)
+        Corpus(readable_name(name), document.text).name.encode()
 
 
-@given(file_names, st.binary(max_size=300))
-def test_any_bytes_of_any_name_are_a_text_or_a_refusal(name: str, data: bytes) -> None:
-    read(name, data)
-
-
-@given(file_names, texts, st.sampled_from(("utf-8", "utf-16", "utf-32", "latin-1", "shift_jis")))
-def test_any_text_in_any_encoding_is_a_text_or_a_refusal(
-    name: str, text: str, encoding: str
+@given(name=file_names, data=st.binary(max_size=300))
+def test_any_bytes_of_any_name_are_a_text_or_a_refusal(
+    reader: Sandbox, name: str, data: bytes
 ) -> None:
-    read(name, text.encode(encoding, "ignore"))
+    read(name, data, reader)
 
 
-@pytest.mark.parametrize("kind", DOCUMENTS)
-@given(data=st.data())
-def test_a_damaged_document_is_a_text_or_a_refusal(kind: str, data: Any) -> None:
-    name = data.draw(st.just(kind) | st.sampled_from(FILE_NAMES))
-    read(name, data.draw(damaged([DOCUMENTS[kind]])))
-
-
-@pytest.mark.parametrize("kind", ["book.docx", "book.epub"])
-@given(data=st.data())
-def test_a_damaged_part_of_a_whole_archive_is_a_text_or_a_refusal(kind: str, data: Any) -> None:
-    with zipfile.ZipFile(io.BytesIO(DOCUMENTS[kind])) as book:
-        parts = {name: book.read(name) for name in book.namelist()}
-    target = data.draw(st.sampled_from(sorted(parts)))
-    parts[target] = data.draw(damaged([parts[target]]))
-    if data.draw(st.booleans()):  # a name that leads elsewhere
-        parts[data.draw(st.sampled_from(("../x", "/x", "x" * 300)))] = b"x"
-    read(kind, archive(parts))
+@given(
+    name=file_names,
+    text=texts,
+    encoding=st.sampled_from(("utf-8", "utf-16", "utf-32", "latin-1", "shift_jis")),
+)
+def test_any_text_in_any_encoding_is_a_text_or_a_refusal(
+    reader: Sandbox, name: str, text: str, encoding: str
+) -> None:
+    read(name, text.encode(encoding, "ignore"), reader)
 
 
 def archive(parts: dict[str, bytes]) -> bytes:

@@ -381,5 +381,8 @@ def test_a_refusal_of_the_rules_is_a_sentence(lesson: Class) -> None:
     app = lesson.visit("Ben")
     button(app, "Train a small GPT now").click().run()
     assert not app.exception
-    assert "Your teacher allows at most 3 per run; this run has 468 steps" in texts(app)
+    assert (
+        "This run has 468 steps, and your teacher allows at most 3: choose a lower num_epochs"
+        in texts(app)
+    )
     assert runtime.get_store().runs() == []

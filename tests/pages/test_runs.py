@@ -263,6 +263,7 @@ def test_run_again_without_changes_reports_none() -> None:
     store.save_text(text.text, text.sha256)
     assert POCKET.training.precision == "auto"
     training = resolve_auto(POCKET.training)  # as the runner does
+    training = replace(training, start_context="Count from one:")  # as the form does
     store.add_run(
         *("run", "ada", "pocket", POCKET.model, training, text.name, text.sha256, 900, 100, 20),
         {"torch": "x"},

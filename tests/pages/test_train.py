@@ -1,24 +1,28 @@
 """The Train page beyond start and stop: settings, axes, one step, verdicts, replay, samples."""
 
 import base64
+import re
 import time
 from dataclasses import replace
 
 import pytest
 
 from dashboard.app import runtime
+from dashboard.charts import format_bytes
 from dashboard.components.sample_list.entries import marked
 from dashboard.train.replay import SPEED, playing_since
 from gpt_core.analysis import BOOK_RUN, Copying
 from gpt_core.analysis.reference_runs import BAND
 from gpt_core.config import GPTConfig, TrainingConfig, field_help
 from gpt_core.export import RECORDED_RUN, import_recorded_run
+from gpt_core.model import count_config_parameters
 from gpt_core.presets import PRESETS
 from gpt_core.records import SampleRecord, StepRecord
 from gpt_core.text import load_text
 from tests.support.app_driver import (
     POCKET,
     button,
+    choose,
     components,
     finish,
     metric,
@@ -138,10 +142,10 @@ def test_settings_hold_while_they_are_folded_away() -> None:
 
 def test_what_the_run_will_take_stands_beside_the_start_button() -> None:
     app = open_app("train", state={"preset": "book-124m", "other_settings": True})
-    assert "162,419,712 parameters · 90 steps · 46,080 tokens seen · at least" in texts(app)
+    assert "162,419,712 parameters · 90 steps with 46,080 tokens · " in texts(app)
     assert "Measure how long it takes" in labels(app)
     setting(app, "accumulation_steps").set_value(2).run()
-    assert " 50 steps · 46,080 tokens seen" in texts(app)
+    assert " 50 steps with 46,080 tokens" in texts(app)
     app = open_app("train", state={"preset": "book-124m", "text": "counting"})
     assert "The text is too short for context_length=256" in texts(app)
 
@@ -149,8 +153,63 @@ def test_what_the_run_will_take_stands_beside_the_start_button() -> None:
 @pytest.mark.slow
 def test_the_evening_preset_fits_the_story_that_comes_with_the_app() -> None:
     app = open_app("train", state={"preset": "evening"})
-    assert " steps · " in texts(app)
+    assert " steps with " in texts(app)
     assert "too short" not in texts(app)
+
+
+def test_how_long_each_preset_trains_on_the_chosen_text_is_said_without_a_press() -> None:
+    app = open_app("train")
+    [times] = [c.value for c in app.caption if "On this text and this machine" in c.value]
+    for name in PRESETS:
+        assert re.search(rf"{name} (under a minute|about \d+ (minute|hour)s?)", times), times
+    app = open_app("train", state={"text": "counting"})
+    assert "book-124m needs a longer text" in texts(app)
+    assert "minute" in next(c.value for c in app.caption if " steps with " in c.value)
+
+
+def test_the_weights_of_every_epoch_are_kept_if_wanted_and_the_disk_they_take_is_said() -> None:
+    app = open_app("train", state={"text": "counting", "other_settings": True})
+    assert setting(app, "keep_epochs").value == 1
+    size = format_bytes(4 * count_config_parameters(PRESETS["pocket"].model))
+    [toggle] = [t for t in app.toggle if "every epoch" in t.label]
+    assert toggle.label == f"Keep the weights of every epoch: 12 epochs of {size} each"
+    toggle.set_value(True).run()
+    assert setting(app, "keep_epochs").disabled
+    setting(app, "num_epochs").set_value(3).run()
+    assert "Changed from pocket: num_epochs, keep_epochs." in texts(app)
+    button(app, "Start training").click().run()
+    run = runtime.get_store().latest_run()
+    assert run is not None
+    assert run.training_config.keep_epochs == 3
+    finish(run.id)
+
+
+def test_the_prompt_follows_the_text_unless_another_one_is_chosen() -> None:
+    app = open_app("train", state={"other_settings": True})
+    assert setting(app, "start_context").value == "Every effort moves you"
+    choose(app, "Text", "counting")
+    assert setting(app, "start_context").value == "Count from one:"
+    assert "Changed from" not in texts(app)
+    setting(app, "start_context").set_value("Two, three").run()
+    assert "Changed from pocket: start_context." in texts(app)
+    choose(app, "Text", "days-of-the-week")
+    assert setting(app, "start_context").value == "Today is Monday."
+    button(app, "Start training").click().run()
+    run = runtime.get_store().latest_run()
+    assert run is not None
+    assert run.training_config.start_context == "Today is Monday."
+    finish(run.id)
+
+
+def test_all_settings_of_a_run_stand_on_its_page_beside_those_of_its_preset() -> None:
+    run_id = chapter_run({0: (9.0, 9.1)}, num_epochs=3)
+    app = open_app("train", run=run_id, state={"settings": True})
+    table = app.dataframe[-1].value.set_index("Setting")
+    assert set(table.index) == set(field_help(GPTConfig)) | set(field_help(TrainingConfig))
+    value, usual = table.loc["num_epochs"]
+    assert (value, usual) == ("3", "10")
+    assert tuple(table.loc["seed"]) == ("123", "")
+    assert tuple(table.loc["qkv_bias"]) == ("no", "")
 
 
 def test_a_model_larger_than_the_machine_is_refused_before_it_starts() -> None:
@@ -163,7 +222,8 @@ def test_a_prompt_full_of_markup_stays_out_of_what_is_shown_as_markup() -> None:
     hostile = "![pic](https://example.com/pic.png) :red[x]"
     run_id = chapter_run({0: (9.0, 9.1)}, start_context=hostile)
     app = open_app("train", run=run_id)
-    assert any("start_context" in caption.value for caption in app.caption)
+    app = open_app("train", run=run_id, state={"settings": True})
+    assert hostile in str(app.dataframe[-1].value["Value"].tolist())
     for element in (*app.caption, *app.markdown):
         assert "example.com" not in element.value
 

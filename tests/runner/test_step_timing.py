@@ -1,15 +1,16 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from gpt_core.config import TrainingConfig
-from gpt_core.runner import StepTiming, TrainingRunner, time_steps
+from gpt_core.config import GPTConfig, TrainingConfig
+from gpt_core.runner import StepTiming, TrainingRunner, estimate_seconds, time_steps
 from gpt_core.store import RunStore
 from gpt_core.text import load_text
 from gpt_core.training import prepare_data
 from gpt_core.vocabularies import get_tokenizer
 from tests.conftest import TINY, TINY_TRAINING
-from tests.support.runs import LONG, wait_for_steps
+from tests.support.runs import LONG, SIX_EPOCHS, wait_for_steps
 
 
 def test_a_runs_time_is_its_steps_evaluations_and_samples() -> None:
@@ -47,3 +48,45 @@ def test_a_closed_runner_measures_nothing_and_says_so(tmp_path: Path) -> None:
     data = prepare_data(load_text("counting").text, get_tokenizer(), TINY, TINY_TRAINING)
     with pytest.raises(ValueError, match="The app is closing"):
         time_steps(runner, TINY, TINY_TRAINING, data)
+
+
+def test_an_estimate_grows_with_the_text_the_model_and_the_epochs() -> None:
+    config = TrainingConfig(num_epochs=2, precision="float32")
+
+    def seconds(tokens: int, model: GPTConfig = TINY, config: TrainingConfig = config) -> float:
+        estimate = estimate_seconds(model, config, tokens, tokens // 9)
+        assert estimate is not None
+        return estimate
+
+    once = seconds(100_000)
+    assert seconds(200_000) == pytest.approx(2 * once, rel=0.05)
+    assert seconds(100_000, config=replace(config, num_epochs=4)) == pytest.approx(
+        2 * once, rel=0.05
+    )
+    assert seconds(100_000, replace(TINY, n_layers=9)) > once
+    assert seconds(100_000, replace(TINY, emb_dim=256, n_heads=4)) > 2 * once
+
+
+def test_a_text_too_short_to_train_on_has_no_estimate() -> None:
+    assert estimate_seconds(TINY, TINY_TRAINING, 5, 5) is None
+    assert estimate_seconds(TINY, TINY_TRAINING, 100_000, 5) is None
+
+
+def test_the_speed_of_a_run_with_the_same_steps_counts_more_than_an_estimate(
+    store: RunStore, runner: TrainingRunner
+) -> None:
+    corpus = load_text("counting")
+    run_id = runner.start(SIX_EPOCHS, corpus, actor="local")
+    runner.wait(run_id, timeout=120)
+    [summary] = store.summaries()
+    slow = replace(summary, seconds=1000.0 * summary.steps_done)  # 1000 s a step
+    run = summary.run
+    settings = (run.model_config, run.training_config, run.train_tokens, run.val_tokens)
+    assert estimate_seconds(*settings, [slow]) == 1000.0 * run.total_steps
+    assert estimate_seconds(*settings) != estimate_seconds(*settings, [slow])
+    for other in (
+        replace(slow, run=replace(run, model_config=replace(TINY, n_layers=9))),
+        replace(slow, run=replace(run, versions=run.versions | {"machine": "another"})),
+        replace(slow, steps_done=3),
+    ):
+        assert estimate_seconds(*settings, [other]) == estimate_seconds(*settings)

@@ -1,7 +1,9 @@
 """What hypothesis makes of values, texts and files that nobody here wrote."""
 
+import io
 import math
 import tempfile
+import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -37,6 +39,7 @@ PIECES = (
     ),
 )
 
+MAX_MUTATED = 2**18  # bytes of a mutated file
 TELLING = 4096  # bytes at both ends of a file
 FILE_NAMES = (
     *("book.txt", "book.docx", "book.epub", "book.pdf", "book.html", "a.b.c", ".", "..", "/", ""),
@@ -68,6 +71,11 @@ def fewer(share: int) -> settings:
     return settings(max_examples=max(5, settings().max_examples // share))
 
 
+def many(quick: int, thousands: int) -> settings:
+    """Return the profile's settings with so many examples; the second number is --whole-run's."""
+    return settings(max_examples=thousands if settings().max_examples >= 1000 else quick)
+
+
 @st.composite
 def changed(draw: st.DrawFn, whole: Any) -> Any:
     """Return a copy of some JSON in which one thing is another, is missing, or is there besides."""
@@ -97,6 +105,40 @@ def damaged(draw: st.DrawFn, files: Sequence[bytes]) -> bytes:
         length = draw(st.sampled_from((0, 1, 1, 4, 100)))
         data[at : at + length] = draw(st.binary(max_size=8))
     return bytes(data[: draw(st.integers(0, len(data)))] if draw(st.integers(0, 5)) == 0 else data)
+
+
+@st.composite
+def mutated(draw: st.DrawFn, whole: bytes, others: Sequence[bytes]) -> bytes:
+    """Return a file, or an archive with one of its parts, in which bytes are flipped, cut,
+    repeated, or replaced by some of another file.
+    """
+    if whole.startswith(b"PK") and draw(st.integers(0, 3)):  # else its checksums refuse it
+        with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+            parts = {entry.filename: archive.read(entry) for entry in archive.infolist()}
+        name = draw(st.sampled_from(sorted(parts)))
+        parts[name] = draw(mutated(parts[name], others))
+        target = io.BytesIO()
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in parts.items():
+                archive.writestr(name, content)
+        return target.getvalue()
+    data = bytearray(whole)
+    for _ in range(draw(st.integers(1, 5))):
+        start = draw(st.integers(0, len(data)))
+        end = min(len(data), start + draw(st.sampled_from((1, 2, 8, 60, 500, 10_000))))
+        what = draw(st.sampled_from(("flip", "flip", "cut", "repeat", "replace")))
+        if what == "flip" and start < len(data):
+            data[start] ^= 1 << draw(st.integers(0, 7))
+        elif what == "cut":
+            del data[start:end]
+        elif what == "repeat":
+            times = min(draw(st.sampled_from((2, 3, 40, 3000))), MAX_MUTATED // (end - start + 1))
+            data[start:end] = data[start:end] * max(1, times)
+        elif what == "replace":
+            other = draw(st.sampled_from(others))
+            begin = draw(st.integers(0, len(other)))
+            data[start:end] = other[begin : begin + end - start]
+    return bytes(data[:MAX_MUTATED])
 
 
 @contextmanager

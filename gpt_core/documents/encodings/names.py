@@ -1,28 +1,87 @@
-"""The bytes of a plain-text file → text, whatever encoding it was saved in."""
+"""The names of encodings: Python's, readable ones, and what web pages call them."""
 
-import re
-from contextlib import suppress
-
-from charset_normalizer import from_bytes
-
-from gpt_core.documents.document import UnreadableError
-
-BYTE_ORDER_MARKS = {
-    b"\xef\xbb\xbf": "utf-8-sig",
-    b"\xff\xfe\x00\x00": "utf-32",
-    b"\x00\x00\xfe\xff": "utf-32",
-    b"\xff\xfe": "utf-16",
-    b"\xfe\xff": "utf-16",
+# The encodings that are found, and that a person may choose: Python's codec → a readable name.
+ENCODING_NAMES = {
+    "utf-8": "Unicode (UTF-8)",
+    "utf-16": "Unicode (UTF-16)",
+    "utf-16-le": "Unicode (UTF-16, little-endian)",
+    "utf-16-be": "Unicode (UTF-16, big-endian)",
+    "utf-32": "Unicode (UTF-32)",
+    "utf-32-le": "Unicode (UTF-32, little-endian)",
+    "utf-32-be": "Unicode (UTF-32, big-endian)",
+    "cp1252": "Western European (Windows-1252)",
+    "iso8859-1": "Western European (ISO 8859-1)",
+    "iso8859-15": "Western European (ISO 8859-15)",
+    "mac-roman": "Western European (Macintosh)",
+    "cp437": "Western European (DOS, code page 437)",
+    "cp850": "Western European (DOS, code page 850)",
+    "cp858": "Western European (DOS, code page 858)",
+    "cp1250": "Central European (Windows-1250)",
+    "iso8859-2": "Central European (ISO 8859-2)",
+    "iso8859-16": "Central European (ISO 8859-16)",
+    "mac-latin2": "Central European (Macintosh)",
+    "cp852": "Central European (DOS, code page 852)",
+    "cp1257": "Baltic (Windows-1257)",
+    "iso8859-4": "Baltic (ISO 8859-4)",
+    "iso8859-13": "Baltic (ISO 8859-13)",
+    "cp775": "Baltic (DOS, code page 775)",
+    "iso8859-10": "Nordic (ISO 8859-10)",
+    "mac-iceland": "Icelandic (Macintosh)",
+    "cp861": "Icelandic (DOS, code page 861)",
+    "cp865": "Nordic (DOS, code page 865)",
+    "cp860": "Portuguese (DOS, code page 860)",
+    "cp863": "Canadian French (DOS, code page 863)",
+    "iso8859-14": "Celtic (ISO 8859-14)",
+    "iso8859-3": "Esperanto and Maltese (ISO 8859-3)",
+    "cp1254": "Turkish (Windows-1254)",
+    "iso8859-9": "Turkish (ISO 8859-9)",
+    "mac-turkish": "Turkish (Macintosh)",
+    "cp857": "Turkish (DOS, code page 857)",
+    "cp1251": "Cyrillic (Windows-1251)",
+    "iso8859-5": "Cyrillic (ISO 8859-5)",
+    "koi8-r": "Russian (KOI8-R)",
+    "koi8-u": "Ukrainian (KOI8-U)",
+    "koi8-t": "Tajik (KOI8-T)",
+    "kz1048": "Kazakh (KZ-1048)",
+    "ptcp154": "Kazakh (PTCP154)",
+    "mac-cyrillic": "Cyrillic (Macintosh)",
+    "cp866": "Cyrillic (DOS, code page 866)",
+    "cp855": "Cyrillic (DOS, code page 855)",
+    "cp1125": "Ukrainian (DOS, code page 1125)",
+    "cp1253": "Greek (Windows-1253)",
+    "iso8859-7": "Greek (ISO 8859-7)",
+    "mac-greek": "Greek (Macintosh)",
+    "cp737": "Greek (DOS, code page 737)",
+    "cp869": "Greek (DOS, code page 869)",
+    "cp1255": "Hebrew (Windows-1255)",
+    "iso8859-8": "Hebrew (ISO 8859-8)",
+    "cp862": "Hebrew (DOS, code page 862)",
+    "cp1256": "Arabic (Windows-1256)",
+    "iso8859-6": "Arabic (ISO 8859-6)",
+    "cp720": "Arabic (DOS, code page 720)",
+    "cp864": "Arabic (DOS, code page 864)",
+    "cp874": "Thai (Windows-874)",
+    "tis-620": "Thai (TIS-620)",
+    "cp1258": "Vietnamese (Windows-1258)",
+    "gb18030": "Chinese, simplified (GB 18030, GBK)",
+    "hz": "Chinese, simplified (HZ)",
+    "cp950": "Chinese, traditional (Big5)",
+    "big5hkscs": "Chinese, traditional (Big5-HKSCS)",
+    "cp932": "Japanese (Shift JIS, Windows-31J)",
+    "shift_jis_2004": "Japanese (Shift JIS-2004)",
+    "euc_jp": "Japanese (EUC-JP)",
+    "euc_jis_2004": "Japanese (EUC-JIS-2004)",
+    "iso2022_jp_2": "Japanese (ISO-2022-JP-2)",
+    "iso2022_jp_ext": "Japanese (ISO-2022-JP)",
+    "iso2022_jp_2004": "Japanese (ISO-2022-JP-2004)",
+    "cp949": "Korean (Windows-949, EUC-KR)",
+    "johab": "Korean (Johab)",
+    "iso2022_kr": "Korean (ISO-2022-KR)",
 }
-# Encodings other than Unicode; those that fit almost any bytes come last.
-ENCODINGS = [
-    *("utf_16_le", "utf_16_be", "shift_jis", "cp932", "euc_jp", "gb18030", "big5", "euc_kr"),
-    *("koi8_r", "cp1251", "cp1253", "cp1255", "cp1256", "cp1250", "cp1252"),
-]
 
 # Python's codec for each encoding of the web, and the labels that mean it beside the codec's own
 # names. Source: the WHATWG Encoding Standard, section 4.2. Two are read that it forbids for
-# security in browsers: hz and iso2022_kr.
+# security in browsers, hz and iso2022_kr; its Big5 is two codecs here.
 WEB_LABELS = {
     "utf-8": "unicode-1-1-utf-8 unicode11utf8 unicode20utf8 x-unicode20utf8 utf8 "
     "utf-16 utf-16le utf-16be csunicode iso-10646-ucs-2 ucs-2 unicode unicodefeff unicodefffe",
@@ -64,7 +123,8 @@ WEB_LABELS = {
     "mac-cyrillic": "x-mac-cyrillic x-mac-ukrainian",
     "gb18030": "chinese csgb2312 csiso58gb231280 gb2312 gb_2312 gb_2312-80 gbk iso-ir-58 x-gbk",
     "hz": "hz-gb-2312",
-    "big5hkscs": "big5 big5-hkscs cn-big5 csbig5 x-x-big5",
+    "cp950": "big5 cn-big5 csbig5 x-x-big5",
+    "big5hkscs": "big5-hkscs",
     "euc_jp": "cseucpkdfmtjapanese euc-jp x-euc-jp",
     "iso2022_jp_ext": "csiso2022jp iso-2022-jp",
     "cp932": "csshiftjis ms932 ms_kanji shift-jis shift_jis sjis windows-31j x-sjis",
@@ -89,58 +149,3 @@ def web_encoding(label: str) -> str | None:
     """
     label = label.strip("\t\n\f\r ").lower()
     return _WEB_CODECS.get(label)
-
-
-def decode_text(data: bytes, encoding: str = "") -> tuple[str, str]:
-    """Decode the bytes of a plain text as UTF-8 or, failing that, in the most probable encoding.
-
-    Args:
-        data: the bytes.
-        encoding: the encoding in which to read them; "" finds it.
-
-    Returns: the text, and the encoding in which it was read.
-
-    Raises:
-        UnreadableError: the UTF-8 is damaged, or the bytes are not text.
-    """
-    if encoding:
-        return data.decode(encoding), encoding
-    for mark, encoding in BYTE_ORDER_MARKS.items():
-        if data.startswith(mark):
-            return data.decode(encoding), encoding
-    try:
-        return data.decode("utf-8"), "utf-8"
-    except UnicodeDecodeError as error:
-        if _is_damaged_utf_8(data):
-            raise UnreadableError(
-                f"is UTF-8 text, but damaged at byte {error.start:,}: open it in an editor, "
-                "repair that place, and save it again as UTF-8."
-            ) from error
-    guesses = from_bytes(data, cp_isolation=ENCODINGS)
-    guess = guesses.best()
-    encoding = guess.encoding if guess else ""
-    if guess and encoding == "cp1250":  # Central European, which reads å as ĺ
-        western = data.decode("cp1252", errors="replace")
-        if not re.search(r"[^\W\d_][³¹¿]", western) and any(  # which would read ł, ą, ż as these
-            g.encoding == "cp1252" and g.coherence >= guess.coherence for g in guesses
-        ):
-            encoding = "cp1252"
-        # Its twin ISO 8859-2 has ą and ś elsewhere, and no letters from 80 to 9F.
-        elif not re.search(rb"[\x80-\x9f\xb9]", data):
-            encoding = "iso8859_2"
-    if not encoding or (b"\0" in data and not encoding.startswith("utf_16")):
-        raise UnreadableError(
-            "is not a text (a picture, a program, an archive?): choose a file that contains text."
-        )
-    return data.decode(encoding), encoding
-
-
-def _is_damaged_utf_8(data: bytes) -> bool:
-    """Tell a UTF-8 text with a few wrong bytes from a text in another encoding."""
-    with suppress(UnicodeDecodeError):
-        data.decode("utf-8", errors="surrogatepass")  # only half surrogate pairs are wrong
-        return True
-    text = data.decode("utf-8", errors="replace")
-    wrong = text.count("\N{REPLACEMENT CHARACTER}")
-    right = sum(not character.isascii() for character in text) - wrong
-    return right > wrong

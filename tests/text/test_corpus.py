@@ -139,7 +139,7 @@ def test_an_upload_in_utf_8_is_read_without_its_mark_and_with_plain_line_ends() 
     [
         (b"", "is empty, 0 bytes"),
         (b" \n\t ", "holds no text"),
-        (b"text with \x00 in it", "NUL"),
+        (b"text with \x00 in it", "is not a text"),
         (b"a" * (MAX_UPLOAD_MB * 2**20 + 1), "larger than 100 MB.*GPT_LAB_MAX_UPLOAD_MB"),
     ],
     ids=["empty", "blank", "NUL", "large"],

@@ -202,7 +202,7 @@ STORY = "".join(f"<p>Part {i}. {PROSE * 2}" for i in range(8))
 )
 def test_of_a_page_that_looks_like_an_article_only_the_article_is_read(page: str) -> None:
     document = read(page)
-    assert document.text == text_of(f"<h1>A Ferry</h1>{STORY}")
+    assert document.text == read(f"<h1>A Ferry</h1>{STORY}", article_only=False).text
     assert document.is_article is True
     assert document.left_out[0].startswith("menus, footers and the like around the article: ")
     whole = read(page, article_only=False)
@@ -237,12 +237,19 @@ def test_a_page_that_does_not_look_like_an_article_is_kept_whole(page: str, kept
     assert document == read(page, article_only=False)
 
 
+def test_a_long_table_is_not_all_of_its_article() -> None:
+    rows = "".join(f"<tr><td><a href=x>Film {i}</a><td>{PROSE}</tr>" for i in range(9))
+    story = f"<h1>A list of <i>films</i></h1><p>Beside it.<table>{rows}</table><ol><li>Note"
+    text = text_of(f"{ABOVE}<main>{story}</ol></main>{BELOW}")
+    assert text == read(story, article_only=False).text
+
+
 def test_none_of_several_articles_on_a_page_is_lost() -> None:
     posts = "".join(
         f"<article><h2>Day {i}</h2><p>{PROSE * n}</article>" for i, n in enumerate((60, 8, 9))
     )
     text = text_of(f"{ABOVE}<main>{posts}</main>{BELOW}")
-    assert text == text_of(posts)
+    assert text == read(posts, article_only=False).text
 
 
 # Bounds

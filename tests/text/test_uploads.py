@@ -1,7 +1,9 @@
 """Uploads are read in a process of their own; what it says reaches the page, or a sentence does."""
 
+import io
 import threading
 import time
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 from gpt_core.documents import Document, ReadingOptions
 from gpt_core.system.sandbox import Limits, Sandbox
 from gpt_core.text import read_text_file, read_upload, read_upload_document, upload_reader
-from tests.support.documents import pdf
+from tests.support.documents import docx, pdf
 from tests.support.pdfs import assembled, book, stream
 
 
@@ -35,6 +37,21 @@ def long_pdf(pages: int = 3000) -> bytes:
 def wide_page(elements: int = 1_500_000) -> bytes:
     """Return a web page of very many elements, each of which takes memory in a tree."""
     return b"<p>Words.</p>" + b"<i>x</i>" * elements
+
+
+def wide_docx(paragraphs: int = 600_000) -> bytes:
+    """Return a Word file of very many empty paragraphs, which does not look like a ZIP bomb."""
+    target = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(docx("Words."))) as whole,
+        zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as wide,
+    ):
+        for name in whole.namelist():
+            content = whole.read(name)
+            if name == "word/document.xml":
+                content = content.replace(b"<w:body>", b"<w:body>" + b"<w:p/>" * paragraphs)
+            wide.writestr(name, content)
+    return target.getvalue()
 
 
 def test_a_document_comes_with_what_was_left_out() -> None:
@@ -117,3 +134,9 @@ def test_a_file_that_costs_too_much_is_a_sentence_and_other_threads_go_on(
     assert message.startswith(f"{name!r} ")
     assert any(words in message for words in sentence.split("|"))
     assert message.endswith("upload that.")
+
+
+def test_a_word_file_of_very_many_paragraphs_is_read_within_little_memory() -> None:
+    with Sandbox(Limits(memory_bytes=2**27)) as reader:
+        document = read_upload_document("wide.docx", wide_docx(), reader=reader)
+    assert document.text.startswith("Words.\n")

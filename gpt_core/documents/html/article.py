@@ -40,6 +40,10 @@ NAME_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")  # of names-with-hyphens and name
 PROSE_WORDS = 12  # a block of so many words, most of them outside links, is prose
 MAX_PROSE_LINKS = 0.4  # fraction of a prose block's words that are in links
 MAX_AROUND = 0.25  # an element with a larger fraction of a page's prose is not around it
+# What may be a list of links within an article: not one item, whose list has other items.
+LISTS = {"div", "dl", "ol", "section", "table", "ul"}
+ITEMS = {"dl", "li", "ol", "table", "tbody", "thead", "tr", "ul"}
+LIST_LINKS = 0.5  # fraction of its words that are in links
 MAIN_FRACTION = 0.7  # of the prose that the element of an article holds at least
 NARROWED_FRACTION = 0.85  # of the prose that an element inside it must hold to replace it
 # What a page that looks like an article has.
@@ -115,12 +119,11 @@ def find_around(page: Any) -> set[Any]:
             is_marked = event == "start"
         if element is main:
             is_inside = event == "start"
-        elif event == "start" and (count is None or element in around):
+        elif event == "start" and (count is None or element in around or element.tag == "h1"):
             walk.skip_subtree()
         elif event == "start" and count and count.words and element not in kept:
-            is_list = BREAKS.get(element.tag, 0) >= TAB and element.tag != "p"
-            has_links = 2 * count.linked > count.words
-            if not is_marked or (not count.prose and (not is_inside or (is_list and has_links))):
+            is_links = element.tag in LISTS and count.linked > LIST_LINKS * count.words
+            if not is_marked or (not count.prose and (not is_inside or is_links)):
                 around.add(element)
                 walk.skip_subtree()
     return around
@@ -226,5 +229,8 @@ def _find_main(page: Any, prose: dict[Any, int]) -> tuple[Any, Any]:
         inner = [child for child in main if BREAKS.get(child.tag, 0) >= TAB and child.tag != "p"]
         best = max(inner, key=lambda child: prose.get(child, 0), default=None)
         if best is None or prose.get(best, 0) < NARROWED_FRACTION * prose[marked]:
-            return marked, main
+            break
         main = best
+    while main is not marked and main.tag in ITEMS:  # a long table is not all of its article
+        main = main.getparent()
+    return marked, main

@@ -14,7 +14,14 @@ from gpt_core.library.entries import LibraryEntries, LibraryEntry, owner_of
 from gpt_core.model import BYTES_PER_PARAMETER, GPTModel, count_parameters
 from gpt_core.store import RunStore, ShareKind
 from gpt_core.text import readable_name
-from gpt_core.weights import download_gpt2, load_model, remove, save_weights, weights_sha256
+from gpt_core.weights import (
+    WEIGHTS_SUFFIXES,
+    download_gpt2,
+    load_model,
+    remove,
+    save_weights,
+    weights_sha256,
+)
 
 UPLOADED, PUT_THERE, OPENAI = "uploaded", "from the import folder", "OpenAI's"
 OPENAI_NAME = "GPT-2 {}"
@@ -249,4 +256,4 @@ class ModelLibrary:
 
 def _holds_one(file: Path) -> bool:
     """Tell by a file's suffix whether it may hold a model."""
-    return file.suffix in (".safetensors", ".pth", ".pt", ".zip")
+    return file.suffix in (*WEIGHTS_SUFFIXES, ".zip")

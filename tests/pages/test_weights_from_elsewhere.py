@@ -34,7 +34,7 @@ from tests.support.hub_server import Hub, ask, serve_hub
 
 pytestmark = pytest.mark.usefixtures("own_runtime")
 
-GPT2 = replace(TINY, n_heads=1, qkv_bias=True)
+GPT2 = replace(TINY, emb_dim=64, n_heads=1, qkv_bias=True)  # as wide as one of GPT-2's heads
 HOSTILE = "<b>mine</b> $x$ ![y](http://example.com/y.png).pth"
 
 
@@ -102,7 +102,7 @@ class Evil:
             "was not opened: it holds more than weights",
         ),
         ("cut.pth", book_file()[:5000], r"cut.pth cannot be loaded"),
-        ("a.safetensors", b"\xff" * 100, "a.safetensors cannot be loaded as GPT-2"),
+        ("a.safetensors", b"\xff" * 100, "a.safetensors cannot be loaded"),
         ("a.zip", b"no zip", "a.zip cannot be unpacked"),
         ("config.json", b"{}", "No model in config.json: it takes model.safetensors"),
     ],
@@ -180,7 +180,7 @@ def test_a_model_is_trained_further_from_the_form() -> None:
     app.run()
     fields = {field.label: field for field in app.number_input}
     assert fields["emb_dim"].disabled
-    assert fields["emb_dim"].value == TINY.emb_dim
+    assert fields["emb_dim"].value == GPT2.emb_dim
     assert fields["context_length"].value == TINY.context_length
     fields["context_length"].set_value(8).run()
     choose(app, "Text", "counting")

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gpt_core.config import GPTConfig
 from gpt_core.model import GPTModel
+from gpt_core.vocabularies import tokenizer_files
 from gpt_core.weights.assembly import (
     VOCAB_SIZE,
     LoadedModel,
@@ -108,7 +109,7 @@ def _read_facts(tensors: NamedTensors, is_nanogpt: bool) -> dict[str, Any]:
 
 
 def export_gpt2(model: GPTModel, folder: str | Path) -> None:
-    """Write a model as a Hugging Face GPT-2 folder, which ``GPT2LMHeadModel`` loads.
+    """Write a model as a Hugging Face GPT-2 folder, with the tokenizer, for transformers.
 
     The output is the same. Without ``qkv_bias`` the biases are written as zeros. An output head
     that differs from the embedding is written, with ``tie_word_embeddings`` false.
@@ -155,7 +156,15 @@ def export_gpt2(model: GPTModel, folder: str | Path) -> None:
         "tie_word_embeddings": is_tied,
         "torch_dtype": "float32",
     }
-    (folder / CONFIG_FILE).write_text(json.dumps(facts, indent=2), encoding="utf-8")
+    generation = {name: facts[name] for name in ("bos_token_id", "eos_token_id")}
+    generation["max_length"] = config.context_length  # a pipeline would write past it and fail
+    files = {
+        CONFIG_FILE: json.dumps(facts, indent=2),
+        "generation_config.json": json.dumps(generation, indent=2),
+        **tokenizer_files(config.context_length),
+    }
+    for name, content in files.items():
+        (folder / name).write_bytes(content.encode())
 
 
 def _their_name(name: str) -> tuple[str, int | None]:

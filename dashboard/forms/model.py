@@ -82,7 +82,9 @@ def choose_model() -> ChosenModel | None:
                 get_model_cache().library_model, get_models(), key, actor=current_actor()
             )
             with st.spinner("Loading the model…"):
-                return ChosenModel(fetch(), kept[choice], fetch)
+                chosen = ChosenModel(fetch(), kept[choice], fetch)
+            show_library_note(choice)
+            return chosen
         if choice not in runs:
             raise ValueError("The chosen model is not here any more: choose another one.")
         return _choose_moment(runs[choice])
@@ -115,6 +117,13 @@ def library_titles() -> dict[str, str]:
         # Streamlit identifies an option by its text, so no two may be equal.
         titles[LIBRARY + entry.key] = f"{title} {entry.key}" if title in titles.values() else title
     return titles
+
+
+def show_library_note(option: str) -> None:
+    """Show what was assumed or left out to read a library model, once it has been loaded."""
+    entry = get_models().find(option.removeprefix(LIBRARY), actor=current_actor())
+    if entry.note:
+        st.caption(entry.note)
 
 
 def _choose_moment(run: Run) -> ChosenModel | None:

@@ -14,7 +14,7 @@ from dashboard.app import (
     show_refusal,
 )
 from dashboard.charts import count
-from dashboard.forms.model import GONE, LIBRARY, library_titles
+from dashboard.forms.model import GONE, LIBRARY, library_titles, show_library_note
 from dashboard.ui import run_title
 from gpt_core.presets import Preset
 from gpt_core.weights import INITIAL_STEP, InitialWeights
@@ -93,6 +93,8 @@ def choose_starting_weights() -> StartingWeights | None:
         "settings come from the preset. Trained weights lose less of what they learnt with a "
         "smaller learning_rate, such as 5e-5."
     )
+    if option.startswith(LIBRARY):
+        show_library_note(option)
     return StartingWeights(option, InitialWeights(_name(option, titles[option]), model))
 
 

@@ -26,10 +26,10 @@ from dashboard.ui import delete_button, share_toggle, way_button
 from gpt_core.library import UPLOADED, Download, LibraryModel
 from gpt_core.presets import GPT2_CONFIGS
 from gpt_core.text import MAX_TEXT_NAME, readable_name
-from gpt_core.weights import CONFIG_FILE, WEIGHTS_FILE, how_to_get, load_model
+from gpt_core.weights import CONFIG_FILE, WEIGHTS_FILE, WEIGHTS_SUFFIXES, how_to_get, read_model
 
 MAX_MODEL_UPLOAD_MB = 1024  # an upload passes through the server's memory; a folder takes any size
-FILE_TYPES = ["safetensors", "json", "pth", "pt", "zip"]
+FILE_TYPES = [*(suffix.removeprefix(".") for suffix in WEIGHTS_SUFFIXES), "json", "zip"]
 HUB_SIZES = {
     "124M": "0.5 GB",
     "355M": "1.5 GB",
@@ -54,6 +54,8 @@ def _show_model(entry: LibraryModel) -> None:
         whose = owner_name(entry.owner)
         by = f" · {whose}" if whose else ""
         st.text(f"{entry.name} · {entry.source}, {format_bytes(entry.bytes)}{by}")
+        if entry.note:
+            st.caption(entry.note)
         with st.container(horizontal=True, vertical_alignment="center"):
             _show_actions(entry)
 
@@ -176,8 +178,9 @@ def _progress_text(download: Download) -> str:
 def _take_upload() -> None:
     """Let the user upload a model's files, and add the model to the library."""
     st.text(
-        f"A ZIP from this page, a model.pth or model_and_optimizer.pth of the book's code, or "
-        f"{WEIGHTS_FILE} of a Hugging Face GPT-2 together with its {CONFIG_FILE}."
+        "A ZIP from this page, a model.pth or model_and_optimizer.pth of the book's code, "
+        f"nanoGPT's ckpt.pt, or a Hugging Face GPT-2: its {CONFIG_FILE} together with "
+        f"{WEIGHTS_FILE}, pytorch_model.bin, or the parts of either and their index."
     )
     emptied = st.session_state.get(session_keys.UPLOADS_KEPT, 0)
     files = st.file_uploader(
@@ -223,7 +226,8 @@ def _keep(files: list[UploadedFile], name: str, n_heads: int | None) -> LibraryM
         raise ValueError(
             f"The files are larger than {MAX_MODEL_UPLOAD_MB} MB: put them in the import folder."
         )
-    with tempfile.TemporaryDirectory() as place:
+    # A file that is still mapped cannot be deleted on Windows.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
         folder = Path(place) / "the upload"
         try:
             folder.mkdir()
@@ -234,8 +238,14 @@ def _keep(files: list[UploadedFile], name: str, n_heads: int | None) -> LibraryM
         except OSError as error:
             raise ValueError(f"The model was not saved: {error.strerror or error}.") from error
         paths = list(folder.iterdir())
-        model = load_model(paths[0] if len(paths) == 1 else folder, n_heads)
-    return get_models().keep(model, name, actor=current_actor(), rules=get_runner().rules)
+        loaded = read_model(paths[0] if len(paths) == 1 else folder, n_heads)
+    return get_models().keep(
+        loaded.model,
+        name,
+        actor=current_actor(),
+        rules=get_runner().rules,
+        note=" ".join(loaded.notes),
+    )
 
 
 def _explain_folder() -> None:

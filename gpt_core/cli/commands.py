@@ -127,7 +127,8 @@ def _add_train(commands: Commands, directory: argparse.ArgumentParser) -> None:
         "--weights",
         metavar="PATH|NAME",
         help="initial weights: a model's file or folder, or a GPT-2 on the Hugging Face hub, such "
-        "as 124M (default: random weights)",
+        "as 124M (default: random weights); a file that does not state its attention heads needs "
+        "--n-heads",
     )
     train.add_argument(
         "--probe",

@@ -38,6 +38,7 @@ from gpt_core.weights import (
     download_gpt2,
     load_model,
     max_checkpoint_bytes,
+    read_model,
     repository,
     weights_sha256,
 )
@@ -138,11 +139,15 @@ def _find_text(name: str) -> Corpus:
 def _find_weights(source: str, n_heads: int | None) -> InitialWeights:
     """Return the weights of a file or folder or, if there is none, from the hub.
 
-    ``n_heads`` is for files that do not state the number of heads.
+    ``n_heads`` is for files that do not state the number of heads. What was assumed or left out to
+    read them is printed.
     """
     path = Path(source)
     if path.exists():
-        return InitialWeights(readable_name(path.resolve().name), load_model(path, n_heads))
+        name, loaded = readable_name(path.resolve().name), read_model(path, n_heads)
+        for note in loaded.notes:
+            print(f"{name}: {note}")
+        return InitialWeights(name, loaded.model)
     if repository(source) is None:
         raise ValueError(
             f"--weights {source}: there is no such file or folder, and no GPT-2 of that name on "

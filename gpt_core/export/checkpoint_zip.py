@@ -68,8 +68,9 @@ WEIGHT_FORMS: dict[str, WeightsForm] = {
     ),
     "gpt2": WeightsForm(
         "Hugging Face GPT-2",
-        "A folder for transformers: GPT2LMHeadModel.from_pretrained. Missing biases are "
-        "written as zeros, and the output head beside the embedding: nothing is lost.",
+        'A folder for transformers, with the tokenizer: pipeline("text-generation", folder) '
+        "writes with it. Missing biases are written as zeros, and the output head beside the "
+        "embedding: nothing is lost.",
         _gpt2,
     ),
 }

@@ -14,7 +14,14 @@ from gpt_core.library.entries import LibraryEntries, LibraryEntry, owner_of
 from gpt_core.model import BYTES_PER_PARAMETER, GPTModel, count_parameters
 from gpt_core.store import RunStore, ShareKind
 from gpt_core.text import readable_name
-from gpt_core.weights import download_gpt2, load_model, remove, save_weights, weights_sha256
+from gpt_core.weights import (
+    WEIGHTS_SUFFIXES,
+    download_gpt2,
+    read_model,
+    remove,
+    save_weights,
+    weights_sha256,
+)
 
 UPLOADED, PUT_THERE, OPENAI = "uploaded", "from the import folder", "OpenAI's"
 OPENAI_NAME = "GPT-2 {}"
@@ -29,6 +36,7 @@ class LibraryModel(LibraryEntry):
     source: str  # where it came from, as pages show it
     path: str  # a file or folder for load_model
     bytes: int
+    note: str = ""  # what was assumed or left out to read it; of the import folder, once loaded
 
     def modified(self) -> float:
         """Return when the model's files were last changed, in seconds since 1970.
@@ -73,6 +81,7 @@ class ModelLibrary:
         self.import_folder = store.runs_dir / "import"
         self._lock = threading.Lock()  # guards _downloads: one per size at a time
         self._downloads: dict[str, Download] = {}
+        self._notes: dict[str, str] = {}  # on models of the import folder that were loaded, by key
 
     def models(self, *, actor: str) -> list[LibraryModel]:
         """Return the models that the actor may use, each once.
@@ -115,12 +124,22 @@ class ModelLibrary:
                 f"{entry.name} needs {entry.bytes / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB "
                 "are free on this machine: choose a smaller model, or end other programs."
             )
-        return load_model(entry.path)
+        loaded = read_model(entry.path)
+        self._notes[key] = " ".join(loaded.notes)
+        return loaded.model
 
     def keep(
-        self, model: GPTModel, name: str, *, actor: str, rules: ClassRules | None = None
+        self,
+        model: GPTModel,
+        name: str,
+        *,
+        actor: str,
+        rules: ClassRules | None = None,
+        note: str = "",
     ) -> LibraryModel:
         """Save a model and return its entry; saving the same weights again only renames them.
+
+        ``note`` is what the entry says of how the model was read.
 
         Raises:
             ValueError: the disk cannot be written, or the student's disk quota is used up.
@@ -131,7 +150,7 @@ class ModelLibrary:
         require_disk_quota(self._store, rules or ClassRules(), owner, size)
         try:
             written = save_weights(folder, model)
-            entry = LibraryModel(key, name, UPLOADED, str(folder), written, owner=owner)
+            entry = LibraryModel(key, name, UPLOADED, str(folder), written, note, owner=owner)
             self._entries.write(entry)
         except OSError as error:
             raise ValueError(f"The model was not saved: {error.strerror or error}.") from error
@@ -243,10 +262,11 @@ class ModelLibrary:
             if sizes and not path.name.startswith(".") and (path.is_dir() or _holds_one(path)):
                 key = f"import-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]}"
                 name = readable_name(path.name)
-                found.append(LibraryModel(key, name, PUT_THERE, str(path), sum(sizes)))
+                note = self._notes.get(key, "")
+                found.append(LibraryModel(key, name, PUT_THERE, str(path), sum(sizes), note))
         return found
 
 
 def _holds_one(file: Path) -> bool:
     """Tell by a file's suffix whether it may hold a model."""
-    return file.suffix in (".safetensors", ".pth", ".pt", ".zip")
+    return file.suffix in (*WEIGHTS_SUFFIXES, ".zip")

@@ -1,6 +1,7 @@
 """Text → token IDs, and back."""
 
 from gpt_core.vocabularies.byte_pairs import Merge, byte_ids, byte_pair_merges, split_words
+from gpt_core.vocabularies.hugging_face import tokenizer_files
 from gpt_core.vocabularies.tokenizer import (
     END_OF_TEXT,
     encode_corpus,
@@ -31,6 +32,7 @@ __all__ = [
     "split_words",
     "text_to_token_ids",
     "token_ids_to_text",
+    "tokenizer_files",
     "toy_argmax",
     "toy_ids",
 ]

@@ -1,6 +1,6 @@
 """Weights on disk: checkpoints, one module per foreign format, and the hub."""
 
-from gpt_core.weights.book_format import load_book_checkpoint
+from gpt_core.weights.assembly import LoadedModel
 from gpt_core.weights.checkpoints import (
     load_checkpoint,
     load_weights,
@@ -10,8 +10,8 @@ from gpt_core.weights.checkpoints import (
     save_checkpoint,
     save_weights,
 )
-from gpt_core.weights.file_names import CONFIG_FILE, STATE_FILE, WEIGHTS_FILE
-from gpt_core.weights.gpt2_format import export_gpt2, load_gpt2
+from gpt_core.weights.file_names import CONFIG_FILE, STATE_FILE, WEIGHTS_FILE, WEIGHTS_SUFFIXES
+from gpt_core.weights.gpt2_format import export_gpt2
 from gpt_core.weights.hub import GPT2_REPOSITORIES, download_gpt2, how_to_get, repository
 from gpt_core.weights.initial_weights import (
     FREE,
@@ -20,7 +20,7 @@ from gpt_core.weights.initial_weights import (
     save_initial_weights,
     weights_sha256,
 )
-from gpt_core.weights.loading import load_model
+from gpt_core.weights.loading import load_book_checkpoint, load_gpt2, load_model, read_model
 
 __all__ = [
     "CONFIG_FILE",
@@ -29,7 +29,9 @@ __all__ = [
     "INITIAL_STEP",
     "STATE_FILE",
     "WEIGHTS_FILE",
+    "WEIGHTS_SUFFIXES",
     "InitialWeights",
+    "LoadedModel",
     "download_gpt2",
     "export_gpt2",
     "how_to_get",
@@ -39,6 +41,7 @@ __all__ = [
     "load_model",
     "load_weights",
     "max_checkpoint_bytes",
+    "read_model",
     "remove",
     "remove_orphans",
     "repository",

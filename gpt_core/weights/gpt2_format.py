@@ -2,27 +2,29 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from gpt_core.config import GPTConfig
 from gpt_core.model import GPTModel
+from gpt_core.vocabularies import tokenizer_files
 from gpt_core.weights.assembly import (
     VOCAB_SIZE,
+    LoadedModel,
     assemble,
+    choose_heads,
     count_layers,
-    default_heads,
-    other_vocabulary,
-    short_reason,
+    find_heads,
+    note_padding,
 )
-from gpt_core.weights.file_names import CONFIG_FILE, STATE_FILE, WEIGHTS_FILE
-from gpt_core.weights.hub import download_gpt2, repository
+from gpt_core.weights.file_names import CONFIG_FILE, WEIGHTS_FILE
+from gpt_core.weights.gpt2_config import DEFAULT_HEADS, check_sizes, query_scale, read_gpt2_config
+from gpt_core.weights.tensor_files import NamedTensors, refuse_placeholder
 
 # Parts of a block: the chapter's names, and those of GPT-2's code, which Hugging Face uses.
 BLOCK_PARTS = {
@@ -34,70 +36,80 @@ BLOCK_PARTS = {
 }
 OUTER_PARTS = {"tok_emb": "wte", "pos_emb": "wpe", "final_norm": "ln_f", "out_head": "lm_head"}
 NORM_FIELDS = {"scale": "weight", "shift": "bias"}
+NEEDED = {"wte.weight", "wpe.weight", "h.0.attn.c_attn.weight"}
+NANOGPT_GELU = "GELU is approximated as in GPT-2, which newer versions of nanoGPT do not."
 
 
-def load_gpt2(source: str | Path, n_heads: int | None = None) -> GPTModel:
-    """Load GPT-2 weights in Hugging Face's layout, in eval mode, without drawing at random.
+def read_gpt2(tensors: NamedTensors, n_heads: int | None) -> LoadedModel:
+    """Build a model from GPT-2 weights in the layout of Hugging Face or of nanoGPT.
 
     Without an output head of its own, a model gets a copy of the token embedding: the chapter's
-    model does not tie them.
+    model does not tie them. Biases that nanoGPT left out become zeros.
 
     Args:
-        source: a folder with ``model.safetensors`` and ``config.json``, or that file alone. If
-            there is no such path, it is a name on the Hugging Face hub ("gpt2", "124M",
-            "owner/name"), whose files are downloaded unless they are cached.
-        n_heads: attention heads, if there is no ``config.json``; None is one per 64 dimensions.
+        tensors: the weights; their ``config.json`` is beside them, if they have one.
+        n_heads: attention heads, if the files do not state them.
 
     Raises:
-        ValueError: the file is missing, not a GPT-2, damaged, of another vocabulary, or cannot be
-            downloaded.
+        ValueError: the weights are damaged, of another vocabulary, have a setting that is not
+            supported, or need the number of heads.
 
     Source: the chapter, "Loading pretrained weights from OpenAI".
     """
-    file = Path(source)
-    if not file.exists() and isinstance(source, str) and repository(source):
-        file = download_gpt2(source)
-    if file.is_dir():
-        file = file / WEIGHTS_FILE
+    vocab_size, emb_dim = tensors.shape("wte.weight")
+    padding = note_padding(vocab_size)
+    is_nanogpt = tensors.shape("h.0.attn.c_attn.weight") == (3 * emb_dim, emb_dim)
+    facts = _read_facts(tensors, is_nanogpt)
+    stated = facts.get("n_head", find_heads(tensors.facts, emb_dim))
+    heads, assumed = choose_heads(emb_dim, stated, n_heads, tensors.file)
+    has_biases = not is_nanogpt or "ln_f.bias" in tensors.parts
+    config = GPTConfig(
+        vocab_size=VOCAB_SIZE,
+        context_length=tensors.shape("wpe.weight")[0],
+        emb_dim=emb_dim,
+        n_heads=heads,
+        n_layers=count_layers(tensors.parts, r"h\.(\d+)\."),
+        drop_rate=facts.get("dropout" if is_nanogpt else "resid_pdrop", 0.1),
+        qkv_bias=has_biases,
+    )
+    check_sizes(facts, config, vocab_size)
+    is_tied = "lm_head.weight" not in tensors.parts and facts.get("tie_word_embeddings", True)
+
+    def read(name: str) -> Tensor:
+        their_name, third = _their_name(name)
+        if their_name == "lm_head.weight" and is_tied:
+            their_name = "wte.weight"
+        if their_name.endswith(".bias") and not has_biases:
+            return torch.zeros((4 if ".ff.layers.0." in name else 1) * emb_dim)
+        tensor = tensors.read(their_name)
+        if name.endswith(".weight") and _is_linear(name) and not is_nanogpt:
+            tensor = tensor.T  # GPT-2 stores the transpose
+        if third is not None:  # query, key and value are side by side
+            tensor = tensor[third * emb_dim : (third + 1) * emb_dim]
+        if third == 0 and (scale := query_scale(facts, config, int(name.split(".")[1]))) != 1:
+            tensor = tensor.to(torch.float32) * scale
+        return tensor
+
+    gelu = (NANOGPT_GELU,) if is_nanogpt else ()
+    return LoadedModel(assemble(config, read), (*assumed, *padding, *gelu))
+
+
+def _read_facts(tensors: NamedTensors, is_nanogpt: bool) -> dict[str, Any]:
+    """Return the settings of a GPT-2: its checkpoint's own, or those in its config.json."""
+    if is_nanogpt:
+        stated = tensors.facts.get("model_args")
+        facts = dict(stated) if isinstance(stated, Mapping) else {}
+        return facts | {"n_positions": facts.get("block_size")}
+    file = tensors.file.with_name(CONFIG_FILE)
     if not file.is_file():
-        raise ValueError(f"{file} does not exist: put the {WEIGHTS_FILE} of a GPT-2 there.")
-    try:
-        with safe_open(file, "pt") as weights:
-            # A model with a head prefixes the names; a bare transformer does not.
-            names = {name.removeprefix("transformer."): name for name in weights.keys()}  # noqa: SIM118 (it is no dict)
-
-            def shape(name: str) -> tuple[int, ...]:
-                return tuple(weights.get_slice(names[name]).get_shape())
-
-            config = _read_config(file.with_name(CONFIG_FILE), names, shape, n_heads)
-
-            def read(name: str, expected: tuple[int, ...]) -> Tensor:
-                their_name, third = _their_name(name)
-                if their_name == "lm_head.weight" and their_name not in names:
-                    their_name = "wte.weight"  # tied
-                if their_name not in names:
-                    raise ValueError(f"{their_name} is missing")
-                part = weights.get_slice(names[their_name])
-                if third is not None:  # query, key and value are side by side
-                    begin, end = third * config.emb_dim, (third + 1) * config.emb_dim
-                    tensor = part[..., begin:end]
-                else:
-                    tensor = part[...]
-                if name.endswith(".weight") and _is_linear(name):
-                    tensor = tensor.T  # GPT-2 stores the transpose
-                if tuple(tensor.shape) != expected:
-                    raise ValueError(f"{their_name} is of shape {tuple(tensor.shape)}")
-                return tensor.to(torch.float32).clone(memory_format=torch.contiguous_format)
-
-            return assemble(config, read)
-    except Exception as error:  # a foreign file can raise anything
-        raise ValueError(
-            f"{file.name} cannot be loaded as GPT-2: {short_reason(error)}."
-        ) from error
+        return {}
+    refuse_placeholder(file)
+    facts = read_gpt2_config(file)
+    return {"n_head": DEFAULT_HEADS} | facts if "model_type" in facts else facts
 
 
 def export_gpt2(model: GPTModel, folder: str | Path) -> None:
-    """Write a model as a Hugging Face GPT-2 folder, which ``GPT2LMHeadModel`` loads.
+    """Write a model as a Hugging Face GPT-2 folder, with the tokenizer, for transformers.
 
     The output is the same. Without ``qkv_bias`` the biases are written as zeros. An output head
     that differs from the embedding is written, with ``tie_word_embeddings`` false.
@@ -144,7 +156,15 @@ def export_gpt2(model: GPTModel, folder: str | Path) -> None:
         "tie_word_embeddings": is_tied,
         "torch_dtype": "float32",
     }
-    (folder / CONFIG_FILE).write_text(json.dumps(facts, indent=2), encoding="utf-8")
+    generation = {name: facts[name] for name in ("bos_token_id", "eos_token_id")}
+    generation["max_length"] = config.context_length  # a pipeline would write past it and fail
+    files = {
+        CONFIG_FILE: json.dumps(facts, indent=2),
+        "generation_config.json": json.dumps(generation, indent=2),
+        **tokenizer_files(config.context_length),
+    }
+    for name, content in files.items():
+        (folder / name).write_bytes(content.encode())
 
 
 def _their_name(name: str) -> tuple[str, int | None]:
@@ -164,35 +184,3 @@ def _their_name(name: str) -> tuple[str, int | None]:
 def _is_linear(name: str) -> bool:
     """Tell whether a weight belongs to a linear layer of a block."""
     return ".att." in name or ".ff." in name
-
-
-def _read_config(
-    file: Path,
-    names: Mapping[str, str],
-    shape: Callable[[str], tuple[int, ...]],
-    n_heads: int | None,
-) -> GPTConfig:
-    """Return the configuration of a GPT-2: from its config.json, or from its shapes."""
-    if not {"wte.weight", "wpe.weight", "h.0.attn.c_attn.weight"} <= set(names):
-        if any(name.startswith("trf_blocks.") for name in names):
-            raise ValueError(f"it was saved by this app, and its {STATE_FILE} is not next to it")
-        raise ValueError("it holds no GPT-2")
-    vocab_size, emb_dim = shape("wte.weight")
-    facts: dict[str, Any] = {}
-    if file.is_file():
-        facts = json.loads(file.read_text(encoding="utf-8"))
-        if not isinstance(facts, dict) or facts.get("model_type", "gpt2") != "gpt2":
-            raise ValueError(f"{CONFIG_FILE} next to it is not of a GPT-2")
-        if (activation := facts.get("activation_function", "gelu_new")) != "gelu_new":
-            raise ValueError(f"its activation is {activation!r}, GPT-2's is 'gelu_new'")
-    if vocab_size != VOCAB_SIZE:
-        raise ValueError(other_vocabulary(vocab_size))
-    return GPTConfig(
-        vocab_size=vocab_size,
-        context_length=shape("wpe.weight")[0],
-        emb_dim=emb_dim,
-        n_heads=facts.get("n_head", default_heads(emb_dim) if n_heads is None else n_heads),
-        n_layers=count_layers(names, r"h\.(\d+)\."),
-        drop_rate=facts.get("resid_pdrop", 0.1),
-        qkv_bias=True,
-    )

@@ -17,7 +17,7 @@ from tests.support.hub_server import Hub, serve_hub
 
 pytestmark = pytest.mark.slow
 
-GPT2 = replace(TINY, n_heads=1, qkv_bias=True)
+GPT2 = replace(TINY, emb_dim=64, n_heads=1, qkv_bias=True)  # as wide as one of GPT-2's heads
 HOSTILE = "<img src=x onerror='window.hacked=1'> $x$ ![y](data:,y).pth"
 
 

@@ -8,12 +8,16 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from gpt_core.cli import main
+from gpt_core.model import build_model
 from gpt_core.store import RunStore
+from tests.conftest import TINY
 from tests.support.paths import ROOT
 
 
@@ -85,6 +89,21 @@ def test_bad_input_is_refused_with_exit_code_2(
     assert message in capsys.readouterr().err
     with closing(RunStore(tmp_path)) as store:
         assert store.runs() == []
+
+
+def test_heads_that_no_file_states_are_assumed_aloud_or_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, emb_dim in (("wide", 64), ("narrow", 16)):
+        model = build_model(replace(TINY, emb_dim=emb_dim, n_heads=1), seed=1)
+        torch.save(model.state_dict(), tmp_path / f"{name}.pth")
+    command = ["train", "--text", "counting", "--epochs", "1", "--runs-dir", str(tmp_path / "runs")]
+    assert main([*command, "--weights", str(tmp_path / "narrow.pth")]) == 2
+    assert "its width of 16 does not imply it: give n_heads" in capsys.readouterr().err
+    assert main([*command, "--weights", str(tmp_path / "wide.pth")]) == 0
+    assert "wide.pth: n_heads=1 is assumed, a head for each 64" in capsys.readouterr().out
+    assert main([*command, "--weights", str(tmp_path / "narrow.pth"), "--n-heads", "4"]) == 0
+    assert "assumed" not in capsys.readouterr().out
 
 
 def test_an_unknown_preset_is_refused_with_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,14 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import tiktoken
 import torch
-from transformers import GPT2LMHeadModel
+from transformers import GPT2LMHeadModel, pipeline
 
 from gpt_core.export import WEIGHT_FORMS, weights_zip
+from gpt_core.model import generate
 from gpt_core.presets import Preset
 from gpt_core.runner import TrainingRunner
 from gpt_core.store import RunStore
 from gpt_core.text import load_text
+from gpt_core.vocabularies import text_to_token_ids, token_ids_to_text
 from gpt_core.weights import load_gpt2, load_weights
 from tests.conftest import TINY, TINY_TRAINING
 
@@ -64,6 +67,22 @@ def test_transformers_reads_the_other_form_with_the_same_logits(
     with torch.no_grad():
         torch.testing.assert_close(ours(IDS), theirs(IDS).logits, atol=1e-4, rtol=1e-4)
         torch.testing.assert_close(ours(IDS), load_gpt2(folder)(IDS))
+
+
+def test_a_pipeline_of_transformers_writes_from_the_folder_what_greedy_decoding_writes(
+    store: RunStore, tokenizer: tiktoken.Encoding, tmp_path: Path
+) -> None:
+    row = store.checkpoints("run")[-1]
+    folder = unpack(weights_zip(store, row, "gpt2", actor="local"), tmp_path)
+    model = load_weights(store.runs_dir / row.folder)
+    write = pipeline("text-generation", model=str(folder))
+    for prompt in ("Every effort moves you", "one two three", "Ünïcode — 字"):
+        ids = text_to_token_ids(prompt, tokenizer)
+        ours = token_ids_to_text(generate(model, ids, 12), tokenizer)
+        [theirs] = write(prompt, max_new_tokens=12, do_sample=False)
+        assert theirs["generated_text"] == ours != prompt
+    [alone] = write("one two three")  # it samples, and ends with the context instead of failing
+    assert alone["generated_text"].startswith("one two three")
 
 
 def test_a_checkpoint_that_is_gone_or_damaged_is_refused_in_words(

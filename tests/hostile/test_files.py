@@ -161,7 +161,7 @@ def model_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 def bring_in(*files: Upload, name: str = "a model") -> None:
     """Bring a model in as the page does and, where it was taken, delete it again."""
     with refused_in_words():
-        card = _keep(list(files), readable_name(name), None)  # type: ignore[arg-type]
+        card = _keep(list(files), readable_name(name), 1)  # type: ignore[arg-type]
         runtime.get_models().delete(card.key, actor="local")
     assert runtime.get_models().models(actor="local") == []
 

@@ -82,10 +82,9 @@ def test_a_model_is_read_from_its_folder_a_file_in_it_and_a_zip_of_it(
 
 
 def test_a_book_file_is_read_alone_in_a_folder_and_in_a_zip(tmp_path: Path) -> None:
-    model = build_model(replace(WITH_BIAS, n_heads=1), seed=4)  # as the file's shapes have it
-    folder = as_book(model, tmp_path)
+    folder = as_book(build_model(WITH_BIAS, seed=4), tmp_path)
     for source in (folder, folder / "model_and_optimizer.pth", zipped(folder)):
-        assert_same(load_model(source), model)
+        assert_same(load_model(source, WITH_BIAS.n_heads), build_model(WITH_BIAS, seed=4))
 
 
 def test_a_zip_cannot_write_elsewhere_nor_fill_the_disk(model: GPTModel, tmp_path: Path) -> None:
@@ -105,7 +104,9 @@ def test_a_zip_cannot_write_elsewhere_nor_fill_the_disk(model: GPTModel, tmp_pat
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04 and nothing more"])
 def test_a_zip_that_is_none_is_refused(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(data)
-    with pytest.raises(ValueError, match=r"a\.zip cannot be unpacked: File is not a zip file\."):
+    with pytest.raises(
+        ValueError, match=r"a\.zip cannot be unpacked: (File is not a zip file|a\.zip is empty)\."
+    ):
         load_model(tmp_path / "a.zip")
 
 
@@ -186,7 +187,7 @@ def test_what_holds_no_model_is_refused_with_what_would(model: GPTModel, tmp_pat
     alone = as_ours(model, tmp_path)
     (alone / "state.json").unlink()
     with pytest.raises(
-        ValueError, match=r"saved by this app, and its state\.json is not next to it"
+        ValueError, match=r"no file states its number of attention heads, and its width of 16"
     ):
         load_model(alone)
 
@@ -344,7 +345,6 @@ def test_heads_that_no_file_says_can_be_given(model: GPTModel, tmp_path: Path) -
     folder = as_gpt2(model, tmp_path)
     assert load_model(folder, n_heads=1).config.n_heads == model.config.n_heads  # one says it
     (folder / "config.json").unlink()
-    assert load_model(folder).config.n_heads == 1
     assert_same(load_model(folder, n_heads=model.config.n_heads), model)
 
 
@@ -387,7 +387,7 @@ def test_odd_things_in_the_import_folder_break_nothing(
     shutil.copytree(tmp_path / "gpt2", Path(os.fsdecode(os.fsencode(folder) + b"/\xff\xfe")))
     for card in library.models(actor="local"):
         (card.key + card.name).encode()  # they can be sent to a browser
-    with pytest.raises(ValueError, match="cannot be loaded as GPT-2"):
+    with pytest.raises(ValueError, match="cannot be loaded"):
         library.load(card.key, actor="local")
 
 
@@ -418,7 +418,7 @@ def test_a_small_file_that_claims_a_huge_model_is_refused(tmp_path: Path) -> Non
     repeated = torch.ones(1, 1).expand(200_000_000, TINY.emb_dim)
     torch.save({**state, "pos_emb.weight": repeated}, tmp_path / "a.pth")
     with pytest.raises(ValueError, match=r"pos_emb\.weight is incomplete"):
-        load_model(tmp_path / "a.pth")
+        load_model(tmp_path / "a.pth", 1)
     torch.save({**state, "pos_emb.weight": torch.tensor(1.0)}, tmp_path / "b.pth")
     with pytest.raises(ValueError, match=r"b\.pth cannot be loaded"):
         load_model(tmp_path / "b.pth")
@@ -441,11 +441,11 @@ def test_a_damaged_zip_of_any_kind_is_refused_by_its_name(model: GPTModel, tmp_p
 
 
 def test_what_macos_adds_to_a_zip_is_passed_over(tmp_path: Path) -> None:
-    model = build_model(replace(WITH_BIAS, n_heads=1), seed=4)
+    model = build_model(WITH_BIAS, seed=4)
     file = zipped(as_book(model, tmp_path))
     with zipfile.ZipFile(file, "a") as archive:
         archive.writestr("__MACOSX/._model_and_optimizer.pth", b"\0" * 100)
-    assert_same(load_model(file), model)
+    assert_same(load_model(file, WITH_BIAS.n_heads), model)
 
 
 def test_a_student_sees_their_own_models_and_those_that_are_shared(

@@ -30,11 +30,12 @@ from tests.support.app_driver import (
     texts,
     wait_for_state,
 )
+from tests.support.foreign_weights import assert_same_logits, nanogpt_checkpoint, random_gpt2
 from tests.support.hub_server import Hub, ask, serve_hub
 
 pytestmark = pytest.mark.usefixtures("own_runtime")
 
-GPT2 = replace(TINY, n_heads=1, qkv_bias=True)
+GPT2 = replace(TINY, emb_dim=64, n_heads=1, qkv_bias=True)  # as wide as one of GPT-2's heads
 HOSTILE = "<b>mine</b> $x$ ![y](http://example.com/y.png).pth"
 
 
@@ -72,6 +73,59 @@ def test_a_file_of_the_book_is_uploaded_kept_and_deleted() -> None:
     assert "No model from elsewhere is here yet" in texts(app)
 
 
+ASSUMED = "n_heads=1 is assumed, a head for each 64 dimensions: no file states it."
+
+
+def test_what_was_assumed_of_an_upload_is_said_with_it() -> None:
+    app = bring_in(open_app("weights"), ("model.pth", book_file()))
+    assert ASSUMED in texts(app)
+    [card] = runtime.get_models().models(actor="local")
+    for page in ("generate", "train"):
+        key = f"model:{card.key}"
+        assert ASSUMED in texts(open_app(page, state={"walk_model": key, "begin_with": key}))
+
+
+def test_a_model_of_the_import_folder_says_what_was_assumed_once_it_is_read() -> None:
+    folder = runtime.get_models().import_folder
+    folder.mkdir(parents=True)
+    (folder / "theirs.pth").write_bytes(book_file())
+    assert ASSUMED not in texts(open_app("weights"))
+    assert ASSUMED in texts(open_app("loss", state={"walk_model": the_small_one()}))
+    assert ASSUMED in texts(open_app("weights"))
+
+
+def test_a_padded_checkpoint_of_nanogpt_is_uploaded() -> None:
+    buffer = io.BytesIO()
+    torch.save(nanogpt_checkpoint(random_gpt2(vocab_size=50304)), buffer)
+    app = bring_in(open_app("weights"), ("ckpt.pt", buffer.getvalue()))
+    assert not app.exception
+    assert "The vocabulary's 47 rows of padding are left out." in texts(app)
+    assert "n_heads" not in texts(app)
+
+
+def test_a_model_in_several_files_is_uploaded(tmp_path: Path) -> None:
+    random_gpt2().save_pretrained(tmp_path, max_shard_size="100KB")
+    files = [(path.name, path.read_bytes()) for path in tmp_path.iterdir()]
+    assert len(files) > 3
+    app = bring_in(open_app("weights"), *files)
+    assert not app.exception
+    [card] = runtime.get_models().models(actor="local")
+    assert card.note == ""
+    model = runtime.get_models().load(card.key, actor="local")
+    assert_same_logits(model, random_gpt2())
+
+
+def test_a_width_that_implies_no_heads_asks_for_them_on_the_page() -> None:
+    buffer = io.BytesIO()
+    torch.save(build_model(TINY, 3).state_dict(), buffer)
+    app = bring_in(open_app("weights"), ("model.pth", buffer.getvalue()))
+    assert "its width of 16 does not imply it: give n_heads" in texts(app)
+    next(i for i in app.number_input if i.label.startswith("Attention heads")).set_value(2).run()
+    button(app, "Add this model").click().run()
+    [card] = runtime.get_models().models(actor="local")
+    assert (card.note, card.source) == ("", "uploaded")
+
+
 def test_two_files_that_belong_together_and_a_zip_of_this_page_are_taken(tmp_path: Path) -> None:
     export_gpt2(build_model(GPT2, 3), tmp_path)
     pair = [(path.name, path.read_bytes()) for path in tmp_path.iterdir()]
@@ -102,7 +156,7 @@ class Evil:
             "was not opened: it holds more than weights",
         ),
         ("cut.pth", book_file()[:5000], r"cut.pth cannot be loaded"),
-        ("a.safetensors", b"\xff" * 100, "a.safetensors cannot be loaded as GPT-2"),
+        ("a.safetensors", b"\xff" * 100, "a.safetensors cannot be loaded"),
         ("a.zip", b"no zip", "a.zip cannot be unpacked"),
         ("config.json", b"{}", "No model in config.json: it takes model.safetensors"),
     ],
@@ -180,7 +234,7 @@ def test_a_model_is_trained_further_from_the_form() -> None:
     app.run()
     fields = {field.label: field for field in app.number_input}
     assert fields["emb_dim"].disabled
-    assert fields["emb_dim"].value == TINY.emb_dim
+    assert fields["emb_dim"].value == GPT2.emb_dim
     assert fields["context_length"].value == TINY.context_length
     fields["context_length"].set_value(8).run()
     choose(app, "Text", "counting")

@@ -19,6 +19,7 @@ from dashboard.app import (
 )
 from dashboard.charts import format_bytes
 from dashboard.ui import delete_button, share_toggle
+from gpt_core.documents import FILE_TYPES
 from gpt_core.library import LibraryText, TextLibrary
 from gpt_core.text import (
     BUNDLED_TEXTS,
@@ -26,7 +27,6 @@ from gpt_core.text import (
     VERDICT_TITLE,
     Corpus,
     download_the_verdict,
-    gutenberg_body,
     has_the_verdict,
     join_texts,
     load_text,
@@ -37,7 +37,6 @@ from gpt_core.text import (
 )
 
 MIN_CHARACTERS = 2000
-FILE_TYPES = ["txt", "md", "html", "htm", "pdf", "docx", "epub"]
 
 
 def get_library() -> TextLibrary:
@@ -131,7 +130,7 @@ def _add_files() -> None:
         show_refusal(error)
         return
     uploads = st.file_uploader(
-        "Text, Markdown, HTML, PDF, Word or EPUB; several become one text",
+        "Text, web pages, PDF, Word, EPUB, tables, ZIP; several become one text",
         type=FILE_TYPES,
         accept_multiple_files=True,
         max_upload_size=largest,
@@ -156,7 +155,6 @@ def _add_files() -> None:
     # The same file twice is one text.
     by_content = {text.sha256: text for text in read.values() if isinstance(text, Corpus)}
     texts = list(by_content.values())
-    texts = [_without_licence(text) for text in texts]
     corpus = join_texts(texts)
     if len(texts) > 1:
         st.text("They are separated by <|endoftext|>, the token for the end of a document.")
@@ -170,20 +168,6 @@ def _read(upload: UploadedFile) -> Corpus | ValueError:
             return read_upload(upload.name, upload.getvalue())
     except ValueError as error:
         return error
-
-
-def _without_licence(text: Corpus) -> Corpus:
-    """Let the user leave out Project Gutenberg's header and licence, if the text has them."""
-    body = gutenberg_body(text.text)
-    if body is None:
-        return text
-    removes = st.checkbox(
-        "Leave out Project Gutenberg's header and licence: "
-        f"{len(text.text) - len(body):,} characters",
-        value=True,
-        key=f"gutenberg {text.sha256}",
-    )
-    return Corpus(text.name, body) if removes else text
 
 
 def _add_pasted() -> None:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+END_OF_TEXT = "<|endoftext|>"  # the token between two documents
+
 
 class UnreadableError(Exception):
     """A file cannot be read; the message continues a sentence that begins with its name."""

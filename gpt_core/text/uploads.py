@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 from pathlib import Path
 
 from gpt_core.documents import read_document
@@ -10,8 +9,6 @@ from gpt_core.text.corpus import Corpus, readable_name
 from gpt_core.text.the_verdict import VERDICT_SHA256, VERDICT_TITLE
 
 MAX_UPLOAD_MB = 100  # unless GPT_LAB_MAX_UPLOAD_MB is set
-GUTENBERG_START = re.compile(r"\*\*\* ?START OF (?:THE|THIS) PROJECT GUTENBERG[^\n]*\n", re.I)
-GUTENBERG_END = re.compile(r"\*\*\* ?END OF (?:THE|THIS) PROJECT GUTENBERG", re.I)
 
 
 def read_text_file(path: Path) -> Corpus:
@@ -31,7 +28,7 @@ def read_text_file(path: Path) -> Corpus:
 def read_upload(name: str, data: bytes) -> Corpus:
     """Turn the bytes of a file into a text; line endings become ``\\n``.
 
-    The formats are plain text in most encodings, Markdown, HTML, PDF, Word (docx) and EPUB.
+    The formats are those of :data:`gpt_core.documents.FILE_TYPES`.
 
     Args:
         name: the file's name, which becomes the text's; its suffix helps to tell the format.
@@ -65,12 +62,3 @@ def max_upload_bytes() -> int:
     if not text.isdecimal():
         raise ValueError(f"GPT_LAB_MAX_UPLOAD_MB={text!r} is not a whole number of megabytes.")
     return int(text) * 2**20
-
-
-def gutenberg_body(text: str) -> str | None:
-    """Return a text without Project Gutenberg's header and licence, or None if it has neither."""
-    start, end = GUTENBERG_START.search(text), GUTENBERG_END.search(text)
-    if start is None and end is None:
-        return None
-    body = text[start.end() if start else 0 : end.start() if end else None].strip()
-    return body + "\n" if body else None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 # What no text holds, and no file of text may: NUL and its like, halves of surrogate pairs.
 CONTROLS = "\0-\x08\x0b\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff"
+END_OF_TEXT = "<|endoftext|>"  # the token between two documents
 
 
 class UnreadableError(Exception):

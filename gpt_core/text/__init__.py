@@ -1,5 +1,6 @@
 """A corpus → token IDs → batches."""
 
+from gpt_core.documents import gutenberg_body
 from gpt_core.text.bundled_texts import (
     BUNDLED_TEXTS,
     DEFAULT_TEXT,
@@ -36,7 +37,6 @@ from gpt_core.text.the_verdict import (
 )
 from gpt_core.text.token_cache import TokenCache, token_cache_in
 from gpt_core.text.uploads import (
-    gutenberg_body,
     max_upload_bytes,
     read_text_file,
     read_upload,

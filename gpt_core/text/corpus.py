@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from gpt_core.documents import END_OF_TEXT
 from gpt_core.validation import is_whole_text, shown
 
 MAX_TEXT_NAME = 80  # characters
@@ -64,7 +65,7 @@ def join_texts(texts: Sequence[Corpus]) -> Corpus:
     if len(texts) == 1:
         return texts[0]
     name = readable_name(f"{len(texts)} texts: {', '.join(text.name for text in texts)}")
-    return Corpus(name, "<|endoftext|>".join(text.text for text in texts))
+    return Corpus(name, END_OF_TEXT.join(text.text for text in texts))
 
 
 def split_text(text: str, train_ratio: float) -> tuple[str, str]:

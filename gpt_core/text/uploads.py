@@ -1,7 +1,6 @@
 """An uploaded file → a text to train on."""
 
 import os
-import re
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,8 +12,6 @@ from gpt_core.text.the_verdict import VERDICT_SHA256, VERDICT_TITLE
 
 READ_DOCUMENT = "gpt_core.documents.reading:read_for_sandbox"
 MAX_UPLOAD_MB = 100  # unless GPT_LAB_MAX_UPLOAD_MB is set
-GUTENBERG_START = re.compile(r"\*\*\* ?START OF (?:THE|THIS) PROJECT GUTENBERG[^\n]*\n", re.I)
-GUTENBERG_END = re.compile(r"\*\*\* ?END OF (?:THE|THIS) PROJECT GUTENBERG", re.I)
 
 
 def read_text_file(path: Path) -> Corpus:
@@ -107,12 +104,3 @@ def max_upload_bytes() -> int:
     if not text.isdecimal():
         raise ValueError(f"GPT_LAB_MAX_UPLOAD_MB={text!r} is not a whole number of megabytes.")
     return int(text) * 2**20
-
-
-def gutenberg_body(text: str) -> str | None:
-    """Return a text without Project Gutenberg's header and licence, or None if it has neither."""
-    start, end = GUTENBERG_START.search(text), GUTENBERG_END.search(text)
-    if start is None and end is None:
-        return None
-    body = text[start.end() if start else 0 : end.start() if end else None].strip()
-    return body + "\n" if body else None

@@ -29,7 +29,7 @@ def text_of(name: str, data: bytes) -> str:
     ids=["picture", "program", "gif", "noise"],
 )
 def test_a_binary_file_renamed_to_text_is_refused(data: bytes) -> None:
-    with pytest.raises(ValueError, match=r"'holiday\.txt' is (not a text|damaged)"):
+    with pytest.raises(ValueError, match=r"'holiday\.txt' is (not a text|a p)"):
         read_upload("holiday.txt", data)
 
 
@@ -52,10 +52,10 @@ def archive(**files: bytes) -> bytes:
 
 @pytest.mark.parametrize("name", ["a.docx", "a.epub", "a.zip"])
 @pytest.mark.parametrize(
-    "data", [b"PK\x03\x04 not an archive", archive(other_dot_txt=b"x"), docx("x")[:500]]
+    "data", [b"PK\x03\x04 not an archive", archive(other_dot_css=b"x"), docx("x")[:500]]
 )
 def test_a_broken_archive_is_refused_in_words(name: str, data: bytes) -> None:
-    with pytest.raises(ValueError, match=r"is damaged, or no|is not a text|holds no text"):
+    with pytest.raises(ValueError, match=r"is damaged, or no|is a ZIP without a text"):
         read_upload(name, data)
 
 

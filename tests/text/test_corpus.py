@@ -17,7 +17,6 @@ from gpt_core.text import (
     VERDICT_TITLE,
     Corpus,
     download_the_verdict,
-    gutenberg_body,
     has_the_verdict,
     join_texts,
     load_text,
@@ -182,26 +181,6 @@ def test_several_texts_become_one_with_the_end_of_text_between() -> None:
     assert join_texts([one]) is one
     with pytest.raises(ValueError, match="choose at least one"):
         join_texts([])
-
-
-GUTENBERG = """The Project Gutenberg eBook of A Test
-
-*** START OF THE PROJECT GUTENBERG EBOOK A TEST ***
-
-The story itself.
-
-*** END OF THE PROJECT GUTENBERG EBOOK A TEST ***
-
-Section 1. General terms of use.
-"""
-
-
-def test_project_gutenbergs_header_and_licence_are_found() -> None:
-    assert gutenberg_body(GUTENBERG) == "The story itself.\n"
-    assert gutenberg_body(GUTENBERG.replace("THE PROJECT", "THIS PROJECT")) == "The story itself.\n"
-    without_end = GUTENBERG.split("*** END")[0]
-    assert gutenberg_body(without_end) == "The story itself.\n"
-    assert gutenberg_body("A story that mentions Project Gutenberg.") is None
 
 
 def test_half_a_surrogate_pair_is_refused() -> None:

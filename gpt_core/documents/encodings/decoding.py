@@ -43,8 +43,11 @@ def decode_text(data: bytes, encoding: str = "") -> tuple[str, str]:
             return _decode_or_refuse(data, encoding), encoding.removesuffix("-sig")
     if wide := wide_encoding(data):
         return _decode_or_refuse(data, wide), wide
-    if b"\0" in data:
-        raise UnreadableError(NO_TEXT)
+    if (place := data.find(b"\0")) >= 0:
+        raise UnreadableError(
+            f"is not a text: it holds NUL characters, the first at byte {place:,}. Choose a file "
+            "that contains text."
+        )
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -104,7 +104,7 @@ def test_web_pages_and_epubs_lose_them_too_and_the_licence_may_be_kept() -> None
         assert read_document(name, data).text.split() == STORY.split()
         kept = read_document(name, data, ReadingOptions(keep_licence=True))
         assert "General terms" in kept.text
-        assert kept.left_out == ()
+        assert not any("Gutenberg" in phrase for phrase in kept.left_out)
 
 
 def test_the_terminal_and_the_page_read_through_one_door() -> None:

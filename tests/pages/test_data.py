@@ -27,7 +27,8 @@ def test_a_file_is_uploaded_kept_chosen_and_trained_on() -> None:
     app = open_app("data")
     name = "<script>alert(1)</script>.txt"
     app.file_uploader[0].upload(name, STORY.encode("cp1252", "replace"), "text/plain").run()
-    assert "characters. It begins: “THE LAMP ROOM" in texts(app)
+    assert "characters from 22.1 kB" in texts(app)
+    assert "It begins: “THE LAMP ROOM" in texts(app)
     button(app, "Save this text").click().run()
     assert not app.exception
     assert kept() == [name]
@@ -76,9 +77,66 @@ def test_project_gutenbergs_licence_is_left_out() -> None:
         "*** END OF THE PROJECT GUTENBERG EBOOK T ***\nTerms of use."
     )
     app.file_uploader[0].upload("pg1.txt.utf8", text.encode(), "text/plain").run()
+    assert "the licence of Project Gutenberg" in texts(app)
+    assert "It begins: “The story." in texts(app)
+    [box] = [box for box in app.checkbox if "Project Gutenberg" in box.label]
+    box.check().run()
+    assert "It begins: “x *** START" in texts(app)
+    box.uncheck().run()
     button(app, "Save this text").click().run()
     (card,) = get_library().texts()
     assert get_library().load(card.sha256).text == body.strip() + "\n"
+
+
+HUNGARIAN = "Az erdő szélén egy őz állt, és a hűvös szélben fülét hegyezte. " * 40
+
+
+def test_the_encoding_that_was_found_is_shown_with_its_words_and_can_be_changed() -> None:
+    app = open_app("data")
+    app.file_uploader[0].upload("mese.txt", HUNGARIAN.encode("cp1250")).run()
+    assert "Central European" in texts(app)
+    assert "Words with letters beyond A to Z: erdő, szélén, őz, állt, és, hűvös." in texts(app)
+    choose(app, "Encoding", "cp1252")
+    assert "erdõ, szélén, õz" in texts(app)
+    choose(app, "Encoding", "utf-8")
+    assert "'mese.txt' cannot be read as" in texts(app)
+    assert "Save this text" not in [b.label for b in app.main.button]
+    choose(app, "Encoding", "")
+    assert "erdő, szélén, őz" in texts(app)
+    button(app, "Save this text").click().run()
+    (card,) = get_library().texts()
+    assert get_library().load(card.sha256).text == HUNGARIAN
+
+
+def test_a_pages_article_alone_is_read_or_all_of_it() -> None:
+    menu = "".join(f"<li><a href='/{n}'>Section {n}</a></li>" for n in range(30))
+    prose = "".join(f"<p>{'The river rose in the night, and the mill stood still. ' * 6}</p>" * 8)
+    page = f"<body><nav><ul>{menu}</ul></nav><article><h1>The Flood</h1>{prose}</article></body>"
+    app = open_app("data")
+    app.file_uploader[0].upload("flood.html", page.encode()).run()
+    [toggle] = [t for t in app.toggle if "Only the article" in t.label]
+    assert toggle.value is True
+    assert "Left out or changed: " in texts(app)
+    assert "It begins: “The Flood" in texts(app)
+    toggle.set_value(False).run()
+    assert "It begins: “Section 0 Section 1" in texts(app)
+
+
+def test_the_column_of_a_table_is_chosen() -> None:
+    rows = "".join(f"{n},A short title,The {n} lamps burned all night long.\n" for n in range(60))
+    app = open_app("data")
+    app.file_uploader[0].upload("tales.csv", f"number,title,story\n{rows}".encode()).run()
+    assert "It begins: “The 0 lamps" in texts(app)
+    choose(app, "The column with the text", "title")
+    assert "It begins: “A short title" in texts(app)
+
+
+def test_a_text_with_many_odd_characters_comes_with_a_warning() -> None:
+    app = open_app("data")
+    app.file_uploader[0].upload("a.txt", ("The l\ue001mp w\ue002s lit. " * 40).encode()).run()
+    assert [w.value for w in app.warning if "80 private-use characters" in w.value]
+    app.file_uploader[0].upload("b.txt", ("The lamp was lit. " * 400 + "\x1b").encode()).run()
+    assert "The text has 1 control character." in texts(app)
 
 
 def test_the_same_file_twice_is_one_text() -> None:
@@ -86,7 +144,8 @@ def test_the_same_file_twice_is_one_text() -> None:
     text = "The story. " * 30
     app.file_uploader[0].upload("a.txt", text.encode()).upload("b.txt", text.encode()).run()
     assert not app.exception
-    assert f"{len(text)} characters" in texts(app)
+    button(app, "Save this text").click().run()
+    assert len(kept()) == 1
 
 
 def test_a_text_that_cannot_be_encoded_says_so_and_another_can_be_chosen() -> None:

@@ -115,7 +115,7 @@ def _delete(run_ids: list[str]) -> None:
 
 page_title(
     "Runs",
-    "All runs on this machine, recorded ones included. Choose one to see it and take it with you, "
+    "The runs on this machine. Choose one to see it and take it with you, "
     "or several to compare them.",
 )
 wanted = chosen_runs()

@@ -2,8 +2,6 @@
 
 from bisect import bisect_right
 
-from gpt_core.system import count
-
 PROBABILITY_STEPS = (0.001, 0.01, 0.1, 0.5, 0.9)  # where the colour of a probability changes
 
 
@@ -44,12 +42,12 @@ def position_name(row: int, column: int, largest: int) -> str:
 
 
 def format_estimate(seconds: float) -> str:
-    """Return an estimated duration as readable text: ``under a minute``, ``about 4 minutes``."""
+    """Return an estimated duration as readable text: ``under 1 min``, ``about 4 min``."""
     if seconds < 60:
-        return "under a minute"
+        return "under 1 min"
     if seconds < 90 * 60:
-        return f"about {count(round(seconds / 60), 'minute')}"
-    return f"about {seconds / 3600:.0f} hours"
+        return f"about {seconds / 60:.0f} min"
+    return f"about {seconds / 3600:.0f} h"
 
 
 def format_duration(seconds: float) -> str:

@@ -150,7 +150,7 @@ def _choose_moment(run: Run) -> ChosenModel | None:
     if step == NOW:
         return _snapshot(run)
     if best is not None and step == best.global_step:
-        st.caption("The checkpoint with the lowest validation loss.")
+        st.caption("The one with the lowest validation loss, which need not be the last.")
     fetch = partial(get_model_cache().checkpoint, get_store(), run.id, step, actor=current_actor())
     with st.spinner("Loading the checkpoint…"):
         return ChosenModel(fetch(), f"{run_title(run)}, {describe(step)}", fetch)

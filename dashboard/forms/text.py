@@ -138,6 +138,7 @@ def _add_pasted() -> None:
 
 def _offer(corpus: Corpus, source: str) -> None:
     """Offer to save a text."""
+    st.caption("Not saved yet: below, the page still shows the text that is chosen above.")
     if len(corpus.text) < MIN_CHARACTERS:
         st.caption("This is short: a model needs at least a few pages to learn from.")
     st.button(

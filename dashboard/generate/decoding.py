@@ -30,6 +30,7 @@ VOCABULARY_SIZE = 50257
 def show_nine_words() -> None:
     """Show how temperature, top-k and top-p change the probabilities of nine words."""
     st.header("Nine words, one to choose")
+    st.text("What follows “every effort moves you”? A model of nine words gives each a score.")
     fragment(_show_bars)()
     formula(
         r"p_i = \frac{e^{z_i / T}}{\sum_j e^{z_j / T}}",

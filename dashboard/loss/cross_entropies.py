@@ -89,6 +89,6 @@ def show() -> None:
             "formulas always agree; with more, they agree only where “yes” is right."
         )
     common_mistake(
-        "Either formula without its leading minus: logarithms of probabilities are never above 0, "
-        "and this loss is never below it."
+        "either formula without its leading minus. In fact the logarithms of probabilities are "
+        "never above 0, and the loss is never below it."
     )

@@ -48,7 +48,7 @@ def show_rows(walk: Walk) -> None:
             )
         if walk.is_of_the_chapter:
             common_mistake(
-                "“Two batches” for the chapter's two rows: they are one of shape (2, 3)."
+                "“The chapter's two rows are two batches.” In fact they are one, of shape (2, 3)."
             )
 
 
@@ -87,8 +87,8 @@ def show_logits(walk: Walk, at: Position) -> None:
             f"of row {row}, then the tokens with the highest scores at its positions."
         )
         common_mistake(
-            "“The logits are a tensor of probabilities”: they are scores. Only after the softmax "
-            "do they lie between 0 and 1 and, at each position, sum to 1."
+            "“The logits are a tensor of probabilities.” In fact they are scores: only after the "
+            "softmax do they lie between 0 and 1 and, at each position, sum to 1."
         )
 
 
@@ -120,7 +120,7 @@ def show_probas(walk: Walk, at: Position) -> None:
         )
         st.text(
             f"After “{at.context}”: the {TOP} most probable of all tokens. The target "
-            f"“{at.target}” is number {at.rank:,}. All probabilities sum to {probas.sum():.6f}."
+            f"“{at.target}” has rank {at.rank:,}. All probabilities sum to {probas.sum():.6f}."
         )
 
 
@@ -152,8 +152,9 @@ def show_target_probas(walk: Walk) -> None:
         "3 · Target probabilities",
         f"target_probas: {_shape(walk.steps.target_probas)}",
         r"p_{ij} = p_{i\,j\,y_{ij}}",
-        "Looked up with the target's ID as the index: i11, i12, … Training wants all of these "
-        "probabilities as close to 1 as possible.",
+        "p11 is the probability that the model gives, in row 1 at position 1, to the right next "
+        "token, the target, whose ID is the index y11. Training wants all of these probabilities "
+        "as close to 1 as possible.",
         "target_ids",
         "target_probas",
     ):
@@ -164,8 +165,8 @@ def show_target_probas(walk: Walk) -> None:
             rows=walk.rows("row {}"),
             second_line=[f"p{p.name} {format_exactly(p.proba)}" for p in walk.positions],
             details=[
-                f"index i{p.name} = {p.target_id}, number {p.rank:,} of the candidates; the model "
-                f"expected “{readable_token(p.predicted_id)}”"
+                f"y{p.name} = {p.target_id}, rank {p.rank:,} by probability; the model "
+                f"would say “{readable_token(p.predicted_id)}”"
                 for p in walk.positions
             ],
             strengths=[probability_strength(p.proba) for p in walk.positions],
@@ -173,7 +174,7 @@ def show_target_probas(walk: Walk) -> None:
         )
         if walk.is_of_the_chapter:
             common_mistake(
-                "The second row's probabilities printed as a repeat of the first's: each row has "
+                "the first row's probabilities printed for the second, too. In fact each row has "
                 "its own. For the untrained model they are 1.034e-05, 5.678e-05 and 4.756e-06."
             )
 
@@ -185,8 +186,9 @@ def show_logs(walk: Walk) -> None:
         "4 · Logarithms",
         f"log_probas: {_shape(walk.steps.log_probas)}",
         r"\log p_{ij}",
-        "0 means certain; the less probable, the further below 0. The probability of all "
-        "targets together is the product of the p; its logarithm is a sum.",
+        "0 means certain; the less probable, the further below 0. The probability of all targets "
+        "together is the product of all p, a number too small to compute with for a long text; "
+        "its logarithm is a sum, and stays in range.",
         "log_probas",
     ):
         _log_bars(walk, None, key="logs")
@@ -218,7 +220,8 @@ def show_loss(walk: Walk) -> None:
         "loss: ()",
         rf"\begin{{aligned}} \text{{Loss}} = -\tfrac{{1}}{{{n}}} {logs} \\ "
         rf"= {{}} & {walk.loss:.4f} \end{{aligned}}",
-        "In nats per token. Training makes it small: 0 would mean certainty of every target.",
+        "Logarithms of probabilities are never above 0, so the minus makes the loss positive: the "
+        "smaller, the better. It is in nats per token; 0 would mean certainty of every target.",
         "loss",
     ):
         live_chart(
@@ -229,9 +232,9 @@ def show_loss(walk: Walk) -> None:
         )
         if walk.is_of_the_chapter:
             common_mistake(
-                "The formula with minus signs between the logarithms: there is one minus, before "
-                "the whole fraction. And 10.77 for the chapter's loss in its prose: its cells give "
-                "10.7940."
+                "the formula with minus signs between the logarithms. In fact there is one minus, "
+                "before the whole fraction. Or 10.77 for the chapter's loss, as in its prose: its "
+                "own code prints 10.7940."
             )
 
 
@@ -282,8 +285,8 @@ def describe_perplexity(perplexity: float, vocab_size: int) -> str:
     guess = f"a uniform guess, which has the perplexity {vocab_size:,} = V and the loss ln V"
     if perplexity <= vocab_size:
         return (
-            f"As unsure as if it chose among {perplexity:,.1f} equally likely tokens; the upper "
-            f"end of this comparison is {guess}."
+            f"As unsure as if it chose among {perplexity:,.1f} equally likely tokens. Compare it "
+            f"with {guess}; a model that is sure of wrong tokens has an even higher one."
         )
     return (
         f"{perplexity:,.0f} is more than there are tokens: on these rows the model does worse than "

@@ -113,8 +113,8 @@ def show_count(config: GPTConfig, summary: ModelSummary) -> None:
             "long, and its queries, keys and values have biases. Choose it above to see it."
         )
     common_mistake(
-        "“A model of 124M parameters”: the chapter's configuration, with the output head that its "
-        "code builds, has 162,419,712."
+        "“A model of 124M parameters.” In fact the chapter's configuration, with the output head "
+        "that its code builds, has 162,419,712."
     )
 
 

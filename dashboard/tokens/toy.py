@@ -42,6 +42,6 @@ def show_toy() -> None:
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
     common_mistake(
-        "“IDs 0 to 7 for seven words”: counted from 0, the largest is 6; of GPT-2's 50,257 tokens "
-        "it is 50256."
+        "“Seven words have the IDs 0 to 7.” In fact, counted from 0, the largest is 6; of GPT-2's "
+        "50,257 tokens it is 50256."
     )

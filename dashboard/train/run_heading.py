@@ -103,12 +103,14 @@ def show_run_numbers(run: Run, history: CachedHistory, playback: replay.Playback
     """Show how far the run is, its last losses, and its speed in tokens per second."""
     progress = run_progress(run, history.recorded.steps[-SPEED_STEPS:])
     train_loss, val_loss = last_losses(history.recorded)
-    speed = progress.tokens_per_second
+    seconds: float | None
     if run.is_live:
+        speed, time_label = progress.tokens_per_second, "Time left"
         seconds = progress.seconds_left if run.state is RunState.RUNNING else None
-        time_label = "Time left"
-    else:  # of a replay: up to its step
-        time_label, seconds = "Time taken", history.recorded.seconds
+    else:  # of the whole run or, in a replay, up to its step
+        steps, time_label = history.recorded.steps, "Time taken"
+        seconds = history.recorded.seconds
+        speed = float(steps["tokens_seen"][-1]) / seconds if len(steps) and seconds else None
     done = (
         f"Epoch {progress.epoch} of {progress.num_epochs} · "
         f"{progress.steps_done:,} of {count(progress.total_steps, 'step')}"

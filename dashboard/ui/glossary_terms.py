@@ -204,8 +204,8 @@ GROUPS: dict[str, tuple[Term, ...]] = {
         ),
         Term(
             "validation loss",
-            "The loss on a part of the text that the model never learns from, which tells "
-            "learning from memorising.",
+            "The loss on a part of the text that the model never learns from. It tells learning "
+            "from memorising, unless that part only repeats the rest.",
             "Train",
             "validation",
         ),

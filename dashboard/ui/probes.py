@@ -40,7 +40,8 @@ def show_probes(run: Run, probes: list[StoredProbe], key: str) -> None:
             readable(tokenizer.decode_single_token_bytes(token_id))
             for token_id in probe.predicted_ids
         ]
-        st.text(f"{text}  ·  loss {format_loss(probe.loss)}  ·  expected: {' | '.join(guesses)}")
+        said = " | ".join(guesses)
+        st.text(f"{text}  ·  loss {format_loss(probe.loss)}  ·  the model would say: {said}")
         token_chips(
             targets,
             label=f"Target tokens of “{text}” and their probabilities",
@@ -49,7 +50,7 @@ def show_probes(run: Run, probes: list[StoredProbe], key: str) -> None:
                 f"p{position_name(number + 1, j, largest)} {format_probability(p)}"
                 for j, p in enumerate(probe.target_probas, start=1)
             ],
-            details=[f"the model expected “{guess}”" for guess in guesses],
+            details=[f"the model would say “{guess}”" for guess in guesses],
             strengths=[probability_strength(p) for p in probe.target_probas],
             scale=replace(PROBABILITIES, has_legend=probe is probes[-1]),
         )
@@ -62,7 +63,7 @@ def describe_rows(run: Run, text: str | None) -> str:
         run: the run.
         text: its text, None if that is not on disk any more.
     """
-    said = ["Below each token of a row: p, the probability that the model gave it."]
+    said = ["The tokens of a row, and below each p: the probability that the model gave it."]
     if text is None:
         return said[0]
     config = run.training_config
@@ -75,8 +76,8 @@ def describe_rows(run: Run, text: str | None) -> str:
     if at_its_place:
         said.append(
             f"{_quoted(at_its_place)} begins a window of the training text, so the model sees it "
-            "in training at these very positions: its p rise towards 1 as the model learns the "
-            "text."
+            "in training at these very positions: its probabilities p rise towards "
+            "1 as the model learns the text."
         )
     if elsewhere:
         said.append(
@@ -87,8 +88,8 @@ def describe_rows(run: Run, text: str | None) -> str:
     if len(seen) < len(config.probes):
         said.append(
             f"{'The other rows are' if seen else 'These rows are'} not in the training text. Their "
-            "loss may rise while the model learns: it grows surer of the words of its own text, "
-            "also where others follow."
+            "loss may rise while the model learns: the surer it is of its own text, the less "
+            "probable it finds other words."
         )
     return " ".join(said)
 

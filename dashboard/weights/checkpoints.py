@@ -75,7 +75,8 @@ def _offer_to_keep_the_best(run: Run, rows: list[Checkpoint]) -> None:
         freed = format_bytes(sum(row.bytes for row in others))
         lost = ", and the run starts over when it is resumed" if run.is_resumable else ""
         st.text(
-            f"The weights of step {best.global_step:,}, with the lowest validation loss, stay. "
+            f"The weights of step {best.global_step:,}, with the lowest validation loss, stay; "
+            f"all others go, those of the last step too. "
             f"Deleting {count(len(others), 'other checkpoint')} frees {freed}{lost}."
         )
         delete_button(f"all but {best.id}", _delete, *others)
@@ -148,7 +149,7 @@ def _show_actions(run: Run, checkpoint: Checkpoint) -> None:
             st.text("Its run is live and may need it: stop it first.")
         else:
             st.text(
-                "It cannot be brought back."
+                "These weights cannot be brought back; the run and its curve stay."
                 + (NEEDED.get(checkpoint.kind, "") if run.is_resumable else "")
             )
             delete_button(f"{checkpoint.id}", _delete, checkpoint)

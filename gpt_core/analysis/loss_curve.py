@@ -66,8 +66,9 @@ def describe_start(reading: CurveReading, vocab_size: int) -> str:
     """Return a sentence that compares the first evaluation with a uniform guess."""
     uniform, first = math.log(vocab_size), reading.first
     side = "below" if first.val_loss < uniform else "above"
+    when = "After the first update, step 0," if first.step == 0 else f"At step {first.step:,}"
     return (
-        f"At step {first.step:,} validation is {first.val_loss:.3f}, {side} "
+        f"{when} validation is {first.val_loss:.3f}, {side} "
         f"ln({vocab_size:,}) = {uniform:.3f}, the loss of a uniform guess, which finds all "
         "tokens equally likely."
     )
@@ -112,11 +113,11 @@ def _describe_divergence(reading: CurveReading, divergence: Point, copied: float
     """Return in words how the two losses differ from the divergence on."""
     first, best, last = reading.first, reading.best, reading.last
     gap = (
-        f"the curves diverge at step {divergence.step:,} (epoch {divergence.epoch}: training "
-        f"{divergence.train_loss:.3f}, validation {divergence.val_loss:.3f})"
+        f"Training has been clearly below validation since step {divergence.step:,} (epoch "
+        f"{divergence.epoch}: {divergence.train_loss:.3f} and {divergence.val_loss:.3f})"
     )
     if divergence == first:
-        gap = f"training has been clearly below validation since step {first.step:,}"
+        gap = f"Training has been clearly below validation since step {first.step:,}"
     if reading.is_overfitting:
         by_heart = ""
         if copied is not None and copied >= BY_HEART:
@@ -125,11 +126,10 @@ def _describe_divergence(reading: CurveReading, divergence: Point, copied: float
                 "the training text."
             )
         return (
-            f"The model overfits: {gap}; validation is lowest, {best.val_loss:.3f}, at step "
-            f"{best.step:,} (epoch {best.epoch}) and has risen to {last.val_loss:.3f} since, while "
-            f"training fell to {last.train_loss:.3f}.{by_heart}"
+            f"The model overfits since step {best.step:,} (epoch {best.epoch}): there validation "
+            f"was lowest, {best.val_loss:.3f}, and it has risen to {last.val_loss:.3f} since, "
+            f"while training fell to {last.train_loss:.3f}. {gap}.{by_heart}"
         )
-    gap = gap[0].upper() + gap[1:]
     if best == first:
         return (
             f"{gap}; validation has not fallen below the {first.val_loss:.3f} that it began with; "

@@ -58,7 +58,9 @@ def _entry(sample: MeasuredSample, losses: Any) -> Entry:
     note = f"step {sample.global_step:,}"
     if losses is not None:
         train_loss, val_loss = format_loss(losses["train_loss"]), format_loss(losses["val_loss"])
-        note += f" · training {train_loss}, validation {val_loss}"
+        measured = int(losses["global_step"])
+        at = "" if measured == sample.global_step else f" at step {measured:,}"
+        note += f" · training {train_loss}, validation {val_loss}{at}"
     copying: Copying | None = sample.copying
     if copying is not None:
         note += f" · {describe_copying(copying)}"

@@ -6,6 +6,7 @@ import json
 import random
 import tarfile
 import zipfile
+from contextlib import suppress
 
 import pytest
 from streamlit.elements.lib.file_uploader_utils import (
@@ -241,8 +242,12 @@ def test_a_fiction_book_is_read_with_its_notes_last_and_without_its_pictures() -
     assert read("book", book).format == "FictionBook"
 
 
-def test_a_fiction_book_without_a_book_is_refused() -> None:
-    assert "holds no text" in refusal("a.fb2", fiction_book(""))
+def test_a_fiction_book_without_a_book_is_refused_and_a_damaged_one_says_what_is_missing() -> None:
+    for body in ("", "<body><section><p> </p></section></body>"):
+        assert "holds no text" in refusal("a.fb2", fiction_book(body))
+    damaged = read("a.fb2", fiction_book(f"<body>\n<p>{FERRY}</p>\n<p>x</q>\n<p>y</body>"))
+    assert damaged.text.startswith(FERRY)
+    assert damaged.left_out == ("what is damaged, from line 4 of the file on",)
 
 
 def test_entities_are_not_expanded() -> None:
@@ -382,5 +387,29 @@ def test_a_wrong_line_of_json_lines_is_left_out_and_many_are_refused() -> None:
     assert "1 line that cannot be read" in document.left_out
     assert "is no JSON in its line" in refusal("a.jsonl", b"It rained.\n" * 30)
     assert "is damaged, or no JSON" in refusal("a.json", b"{broken")
+    few = b"{broken\n" * 3
+    assert "holds no column of text" in refusal("a.jsonl", few)
     deep = b"[" * 200_000
     assert "is damaged, or no JSON" in refusal("a.json", deep)
+
+
+def test_a_table_with_too_many_rows_or_columns_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gpt_core.documents.tables.MAX_ROWS", 100)
+    for name, data in (
+        ("a.csv", b"a," * 3000 + b"\n"),
+        ("a.csv", b"a,b\n" * 101),
+        ("a.jsonl", b'"a"\n' * 101),
+    ):
+        assert "has more than 100 rows or 1,000 columns" in refusal(name, data)
+
+
+@pytest.mark.timeout(30)
+def test_xml_nested_absurdly_deep_is_read_or_refused_at_once() -> None:
+    deep = "<section>" * 50_000 + f"<p>{FERRY}</p>" + "</section>" * 50_000
+    spans = "<text:span>" * 50_000 + FERRY + "</text:span>" * 50_000
+    for name, data in (
+        ("a.fb2", fiction_book(f"<body>{deep}</body>")),
+        ("a.fodt", content(f"<text:p>{spans}</text:p>", "document").encode()),
+    ):
+        with suppress(ValueError):
+            assert FERRY in read(name, data).text

@@ -131,7 +131,7 @@ def _add_files() -> None:
         return
     uploads = st.file_uploader(
         "Text, web pages, PDF, Word, EPUB, tables, ZIP; several become one text",
-        type=FILE_TYPES,
+        type=[f".{suffix}" for suffix in FILE_TYPES],  # "text" would mean any text/*
         accept_multiple_files=True,
         max_upload_size=largest,
         key=f"{session_keys.UPLOAD}-{st.session_state.get(session_keys.UPLOADS_KEPT, 0)}",

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import random
+import re
 import tarfile
 import zipfile
 from contextlib import suppress
@@ -63,7 +64,7 @@ def fiction_book(body: str, encoding: str = "utf-8") -> bytes:
 BODY = f"<body><section><p>{FERRY}</p></section></body>"
 TABLE = f"id,text\n1,{FERRY}\n2,{BRIDGE}\n"
 SAMPLES: dict[str, bytes] = {
-    **dict.fromkeys(("txt", "text", "utf8", "utf-8", "log"), FERRY.encode()),
+    **dict.fromkeys(("txt", "text", "utf8", "log"), FERRY.encode()),
     **dict.fromkeys(("md", "markdown", "rst", "org", "tex"), FERRY.encode()),
     **dict.fromkeys(("html", "htm", "xhtml", "xht"), PAGE),
     **dict.fromkeys(("docx", "docm", "dotx", "dotm"), docx(FERRY)),
@@ -100,20 +101,12 @@ def test_each_type_that_is_accepted_is_read(suffix: str) -> None:
     assert FERRY in read(f"BOOK.{suffix.upper()}", SAMPLES[suffix]).text
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "notes.markdown",
-        "a.text",
-        "a.xhtml",
-        "pg1342.txt.utf8",
-        "1342.txt.utf-8",
-        "B.FB2",
-        "a.fb2.zip",
-    ],
-)
-def test_the_uploader_takes_what_the_reader_reads(name: str) -> None:
-    enforce_filename_restriction(name, normalize_upload_file_type(FILE_TYPES))
+def test_the_uploader_takes_each_type_by_its_ending() -> None:
+    types = normalize_upload_file_type([f".{suffix}" for suffix in FILE_TYPES])
+    # "text" alone would be a kind of content, and the browser drops an ending with a hyphen.
+    assert all(re.fullmatch(r"\.[a-z0-9]+", ending) for ending in types)
+    for name in ("notes.markdown", "a.text", "A.XHTML", "pg1342.txt.utf8", "B.FB2", "a.fb2.zip"):
+        enforce_filename_restriction(name, types)
 
 
 def test_the_content_tells_the_format_whatever_the_name_says() -> None:

@@ -32,7 +32,7 @@ def upload_files() -> Corpus | None:
         return None
     uploads = st.file_uploader(
         "Text, HTML, PDF, Word, EPUB and others; several become one text",
-        type=list(FILE_TYPES),
+        type=[f".{ending}" for ending in FILE_TYPES],  # "text" would mean any text/*
         accept_multiple_files=True,
         max_upload_size=largest,
         key=f"{session_keys.UPLOAD}-{st.session_state.get(session_keys.UPLOADS_KEPT, 0)}",

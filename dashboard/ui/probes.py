@@ -31,6 +31,7 @@ def show_probes(run: Run, probes: list[StoredProbe], key: str) -> None:
     history = get_visible_runs().history(run.id)
     st.text(history.derive("rows", lambda: describe_rows(run, _text_of(run)), "updates"))
     tokenizer = get_tokenizer()
+    has_parts = False
     for probe in probes:
         number = probe.probe
         text = run.training_config.probes[number]
@@ -41,6 +42,7 @@ def show_probes(run: Run, probes: list[StoredProbe], key: str) -> None:
             for token_id in probe.predicted_ids
         ]
         said = " | ".join(guesses)
+        has_parts = has_parts or "⟨" in said
         st.text(f"{text}  ·  loss {format_loss(probe.loss)}  ·  the model would say: {said}")
         token_chips(
             targets,
@@ -54,6 +56,8 @@ def show_probes(run: Run, probes: list[StoredProbe], key: str) -> None:
             strengths=[probability_strength(p) for p in probe.target_probas],
             scale=replace(PROBABILITIES, has_legend=probe is probes[-1]),
         )
+    if has_parts:
+        st.caption("⟨C3⟩ and the like: a token that is part of a character, as its bytes.")
 
 
 def describe_rows(run: Run, text: str | None) -> str:

@@ -23,8 +23,6 @@ def read_fb2(data: bytes, options: ReadingOptions = DEFAULTS) -> Document:
     parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True, recover=True)
     root: Any = etree.fromstring(text.encode(), parser)
     bodies = [] if root is None else list(root.iter("{*}body"))
-    if not bodies:
-        raise UnreadableError("holds no text: choose another file.")
     pieces: list[str] = []
     for body in bodies:
         walk = etree.iterwalk(body, events=("start", "end"))
@@ -38,7 +36,10 @@ def read_fb2(data: bytes, options: ReadingOptions = DEFAULTS) -> Document:
                     pieces.append(re.sub(r"\s+", " ", element.text or ""))
             elif element is not body and etree.QName(element.getparent()).localname not in BLOCKS:
                 pieces.append(re.sub(r"\s+", " ", element.tail or ""))
+    if not "".join(pieces).strip():
+        raise UnreadableError("holds no text, or is damaged: choose another file.")
     lines = (line.strip(" ") for line in "".join(pieces).split("\n"))
-    return Document(
-        re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n", "FictionBook", encoding
-    )
+    plain = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
+    damage = [entry.line for entry in parser.error_log if entry.level_name == "FATAL"]
+    left_out = (f"what is damaged, from line {damage[0]:,} of the file on",) if damage else ()
+    return Document(plain, "FictionBook", encoding, left_out)

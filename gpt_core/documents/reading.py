@@ -28,7 +28,7 @@ from gpt_core.documents.odt import read_odt
 from gpt_core.documents.pdf import find_pdf, read_pdf
 from gpt_core.documents.tables import read_table
 
-PLAIN_TYPES = ("txt", "text", "md", "markdown", "utf8", "utf-8", "rst", "org", "tex", "log")
+PLAIN_TYPES = ("txt", "text", "md", "markdown", "utf8", "rst", "org", "tex", "log")
 HTML_TYPES = ("html", "htm", "xhtml", "xht")
 TABLE_TYPES = ("csv", "tsv", "json", "jsonl", "ndjson")
 # What a file's bytes must confirm: the name alone makes no PDF.

@@ -17,6 +17,8 @@ from gpt_core.documents.encodings import decode_text
 
 MAX_CELL = 2**27  # characters; the csv module's own limit is 131,072
 MAX_COLUMNS = 1000
+MAX_WRONG_LINES = 10  # of JSON lines, if most are wrong
+MAX_ROWS = 2_000_000
 LONG_CELL = 200  # characters on average: each row is a text of its own, no line of one
 NAMELESS = "text"  # the column of a data set that is a list of texts
 
@@ -79,16 +81,25 @@ def _csv_rows(text: str) -> list[Row]:
     mark = max(counts, key=lambda mark: (min(counts[mark], default=0) > 0, sum(counts[mark])))
     csv.field_size_limit(MAX_CELL)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
-    lines = [line for line in reader if any(line)]
+    lines: list[list[str]] = []
+    for line in reader:
+        if any(line):
+            lines.append(line)
+        _require_size(len(lines), len(line))
     if not lines:
         return []
     names = [name.strip() for name in lines[0]]
     is_header = len(lines) > 1 and len(set(names)) == len(names) and all(map(_is_name, names))
     if not is_header:
         names = [f"column {number}" for number in range(1, len(names) + 1)]
-    if max(map(len, lines)) > MAX_COLUMNS:
-        raise UnreadableError(f"has more than {MAX_COLUMNS:,} columns: it is no table of texts.")
     return [dict(zip(names, line, strict=False)) for line in lines[is_header:]]
+
+
+def _require_size(rows: int, columns: int) -> None:
+    if rows > MAX_ROWS or columns > MAX_COLUMNS:
+        raise UnreadableError(
+            f"has more than {MAX_ROWS:,} rows or {MAX_COLUMNS:,} columns: upload a part of it."
+        )
 
 
 def _is_name(cell: str) -> bool:
@@ -97,17 +108,20 @@ def _is_name(cell: str) -> bool:
 
 def _json_lines(text: str) -> tuple[list[Row], int]:
     """Return the rows of JSON lines, and the number of lines that cannot be read."""
-    rows, wrong, lines = [], 0, [line for line in text.split("\n") if line.strip()]
-    for number, line in enumerate(lines, start=1):
+    rows, wrong = [], 0
+    for number, line in enumerate(io.StringIO(text), start=1):
+        if not line.strip():
+            continue
         try:
             rows.append(_row(json.loads(line)))
         except (ValueError, RecursionError) as error:
             wrong += 1
-            if (wrong > 10 and wrong * 2 > number) or wrong == len(lines):
+            if wrong > MAX_WRONG_LINES and wrong > len(rows):
                 raise UnreadableError(
                     f"is no JSON in its line {number:,}: each line must be one value. Choose "
                     "another file, or rename it to .txt to read it as it is."
                 ) from error
+        _require_size(len(rows), 0)
     return rows, wrong
 
 

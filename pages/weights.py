@@ -14,9 +14,9 @@ from dashboard.weights import models, show_checkpoints
 from gpt_core.store import Run
 from gpt_core.weights import (
     export_gpt2,
-    load_book_checkpoint,
-    load_gpt2,
     load_weights,
+    read_book,
+    read_gpt2,
 )
 
 LIVE_SECONDS = 3  # between two redraws of a live run's checkpoints: it saves and drops them
@@ -72,4 +72,4 @@ models.bring_in()
 
 st.subheader("In Python")
 st.text("Load and export: this app's folder, Hugging Face's GPT-2, a file of the book's code.")
-show_code(load_weights, load_gpt2, export_gpt2, load_book_checkpoint)
+show_code(load_weights, read_gpt2, export_gpt2, read_book)

@@ -1,6 +1,7 @@
 """Weights on disk: checkpoints, one module per foreign format, and the hub."""
 
 from gpt_core.weights.assembly import LoadedModel
+from gpt_core.weights.book_format import read_book
 from gpt_core.weights.checkpoints import (
     load_checkpoint,
     load_weights,
@@ -11,7 +12,7 @@ from gpt_core.weights.checkpoints import (
     save_weights,
 )
 from gpt_core.weights.file_names import CONFIG_FILE, STATE_FILE, WEIGHTS_FILE, WEIGHTS_SUFFIXES
-from gpt_core.weights.gpt2_format import export_gpt2
+from gpt_core.weights.gpt2_format import export_gpt2, read_gpt2
 from gpt_core.weights.hub import GPT2_REPOSITORIES, download_gpt2, how_to_get, repository
 from gpt_core.weights.initial_weights import (
     FREE,
@@ -41,6 +42,8 @@ __all__ = [
     "load_model",
     "load_weights",
     "max_checkpoint_bytes",
+    "read_book",
+    "read_gpt2",
     "read_model",
     "remove",
     "remove_orphans",

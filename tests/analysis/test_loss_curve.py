@@ -15,9 +15,9 @@ def test_the_books_curves_part_in_the_second_epoch_and_turn_in_the_seventh() -> 
     assert (reading.best.step, reading.best.epoch, reading.best.val_loss) == (55, 7, 6.134)
     assert reading.is_overfitting
     sentence = (
-        "The model overfits: the curves diverge at step 10 (epoch 2: training 6.661, validation "
-        "7.048); validation is lowest, 6.134, at step 55 (epoch 7) and has risen to 6.452 since, "
-        "while training fell to 0.391."
+        "The model overfits since step 55 (epoch 7): there validation was lowest, 6.134, and it "
+        "has risen to 6.452 since, while training fell to 0.391. Training has been clearly below "
+        "validation since step 10 (epoch 2: 6.661 and 7.048)."
     )
     assert describe_curve(reading) == sentence
     assert describe_curve(reading, copied=0.49) == sentence
@@ -89,9 +89,9 @@ BEGINNING = ((10.0, 10.1), (9.0, 9.2), (8.0, 8.2))
             (*BEGINNING, (8.7, 8.9)),  # evaluations are of a few batches: that much is noise
         ),
         (
-            "The curves diverge at step 15 (epoch 2: training 7.000, validation 7.900); validation "
-            "has fallen to 7.900 at step 15 (epoch 2) and has not clearly risen since; training "
-            "is at 6.000.",
+            "Training has been clearly below validation since step 15 (epoch 2: 7.000 and 7.900); "
+            "validation has fallen to 7.900 at step 15 (epoch 2) and has not clearly risen since; "
+            "training is at 6.000.",
             (*BEGINNING, (7.0, 7.9), (6.5, 7.95), (6.0, 7.95)),
             (*BEGINNING, (7.0, 7.9), (6.5, 7.95), (6.0, 8.0)),  # risen by more than a hundredth
         ),
@@ -133,4 +133,6 @@ def test_the_start_is_compared_with_a_uniform_guess() -> None:
     reading = read_curve(BOOK)
     assert reading is not None
     sentence = describe_start(reading, 50257)
-    assert "step 0 validation is 9.933, below ln(50,257) = 10.825" in sentence
+    assert (
+        "After the first update, step 0, validation is 9.933, below ln(50,257) = 10.825" in sentence
+    )

@@ -53,4 +53,4 @@ def test_the_chapters_rows_alone_are_not_in_the_text(run: Run) -> None:
 
 def test_nothing_is_claimed_of_a_text_that_was_deleted(run: Run, of_the_text: str) -> None:
     said = described(run, *CHAPTER, of_the_text, text=None)
-    assert said == "Below each token of a row: p, the probability that the model gave it."
+    assert said == "The tokens of a row, and below each p: the probability that the model gave it."

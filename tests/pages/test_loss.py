@@ -56,7 +56,7 @@ def test_the_chapters_whole_walk_is_on_the_page() -> None:
         *("p11 7.454e-05", "p12 3.106e-05", "p13 1.156e-05"),
         *("p21 1.034e-05", "p22 5.678e-05", "p23 4.756e-06"),
     ]
-    assert "index i11 = 3626" in targets["details"][0]
+    assert "y11 = 3626, rank 258" in targets["details"][0]
     assert "-9.5042, -10.3796, -11.3677, -11.4798, -9.7764, -12.2561" in shown
     formulas = "\n".join(formula.value for formula in app.latex)
     assert r"= {} & -10.7940" in formulas
@@ -83,11 +83,11 @@ def test_a_model_that_nobody_keeps_any_more_is_chosen_anew() -> None:
         else:
             st.session_state["before"] = True
             show_walk(lambda: None)
-            st.text("never")
+            st.text("was drawn")
 
     app = AppTest.from_function(page, default_timeout=60).run()
     assert not app.exception
-    assert "never" not in texts(app)
+    assert "was drawn" not in texts(app)
     assert metric(app, "Prediction tasks") == "6"
 
 
@@ -127,9 +127,9 @@ def test_each_step_has_its_formula_and_its_lines_of_the_core() -> None:
 def test_the_slips_of_circulating_notes_are_pointed_out() -> None:
     shown = html(open_app("loss", state=SMALL_MODEL))
     for words in (
-        "“Two batches”",
-        "“The logits are a tensor of probabilities”",
-        "repeat of the first's",
+        "rows are two batches",
+        "“The logits are a tensor of probabilities.”",
+        "printed for the second",
         "minus signs between the logarithms",
         "10.77",
         "without its leading minus",
@@ -139,9 +139,9 @@ def test_the_slips_of_circulating_notes_are_pointed_out() -> None:
 
 def test_notes_on_the_chapters_misprints_are_shown_only_beside_its_rows() -> None:
     shown = html(enter_rows(open_app("loss", state=SMALL_MODEL), "one two three"))
-    for words in ("“Two batches”", "repeat of the first's", "10.77"):
+    for words in ("rows are two batches", "printed for the second", "10.77"):
         assert words not in shown
-    assert "“The logits are a tensor of probabilities”" in shown  # not about their rows
+    assert "“The logits are a tensor of probabilities.”" in shown  # not about their rows
 
 
 def test_each_link_of_the_contents_leads_to_a_heading_in_the_pages_order() -> None:
@@ -182,7 +182,7 @@ def test_the_top_ten_and_the_rank_of_a_position_can_be_chosen() -> None:
     assert names[-1].endswith("·chocolate (target)")
     rank = app.dataframe[0].value["rank"][5]
     assert names[-1].startswith(f"{rank:,}. ")
-    assert f"number {rank:,}" in texts(app)
+    assert f"has rank {rank:,}" in texts(app)
 
 
 def test_a_run_can_be_looked_into_now_and_at_its_checkpoints() -> None:

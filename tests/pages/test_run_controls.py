@@ -34,7 +34,7 @@ def test_train_shows_curve_samples_progress_and_pace() -> None:
     ]
     assert chart["figure"]["layout"]["uirevision"].startswith(run_id)
     assert "evaluations. The last, after" in chart["description"]
-    assert "At step 0 validation is" in texts(app)
+    assert "After the first update, step 0, validation is" in texts(app)
     labels = [metric.label for metric in app.metric]
     assert labels == ["Training loss", "Validation loss", "Tokens per second", "Time left"]
     assert all(metric.value != "–" for metric in app.metric)

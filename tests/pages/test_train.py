@@ -246,11 +246,14 @@ def test_what_is_drawn_against_what_is_chosen() -> None:
 def test_the_sentence_below_the_curve_has_the_books_numbers() -> None:
     app = open_app("train", run=chapter_run(BOOK_RUN.losses))
     assert (
-        "The model overfits: the curves diverge at step 10 (epoch 2: training 6.661, validation "
-        "7.048); validation is lowest, 6.134, at step 55 (epoch 7) and has risen to 6.452 since"
+        "The model overfits since step 55 (epoch 7): there validation was lowest, 6.134, and it "
+        "has risen to 6.452 since, while training fell to 0.391. Training has been clearly below "
         in texts(app)
     )
-    assert "At step 0 validation is 9.933, below ln(50,257) = 10.825" in texts(app)
+    assert (
+        "After the first update, step 0, validation is 9.933, below ln(50,257) = 10.825"
+        in texts(app)
+    )
 
 
 def test_the_last_losses_of_an_ended_run_name_the_step_of_their_evaluation() -> None:

@@ -8,7 +8,7 @@ from dashboard.ui import page_title
 
 page_title(
     "Classroom",
-    "Everybody trains on this one machine, in turn, and every curve is shown here.",
+    "Everybody trains on this one machine, in turn. Here is the latest curve of each.",
 )
 is_teacher = not is_restricted()
 every = refresh_seconds(at_least=2)

@@ -31,6 +31,8 @@ with st.container(border=True):
     if TEXTS not in hidden_controls():
         with st.expander("Use your own text"):
             text.add_texts()
+    else:
+        st.caption("In this lesson everyone trains on one of these texts.")
     text.manage_library()
 
 if corpus:

@@ -2,6 +2,7 @@
 
 RUN = "run"  # query parameter: the ID of the run that is shown
 REPLAY = "replay"  # query parameter: where its replay is (dashboard/train/replay.py)
+SHOWS_PRIVATE = "shows_private"  # session: whether the teacher's pages show private texts
 PROJECTOR = "projector"  # query parameter: whether the page is shown to a class
 
 PRESET = "preset"  # session: name of the preset chosen in the form
@@ -12,7 +13,7 @@ UPLOADS_KEPT = "uploads_kept"  # session: how often it was emptied by saving its
 UPLOADED = "uploaded"  # session: the texts read from the files in the uploader
 PASTED = "pasted"  # session: the pasted text
 SETTING = "setting"  # session: a field of the configuration, for a preset
-MEASURED = "measured"  # session: the seconds of a run with the last measured settings
+MEASURED = "measured"  # session: the last measured run, its seconds, those counted for it
 
 CODE = "code"  # session: whether the source of functions is open
 OTHER_SETTINGS = "other_settings"  # session: whether the panel of the other settings is open

@@ -6,9 +6,10 @@ from dataclasses import replace
 import streamlit as st
 
 from dashboard.app.runtime import get_cached_store, get_roster, get_runner
-from dashboard.app.session_keys import PROJECTOR
+from dashboard.app.session_keys import PROJECTOR, SHOWS_PRIVATE
 from gpt_core.access import LOCAL, TEACHER, Member, VisibleRuns, is_student, student_seed
 from gpt_core.config import TrainingConfig
+from gpt_core.library import LibraryModel, LibraryText
 from gpt_core.model import count_config_parameters
 from gpt_core.presets import PRESETS, Preset
 from gpt_core.text import CHAPTER_PROMPT, Corpus, prompt_of
@@ -50,14 +51,31 @@ def current_actor() -> str:
 
 
 def get_visible_runs() -> VisibleRuns:
-    """Return the runs as this visitor may see them; on a projector, as the whole class may."""
-    for_class = get_roster() is not None and is_projected()
-    return VisibleRuns(get_cached_store(), current_actor(), for_class)
+    """Return the runs as this visitor's pages show them: see :func:`hides_private`."""
+    own = not is_projected()
+    return VisibleRuns(get_cached_store(), current_actor(), hides_private(), shows_own=own)
 
 
 def get_class_runs() -> VisibleRuns:
     """Return the runs as the whole class may see them, for what a teacher projects."""
     return VisibleRuns(get_cached_store(), current_actor(), for_class=True)
+
+
+def hides_private() -> bool:
+    """Return whether the pages leave out what is private to students, and not this visitor's.
+
+    A page for the projector does. So do the teacher's pages, which may be on the wall at any
+    time, until the teacher turns private texts on in the sidebar.
+    """
+    if get_roster() is None:
+        return False
+    is_teacher = current_actor() == TEACHER
+    return is_projected() or (is_teacher and not st.session_state.get(SHOWS_PRIVATE, False))
+
+
+def may_show(entry: LibraryModel | LibraryText) -> bool:
+    """Return whether the pages may name a text or a model of a library."""
+    return not hides_private() or entry.shared or entry.owner in (current_actor(), LOCAL)
 
 
 def is_projected() -> bool:

@@ -10,6 +10,7 @@ from dashboard.app import (
     get_store,
     is_projected,
     refresh_seconds,
+    session_keys,
 )
 from dashboard.charts import count, format_bytes, format_duration
 from gpt_core.access import MEGABYTE, Member, bytes_used, seconds_left
@@ -20,10 +21,11 @@ EVERY_SECONDS = 20  # what is left changes slowly
 def show_member() -> None:
     """Show who this visitor is in the class; redraw regularly what is left of their limits."""
     if not is_projected():
-        fragment(_show, run_every=EVERY_SECONDS * refresh_seconds())()
+        shows = bool(st.session_state.get(session_keys.SHOWS_PRIVATE, False))
+        fragment(_show, run_every=EVERY_SECONDS * refresh_seconds())(shows)
 
 
-def _show() -> None:
+def _show(shows_private: bool) -> None:
     member = current_member()
     if member is None:
         return
@@ -31,6 +33,14 @@ def _show() -> None:
         st.text(member.name if member.is_teacher else f"{member.name} · student")
         if not member.is_teacher and (left := _what_is_left(member)):
             st.caption(f"Left for you: {left}.")
+        if member.is_teacher and shows_private != st.toggle(
+            "Show private texts",
+            key=session_keys.SHOWS_PRIVATE,
+            persist_state="session",
+            help="Students' texts, samples and weights that they do not share. Off, your pages "
+            "can be projected.",
+        ):
+            st.rerun()
         with st.container(horizontal=True, vertical_alignment="center"):
             if not member.is_teacher:
                 with st.popover("Rejoin code", type="tertiary"):

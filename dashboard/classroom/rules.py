@@ -46,12 +46,10 @@ LIMITS = {
 }
 QR_PIXELS = 220
 WHY = (
-    "A new class begins with limits for thirty students on a laptop with two cores, where runs "
-    "train one at a time. A run of pocket takes 50 seconds there: one for each student is half an "
-    "hour, and ten minutes are a dozen. A whole checkpoint takes 12 bytes for each parameter, "
-    "twice while it is replaced: with its other checkpoints a run of pocket, 13 million "
-    "parameters, needs up to 485 MB and keeps 108 MB when it has finished, so that 1,200 MB hold "
-    "several runs. A run of evening, 49 million, needs up to 1.8 GB."
+    "A new class begins with limits for thirty students on a laptop with two cores, where one run "
+    "trains at a time. The preset pocket has 13 million parameters, evening 49 and book-124m 162: "
+    "the limit of 20 million allows pocket alone. One run of pocket takes about a minute on such a "
+    "laptop, needs up to 485 MB of disk and keeps 108 MB; one of evening needs up to 1.8 GB."
 )
 
 
@@ -87,10 +85,6 @@ def show_rules() -> None:
         help=f"The others stay as in the preset. Three settings: {', '.join(FIRST_LESSON)}.",
         key=_key("how", rules),
     )
-    if chosen not in (how, CHOICE) and _set(
-        _with_shown(rules, FIRST_LESSON if chosen == THREE else CONTROLS)
-    ):
-        st.rerun()
     st.caption(WHY)
     with st.form("rules", border=False):
         shown = [name for name in CONTROLS if name not in rules.hidden]
@@ -124,6 +118,11 @@ def show_rules() -> None:
             else:
                 if _set(wanted):
                     st.rerun()
+    # Below the form: a redraw that ends before it would lose what is not saved in it.
+    if chosen not in (how, CHOICE) and _set(
+        _with_shown(rules, FIRST_LESSON if chosen == THREE else CONTROLS)
+    ):
+        st.rerun()
 
 
 def _how_much(rules: ClassRules) -> str:
@@ -140,8 +139,9 @@ def show_members() -> None:
             with st.popover("Remove a student"):
                 who = _choose_student("Who", present, session_keys.SENT_OUT)
                 st.caption(
-                    "Their browser must join again. Their runs stay; those that train or wait can "
-                    "be stopped below, in the queue."
+                    "Their browser is signed out, and their rejoin code no longer works. With the "
+                    "join code they can join again, but as a new student: without their runs, "
+                    "which stay on this machine. The queue below stops what trains or waits."
                 )
                 st.button("Remove", disabled=who is None, on_click=_send_out, args=(who,))
         names = get_cached_store().names()  # also of those who are not here
@@ -149,8 +149,8 @@ def show_members() -> None:
             with st.popover("A new rejoin code"):
                 who = _choose_student("For whom", students, session_keys.REJOINING)
                 st.caption(
-                    "For a student who has lost theirs, which no longer opens anything. It opens "
-                    "the student's runs and texts: do not show it on a projector."
+                    "For a student who has lost theirs: the lost one ends. With their name and the "
+                    "new code they join again and have their runs and texts. Do not project it."
                 )
                 st.button("Issue a code", disabled=who is None, on_click=_issue_code, args=(who,))
                 issued, code = st.session_state.get(session_keys.REJOIN_CODE, (None, ""))
@@ -178,8 +178,13 @@ def _columns() -> Iterator[DeltaGenerator]:
 
 
 def _key(name: str, rules: ClassRules) -> str:
-    """Return a widget's key, which changes with the rules: the new ones show at once."""
-    return f"{session_keys.RULE}-{name}-{hash(rules)}"
+    """Return a widget's key, which changes with the rules: the new ones show at once.
+
+    Which settings are shown takes effect without "Save rules", and must not undo what is not
+    saved yet.
+    """
+    decisive = rules if name in ("how", "shown") else replace(rules, hidden=())
+    return f"{session_keys.RULE}-{name}-{hash(decisive)}"
 
 
 def _with_shown(rules: ClassRules, shown: Sequence[str]) -> ClassRules:

@@ -17,6 +17,7 @@ from dashboard.app import (
     get_class_runs,
     get_runner,
     get_visible_runs,
+    hides_private,
     is_restricted,
     session_keys,
 )
@@ -24,6 +25,7 @@ from dashboard.charts import (
     Axes,
     Curve,
     comparison_chart,
+    count,
     describe_comparison,
     describe_wait,
     format_loss,
@@ -85,7 +87,7 @@ def show_curves(every: int) -> None:
 def _draw_curves(axes: Axes) -> None:
     shown = [(p.member.name, p.run.run) for p in places() if p.run is not None]
     if not shown:
-        st.text("No student has started a run yet: each student's curve appears here.")
+        st.text("No run yet: the latest curve of each student appears here.")
         return
 
     def draw() -> tuple[str, str]:
@@ -118,7 +120,7 @@ def show_who() -> None:
             }
         rows.append(row)
     if not rows:
-        st.text("No student has joined yet.")
+        st.text("No student has joined since the server was started.")
         return
     st.dataframe(pd.DataFrame(rows).fillna("–"), hide_index=True, alt="Who is where")
 
@@ -126,7 +128,8 @@ def show_who() -> None:
 def show_queue() -> None:
     """Show the waiting runs and when they start; the teacher may reorder or hold them."""
     runner = get_runner()
-    running = [run for run in get_visible_runs().live_runs() if run.state is RunState.RUNNING]
+    live = get_visible_runs().live_runs()
+    running = [run for run in live if run.state in (RunState.RUNNING, RunState.PAUSED)]
     queue = expected_queue(get_cached_store(), runner)
     if not is_restricted():
         st.button(
@@ -148,7 +151,7 @@ def show_queue() -> None:
         _show_waiting(place, waiting, len(queue))
 
 
-def _show_waiting(place: int, waiting: QueuePlace, count: int) -> None:
+def _show_waiting(place: int, waiting: QueuePlace, length: int) -> None:
     run = waiting.run
     with st.container(horizontal=True, vertical_alignment="center"):
         wait = describe_wait(waiting.starts_in) if not get_runner().is_held else ""
@@ -159,7 +162,7 @@ def _show_waiting(place: int, waiting: QueuePlace, count: int) -> None:
             for label, to, useless in (
                 ("Next", 0, place == 0),
                 ("Up", place - 1, place == 0),
-                ("Down", place + 1, place == count - 1),
+                ("Down", place + 1, place == length - 1),
             ):
                 st.button(
                     label,
@@ -189,21 +192,23 @@ def show_samples() -> None:
     else:
         st.text("After each epoch a run writes a sample: each student's latest appears here.")
     private = [(name, run.id) for name, run in runs if run.is_redacted]
+    if private and not is_restricted() and hides_private():
+        st.caption(
+            f"{count(len(private), 'private sample')} not shown: “Show private texts” in the "
+            "sidebar shows them, on your screen alone."
+        )
     private = [(name, run_id) for name, run_id in private if _may_read(run_id)]
     if not private:
         return
     fold = st.expander(
-        f"Private, not shown to the class: {len(private)}",
+        f"Private, not for the projector: {len(private)}",
         key=session_keys.PRIVATE_SAMPLES,
         on_change="rerun",
     )
     if fold.open:  # built only when open
         with fold:
             entries = _last_samples(private)
-            st.caption(
-                "What these runs write may reveal their texts, which are not shared. Do not open "
-                "this on a projector."
-            )
+            st.caption("What these runs write may reveal their texts, which are not shared.")
             sample_list(entries, "The latest private samples", key="wall-private")
 
 

@@ -14,6 +14,7 @@ from dashboard.app import (
     get_runner,
     get_store,
     get_visible_runs,
+    may_show,
     session_keys,
     show_refusal,
 )
@@ -112,7 +113,7 @@ def _has_weights(run_id: str) -> bool:
 def library_titles() -> dict[str, str]:
     """Return the models of the library as options, each with a unique title."""
     titles: dict[str, str] = {}
-    for entry in get_models().models(actor=current_actor()):
+    for entry in filter(may_show, get_models().models(actor=current_actor())):
         title = f"{entry.name}, {entry.source}"
         # Streamlit identifies an option by its text, so no two may be equal.
         titles[LIBRARY + entry.key] = f"{title} {entry.key}" if title in titles.values() else title
@@ -140,7 +141,10 @@ def _choose_moment(run: Run) -> ChosenModel | None:
     def describe(step: int) -> str:
         if step == NOW:
             return "as it is now (a copy)"
-        return "before its first update" if step == INITIAL_STEP else f"at step {step:,}"
+        if step == INITIAL_STEP:
+            return "before its first update"
+        epoch = run.epoch_ended_by(step)
+        return f"at step {step:,}" + (f", the end of epoch {epoch}" if epoch else "")
 
     key = f"{session_keys.WALK_STEP}-{run.id}"
     before = st.session_state.get(key)

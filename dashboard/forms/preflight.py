@@ -7,6 +7,7 @@ import psutil
 import streamlit as st
 
 from dashboard.app import (
+    current_actor,
     get_cached_store,
     get_runner,
     get_store,
@@ -15,6 +16,7 @@ from dashboard.app import (
     show_refusal,
 )
 from dashboard.charts import count, format_bytes, format_duration, format_estimate
+from gpt_core.access import seconds_left
 from gpt_core.export import RECORDED_RUN
 from gpt_core.inspection import summarize
 from gpt_core.presets import Preset
@@ -61,6 +63,7 @@ def show_line(corpus: Corpus, preset: Preset) -> bool:
             f"at most {named['Disk, at most']} of disk",
         ]
         st.caption(" · ".join(costs))
+        _warn_of_limit(_expected_seconds(preset, data.train_tokens, data.val_tokens))
         measure_time(corpus, preset)
     return True
 
@@ -74,7 +77,7 @@ def show_expected_times(corpus: Corpus, presets: Sequence[Preset]) -> None:
     except ValueError:
         return  # the form says why this text cannot be trained on
     st.caption(
-        "On this text and this machine, if nothing else trains: "
+        "Expected on this text and this machine: "
         + ", ".join(f"{name} {time}" for name, time in times.items())
         + "."
     )
@@ -82,10 +85,33 @@ def show_expected_times(corpus: Corpus, presets: Sequence[Preset]) -> None:
 
 def _estimate(preset: Preset, train_tokens: int, val_tokens: int) -> str:
     """Return how long a run is expected to take, in words."""
+    seconds = _expected_seconds(preset, train_tokens, val_tokens)
+    return "needs a longer text" if seconds is None else format_estimate(seconds)
+
+
+def _expected_seconds(preset: Preset, train_tokens: int, val_tokens: int) -> float | None:
+    """Return the seconds of a run, at the speed measured last here or else recorded last."""
+    settings = (preset.model, preset.training, train_tokens, val_tokens)
+    _, measured, counted = st.session_state.get(session_keys.MEASURED, ("", None, None))
+    if measured and counted:
+        seconds = estimate_seconds(*settings)
+        return None if seconds is None else seconds * measured / counted
     recorded = get_cached_store().summaries()
     made_here = [summary for summary in recorded if summary.run.id != RECORDED_RUN]
-    seconds = estimate_seconds(preset.model, preset.training, train_tokens, val_tokens, made_here)
-    return "needs a longer text" if seconds is None else format_estimate(seconds)
+    return estimate_seconds(*settings, made_here)
+
+
+def _warn_of_limit(seconds: float | None) -> None:
+    """Say so if a student's run is expected to take longer than the training time they have."""
+    rules = get_runner().rules
+    if not is_restricted() or rules.most_minutes is None or seconds is None:
+        return
+    left = seconds_left(get_store(), rules, current_actor())
+    if seconds > left:
+        st.text(
+            f"You have {format_duration(max(0.0, left))} of training time left: it would be "
+            "stopped before its end. Choose fewer epochs or a shorter text."
+        )
 
 
 def require_memory(preset: Preset) -> None:
@@ -115,20 +141,20 @@ def measure_time(corpus: Corpus, preset: Preset) -> None:
     if is_restricted():  # measuring would slow the others down
         return
     key = f"{corpus.sha256} {preset}"
-    measured = st.session_state.get(session_keys.MEASURED, {})
     helped = "Takes a few steps with these settings; other training waits."
-    if st.button("Measure how long it takes", help=helped):
-        measured = {key: _measure(corpus, preset)}
-        st.session_state[session_keys.MEASURED] = measured
-    seconds = measured.get(key)
-    if seconds is not None:
+    if st.button("Measure how long it takes", help=helped) and (timed := _measure(corpus, preset)):
+        st.session_state[session_keys.MEASURED] = (key, *timed)
+        st.rerun()  # all estimates follow
+    measured_key, seconds, _ = st.session_state.get(session_keys.MEASURED, ("", None, None))
+    if measured_key == key and seconds is not None:
         st.text(
             f"About {format_duration(seconds)}, estimated from a few steps on this machine, if "
             "nothing else runs at the same time."
         )
 
 
-def _measure(corpus: Corpus, preset: Preset) -> float | None:
+def _measure(corpus: Corpus, preset: Preset) -> tuple[float, float | None] | None:
+    """Return the seconds of a run by a few of its steps, and by counting; None if that fails."""
     try:
         with st.spinner("Taking a few steps…", show_time=True):
             data = prepare_data(
@@ -138,12 +164,16 @@ def _measure(corpus: Corpus, preset: Preset) -> float | None:
             answer = timing.result(MEASURE_SECONDS)
     except TimeoutError:
         timing.cancel()  # no longer needed
-        st.text("The time was not measured: the machine was busy. Try again.")
+        st.text("Not measured: the machine is busy. Try again when no run trains.")
         return None
     except (ValueError, RuntimeError, MemoryError) as error:
         show_refusal(ValueError(describe_error(error)))
         return None
-    return answer.of_the_run(preset.training, steps_in_run(len(data.train_loader), preset.training))
+    seconds = answer.of_the_run(
+        preset.training, steps_in_run(len(data.train_loader), preset.training)
+    )
+    counted = estimate_seconds(preset.model, preset.training, data.train_tokens, data.val_tokens)
+    return seconds, counted
 
 
 def _cache() -> TokenCache:

@@ -12,6 +12,7 @@ from dashboard.app import (
     get_runner,
     get_store,
     is_restricted,
+    may_show,
     owner_name,
     session_keys,
     show_refusal,
@@ -43,7 +44,7 @@ def get_library() -> TextLibrary:
 
 def choose_corpus() -> Corpus | None:
     """Let the user choose a text; None after saying how to get it or why it is refused."""
-    kept = {entry.sha256: entry for entry in get_library().texts()}
+    kept = {entry.sha256: entry for entry in get_library().texts() if may_show(entry)}
     titles = {**BUNDLED_TEXTS, VERDICT: VERDICT_TITLE}
     for sha256, entry in kept.items():
         title = f"{entry.name} · {format_bytes(entry.bytes)}{_whose(entry)}"
@@ -78,6 +79,11 @@ def choose_corpus() -> Corpus | None:
 
 def add_texts() -> None:
     """Let the user add texts of their own, as files or pasted."""
+    if is_restricted():
+        st.caption(
+            "What you save is stored on the class's computer until you delete it. Your teacher can "
+            "read it; the class only if you share it."
+        )
     files, pasted = st.tabs(["Files", "Pasted text"])
     with files:
         corpus = upload_files()
@@ -89,7 +95,7 @@ def add_texts() -> None:
 
 def manage_library() -> None:
     """Let the user share and delete texts of their own; a text that a run needs stays."""
-    entries = get_library().entries()
+    entries = [entry for entry in get_library().entries() if may_show(entry)]
     if is_restricted():
         entries = [entry for entry in entries if entry.owner == current_actor()]
     if not entries:
@@ -107,7 +113,10 @@ def manage_library() -> None:
                     "runs on it.",
                 )
                 with st.popover("Delete"):
-                    st.text("It cannot be brought back.")
+                    st.text(
+                        "It cannot be brought back. While a run needs it, it stays: delete the "
+                        "run first."
+                    )
                     delete_button(f"{entry.sha256} {entry.owner}", _delete, entry)
 
 

@@ -58,8 +58,8 @@ def show() -> None:
             key="binary-curves",
         )
         formula(
-            r"\begin{aligned} L_{\text{BCE}} = -\frac{1}{N} \sum_{n=1}^{N} \bigl[\, & y_n \log p_n \\ "
-            r"& + (1 - y_n) \log (1 - p_n) \,\bigr] \end{aligned}",
+            r"\begin{aligned} L_{\text{BCE}} = -\frac{1}{N} \sum_{n=1}^{N} \bigl[\, "
+            r"& y_n \log p_n \\ & + (1 - y_n) \log (1 - p_n) \,\bigr] \end{aligned}",
             f"Here N = 1, y = {label}, p = {proba:.2f}: the loss is {binary:.4f}. One of the two "
             "terms is always 0.",
         )

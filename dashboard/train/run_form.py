@@ -18,7 +18,7 @@ from dashboard.forms import (
     settings,
 )
 from dashboard.ui import describe_seed, start_run
-from gpt_core.access import WEIGHTS
+from gpt_core.access import TEXTS, WEIGHTS
 from gpt_core.presets import Preset
 from gpt_core.text import Corpus
 
@@ -29,7 +29,8 @@ def show_form(label: str) -> None:
     hidden = hidden_controls()
     with right:
         corpus = choose_corpus()
-        st.page_link("pages/data.py", label="Use your own text")
+        if TEXTS not in hidden:
+            st.page_link("pages/data.py", label="Use your own text")
     with left:
         preset = choose_preset(corpus)
         beginning = StartingWeights() if WEIGHTS in hidden else choose_starting_weights()

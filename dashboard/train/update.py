@@ -23,13 +23,15 @@ def show_update(history: CachedHistory) -> None:
         {
             "Loss before": format_loss(update.loss_before),
             "Loss after": format_loss(update.loss_after),
-            "Norm before clipping": f"{update.grad_norm:.3f}",
+            "Gradient norm": f"{update.grad_norm:.3f}",
             "Learning rate": f"{update.learning_rate:.3g}",
             "Largest weight change": f"{update.largest_change:.2e}",
         }
     )
     st.caption(
-        f"Both losses are of this step's own batch, with dropout off. {describe_largest(update)}"
+        f"Both losses are of this step's own batch, with dropout off. {describe_largest(update)} "
+        "Of the token embedding only the rows of the batch's tokens get a gradient. With a "
+        "max_grad_norm the gradient norm is that before clipping, the bars show those after it."
     )
     norms, changes = dict(update.grad_norms), dict(update.changes)
     left, right = st.columns(2)
@@ -37,10 +39,10 @@ def show_update(history: CachedHistory) -> None:
         live_chart(
             history.derive(
                 "norms",
-                lambda: part_bars(norms, "Gradient norm by part, clipped").to_json(),
+                lambda: part_bars(norms, "Gradient norm by part").to_json(),
                 "updates",
             ),
-            "Gradient norm of each part of the model, after clipping.",
+            "Gradient norm of each part of the model.",
             key="closeup-gradients",
         )
     with right:

@@ -10,12 +10,14 @@ from dashboard.app import (
     current_actor,
     get_roster,
     get_runner,
+    is_restricted,
     may_change,
     select_run,
     show_refusal,
 )
 from dashboard.charts import STATE_COLORS
 from dashboard.ui.look import way_button
+from gpt_core.access import was_halted_by_teacher
 from gpt_core.presets import Preset
 from gpt_core.store import Run, RunState
 from gpt_core.text import Corpus
@@ -53,15 +55,18 @@ def run_buttons(run: Run, place: str) -> None:
     """Show the buttons that control a run; they take effect between two steps."""
     if not may_change(run.owner):
         return
+    may_continue = not (is_restricted() and was_halted_by_teacher(run))
     runner = get_runner()
     actions: list[tuple[str, Callable[..., Future[None]]]] = []
     if run.state in (RunState.RUNNING, RunState.QUEUED) and runner.owns(run.id):
         actions = [("Pause", runner.pause), ("Stop", runner.stop)]
     elif run.state is RunState.PAUSED and runner.owns(run.id):
-        actions = [("Resume", runner.resume), ("Stop", runner.stop)]
-        if place == "page":  # only the page shows what the step did
-            actions.insert(1, ("One step", runner.step))
-    elif run.is_resumable:
+        actions = [("Stop", runner.stop)]
+        if may_continue and place == "page":  # only the page shows what the step did
+            actions.insert(0, ("One step", runner.step))
+        if may_continue:
+            actions.insert(0, ("Resume", runner.resume))
+    elif run.is_resumable and may_continue:
         actions = [("Resume", runner.resume)]
     pending = runner.pending(run.id) is not None
     for label, ask in actions:

@@ -50,10 +50,10 @@ def describe_seed(preset: Preset) -> str:
     """Return in a sentence that a student starts from their own seed; empty for others."""
     if not is_restricted() or preset.training.seed == PRESETS[preset.name].training.seed:
         return ""
-    change = "" if "seed" in hidden_controls() else "; the settings on Train change it"
+    change = "" if "seed" in hidden_controls() else "; you can change it in the settings on Train"
     return (
-        f"Your seed is {preset.training.seed}: in a class each student starts from a seed of their "
-        f"own, so that no two runs are the same{change}."
+        f"Your seed is {preset.training.seed}: in a class each student has a seed of their own, so "
+        f"that two students' models differ{change}."
     )
 
 

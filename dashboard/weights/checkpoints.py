@@ -89,7 +89,9 @@ def _choose_checkpoint(run: Run, rows: list[Checkpoint]) -> Checkpoint:
     # Streamlit knows rows by their numbers: a changed list is another table.
     key = f"{session_keys.CHECKPOINTS}-{hash(tuple(ids))}"
     state = st.dataframe(
-        _table(run, rows).style.format({"Step": "{:,}", "Validation loss": "{:.3f}"}, na_rep="–"),
+        _table(run, rows).style.format(
+            {"Step": "{:,}", "Ends epoch": "{:,}", "Validation loss": "{:.3f}"}, na_rep="–"
+        ),
         hide_index=True,
         placeholder="–",
         column_config={"Saved": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")},
@@ -115,6 +117,7 @@ def _table(run: Run, rows: list[Checkpoint]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Step": pd.array([None if s == INITIAL_STEP else s for s in steps], "Int64"),
+            "Ends epoch": pd.array([run.epoch_ended_by(step) for step in steps], "Int64"),
             "Validation loss": pd.array([losses.get(step) for step in steps], "Float64"),
             "Kind": [KINDS[row.kind] + note for row, note in zip(rows, lowest, strict=True)],
             "Size": [format_bytes(row.bytes) for row in rows],

@@ -16,6 +16,7 @@ from dashboard.app import (
     get_runner,
     is_restricted,
     may_change,
+    may_show,
     owner_name,
     session_keys,
     show_refusal,
@@ -42,7 +43,7 @@ MAX_HEADS = 1024
 
 def show_models() -> None:
     """Show the models from elsewhere, with their buttons."""
-    entries = get_models().models(actor=current_actor())
+    entries = [*filter(may_show, get_models().models(actor=current_actor()))]
     if not entries:
         st.text("No model from elsewhere is here yet. Bring one in:")
     for entry in entries:

@@ -15,6 +15,7 @@ from gpt_core.access.class_rules import (
     require_training_time,
     seconds_left,
     student_seed,
+    was_halted_by_teacher,
     write_rules,
 )
 from gpt_core.access.permissions import (
@@ -59,5 +60,6 @@ __all__ = [
     "require_training_time",
     "seconds_left",
     "student_seed",
+    "was_halted_by_teacher",
     "write_rules",
 ]

@@ -6,10 +6,10 @@ import logging
 import math
 from dataclasses import asdict, dataclass, fields
 
-from gpt_core.access.permissions import is_student, require_teacher
+from gpt_core.access.permissions import TEACHER, is_student, require_teacher
 from gpt_core.config import GPTConfig, TrainingConfig, field_help
 from gpt_core.presets import PRESETS, Preset
-from gpt_core.store import RunStore
+from gpt_core.store import Run, RunState, RunStore
 from gpt_core.system import count
 from gpt_core.validation import check_whole, shown
 
@@ -17,7 +17,7 @@ WEIGHTS, TEXTS = "weights", "texts"  # controls besides the settings: initial we
 CONTROLS = (*field_help(GPTConfig), *field_help(TrainingConfig), WEIGHTS, TEXTS)
 FIRST_LESSON = ("num_epochs", "learning_rate", "n_layers")  # three settings, not thirty
 MEGABYTE = 10**6
-TIME_USED_UP = "The student's training time is used up."  # the message of a run that ended so
+TIME_USED_UP = "The training time is used up."  # the message of a run that ended so
 SEEDS = 10**6  # six digits: two of thirty students have the same seed in 1 of 2,300 classes
 MAX_LIMIT = 2**53 - 1  # the largest exact integer in a browser
 
@@ -159,6 +159,15 @@ def require_allowed_run(
         raise ValueError(
             f"In this lesson {changed[0]} stays as in the preset {preset.name}: reset it."
         )
+
+
+def was_halted_by_teacher(run: Run) -> bool:
+    """Tell whether the teacher, and not a limit of the class, paused or stopped a run.
+
+    Then only the teacher continues it.
+    """
+    is_halted = run.state in (RunState.PAUSED, RunState.STOPPED)
+    return is_halted and run.state_actor == TEACHER and not run.message.startswith(TIME_USED_UP)
 
 
 def require_training_time(store: RunStore, rules: ClassRules, owner: str) -> None:

@@ -26,12 +26,16 @@ class VisibleRuns(RecordedRuns):
         actor: who asks.
         for_class: whether the whole class watches, as on a projector: then private runs are
             redacted for their owner and the teacher, too.
+        shows_own: whether the actor's own are shown even then.
     """
 
-    def __init__(self, record: CachedStore, actor: str, for_class: bool = False) -> None:
+    def __init__(
+        self, record: CachedStore, actor: str, for_class: bool = False, *, shows_own: bool = False
+    ) -> None:
         self._record = record
         self._actor = actor
         self._for_class = for_class
+        self._shows_own = shows_own
 
     @override
     def runs(self) -> list[Run]:
@@ -110,5 +114,6 @@ class VisibleRuns(RecordedRuns):
         """Tell whether the text, samples and weights of a run may be shown."""
         shared = self._record.shared()
         if self._for_class:
-            return is_open(run, shared)
+            is_own = self._shows_own and run.owner == self._actor
+            return is_own or is_open(run, shared)
         return may_look_inside(run, self._actor, shared)

@@ -100,7 +100,7 @@ def describe_curve(reading: CurveReading, copied: float | None = None) -> str:
     falls = last.train_loss < (1 - FALLEN) * first.train_loss
     if falls and last.val_loss < (1 - FALLEN) * first.val_loss:
         return (
-            f"Both losses fall together so far (training {last.train_loss:.3f}, validation "
+            f"Both losses have fallen together so far (training {last.train_loss:.3f}, validation "
             f"{last.val_loss:.3f}): no sign of overfitting yet."
         )
     return (
@@ -135,8 +135,8 @@ def _describe_divergence(reading: CurveReading, divergence: Point, copied: float
             f"{gap}; validation has not fallen below the {first.val_loss:.3f} that it began with; "
             f"training is at {last.train_loss:.3f}."
         )
+    since = "" if best == last else " and has not clearly risen since"
     return (
         f"{gap}; validation has fallen to {best.val_loss:.3f} at step {best.step:,} "
-        f"(epoch {best.epoch}) and has not clearly risen since; training is at "
-        f"{last.train_loss:.3f}."
+        f"(epoch {best.epoch}){since}; training is at {last.train_loss:.3f}."
     )

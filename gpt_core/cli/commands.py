@@ -108,7 +108,8 @@ def _add_train(commands: Commands, directory: argparse.ArgumentParser) -> None:
         parents=[directory],
         help="train a GPT and print its losses",
         description="Train a GPT and print its losses. Each setting of the app's form is an "
-        "option; those not given keep the preset's values.",
+        "option; those not given keep the preset's values, but for the prompt, which follows "
+        "the text.",
         allow_abbrev=False,
     )
     train.set_defaults(command="gpt_core.cli.training:train_command")

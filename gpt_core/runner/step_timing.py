@@ -67,9 +67,9 @@ def estimate_seconds(
 ) -> float | None:
     """Return the seconds that a run will take, without trying it; None if the text is too short.
 
-    If a recorded run had the same steps on a machine like this one, its speed counts. Otherwise
-    the steps are counted in products and in bytes, at the rates that were measured once in this
-    process: right within a factor of about two.
+    The operations and bytes of its steps are counted, at the rates that were measured once in this
+    process: right within a factor of about two on an idle machine. If runs are recorded that
+    trained on a machine like this one, the newest tells how much slower it really is.
 
     Raises:
         ValueError: the device is not available.
@@ -79,24 +79,32 @@ def estimate_seconds(
     val_batches = count_batches(val_tokens, model_config, config, drop_last=False).batches
     if not batches or not val_batches:
         return None
-    total_steps = steps_in_run(batches, config)
-    wanted = _speed_settings(model_config, config, describe_machine(torch.get_num_threads()))
+    seconds = _count_seconds(model_config, config, batches, val_batches)
+    machine = describe_machine(torch.get_num_threads())
     for summary in recorded:
         run = summary.run
-        if summary.steps_done >= ENOUGH_STEPS and wanted == _speed_settings(
-            run.model_config, run.training_config, run.versions
+        then = run.training_config
+        if (
+            summary.steps_done >= ENOUGH_STEPS
+            and run.versions == machine
+            and (then.device, then.precision) == (config.device, config.precision)
         ):
-            return summary.seconds / summary.steps_done * total_steps
+            counts = [
+                count_batches(tokens, run.model_config, then, drop_last=drops).batches
+                for tokens, drops in ((run.train_tokens, True), (run.val_tokens, False))
+            ]
+            whole = _count_seconds(run.model_config, then, *counts)
+            return seconds * summary.seconds / (whole * summary.steps_done / run.total_steps)
+    return seconds
+
+
+def _count_seconds(
+    model_config: GPTConfig, config: TrainingConfig, batches: int, val_batches: int
+) -> float:
+    """Return the seconds of a whole run, by its operations and bytes."""
     evaluated = min(config.eval_iter, batches) + min(config.eval_iter, val_batches)
-    return _estimate(model_config, config, evaluated).of_the_run(config, total_steps)
-
-
-def _speed_settings(
-    model_config: GPTConfig, config: TrainingConfig, machine: dict[str, str]
-) -> tuple[object, ...]:
-    """Return what decides how long a step takes, with its part of the evaluations."""
-    names = ("batch_size", "accumulation_steps", "precision", "device", "eval_freq", "eval_iter")
-    return model_config, machine, *(getattr(config, name) for name in names)
+    timing = _estimate(model_config, config, evaluated)
+    return timing.of_the_run(config, steps_in_run(batches, config))
 
 
 def _estimate(model_config: GPTConfig, config: TrainingConfig, evaluated: int) -> StepTiming:

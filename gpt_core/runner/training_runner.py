@@ -15,11 +15,13 @@ import torch
 from gpt_core.access import (
     ClassRules,
     is_student,
+    refuse,
     require_disk_quota,
     require_owner,
     require_read_access,
     require_teacher,
     require_training_time,
+    was_halted_by_teacher,
     write_rules,
 )
 from gpt_core.config import TrainingConfig
@@ -131,9 +133,11 @@ class TrainingRunner:
         """Continue a run that is paused, or was stopped, interrupted or failed.
 
         Raises:
+            PermissionDenied: the teacher paused or stopped the student's run.
             ValueError: there is no such run, it has finished, it is live in another process, or
                 its text was deleted.
         """
+        self._require_unstopped(run_id, actor)
         if self.owns(run_id):
             return self._request(run_id, actor, Command.RESUME)
         self._reopen(run_id, actor)
@@ -145,6 +149,7 @@ class TrainingRunner:
 
     def step(self, run_id: str, *, actor: str) -> "Future[None]":
         """Run a single step of a paused run, and record its effect on the model."""
+        self._require_unstopped(run_id, actor)
         return self._request(run_id, actor, Command.STEP)
 
     def checkpoint(self, run_id: str, *, actor: str) -> "Future[int]":
@@ -159,6 +164,15 @@ class TrainingRunner:
             ValueError: the run is not live here.
         """
         return self._request(run_id, actor, Command.SNAPSHOT)
+
+    def _require_unstopped(self, run_id: str, actor: str) -> None:
+        """Refuse a student's continuing of a run that the teacher paused or stopped."""
+        run = self._store.run(run_id)
+        if run is not None and run.owner == actor and was_halted_by_teacher(run):
+            refuse(
+                *(self._store, run_id, actor, "resume"),
+                "Your teacher paused or stopped this run: ask them to resume it.",
+            )
 
     def submit(self, action: Callable[[], T]) -> "Future[T]":
         """Run an action in the training thread, between two steps."""

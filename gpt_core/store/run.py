@@ -114,6 +114,11 @@ class Run:
         """Return the number of optimizer updates in an epoch."""
         return self.total_steps // self.training_config.num_epochs
 
+    def epoch_ended_by(self, global_step: int) -> int | None:
+        """Return the epoch whose last step this is; None for any other step."""
+        epoch, rest = divmod(global_step + 1, self.steps_per_epoch or self.total_steps + 1)
+        return epoch if epoch and not rest else None
+
 
 @dataclass(frozen=True)
 class RunSummary:

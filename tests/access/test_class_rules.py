@@ -194,7 +194,7 @@ def test_who_has_used_up_their_minutes_trains_no_longer_and_keeps_what_was_learn
         assert run is not None
         assert (run.state, run.message) == (
             "stopped",
-            "The student's training time is used up.",
+            "The training time is used up.",
         )
         assert store.transitions("anns")[-1].actor == "teacher"
         last = store.last_steps("anns", 1)[0]

@@ -63,8 +63,8 @@ BEGINNING = ((10.0, 10.1), (9.0, 9.2), (8.0, 8.2))
     ("said", "true", "nearly"),
     [
         (
-            "Both losses fall together so far (training 7.000, validation 7.200): no sign of "
-            "overfitting yet.",
+            "Both losses have fallen together so far (training 7.000, validation 7.200): no sign "
+            "of overfitting yet.",
             (*BEGINNING, (7.0, 7.2)),
             (*BEGINNING, (7.0, 7.4)),  # the gap is above a twentieth
         ),

@@ -146,7 +146,7 @@ def test_a_chip_is_selected_by_keyboard_and_says_what_it_is(
     expect(second).to_have_attribute("aria-selected", "true")
     hint = page.locator(".token-chips .hint").first
     expect(hint).to_contain_text("ID 6100 · 6 bytes: 20 6D 6F 76 65 73 · begins with a space")
-    expect(hint).to_contain_text("the model expected")
+    expect(hint).to_contain_text("the model would say")
     page.wait_for_timeout(2 * TICK)  # the selection outlives the ticks
     expect(second).to_have_attribute("aria-selected", "true")
     first.hover()

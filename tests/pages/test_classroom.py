@@ -8,7 +8,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.app import runtime, session_keys
-from gpt_core.access import FIRST_LESSON, MEGABYTE, TIME_USED_UP, ClassRules, student_seed
+from gpt_core.access import (
+    FIRST_LESSON,
+    MEGABYTE,
+    TIME_USED_UP,
+    ClassRules,
+    PermissionDenied,
+    student_seed,
+)
 from gpt_core.library import TextLibrary
 from gpt_core.model import count_config_parameters
 from gpt_core.presets import PRESETS
@@ -88,7 +95,7 @@ def test_a_run_on_a_text_of_the_app_has_nothing_to_share(lesson: Class) -> None:
 
 def test_no_two_students_train_the_same_model_by_pressing_homes_button(lesson: Class) -> None:
     runtime.get_runner().hold(True, actor="local")
-    said = "in a class each student starts from a seed of their own"
+    said = "in a class each student has a seed of their own"
     runs = {}
     for name in ("Ann", "Ben", "Teacher"):
         app = lesson.visit(name)
@@ -115,7 +122,9 @@ def test_a_student_finds_their_seed_in_the_form_and_may_change_it(lesson: Class)
     open_settings = {session_keys.OTHER_SETTINGS: True}
     app = lesson.visit("Ann", "train", state=open_settings)
     assert f"Your seed is {seed}: in a class" in texts(app)
-    assert "no two runs are the same; the settings on Train change it." in texts(app)
+    assert "that two students' models differ; you can change it in the settings on Train." in texts(
+        app
+    )
     field = next(field for field in app.number_input if field.label == "seed")
     assert field.value == seed
     assert "Changed from pocket" not in texts(app)
@@ -132,13 +141,14 @@ def test_a_student_finds_their_seed_in_the_form_and_may_change_it(lesson: Class)
 def test_a_text_is_its_owners_until_they_share_it(lesson: Class) -> None:
     TextLibrary(runtime.get_store(), actor=lesson.id("Ann")).keep(SECRET, "pasted")
 
-    def offered(name: str) -> str:
-        app = lesson.visit(name, "data")
+    def offered(name: str, state: dict | None = None) -> str:
+        app = lesson.visit(name, "data", state=state).run()
         return str(next(box for box in app.selectbox if box.label == "Text").options)
 
     assert "diary.txt" in offered("Ann")
     assert "diary.txt" not in offered("Ben")
-    assert "diary.txt · 2.04 kB · Ann" in offered("Teacher")
+    assert "diary.txt" not in offered("Teacher")
+    assert "diary.txt · 2.04 kB · Ann" in offered("Teacher", {session_keys.SHOWS_PRIVATE: True})
     app = lesson.visit("Ann", "data")
     next(toggle for toggle in app.toggle if toggle.label == "For the class").set_value(True).run()
     assert "diary.txt · 2.04 kB · Ann" in offered("Ben")
@@ -204,7 +214,13 @@ def test_a_student_is_told_by_whom_their_run_was_paused_or_stopped(lesson: Class
         action(run_id, actor="teacher").result(timeout=30)
         for name in ("Ann", "Ben"):
             assert said in texts(lesson.visit(name, "train", run=run_id))
-    runner.resume(run_id, actor=lesson.id("Ann")).result(timeout=30)
+        assert "Resume" not in labels(app := lesson.visit("Ann", "train", run=run_id))
+        assert "One step" not in labels(app)
+        for action in (runner.resume, runner.step):
+            with pytest.raises(PermissionDenied, match="Your teacher paused or stopped this run"):
+                action(run_id, actor=lesson.id("Ann"))
+    assert "Resume" in labels(lesson.visit("Teacher", "train", run=run_id))
+    runner.resume(run_id, actor="teacher").result(timeout=30)
     runner.stop(run_id, actor=lesson.id("Ann")).result(timeout=30)
     assert "Stopped by" not in texts(lesson.visit("Ann", "train", run=run_id))  # by herself
     store = runtime.get_store()  # as the runner records it
@@ -264,15 +280,26 @@ def test_what_a_teacher_projects_names_and_quotes_no_private_text(lesson: Class)
 
     wall = lesson.visit("Teacher", "classroom")
     projected = lesson.visit("Teacher", "train", run=run_id, projector="1")
-    for app in (wall, projected):
+    others = [
+        lesson.visit("Teacher", page, run=run_id)
+        for page in ("train", "loss", "data", "runs", "weights", "generate", "home")
+    ]
+    for app in (wall, projected, *others):
         assert not {word for word in ("heron", "diary", "Dear") if word in shown(app)}
     assert "its curves are for all" in shown(projected)
     assert [d["entries"][0]["heading"] for d in components(wall, "sample_list")] == ["Ben"]
 
+    assert not [e for e in wall.expander if e.label.startswith("Private")]
+    assert "1 private sample not shown" in texts(wall)
+    shows = {session_keys.SHOWS_PRIVATE: True}
+    for query, is_there in (({}, True), ({"projector": "1"}, False)):
+        app = lesson.visit("Teacher", "train", state=shows, run=run_id, **query).run()
+        assert bool(components(app, "sample_list")) == is_there
+    assert not components(lesson.visit("Teacher", "train", run=run_id), "sample_list")
+    state = shows | {session_keys.PRIVATE_SAMPLES: True}
+    wall = lesson.visit("Teacher", "classroom", state=state).run()
     [fold] = [e for e in wall.expander if e.label.startswith("Private")]
-    assert fold.label == "Private, not shown to the class: 1"
-    wall = lesson.visit("Teacher", "classroom", state={session_keys.PRIVATE_SAMPLES: True})
-    assert "Do not open this on a projector" in texts(wall)
+    assert fold.label == "Private, not for the projector: 1"
     opened = [d["entries"][0]["heading"] for d in components(wall, "sample_list")]
     assert opened == ["Ben", "Ann"]
     assert not [
@@ -348,6 +375,30 @@ def test_the_teacher_sets_rules_and_a_student_finds_them_in_the_form(lesson: Cla
     assert "Measure how long it takes" not in labels(form)
     assert "Use your own text" not in [e.label for e in lesson.visit("Ben", "data").expander]
     assert "All settings" in [e.label for e in lesson.visit("Teacher", "train").expander]
+    assert "everyone trains on one of these texts" in texts(lesson.visit("Ben", "data"))
+
+
+def test_choosing_the_shown_settings_keeps_rules_that_are_not_saved_yet(lesson: Class) -> None:
+    app = lesson.visit("Teacher", "classroom")
+
+    def presets():
+        return next(box for box in app.multiselect if box.label.startswith("Presets"))
+
+    before = presets().key  # a widget that stays the same keeps in a browser what is not sent yet
+    how = f"rule-how-{hash(runtime.get_runner().rules)}"
+    app.button_group(key=how).set_value("Three settings").run()
+    assert presets().key == before
+    presets().set_value(["pocket"])
+    button(app, "Save rules").click().run()
+    assert runtime.get_runner().rules.presets == ("pocket",)
+    assert presets().key != before
+
+
+def test_a_student_is_told_that_a_run_takes_longer_than_their_time(lesson: Class) -> None:
+    long = {"setting-num_epochs-pocket": 5000}
+    assert "it would be stopped before its end" in texts(lesson.visit("Ben", "train", state=long))
+    runtime.get_runner().set_rules(ClassRules(most_minutes=None), actor="teacher")
+    assert "before its end" not in texts(lesson.visit("Ben", "train", state=long))
 
 
 def test_a_preset_that_is_not_for_the_lesson_is_not_offered(lesson: Class) -> None:
@@ -371,7 +422,7 @@ def test_a_new_class_offers_what_a_laptop_bears_and_says_why(lesson: Class) -> N
     assert f"needs up to {kept / 1e6:.0f} MB" in shown
     assert f"{count_config_parameters(pocket.model) / 1e6:.0f} million parameters" in shown
     rules = ClassRules()
-    assert f"so that {rules.most_megabytes:,} MB hold several runs" in shown
+    assert f"the limit of {rules.most_parameters / 1e6:.0f} million allows pocket alone" in shown
     paused = 270e6  # a whole checkpoint and the weights of two steps
     assert rules.most_megabytes * MEGABYTE >= 2 * paused + kept  # the third is not refused
 

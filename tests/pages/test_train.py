@@ -159,7 +159,7 @@ def test_the_evening_preset_fits_the_story_that_comes_with_the_app() -> None:
 
 def test_how_long_each_preset_trains_on_the_chosen_text_is_said_without_a_press() -> None:
     app = open_app("train")
-    [times] = [c.value for c in app.caption if "On this text and this machine" in c.value]
+    [times] = [c.value for c in app.caption if "Expected on this text" in c.value]
     for name in PRESETS:
         assert re.search(rf"{name} (under 1 min|about \d+ (min|h))[,.]", times), times
     app = open_app("train", state={"text": "counting"})

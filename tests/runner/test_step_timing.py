@@ -72,21 +72,23 @@ def test_a_text_too_short_to_train_on_has_no_estimate() -> None:
     assert estimate_seconds(TINY, TINY_TRAINING, 100_000, 5) is None
 
 
-def test_the_speed_of_a_run_with_the_same_steps_counts_more_than_an_estimate(
+def test_the_newest_run_on_a_machine_like_this_one_tells_how_fast_it_is(
     store: RunStore, runner: TrainingRunner
 ) -> None:
     corpus = load_text("counting")
     run_id = runner.start(SIX_EPOCHS, corpus, actor="local")
     runner.wait(run_id, timeout=120)
     [summary] = store.summaries()
-    slow = replace(summary, seconds=1000.0 * summary.steps_done)  # 1000 s a step
     run = summary.run
+    slow = replace(summary, seconds=1000.0 * summary.steps_done)  # 1000 s a step
     settings = (run.model_config, run.training_config, run.train_tokens, run.val_tokens)
-    assert estimate_seconds(*settings, [slow]) == 1000.0 * run.total_steps
-    assert estimate_seconds(*settings) != estimate_seconds(*settings, [slow])
-    for other in (
-        replace(slow, run=replace(run, model_config=replace(TINY, n_layers=9))),
+    assert estimate_seconds(*settings, [slow]) == pytest.approx(1000.0 * run.total_steps)
+    longer = replace(run.training_config, num_epochs=12)
+    other = (run.model_config, longer, run.train_tokens, run.val_tokens)
+    assert estimate_seconds(*other, [slow, summary]) == pytest.approx(2000.0 * run.total_steps)
+    for unlike in (
         replace(slow, run=replace(run, versions=run.versions | {"machine": "another"})),
         replace(slow, steps_done=3),
+        replace(slow, run=replace(run, training_config=replace(longer, precision="bfloat16"))),
     ):
-        assert estimate_seconds(*settings, [other]) == estimate_seconds(*settings)
+        assert estimate_seconds(*settings, [unlike]) == estimate_seconds(*settings)

@@ -10,7 +10,7 @@ import logging
 import sqlite3
 from typing import NoReturn
 
-from gpt_core.store import Run, RunStore, Shared, ShareKind, run_locks
+from gpt_core.store import Run, RunStore, Share, Shared, ShareKind, run_locks
 from gpt_core.text import public_texts
 
 log = logging.getLogger(__name__)
@@ -31,12 +31,15 @@ def is_open(run: Run, shared: Shared) -> bool:
     """Tell whether everyone may read a run's text, samples and weights.
 
     They may if its owner shares the run, or if nothing in it is private: it began with random
-    weights, and its text comes with the app or is shared.
+    weights, and its text comes with the app or is shared. A share counts if the run's owner or the
+    teacher made it: another student may have the same text, and shares only their own copy.
     """
-    shows_run = any(s.kind is ShareKind.RUN and s.key == run.id for s in shared)
-    shows_text = any(s.kind is ShareKind.TEXT and s.key == run.text_sha256 for s in shared)
-    is_public = shows_text or run.text_sha256 in public_texts()
-    return shows_run or (is_public and not run.initial_sha256)
+
+    def is_shared(kind: ShareKind, key: str) -> bool:
+        return any(Share(kind, key, owner) in shared for owner in (run.owner, LOCAL, TEACHER))
+
+    is_public = run.text_sha256 in public_texts() or is_shared(ShareKind.TEXT, run.text_sha256)
+    return is_shared(ShareKind.RUN, run.id) or (is_public and not run.initial_sha256)
 
 
 def may_look_inside(run: Run, actor: str, shared: Shared) -> bool:

@@ -7,7 +7,7 @@ from operator import attrgetter
 
 from gpt_core.access import TEXTS, ClassRules, is_student, refuse, require_disk_quota
 from gpt_core.library.entries import LibraryEntries, LibraryEntry, owner_of
-from gpt_core.store import RunStore, ShareKind
+from gpt_core.store import Run, RunStore, ShareKind
 from gpt_core.system import count, describe_error
 from gpt_core.text import Corpus, token_cache_in
 
@@ -104,9 +104,9 @@ class TextLibrary:
             raise ValueError("This text is not here any more: choose another, or upload it again.")
         return Corpus(names[sha256], self._store.text(sha256))
 
-    def users(self, sha256: str) -> list[str]:
-        """Return the IDs of the runs trained on a text, which need it to resume."""
-        return [run.id for run in self._store.runs() if run.text_sha256 == sha256]
+    def users(self, sha256: str) -> list[Run]:
+        """Return the runs trained on a text, which need it to resume."""
+        return [run for run in self._store.runs() if run.text_sha256 == sha256]
 
     def share(self, entry: LibraryText, shared: bool) -> None:
         """Share a text with the class, to read and train on, or stop sharing it.
@@ -144,22 +144,19 @@ class TextLibrary:
         if users := self.users(sha256):
             if aside.exists():
                 aside.replace(text)
-            if entry is None or not is_student(entry.owner) or self._needs(entry):
+            if entry is not None and is_student(entry.owner):  # others' runs are not named
+                users = [run for run in users if run.owner == entry.owner]
+            if users:
+                names = f"{', '.join(run.id for run in users[:3])}{' …' * (len(users) > 3)}"
                 raise ValueError(
-                    f"{count(len(users), 'run')} used this text, which is needed to "
-                    f"resume, repeat or export ({', '.join(users[:3])}{' …' * (len(users) > 3)}): "
-                    "it stays."
+                    f"{count(len(users), 'run')} used this text, which is needed to resume, "
+                    f"repeat or export ({names}): it stays."
                 )
             self._forget(entry)  # the text stays for others' runs
             return
         self._forget(entry)
         aside.unlink(missing_ok=True)
         token_cache_in(self._store.runs_dir).forget(sha256)
-
-    def _needs(self, entry: LibraryText) -> bool:
-        """Tell whether a run of the entry's owner was trained on the text."""
-        runs = self._store.runs()
-        return any((run.text_sha256, run.owner) == (entry.sha256, entry.owner) for run in runs)
 
     def _forget(self, entry: LibraryText | None) -> None:
         if entry is not None:

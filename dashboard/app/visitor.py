@@ -71,8 +71,9 @@ def is_restricted() -> bool:
 
 
 def was_sent_out() -> bool:
-    """Return whether there is a class and this browser is not a member's."""
-    return get_roster() is not None and current_member() is None
+    """Return whether there is a class and this browser is not a member's at this moment."""
+    roster = get_roster()
+    return roster is not None and roster.who(_token()) is None
 
 
 def require_member() -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard.app.runtime import get_cached_store, get_roster, get_runner
 from dashboard.app.session_keys import PROJECTOR
-from gpt_core.access import LOCAL, TEACHER, Member, VisibleRuns, is_student, student_seed
+from gpt_core.access import LOCAL, NOBODY, TEACHER, Member, VisibleRuns, is_student, student_seed
 from gpt_core.config import TrainingConfig
 from gpt_core.model import count_config_parameters
 from gpt_core.presets import PRESETS, Preset
@@ -15,7 +15,6 @@ from gpt_core.text import CHAPTER_PROMPT, Corpus, prompt_of
 from gpt_core.vocabularies import get_tokenizer
 
 COOKIE = "gpt_lab_member"
-NOBODY = "nobody"  # the actor of a browser that is not in the class; it may change nothing
 
 
 def current_member() -> Member | None:

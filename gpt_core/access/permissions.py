@@ -16,10 +16,11 @@ from gpt_core.text import public_texts
 log = logging.getLogger(__name__)
 
 LOCAL, TEACHER = "local", "teacher"
+NOBODY = "nobody"  # the actor of a browser that is not, or no longer, in the class
 
 
 class PermissionDenied(ValueError):
-    """The actor may not do this; nothing was done, and the refusal is recorded."""
+    """The actor may not do this; nothing was done, and a member's refusal is recorded."""
 
 
 def is_student(actor: str) -> bool:
@@ -47,6 +48,18 @@ def may_look_inside(run: Run, actor: str, shared: Shared) -> bool:
     return not is_student(actor) or actor == run.owner or is_open(run, shared)
 
 
+def require_class_member(actor: str) -> None:
+    """Refuse the actor of a browser that is not in the class; it may not even read.
+
+    Raises:
+        PermissionDenied: the actor is nobody.
+    """
+    if actor == NOBODY:
+        raise PermissionDenied(
+            "You are not in this class any more: reload the page to join it again."
+        )
+
+
 def require_owner(store: RunStore, run_id: str, actor: str, doing: str) -> Run:
     """Return a run that the actor may change.
 
@@ -60,6 +73,7 @@ def require_owner(store: RunStore, run_id: str, actor: str, doing: str) -> Run:
         PermissionDenied: the run is another student's.
         ValueError: there is no such run.
     """
+    require_class_member(actor)
     run = run_locks.find_run(store, run_id)
     if is_student(actor) and actor != run.owner:
         refuse(
@@ -76,6 +90,7 @@ def require_read_access(store: RunStore, run_id: str, actor: str, doing: str) ->
         PermissionDenied: the run is another student's, and private.
         ValueError: there is no such run.
     """
+    require_class_member(actor)
     run = run_locks.find_run(store, run_id)
     if not may_look_inside(run, actor, store.class_store.shared()):
         refuse(
@@ -105,5 +120,6 @@ def require_teacher(store: RunStore, actor: str, doing: str) -> None:
     Raises:
         PermissionDenied: the actor is a student.
     """
+    require_class_member(actor)
     if is_student(actor):
         refuse(store, "", actor, doing, f"Only the teacher may {doing}.")

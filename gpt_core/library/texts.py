@@ -5,7 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
 
-from gpt_core.access import TEXTS, ClassRules, is_student, refuse, require_disk_quota
+from gpt_core.access import (
+    TEXTS,
+    ClassRules,
+    is_student,
+    refuse,
+    require_class_member,
+    require_disk_quota,
+)
 from gpt_core.library.entries import LibraryEntries, LibraryEntry, owner_of
 from gpt_core.store import Run, RunStore, ShareKind
 from gpt_core.system import count, describe_error
@@ -34,6 +41,9 @@ class TextLibrary:
         actor: who asks; a student sees their own texts and the shared ones.
         rules: the class's rules, which limit what a student may save.
         clock: returns the time in seconds since 1970.
+
+    Raises:
+        PermissionDenied: the actor is not in the class.
     """
 
     def __init__(
@@ -44,6 +54,7 @@ class TextLibrary:
         rules: ClassRules | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        require_class_member(actor)
         self._store = store
         self._actor = actor
         self._rules = rules or ClassRules()

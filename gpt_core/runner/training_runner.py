@@ -15,6 +15,7 @@ import torch
 from gpt_core.access import (
     ClassRules,
     is_student,
+    require_class_member,
     require_disk_quota,
     require_owner,
     require_read_access,
@@ -108,6 +109,7 @@ class TrainingRunner:
             ValueError: the text is too short, the device is not available, the ID is taken, the
                 weights do not fit the model, or a class's rules do not allow a student this run.
         """
+        require_class_member(actor)
         new = prepare_run(preset, corpus, training_config, actor, initial, self._cache)
         if is_student(actor):
             new.require_allowed(self.rules, preset, training_config or preset.training)
@@ -235,6 +237,7 @@ class TrainingRunner:
 
     def _request(self, run_id: str, actor: str, command: Command) -> "Future[Any]":
         """Send a request to a live run, if the actor may; it is served between two steps."""
+        require_class_member(actor)
         self._thread.require_live(run_id)
         if command is Command.SNAPSHOT:
             require_read_access(self._store, run_id, actor, command.value)
@@ -244,6 +247,7 @@ class TrainingRunner:
 
     def _reopen(self, run_id: str, actor: str) -> None:
         """Queue a run again that ended before its last step."""
+        require_class_member(actor)
         run = run_locks.find_unfinished_run(self._store, run_id)
         require_owner(self._store, run_id, actor, Command.RESUME.value)
         check_device(run.training_config.device)

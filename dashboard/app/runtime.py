@@ -63,6 +63,7 @@ class Services:
 
 
 JOIN_CODE, PASSPHRASE = "GPT_LAB_JOIN_CODE", "GPT_LAB_PASSPHRASE"  # for a class; generated if unset
+SIGNED_IN_HOURS = "GPT_LAB_SIGNED_IN_HOURS"  # how long a browser stays in the class
 FRESH_SECONDS = 0.5  # cached records are at most this old, per second of refresh_seconds()
 CLASS_MODE = "GPT_LAB_CLASS"  # the environment variable that classroom.py sets
 
@@ -179,7 +180,8 @@ def _get_services() -> Services:
             roster = None
             if is_class():
                 code, passphrase = os.environ.get(JOIN_CODE), os.environ.get(PASSPHRASE)
-                roster = Roster(store, code, passphrase)
+                hours = _number_from(SIGNED_IN_HOURS)
+                roster = Roster(store, code, passphrase, hours=hours)
             cached_store = CachedStore(
                 store, fresh_seconds=lambda: FRESH_SECONDS * refresh_seconds()
             )

@@ -6,7 +6,14 @@ from dataclasses import dataclass, replace
 import streamlit as st
 import torch
 
-from dashboard.app import fragment, get_generation_worker, session_keys, show_refusal, toast
+from dashboard.app import (
+    current_actor,
+    fragment,
+    get_generation_worker,
+    session_keys,
+    show_refusal,
+    toast,
+)
 from dashboard.charts import PREDICTED, choice_bars, count, format_probability, probability_strength
 from dashboard.components.live_chart import live_chart
 from dashboard.components.sample_list import Entry, Piece, on_few_lines, sample_list
@@ -170,6 +177,7 @@ def _begin(task: GenerationTask, begun: tuple[Place, ...] = ()) -> GeneratedText
         task.decoding,
         END_OF_TEXT_ID if task.ends else None,
         task.seed,
+        owner=current_actor(),
     )
     return GeneratedText(task, begun, job)
 

@@ -15,6 +15,7 @@ from gpt_core.access.class_rules import (
     require_training_time,
     seconds_left,
     student_seed,
+    within_disk_quota,
     write_rules,
 )
 from gpt_core.access.permissions import (
@@ -63,5 +64,6 @@ __all__ = [
     "require_training_time",
     "seconds_left",
     "student_seed",
+    "within_disk_quota",
     "write_rules",
 ]

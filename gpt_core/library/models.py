@@ -13,8 +13,8 @@ from gpt_core.access import (
     ClassRules,
     refuse,
     require_class_member,
-    require_disk_quota,
     require_teacher,
+    within_disk_quota,
 )
 from gpt_core.library.entries import LibraryEntries, LibraryEntry, owner_of
 from gpt_core.model import BYTES_PER_PARAMETER, GPTModel, count_parameters
@@ -158,11 +158,11 @@ class ModelLibrary:
         key = weights_sha256(model)[:12]
         folder, owner = self._entries.folder / key, owner_of(actor)
         size = BYTES_PER_PARAMETER * count_parameters(model)
-        require_disk_quota(self._store, rules or ClassRules(), owner, size)
         try:
-            written = save_weights(folder, model)
-            entry = LibraryModel(key, name, UPLOADED, str(folder), written, note, owner=owner)
-            self._entries.write(entry)
+            with within_disk_quota(self._store, rules or ClassRules(), owner, size):
+                written = save_weights(folder, model)
+                entry = LibraryModel(key, name, UPLOADED, str(folder), written, note, owner=owner)
+                self._entries.write(entry)
         except OSError as error:
             raise ValueError(f"The model was not saved: {error.strerror or error}.") from error
         return entry

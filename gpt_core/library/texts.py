@@ -11,7 +11,7 @@ from gpt_core.access import (
     is_student,
     refuse,
     require_class_member,
-    require_disk_quota,
+    within_disk_quota,
 )
 from gpt_core.library.entries import LibraryEntries, LibraryEntry, owner_of
 from gpt_core.store import Run, RunStore, ShareKind
@@ -72,16 +72,16 @@ class TextLibrary:
         if is_student(self._owner) and TEXTS in self._rules.hidden:
             raise ValueError("In this lesson you cannot add a text: choose one that is here.")
         size = len(corpus.text.encode("utf-8"))
-        require_disk_quota(self._store, self._rules, self._owner, size)
         entry = LibraryText(
             *(corpus.sha256, corpus.name, source, len(corpus.text), size, self._clock()),
             owner=self._owner,
         )
         try:
-            self._store.save_text(corpus.text, corpus.sha256)
-            self._entries.write(entry)
-            # Again: it may have been deleted just before its entry existed.
-            self._store.save_text(corpus.text, corpus.sha256)
+            with within_disk_quota(self._store, self._rules, self._owner, size):
+                self._store.save_text(corpus.text, corpus.sha256)
+                self._entries.write(entry)
+                # Again: it may have been deleted just before its entry existed.
+                self._store.save_text(corpus.text, corpus.sha256)
         except OSError as error:
             raise ValueError(f"The text was not saved. {describe_error(error)}") from error
         return entry

@@ -113,7 +113,7 @@ class TrainingRunner:
         new = prepare_run(preset, corpus, training_config, actor, initial, self._cache)
         if is_student(actor):
             new.require_allowed(self.rules, preset, training_config or preset.training)
-        with self._thread.admission():
+        with self._store.quota_lock, self._thread.admission():
             equal = self._thread.find_equal(new.setup, run_id)
             if equal is not None:
                 return equal

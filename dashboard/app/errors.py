@@ -8,6 +8,7 @@ from typing import ParamSpec
 
 import streamlit as st
 
+from gpt_core.access import PermissionDenied
 from gpt_core.system import describe_error
 
 P = ParamSpec("P")
@@ -44,10 +45,13 @@ def attempt(action: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> b
 
 @contextmanager
 def errors_in_words() -> Iterator[None]:
-    """Show the machine's failures in this block in words; training continues."""
+    """Show the machine's failures in this block in words; training continues.
+
+    So is what a visitor may not see any more, because it changed while the page was drawn.
+    """
     try:
         yield
-    except MACHINE_ERRORS as error:
+    except (PermissionDenied, *MACHINE_ERRORS) as error:
         _note(error)
         show_refusal(error)
 

@@ -19,11 +19,14 @@ from streamlit.runtime.pages_manager import PagesManager
 
 # Until st.navigation has run once in the process, Streamlit treats a folder named pages/ as its
 # older kind of app: a page opened first by its own address would be drawn without app.py
-# (docs/STREAMLIT.md, fact 6). The first page to run imports this module and is run again.
-if PagesManager.uses_pages_directory:
+# (docs/STREAMLIT.md, fact 6). Imported by classroom.py, this module comes before Streamlit has
+# looked (None); imported by the first page to run (True), that page is run again.
+if PagesManager.uses_pages_directory is not False:
+    runs_without_frame = PagesManager.uses_pages_directory
     PagesManager.uses_pages_directory = False
-    gc.disable()  # until the imports below are done: collection takes a tenth of their time
-    st.rerun()
+    if runs_without_frame:
+        gc.disable()  # until the imports below are done: collection takes a tenth of their time
+        st.rerun()
 
 # After the rerun: these imports take two seconds, in which a second visitor may arrive.
 from dashboard.app.shutdown import limit_shutdown
@@ -60,6 +63,7 @@ class Services:
 
 
 JOIN_CODE, PASSPHRASE = "GPT_LAB_JOIN_CODE", "GPT_LAB_PASSPHRASE"  # for a class; generated if unset
+SIGNED_IN_HOURS = "GPT_LAB_SIGNED_IN_HOURS"  # how long a browser stays in the class
 FRESH_SECONDS = 0.5  # cached records are at most this old, per second of refresh_seconds()
 CLASS_MODE = "GPT_LAB_CLASS"  # the environment variable that classroom.py sets
 
@@ -176,7 +180,8 @@ def _get_services() -> Services:
             roster = None
             if is_class():
                 code, passphrase = os.environ.get(JOIN_CODE), os.environ.get(PASSPHRASE)
-                roster = Roster(store, code, passphrase)
+                hours = _number_from(SIGNED_IN_HOURS)
+                roster = Roster(store, code, passphrase, hours=hours)
             cached_store = CachedStore(
                 store, fresh_seconds=lambda: FRESH_SECONDS * refresh_seconds()
             )

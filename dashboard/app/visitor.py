@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard.app.runtime import get_cached_store, get_roster, get_runner
 from dashboard.app.session_keys import PROJECTOR, SHOWS_PRIVATE
-from gpt_core.access import LOCAL, TEACHER, Member, VisibleRuns, is_student, student_seed
+from gpt_core.access import LOCAL, NOBODY, TEACHER, Member, VisibleRuns, is_student, student_seed
 from gpt_core.config import TrainingConfig
 from gpt_core.library import LibraryModel, LibraryText
 from gpt_core.model import count_config_parameters
@@ -16,7 +16,6 @@ from gpt_core.text import CHAPTER_PROMPT, Corpus, prompt_of
 from gpt_core.vocabularies import get_tokenizer
 
 COOKIE = "gpt_lab_member"
-NOBODY = "nobody"  # the actor of a browser that is not in the class; it may change nothing
 
 
 def current_member() -> Member | None:
@@ -89,8 +88,9 @@ def is_restricted() -> bool:
 
 
 def was_sent_out() -> bool:
-    """Return whether there is a class and this browser is not a member's."""
-    return get_roster() is not None and current_member() is None
+    """Return whether there is a class and this browser is not a member's at this moment."""
+    roster = get_roster()
+    return roster is not None and roster.who(_token()) is None
 
 
 def require_member() -> None:

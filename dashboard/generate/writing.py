@@ -1,12 +1,19 @@
 """Texts that a model writes under one or several settings, and the choice behind each token."""
 
-import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import streamlit as st
 import torch
 
-from dashboard.app import fragment, get_generation_worker, session_keys, show_refusal, toast
+from dashboard.app import (
+    current_actor,
+    fragment,
+    get_generation_worker,
+    session_keys,
+    show_refusal,
+    toast,
+)
 from dashboard.charts import PREDICTED, choice_bars, count, format_probability, probability_strength
 from dashboard.components.live_chart import live_chart
 from dashboard.components.sample_list import Entry, Piece, on_few_lines, sample_list
@@ -36,7 +43,7 @@ class Place:
 class GenerationTask:
     """What a model is asked to write."""
 
-    model: weakref.ref[GPTModel]  # the model cache holds it, as long as there is room
+    fetch: Callable[[], GPTModel | None]  # from the model cache, which checks the permission
     model_name: str
     prompt: tuple[int, ...]  # token IDs
     tokens: int  # the maximum after the prompt
@@ -118,13 +125,19 @@ def ask(chosen: ChosenModel) -> None:
     with st.container(horizontal=True):
         busy = is_under_way()
         st.button(
-            "Write", type="primary", disabled=busy, on_click=_ask, args=(chosen, decodings, ends)
+            "Write",
+            type="primary",
+            disabled=busy,
+            on_click=_ask,
+            args=(chosen.name, chosen.fetch, decodings, ends),  # no model: it may be evicted
         )
         if busy:
             st.button("Stop", on_click=_stop)
 
 
-def _ask(chosen: ChosenModel, decodings: list[Decoding], ends: bool) -> None:
+def _ask(
+    name: str, fetch: Callable[[], GPTModel | None], decodings: list[Decoding], ends: bool
+) -> None:
     """Submit the prompt to the generation worker, once per setting, without waiting."""
     prompt = st.session_state.get(session_keys.WRITE_PROMPT) or ""
     tokens, seed = (
@@ -138,8 +151,8 @@ def _ask(chosen: ChosenModel, decodings: list[Decoding], ends: bool) -> None:
         st.session_state[session_keys.WRITTEN] = [
             _begin(
                 GenerationTask(
-                    model=weakref.ref(chosen.model),
-                    model_name=chosen.name,
+                    fetch=fetch,
+                    model_name=name,
                     prompt=tuple(ids),
                     tokens=tokens,
                     decoding=decoding,
@@ -157,11 +170,11 @@ def _begin(task: GenerationTask, begun: tuple[Place, ...] = ()) -> GeneratedText
     """Submit a text, or the rest of one, to the generation worker.
 
     Raises:
-        ValueError: the model is no longer in the model cache, or the app is closing.
+        ValueError: the model is gone or not for this visitor any more, or the app is closing.
     """
-    model = task.model()
+    model = task.fetch()
     if model is None:
-        raise ValueError("This model was unloaded to make room for others: press Write again.")
+        raise ValueError("This model is not here any more: choose another one.")
     ids = [*task.prompt, *(place.choice.token_id for place in begun)]
     job = get_generation_worker().submit(
         model,
@@ -170,6 +183,7 @@ def _begin(task: GenerationTask, begun: tuple[Place, ...] = ()) -> GeneratedText
         task.decoding,
         END_OF_TEXT_ID if task.ends else None,
         task.seed,
+        owner=current_actor(),
     )
     return GeneratedText(task, begun, job)
 

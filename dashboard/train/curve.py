@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import streamlit as st
 
 from dashboard.app import is_projected, session_keys
@@ -160,6 +161,6 @@ def _draw_measured(run: Run, history: CachedHistory) -> str:
         Panel("Gradient norm", at, steps["grad_norm"]),
         Panel("Learning rate", at, steps["learning_rate"]),
         Panel("Tokens per second", at[1:], tokens_per_second(steps)),
-        Panel("Memory, GB", at, steps["memory"] / 1e9),
+        Panel("Memory, GB", at, np.where(steps["memory"] > 0, steps["memory"], np.nan) / 1e9),
     ]
     return str(small_charts(panels, "Step", run.id).to_json())

@@ -110,7 +110,7 @@ def _ask(run: Run, saved_step: int | None) -> None:
     try:
         token_ids = text_to_token_ids(prompt, get_tokenizer())  # (1, T)
         asked.job = get_generation_worker().submit(
-            take_copy, token_ids, run.training_config.sample_tokens
+            take_copy, token_ids, run.training_config.sample_tokens, owner=actor
         )
     except ValueError as error:
         toast(error)

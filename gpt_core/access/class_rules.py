@@ -4,6 +4,8 @@ import hashlib
 import json
 import logging
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 
 from gpt_core.access.permissions import TEACHER, is_student, require_teacher
@@ -200,6 +202,20 @@ def seconds_left(store: RunStore, rules: ClassRules, owner: str, leave_out: str 
     )
     used += sum(row.seconds for row in store.deletions() if row.owner == owner)
     return 60 * rules.most_minutes - used
+
+
+@contextmanager
+def within_disk_quota(
+    store: RunStore, rules: ClassRules, owner: str, wanted: int
+) -> Iterator[None]:
+    """Write in this block what a student's disk quota allows; refuse what exceeds it.
+
+    One block runs at a time, so that simultaneous requests count each other's bytes. The arguments
+    and errors are those of :func:`require_disk_quota`.
+    """
+    with store.quota_lock:
+        require_disk_quota(store, rules, owner, wanted)
+        yield
 
 
 def require_disk_quota(store: RunStore, rules: ClassRules, owner: str, wanted: int) -> None:

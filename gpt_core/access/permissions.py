@@ -10,16 +10,17 @@ import logging
 import sqlite3
 from typing import NoReturn
 
-from gpt_core.store import Run, RunStore, Shared, ShareKind, run_locks
+from gpt_core.store import Run, RunStore, Share, Shared, ShareKind, run_locks
 from gpt_core.text import public_texts
 
 log = logging.getLogger(__name__)
 
 LOCAL, TEACHER = "local", "teacher"
+NOBODY = "nobody"  # the actor of a browser that is not, or no longer, in the class
 
 
 class PermissionDenied(ValueError):
-    """The actor may not do this; nothing was done, and the refusal is recorded."""
+    """The actor may not do this; nothing was done, and a member's refusal is recorded."""
 
 
 def is_student(actor: str) -> bool:
@@ -31,17 +32,32 @@ def is_open(run: Run, shared: Shared) -> bool:
     """Tell whether everyone may read a run's text, samples and weights.
 
     They may if its owner shares the run, or if nothing in it is private: it began with random
-    weights, and its text comes with the app or is shared.
+    weights, and its text comes with the app or is shared. A share counts if the run's owner or the
+    teacher made it: another student may have the same text, and shares only their own copy.
     """
-    shows_run = any(s.kind is ShareKind.RUN and s.key == run.id for s in shared)
-    shows_text = any(s.kind is ShareKind.TEXT and s.key == run.text_sha256 for s in shared)
-    is_public = shows_text or run.text_sha256 in public_texts()
-    return shows_run or (is_public and not run.initial_sha256)
+
+    def is_shared(kind: ShareKind, key: str) -> bool:
+        return any(Share(kind, key, owner) in shared for owner in (run.owner, LOCAL, TEACHER))
+
+    is_public = run.text_sha256 in public_texts() or is_shared(ShareKind.TEXT, run.text_sha256)
+    return is_shared(ShareKind.RUN, run.id) or (is_public and not run.initial_sha256)
 
 
 def may_look_inside(run: Run, actor: str, shared: Shared) -> bool:
     """Tell whether an actor may see a run's text, samples and weights."""
     return not is_student(actor) or actor == run.owner or is_open(run, shared)
+
+
+def require_class_member(actor: str) -> None:
+    """Refuse the actor of a browser that is not in the class; it may not even read.
+
+    Raises:
+        PermissionDenied: the actor is nobody.
+    """
+    if actor == NOBODY:
+        raise PermissionDenied(
+            "You are not in this class any more: reload the page to join it again."
+        )
 
 
 def require_owner(store: RunStore, run_id: str, actor: str, doing: str) -> Run:
@@ -57,6 +73,7 @@ def require_owner(store: RunStore, run_id: str, actor: str, doing: str) -> Run:
         PermissionDenied: the run is another student's.
         ValueError: there is no such run.
     """
+    require_class_member(actor)
     run = run_locks.find_run(store, run_id)
     if is_student(actor) and actor != run.owner:
         refuse(
@@ -73,6 +90,7 @@ def require_read_access(store: RunStore, run_id: str, actor: str, doing: str) ->
         PermissionDenied: the run is another student's, and private.
         ValueError: there is no such run.
     """
+    require_class_member(actor)
     run = run_locks.find_run(store, run_id)
     if not may_look_inside(run, actor, store.class_store.shared()):
         refuse(
@@ -102,5 +120,6 @@ def require_teacher(store: RunStore, actor: str, doing: str) -> None:
     Raises:
         PermissionDenied: the actor is a student.
     """
+    require_class_member(actor)
     if is_student(actor):
         refuse(store, "", actor, doing, f"Only the teacher may {doing}.")

@@ -25,6 +25,7 @@ CODE_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is easily misread
 CODE_LENGTH, REJOIN_LENGTH = 6, 8
 MAX_MEMBER_NAME = 40
 GONE_SECONDS = 75.0  # an open page reports every few seconds, a hidden one each minute
+SCHOOL_DAY_HOURS = 10
 T = TypeVar("T")
 WRONG_TRIES, WRONG_TRIES_OF_ALL, WITHIN_SECONDS = 5, 60, 60.0
 
@@ -58,6 +59,7 @@ class Roster:
         join_code: the students' code; None generates one.
         passphrase: the teacher's; None generates one.
         timer: a monotonic clock, in seconds.
+        hours: how long a browser stays signed in; None means a school day.
     """
 
     def __init__(
@@ -66,8 +68,13 @@ class Roster:
         join_code: str | None = None,
         passphrase: str | None = None,
         timer: Callable[[], float] = time.monotonic,
+        hours: int | None = None,
     ) -> None:
         self._store = store
+        self._signed_in_seconds = 3600 * (hours or SCHOOL_DAY_HOURS)
+        # Of tokens: with another passphrase they end. One that is generated at each start ends the
+        # teacher's alone, so that a class goes on after a restart.
+        self._key = passphrase or ""
         self.join_code = join_code or new_code()
         self.passphrase = passphrase or "-".join(new_code() for _ in range(3))
         self._timer = timer
@@ -96,7 +103,7 @@ class Roster:
         token = secrets.token_urlsafe(32)
         if member_id:  # with a rejoin code
             name = self._store.class_store.names()[member_id]
-            self._store.class_store.add_member(member_id, name, _hash(token))
+            self._store.class_store.add_member(member_id, name, _hash(token, self._key))
         else:
             member_id, name = f"s-{secrets.token_hex(6)}", _shown_name(name)
             with self._joining:
@@ -104,7 +111,7 @@ class Roster:
                 number, wanted = 2, name
                 while name.casefold() in taken:  # the second Anna becomes "Anna 2"
                     name, number = f"{wanted} {number}", number + 1
-                self._store.class_store.add_member(member_id, name, _hash(token))
+                self._store.class_store.add_member(member_id, name, _hash(token, self._key))
         self._add_rejoin_code(member_id, token)
         return token
 
@@ -135,7 +142,7 @@ class Roster:
         member = self.who(token)
         if member is None or member.is_teacher:
             return None
-        is_valid = self._store.class_store.is_rejoin_code_valid(_hash(token))
+        is_valid = self._store.class_store.is_rejoin_code_valid(_hash(token, self._key))
         if is_valid is None:  # it joined before there were rejoin codes
             self._add_rejoin_code(member.id, token)
         return None if is_valid is False else _shown_code(_code_of(token))
@@ -156,13 +163,16 @@ class Roster:
 
     def _add_rejoin_code(self, member_id: str, token: str) -> None:
         code_hash = _code_hash(_code_of(token), member_id)
-        self._store.class_store.add_rejoin_code(member_id, code_hash, _hash(token), member_id)
+        self._store.class_store.add_rejoin_code(
+            member_id, code_hash, _hash(token, self._key), member_id
+        )
 
     def sign_out(self, token: str) -> None:
         """Sign out the browser of a token; its member's runs and rejoin codes stay."""
         member = self.who(token)
         if member is not None:
-            self._store.class_store.revoke_browser(_hash(token), member.id)
+            key = self.passphrase if member.is_teacher else self._key
+            self._store.class_store.revoke_browser(_hash(token, key), member.id)
 
     def sign_in_teacher(self, passphrase: str, address: str) -> str:
         """Return a token for the teacher's browser.
@@ -176,13 +186,18 @@ class Roster:
             "The passphrase is wrong.",
         )
         token = secrets.token_urlsafe(32)
-        self._store.class_store.add_member(TEACHER, "Teacher", _hash(token))
+        self._store.class_store.add_member(TEACHER, "Teacher", _hash(token, self.passphrase))
         return token
 
     def who(self, token: str | None) -> Member | None:
         """Return the member that a token belongs to; None if it is unknown or revoked."""
-        row = self._store.class_store.member(_hash(token)) if token else None
-        return Member(row.member_id, row.name) if row else None
+        if not token:
+            return None
+        for key in dict.fromkeys((self._key, self.passphrase)):
+            row = self._store.class_store.member(_hash(token, key), self._signed_in_seconds)
+            if row is not None:
+                return Member(row.member_id, row.name)
+        return None
 
     def members(self) -> list[Member]:
         """Return the students in the class, in the order in which they joined."""
@@ -290,7 +305,10 @@ def _on_one_line(name: str) -> str:
     return " ".join(unicodedata.normalize("NFC", printable(name)).split())
 
 
-def _hash(token: str) -> str:
+def _hash(token: str, key: str) -> str:
+    """Return the hash of a browser's token, with which a passphrase is part of it, unless ""."""
+    if key:
+        return hmac.digest(_bytes(_plain(key)), _bytes(token), "sha256").hex()
     return hashlib.sha256(_bytes(token)).hexdigest()
 
 

@@ -4,7 +4,12 @@ from dataclasses import replace
 
 from typing_extensions import override
 
-from gpt_core.access.permissions import is_open, is_student, may_look_inside
+from gpt_core.access.permissions import (
+    is_open,
+    is_student,
+    may_look_inside,
+    require_class_member,
+)
 from gpt_core.analysis import CachedHistory, CachedStore, Numbers
 from gpt_core.store import (
     Checkpoint,
@@ -27,11 +32,15 @@ class VisibleRuns(RecordedRuns):
         for_class: whether the whole class watches, as on a projector: then private runs are
             redacted for their owner and the teacher, too.
         shows_own: whether the actor's own are shown even then.
+
+    Raises:
+        PermissionDenied: the actor is not in the class.
     """
 
     def __init__(
         self, record: CachedStore, actor: str, for_class: bool = False, *, shows_own: bool = False
     ) -> None:
+        require_class_member(actor)
         self._record = record
         self._actor = actor
         self._for_class = for_class

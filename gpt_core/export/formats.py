@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gpt_core.access import require_read_access
+from gpt_core.access import require_class_member, require_read_access
 from gpt_core.export.metrics import metrics_csv, metrics_parquet
 from gpt_core.export.notebook import text_file_name, write_notebook
 from gpt_core.export.run_json import write_recording
@@ -95,6 +95,7 @@ def export_runs(
             its curves.
         ValueError: a run's text is missing or damaged, or a run was deleted.
     """
+    require_class_member(actor)
     export = EXPORTS[form]
     for run in runs:
         if store.run(run.id) is None:

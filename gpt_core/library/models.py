@@ -9,7 +9,13 @@ from pathlib import Path
 
 import psutil
 
-from gpt_core.access import ClassRules, refuse, require_disk_quota, require_teacher
+from gpt_core.access import (
+    ClassRules,
+    refuse,
+    require_class_member,
+    require_teacher,
+    within_disk_quota,
+)
 from gpt_core.library.entries import LibraryEntries, LibraryEntry, owner_of
 from gpt_core.model import BYTES_PER_PARAMETER, GPTModel, count_parameters
 from gpt_core.store import RunStore, ShareKind
@@ -89,7 +95,11 @@ class ModelLibrary:
         Those with an entry come first, by name, then those of the import folder. Of uploaded
         models a student sees their own and the shared ones; other actors see all. Everyone may use
         OpenAI's and the import folder's. Where the actor uploaded a model, its entry is theirs.
+
+        Raises:
+            PermissionDenied: the actor is not in the class.
         """
+        require_class_member(actor)
         entries = [c for c in self._found() if c.source != UPLOADED or c.is_seen_by(actor)]
         entries = self._entries.once_each(entries, actor)
         return [*sorted(entries, key=lambda entry: entry.name), *self._imports()]
@@ -144,14 +154,15 @@ class ModelLibrary:
         Raises:
             ValueError: the disk cannot be written, or the student's disk quota is used up.
         """
+        require_class_member(actor)
         key = weights_sha256(model)[:12]
         folder, owner = self._entries.folder / key, owner_of(actor)
         size = BYTES_PER_PARAMETER * count_parameters(model)
-        require_disk_quota(self._store, rules or ClassRules(), owner, size)
         try:
-            written = save_weights(folder, model)
-            entry = LibraryModel(key, name, UPLOADED, str(folder), written, note, owner=owner)
-            self._entries.write(entry)
+            with within_disk_quota(self._store, rules or ClassRules(), owner, size):
+                written = save_weights(folder, model)
+                entry = LibraryModel(key, name, UPLOADED, str(folder), written, note, owner=owner)
+                self._entries.write(entry)
         except OSError as error:
             raise ValueError(f"The model was not saved: {error.strerror or error}.") from error
         return entry

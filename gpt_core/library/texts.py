@@ -5,9 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
 
-from gpt_core.access import TEXTS, ClassRules, is_student, refuse, require_disk_quota
+from gpt_core.access import (
+    TEXTS,
+    ClassRules,
+    is_student,
+    refuse,
+    require_class_member,
+    within_disk_quota,
+)
 from gpt_core.library.entries import LibraryEntries, LibraryEntry, owner_of
-from gpt_core.store import RunStore, ShareKind
+from gpt_core.store import Run, RunStore, ShareKind
 from gpt_core.system import count, describe_error
 from gpt_core.text import Corpus, token_cache_in
 
@@ -34,6 +41,9 @@ class TextLibrary:
         actor: who asks; a student sees their own texts and the shared ones.
         rules: the class's rules, which limit what a student may save.
         clock: returns the time in seconds since 1970.
+
+    Raises:
+        PermissionDenied: the actor is not in the class.
     """
 
     def __init__(
@@ -44,6 +54,7 @@ class TextLibrary:
         rules: ClassRules | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        require_class_member(actor)
         self._store = store
         self._actor = actor
         self._rules = rules or ClassRules()
@@ -61,16 +72,16 @@ class TextLibrary:
         if is_student(self._owner) and TEXTS in self._rules.hidden:
             raise ValueError("In this lesson you cannot add a text: choose one that is here.")
         size = len(corpus.text.encode("utf-8"))
-        require_disk_quota(self._store, self._rules, self._owner, size)
         entry = LibraryText(
             *(corpus.sha256, corpus.name, source, len(corpus.text), size, self._clock()),
             owner=self._owner,
         )
         try:
-            self._store.save_text(corpus.text, corpus.sha256)
-            self._entries.write(entry)
-            # Again: it may have been deleted just before its entry existed.
-            self._store.save_text(corpus.text, corpus.sha256)
+            with within_disk_quota(self._store, self._rules, self._owner, size):
+                self._store.save_text(corpus.text, corpus.sha256)
+                self._entries.write(entry)
+                # Again: it may have been deleted just before its entry existed.
+                self._store.save_text(corpus.text, corpus.sha256)
         except OSError as error:
             raise ValueError(f"The text was not saved. {describe_error(error)}") from error
         return entry
@@ -104,9 +115,9 @@ class TextLibrary:
             raise ValueError("This text is not here any more: choose another, or upload it again.")
         return Corpus(names[sha256], self._store.text(sha256))
 
-    def users(self, sha256: str) -> list[str]:
-        """Return the IDs of the runs trained on a text, which need it to resume."""
-        return [run.id for run in self._store.runs() if run.text_sha256 == sha256]
+    def users(self, sha256: str) -> list[Run]:
+        """Return the runs trained on a text, which need it to resume."""
+        return [run for run in self._store.runs() if run.text_sha256 == sha256]
 
     def share(self, entry: LibraryText, shared: bool) -> None:
         """Share a text with the class, to read and train on, or stop sharing it.
@@ -144,22 +155,19 @@ class TextLibrary:
         if users := self.users(sha256):
             if aside.exists():
                 aside.replace(text)
-            if entry is None or not is_student(entry.owner) or self._needs(entry):
+            if entry is not None and is_student(entry.owner):  # others' runs are not named
+                users = [run for run in users if run.owner == entry.owner]
+            if users:
+                names = f"{', '.join(run.id for run in users[:3])}{' …' * (len(users) > 3)}"
                 raise ValueError(
-                    f"{count(len(users), 'run')} used this text, which is needed to "
-                    f"resume, repeat or export ({', '.join(users[:3])}{' …' * (len(users) > 3)}): "
-                    "it stays."
+                    f"{count(len(users), 'run')} used this text, which is needed to resume, "
+                    f"repeat or export ({names}): it stays."
                 )
             self._forget(entry)  # the text stays for others' runs
             return
         self._forget(entry)
         aside.unlink(missing_ok=True)
         token_cache_in(self._store.runs_dir).forget(sha256)
-
-    def _needs(self, entry: LibraryText) -> bool:
-        """Tell whether a run of the entry's owner was trained on the text."""
-        runs = self._store.runs()
-        return any((run.text_sha256, run.owner) == (entry.sha256, entry.owner) for run in runs)
 
     def _forget(self, entry: LibraryText | None) -> None:
         if entry is not None:

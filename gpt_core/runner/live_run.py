@@ -1,5 +1,7 @@
 """LiveRun: a run of this process, shared by the training thread and the threads that ask."""
 
+import logging
+import sqlite3
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -9,10 +11,12 @@ from typing import Any
 
 import filelock
 
-from gpt_core.access import ClassRules
+from gpt_core.access import ClassRules, is_student, seconds_left
 from gpt_core.runner.session import Session
-from gpt_core.store import RunState
+from gpt_core.store import RunState, RunStore
 from gpt_core.system import describe_error
+
+log = logging.getLogger(__name__)
 
 
 class Command(Enum):
@@ -53,6 +57,22 @@ class LiveRun:
     last_error: str = ""  # why the last request failed, as a sentence
     limit: tuple[ClassRules, float] | None = None  # the seconds that rules allow it
     ended: threading.Event = field(default_factory=threading.Event)
+
+    def time_is_up(self, store: RunStore, rules: ClassRules) -> bool:
+        """Tell whether a student's runs have used the training time that the rules allow.
+
+        If the record cannot be read at this moment, the run trains on and the next turn asks.
+        """
+        run = self.session.run
+        if rules.most_minutes is None or not is_student(run.owner):
+            return False
+        if self.limit is None or self.limit[0] is not rules:  # their other runs wait
+            try:
+                self.limit = (rules, seconds_left(store, rules, run.owner, leave_out=run.id))
+            except (sqlite3.Error, OSError):
+                log.exception("the training time of run %s could not be read", run.id)
+                return False
+        return self.session.seconds >= self.limit[1]
 
     def expect(self, command: Command, future: "Future[Any]") -> None:
         """Show a command as pending until it is answered."""

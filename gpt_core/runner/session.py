@@ -1,6 +1,7 @@
 """Session: one run in the training thread, with its model, random state and checkpoints."""
 
 import copy
+import logging
 import time
 import weakref
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from gpt_core.records import EvaluationRecord, Record, SampleRecord, StepRecord
 from gpt_core.runner.replay_check import ReplayCheck
 from gpt_core.runner.run_checkpoints import RunCheckpoints
 from gpt_core.store import Run, RunStore
+from gpt_core.system import lacks_file_handles
 from gpt_core.text import Batch, TokenWindows
 from gpt_core.training import (
     TrainingData,
@@ -32,8 +34,11 @@ from gpt_core.training import (
 from gpt_core.vocabularies import get_tokenizer
 from gpt_core.weights import load_checkpoint, load_weights
 
+log = logging.getLogger(__name__)
+
 FLUSH_SECONDS = 0.5  # between two writes of records to the store
 CHECKPOINT_SECONDS = 30.0  # at least this long between whole checkpoints …
+RETRY_SECONDS = 0.2  # before a file is opened again for which there was no handle
 CHECKPOINT_COST = 20.0  # … and at most a 20th of the time spent on writing them
 
 
@@ -191,10 +196,17 @@ class Session:
     def flush(self) -> None:
         """Write the waiting records to the store."""
         if self._waiting:
-            memory = self._process.memory_info().rss
-            self._store.add_records(self.run.id, self._waiting, memory)
+            self._store.add_records(self.run.id, self._waiting, self._read_memory())
             self._waiting = []
         self._flushed = self._timer()
+
+    def _read_memory(self) -> int:
+        """Return the process's memory in bytes, or 0, a gap in the record, if it is not told."""
+        try:
+            return int(self._process.memory_info().rss)
+        except (psutil.Error, OSError):
+            log.warning("the memory of the process could not be read", exc_info=True)
+            return 0
 
     def checkpoint(self) -> int:
         """Save a whole checkpoint of the current step, unless it is saved; return the step."""
@@ -206,9 +218,12 @@ class Session:
             self._next_checkpoint = self._timer() + max(CHECKPOINT_SECONDS, CHECKPOINT_COST * cost)
         return self._state.global_step
 
-    def save_last_weights(self) -> None:
-        """Save the weights of a run's last step."""
-        self._save_weights(self._state.global_step)
+    def save_last_weights(self) -> bool:
+        """Save the weights of a run's last step; return False if it must be tried again."""
+        saved = self._try(lambda: self._save_weights(self._state.global_step))
+        if not saved:
+            time.sleep(RETRY_SECONDS)  # the turn ends here: requests are served in between
+        return saved
 
     def remove_optimizer(self) -> None:
         """Remove a finished run's whole checkpoint: with the optimizer it is three times as large.
@@ -278,20 +293,41 @@ class Session:
     def _measure_copying(self, sample: SampleRecord) -> SampleRecord:
         windows = self._data.train_loader.dataset
         assert isinstance(windows, TokenWindows)
-        copying = find_copying(
-            sample.text, sample.start_context, windows.token_ids, get_tokenizer()
-        )
+        try:
+            copying = find_copying(
+                sample.text, sample.start_context, windows.token_ids, get_tokenizer()
+            )
+        except Exception:
+            log.exception("what the sample copies could not be measured")
+            return sample
         return replace(sample, copied=copying.spans)
 
     def _keep(self, record: Record) -> None:
         """Save what is due: the best weights, those of an epoch, or a whole checkpoint."""
-        if isinstance(record, EvaluationRecord) and record.val_loss < self._best_val_loss:
-            self._best_val_loss = record.val_loss
-            self._save_weights(record.global_step)
+        val_loss = record.val_loss if isinstance(record, EvaluationRecord) else float("inf")
+        is_best = val_loss < self._best_val_loss
+        if is_best and self._try(lambda: self._save_weights(record.global_step)):
+            self._best_val_loss = val_loss
         if isinstance(record, SampleRecord) and self.run.training_config.keep_epochs:
-            self._save_weights(record.global_step)
-        if self.between_steps and self._timer() >= self._next_checkpoint:
-            self.checkpoint()
+            self._try(lambda: self._save_weights(record.global_step))
+        is_due = self.between_steps and self._timer() >= self._next_checkpoint
+        if is_due and not self._try(self.checkpoint):
+            self._next_checkpoint = self._timer() + RETRY_SECONDS
+
+    def _try(self, save: Callable[[], object]) -> bool:
+        """Save something; return False if the process has no file handle left for it.
+
+        Others' connections may hold all of them. The run trains on and is saved later.
+        """
+        try:
+            save()
+        except Exception as error:
+            if not lacks_file_handles(error):
+                raise
+            step = self._state.global_step
+            log.warning("step %d of %s is not saved: no file handle is left", step, self.run.id)
+            return False
+        return True
 
     def _save_weights(self, step: int) -> None:
         self.flush()  # the recorded evaluations tell which checkpoint is best

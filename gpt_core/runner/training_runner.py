@@ -16,6 +16,7 @@ from gpt_core.access import (
     ClassRules,
     is_student,
     refuse,
+    require_class_member,
     require_disk_quota,
     require_owner,
     require_read_access,
@@ -110,10 +111,11 @@ class TrainingRunner:
             ValueError: the text is too short, the device is not available, the ID is taken, the
                 weights do not fit the model, or a class's rules do not allow a student this run.
         """
+        require_class_member(actor)
         new = prepare_run(preset, corpus, training_config, actor, initial, self._cache)
         if is_student(actor):
             new.require_allowed(self.rules, preset, training_config or preset.training)
-        with self._thread.admission():
+        with self._store.quota_lock, self._thread.admission():
             equal = self._thread.find_equal(new.setup, run_id)
             if equal is not None:
                 return equal
@@ -249,6 +251,7 @@ class TrainingRunner:
 
     def _request(self, run_id: str, actor: str, command: Command) -> "Future[Any]":
         """Send a request to a live run, if the actor may; it is served between two steps."""
+        require_class_member(actor)
         self._thread.require_live(run_id)
         if command is Command.SNAPSHOT:
             require_read_access(self._store, run_id, actor, command.value)
@@ -258,6 +261,7 @@ class TrainingRunner:
 
     def _reopen(self, run_id: str, actor: str) -> None:
         """Queue a run again that ended before its last step."""
+        require_class_member(actor)
         run = run_locks.find_unfinished_run(self._store, run_id)
         require_owner(self._store, run_id, actor, Command.RESUME.value)
         check_device(run.training_config.device)

@@ -16,9 +16,7 @@ from gpt_core.access import (
     TEACHER,
     TIME_USED_UP,
     ClassRules,
-    is_student,
     require_training_time,
-    seconds_left,
 )
 from gpt_core.runner.fair_queue import FairQueue, QueuedRun
 from gpt_core.runner.live_run import Command, LiveRun
@@ -221,7 +219,7 @@ class TrainingThread:
             self._guard(run_id, partial(self._advance, run_id, live))
 
     def _advance(self, run_id: str, live: LiveRun) -> None:
-        if self._time_is_up(live):
+        if live.time_is_up(self._store, self.rules):
             self._stop(run_id, TEACHER, TIME_USED_UP)
             return
         session = live.session
@@ -238,15 +236,6 @@ class TrainingThread:
                 session.leave()
                 return
         self._finish(run_id, session.run.owner)
-
-    def _time_is_up(self, live: LiveRun) -> bool:
-        """Tell whether a student's runs have used the training time that the rules allow."""
-        rules, run = self.rules, live.session.run
-        if rules.most_minutes is None or not is_student(run.owner):
-            return False
-        if live.limit is None or live.limit[0] is not rules:  # their other runs wait
-            live.limit = (rules, seconds_left(self._store, rules, run.owner, leave_out=run.id))
-        return live.session.seconds >= live.limit[1]
 
     def _obey(self, run_id: str, actor: str, command: Command) -> Any:
         """Serve a request to a run and return the answer."""
@@ -299,9 +288,10 @@ class TrainingThread:
             self._finish(run_id, actor)
 
     def _finish(self, run_id: str, actor: str) -> None:
-        """End a run after its last step."""
-        self._get(run_id).session.save_last_weights()
-        self._end(run_id, RunState.FINISHED, actor, self._get(run_id).session.mismatch)
+        """End a run after its last step; if its weights cannot be saved now, at its next turn."""
+        session = self._get(run_id).session
+        if session.save_last_weights():
+            self._end(run_id, RunState.FINISHED, actor, session.mismatch)
 
     def _stop(self, run_id: str, actor: str, message: str = "") -> None:
         """End a run with a checkpoint, and record the message, if any."""

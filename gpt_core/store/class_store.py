@@ -107,10 +107,12 @@ class ClassStore:
         sql = "SELECT member_id, name FROM members WHERE revoked_by IS NULL ORDER BY id"
         return [StoredMember(**row) for row in self._database.select(sql)]
 
-    def member(self, token_sha256: str) -> StoredMember | None:
-        """Return the browser of a token, or None if it is unknown or revoked."""
-        sql = "SELECT member_id, name FROM members WHERE token_sha256 = ? AND revoked_by IS NULL"
-        found = self._database.select(sql, token_sha256)
+    def member(self, token_sha256: str, max_seconds: float) -> StoredMember | None:
+        """Return the browser of a token, or None if it is unknown, revoked or older than that."""
+        sql = """
+            SELECT member_id, name FROM members
+            WHERE token_sha256 = ? AND revoked_by IS NULL AND at > ?"""
+        found = self._database.select(sql, token_sha256, self._clock() - max_seconds)
         return StoredMember(**found[0]) if found else None
 
     def names(self) -> dict[str, str]:

@@ -6,6 +6,7 @@ label. :class:`RunReader` reads and :class:`RunWriter` writes; this module opens
 """
 
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,7 @@ class RunStore(RunWriter):
             database = Database(runs_dir / "runs.sqlite")
             super().__init__(runs_dir, database, clock)
             self.class_store = ClassStore(database, clock)
+            self.quota_lock = threading.RLock()  # held from a check of quotas to what it allows
         except (OSError, sqlite3.Error) as error:
             raise ValueError(
                 f"The runs directory {runs_dir} cannot be used ({error}): choose another one "

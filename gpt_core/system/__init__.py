@@ -7,7 +7,7 @@ from gpt_core.system.atomic_write import write_atomically
 from gpt_core.system.data_dir import DATA_DIR, FETCHED_DIR, USER_DIR
 from gpt_core.system.display_text import count, printable, shorten
 from gpt_core.system.environment import describe_change, describe_machine
-from gpt_core.system.errors import DAMAGED, describe_error
+from gpt_core.system.errors import DAMAGED, describe_error, lacks_file_handles
 from gpt_core.system.malloc import keep_freed_memory, return_freed_memory, start_thread
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "describe_error",
     "describe_machine",
     "keep_freed_memory",
+    "lacks_file_handles",
     "printable",
     "return_freed_memory",
     "shorten",

@@ -1,6 +1,7 @@
 """Errors of the machine: the kind of an error, and a message for the user."""
 
 import errno
+import os
 import sqlite3
 from enum import Enum, auto
 
@@ -10,6 +11,8 @@ DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 # ("DefaultCPUAllocator: can't allocate memory", "CUDA out of memory"), SQLite a general error,
 # and safetensors its own.
 MEMORY_FULL_WORDS = ("allocate memory", "enough memory", "out of m")
+NO_HANDLES = (errno.EMFILE, errno.ENFILE)  # of this process, of the machine
+NO_HANDLES_WORDS = "Too many open files"
 DISK_FULL_WORDS = ("No space left", "disk is full")
 
 
@@ -38,6 +41,20 @@ def error_kind(error: BaseException) -> ErrorKind:
     if isinstance(error, OSError) and error.strerror:
         return ErrorKind.MACHINE
     return ErrorKind.OTHER
+
+
+def lacks_file_handles(error: BaseException) -> bool:
+    """Tell whether an error only means that no more files can be opened at this moment.
+
+    Many connections take the handles of a process; they come back when the connections close.
+    """
+    if isinstance(error, sqlite3.Error):  # "unable to open database file", whatever the reason
+        try:
+            os.close(os.open(os.devnull, os.O_RDONLY))
+        except OSError as refused:
+            return refused.errno in NO_HANDLES
+        return False
+    return getattr(error, "errno", None) in NO_HANDLES or NO_HANDLES_WORDS in str(error)
 
 
 def describe_error(error: BaseException) -> str:

@@ -1,8 +1,12 @@
 """What a class's rules refuse to a student, and to nobody else."""
 
 import math
+import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,7 @@ import pytest
 from gpt_core.access import (
     CONTROLS,
     FIRST_LESSON,
+    MEGABYTE,
     TEXTS,
     WEIGHTS,
     ClassRules,
@@ -277,3 +282,52 @@ def test_a_student_is_refused_before_anything_is_written(store: RunStore) -> Non
 
 def _pocket() -> GPTModel:
     return build_model(POCKET.model, 1)
+
+
+def at_once(actions: list[Callable[[], object]]) -> list[bool]:
+    """Do all of them at the same moment, each in a thread; return which were not refused."""
+    barrier = threading.Barrier(len(actions))
+
+    def run(action: Callable[[], object]) -> bool:
+        barrier.wait()
+        try:
+            action()
+        except ValueError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(len(actions)) as pool:
+        return list(pool.map(run, actions))
+
+
+def test_ten_requests_at_once_use_no_more_of_the_disk_than_one_after_another(
+    store: RunStore,
+) -> None:
+    rules = ClassRules(most_megabytes=2)
+    library = TextLibrary(store, actor=ANN, rules=rules)
+    texts = [Corpus(f"{i}", f"{i} " * 150_000) for i in range(10)]  # 300 kB each
+    kept = at_once([partial(library.keep, text, "pasted") for text in texts])
+    assert sum(kept) == 6
+    models, size = ModelLibrary(store), 4 * count_config_parameters(TINY)
+    rules = ClassRules(most_megabytes=2 + math.ceil(2.5 * size / MEGABYTE))
+    built = [build_model(TINY, seed) for seed in range(5)]
+    at_once([partial(models.keep, m, "a model", actor=ANN, rules=rules) for m in built])
+    assert rules.most_megabytes is not None
+    assert 0 < bytes_used(store, ANN) <= rules.most_megabytes * MEGABYTE
+    assert 0 < len(models.models(actor=ANN)) < 5
+
+
+def test_ten_starts_at_once_are_as_many_runs_as_are_allowed(store: RunStore) -> None:
+    runner = TrainingRunner(store, threads=1, rules=ClassRules(most_runs=3))
+    try:
+        configs = [replace(LONG, seed=seed) for seed in range(10)]
+        starts = [partial(runner.start, TINY_PRESET, TEXT, c, actor=ANN) for c in configs]
+        assert sum(at_once([lambda start=start: start() for start in starts])) == 3
+        assert len(store.runs()) == 3
+    finally:
+        runner.close()
+
+
+def test_every_student_has_a_disk_limit_unless_the_teacher_takes_it_away(store: RunStore) -> None:
+    assert ClassRules().most_megabytes is not None
+    assert read_rules(store).most_megabytes is not None

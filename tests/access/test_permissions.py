@@ -225,9 +225,10 @@ def test_a_run_is_open_if_its_text_is_and_it_began_at_random(
     private_run: str, store: RunStore
 ) -> None:
     run = require_owner(store, private_run, "ann", "")
-    shares_the_text = frozenset({Share(ShareKind.TEXT, run.text_sha256, "cleo")})
+    shares_the_text = frozenset({Share(ShareKind.TEXT, run.text_sha256, "ann")})
     assert not is_open(run, frozenset())
     assert is_open(run, shares_the_text)
+    assert not is_open(run, frozenset({Share(ShareKind.TEXT, run.text_sha256, "cleo")}))
     assert is_open(replace(run, text_sha256=TEXT.sha256), frozenset())
     begun = replace(run, text_sha256=TEXT.sha256, initial_sha256="abc")
     assert not is_open(begun, shares_the_text)

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from gpt_core.access import PermissionDenied, Roster
-from gpt_core.access.roster import CODE_LETTERS, WITHIN_SECONDS, WRONG_TRIES_OF_ALL, new_code
+from gpt_core.access.roster import (
+    CODE_LETTERS,
+    SCHOOL_DAY_HOURS,
+    WITHIN_SECONDS,
+    WRONG_TRIES_OF_ALL,
+    new_code,
+)
 from gpt_core.store import RunStore
 
 CODE, PASSPHRASE, HERE = "abc234", "a-long-passphrase", "192.168.1.5"
@@ -55,10 +61,55 @@ def test_the_store_holds_no_token_that_could_be_used(roster: Roster, store: RunS
 def test_members_stay_when_the_app_starts_again(
     roster: Roster, store: RunStore, tmp_path: Path
 ) -> None:
-    token = roster.join("Ann", CODE, HERE)
-    again = Roster(RunStore(tmp_path))
-    assert again.who(token) == roster.who(token)
-    assert again.join_code != CODE  # but the code is another one
+    tokens = [roster.join("Ann", CODE, HERE), roster.sign_in_teacher(PASSPHRASE, HERE)]
+    with closing(RunStore(tmp_path)) as opened:
+        again = Roster(opened, passphrase=PASSPHRASE)
+        for token in tokens:
+            assert again.who(token) == roster.who(token) is not None
+
+
+def test_with_another_passphrase_all_have_to_come_in_again(roster: Roster, store: RunStore) -> None:
+    student, teacher = roster.join("Ann", CODE, HERE), roster.sign_in_teacher(PASSPHRASE, HERE)
+    for passphrase in ("another passphrase", None):
+        changed = Roster(store, CODE, passphrase)
+        assert changed.who(student) is changed.who(teacher) is None
+
+
+def test_a_passphrase_that_is_generated_at_each_start_ends_the_teachers_token_alone(
+    store: RunStore,
+) -> None:
+    first = Roster(store, CODE)
+    student = first.join("Ann", CODE, HERE)
+    teacher = first.sign_in_teacher(first.passphrase, HERE)
+    assert first.who(teacher) is not None
+    again = Roster(store, CODE)
+    assert again.who(student) == first.who(student) is not None
+    assert again.who(teacher) is None
+
+
+def test_a_browser_is_signed_out_after_a_school_day_and_its_student_returns(tmp_path: Path) -> None:
+    clock = Timer()
+    with closing(RunStore(tmp_path, clock)) as store:
+        roster = Roster(store, CODE, PASSPHRASE, clock)
+        tokens = [roster.join("Ann", CODE, HERE), roster.sign_in_teacher(PASSPHRASE, HERE)]
+        ann, code = roster.who(tokens[0]), roster.rejoin_code(tokens[0])
+        assert ann is not None
+        assert code is not None
+        clock.now = 3600 * SCHOOL_DAY_HOURS - 1
+        assert all(roster.who(token) for token in tokens)
+        clock.now += 2
+        assert not any(roster.who(token) for token in tokens)
+        assert roster.who(roster.join("Ann", code, HERE)) == ann
+        longer = Roster(store, CODE, PASSPHRASE, clock, hours=24)
+        assert all(longer.who(token) for token in tokens)
+
+
+@pytest.mark.parametrize("is_generated", [True, False])
+def test_a_token_that_was_given_up_opens_nothing(store: RunStore, is_generated: bool) -> None:
+    roster = Roster(store, CODE, None if is_generated else PASSPHRASE)
+    for token in (roster.join("Ann", CODE, HERE), roster.sign_in_teacher(roster.passphrase, HERE)):
+        roster.sign_out(token)
+        assert roster.who(token) is None
 
 
 def test_two_of_one_name_are_told_apart(roster: Roster) -> None:
@@ -185,7 +236,7 @@ def test_a_student_returns_from_another_browser_as_who_they_were(
     ann, code = roster.who(token), rejoin_code(roster, token)
     assert code == rejoin_code(roster, token)
     roster.join("Ben", CODE, HERE)
-    later = Roster(RunStore(tmp_path))  # another join code
+    later = Roster(RunStore(tmp_path), None, PASSPHRASE)  # another join code
     again = later.join(" ANN", f" {code.upper().replace('-', ' ')} ", HERE)
     assert again != token
     assert later.who(again) == later.who(token) == ann

@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.app import runtime, session_keys
+from dashboard.forms.model import LIBRARY
 from gpt_core.access import (
     FIRST_LESSON,
     MEGABYTE,
@@ -17,11 +18,12 @@ from gpt_core.access import (
     student_seed,
 )
 from gpt_core.library import TextLibrary
-from gpt_core.model import count_config_parameters
+from gpt_core.model import build_model, count_config_parameters
 from gpt_core.presets import PRESETS
 from gpt_core.store import RunState
 from gpt_core.weights import max_checkpoint_bytes
 from tests.support.app_driver import (
+    POCKET,
     button,
     choose,
     components,
@@ -156,6 +158,19 @@ def test_a_text_is_its_owners_until_they_share_it(lesson: Class) -> None:
     app = lesson.visit("Ann", "data")
     button(app, "Delete for good").click().run()
     assert "diary.txt" not in offered("Ben")
+
+
+def test_a_model_that_is_shared_no_longer_writes_nothing_on_a_page_that_shows_it(
+    lesson: Class,
+) -> None:
+    models, ann = runtime.get_models(), lesson.id("Ann")
+    key = models.keep(build_model(POCKET.model, 1), "mine", actor=ann).key
+    models.share(key, True, actor=ann)
+    app = lesson.visit("Ben", "generate", state={session_keys.WALK_MODEL: f"{LIBRARY}{key}"})
+    models.share(key, False, actor=ann)
+    button(app, "Write").click().run()
+    assert "This model is not yours" in app.toast[0].value
+    assert session_keys.WRITTEN not in app.session_state
 
 
 def test_the_sidebar_shows_a_student_their_own_run(lesson: Class) -> None:

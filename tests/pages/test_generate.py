@@ -1,12 +1,15 @@
 """The Generate page: nine words, texts side by side, and the choice behind each token."""
 
+import gc
 import time
+import weakref
+from dataclasses import replace
 
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from dashboard.app import session_keys
+from dashboard.app import runtime, session_keys
 from dashboard.generate.decoding import describe_decoding
 from gpt_core.model import Decoding, build_model, generate, next_token_probas
 from gpt_core.presets import PRESETS
@@ -147,3 +150,15 @@ def test_settings_are_said_in_words() -> None:
     assert describe_decoding(Decoding()) == "Greedy"
     words = describe_decoding(Decoding(0.7, top_k=25, top_p=0.9))
     assert words == "Temperature 0.7, top-k 25, top-p 0.9"
+
+
+def test_a_model_that_is_evicted_is_gone_though_pages_that_showed_it_are_open() -> None:
+    app = write(open_generate())
+    cache, config = runtime.get_model_cache(), PRESETS["pocket"].model
+    evicted = weakref.ref(cache.untrained(config))
+    cache._budget_bytes = 0
+    other = cache.untrained(replace(config, n_layers=1))
+    gc.collect()
+    assert evicted() is None
+    assert other is not None
+    assert len(shown_texts(write(app))) == 2  # the open page loads it again

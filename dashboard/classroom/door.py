@@ -32,6 +32,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit import config
 
 from dashboard.app import CLASS_MODE, COOKIE, close_runtime, get_class_roster
+from dashboard.app import MIDDLEWARE as OF_THE_APP
 from dashboard.classroom.network import class_port, class_urls, own_addresses
 from gpt_core.access import MAX_MEMBER_NAME
 
@@ -150,7 +151,7 @@ ROUTES = [
     Route(LEAVE, leave, methods=["POST"]),
     Route(FONT, send_font),
 ]
-MIDDLEWARE = [Middleware(OnlyMembers)]
+MIDDLEWARE = [*OF_THE_APP, Middleware(OnlyMembers)]
 
 
 def _local_path(path: str) -> str:

@@ -19,7 +19,7 @@ import streamlit as st
 import uvicorn
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import (
     FileResponse,
     HTMLResponse,
@@ -34,7 +34,7 @@ from streamlit import config
 from dashboard.app import CLASS_MODE, COOKIE, close_runtime, get_class_roster
 from dashboard.app import MIDDLEWARE as OF_THE_APP
 from dashboard.classroom.network import class_port, class_urls, own_addresses
-from gpt_core.access import MAX_MEMBER_NAME
+from gpt_core.access import MAX_MEMBER_NAME, Member
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 (on purpose: class mode serves the network)
 JOIN, LEAVE, FONT = "/join", "/leave", "/join/font.woff2"
@@ -44,6 +44,8 @@ ICON = HERE.parent / "icon.svg"
 FONT_FILE = "static/static/media/SourceSansVF-Upright*.woff2"  # the app's, in Streamlit's package
 OPEN_PATHS = (JOIN, FONT, "/_stcore/health")
 MAX_FORM_BYTES = 4096
+FORM_SECONDS = 10.0  # for the whole form to arrive
+CLOSE = {"Connection": "close"}  # what is left of the form is not read
 COOKIE_SECONDS = 30 * 24 * 3600
 NO_MEMBER = 4401  # a websocket's close code, like HTTP's 401
 
@@ -82,19 +84,20 @@ def _to_the_door(scope: Scope) -> Response:
 async def show_door(request: Request) -> Response:
     """Show the form to join the class."""
     code = request.query_params.get("code", "")  # from a QR code
-    return HTMLResponse(_door(request.query_params.get("next", "/"), code=code))
+    member = await run_in_threadpool(get_class_roster().who, request.cookies.get(COOKIE))
+    return HTMLResponse(_door(request.query_params.get("next", "/"), code=code, member=member))
 
 
 async def join(request: Request) -> Response:
     """Let a student or the teacher in, or say why not."""
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_FORM_BYTES:
-            return PlainTextResponse("The form is too large.", 413)
-    fields = {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
+    fields = await _read_form(request)
+    if isinstance(fields, Response):
+        return fields
     address = request.client.host if request.client else ""
     roster, wanted = get_class_roster(), _local_path(fields.get("next", "/"))
+    member = await run_in_threadpool(roster.who, request.cookies.get(COOKIE))
+    if member is not None and "replace" not in fields:
+        return HTMLResponse(_door(wanted, name=fields.get("name", ""), member=member), 409)
     if "passphrase" in fields:
         enter = partial(roster.sign_in_teacher, fields["passphrase"], address)
         landing = TEACHERS_PAGE if wanted == "/" else wanted
@@ -104,13 +107,28 @@ async def join(request: Request) -> Response:
     try:
         token = await run_in_threadpool(enter)
     except ValueError as error:
-        return HTMLResponse(_door(wanted, str(error), fields.get("name", "")), 403)
+        refusal = str(error)
+        return HTMLResponse(_door(wanted, refusal, fields.get("name", ""), member=member), 403)
     response = RedirectResponse(landing, 303)
     # Lax: a link to a run opens it from an e-mail, too.
     response.set_cookie(
         COOKIE, token, max_age=COOKIE_SECONDS, httponly=True, samesite="lax", path="/"
     )
     return response
+
+
+async def _read_form(request: Request) -> dict[str, str] | Response:
+    """Return the fields of a form; the answer, if it is too large or comes too slowly."""
+    body = b""
+    try:
+        async with asyncio.timeout(FORM_SECONDS):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > MAX_FORM_BYTES:
+                    return PlainTextResponse("The form is too large.", 413, CLOSE)
+    except (TimeoutError, ClientDisconnect):
+        return PlainTextResponse("The form did not arrive in time.", 408, CLOSE)
+    return {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
 
 
 async def ask_to_leave(request: Request) -> Response:
@@ -161,11 +179,27 @@ def _local_path(path: str) -> str:
     return path if is_ours else "/"
 
 
-def _door(wanted: str, refusal: str = "", name: str = "", code: str = "") -> str:
-    """Return the page at the door as HTML; what was entered is text in it, never markup."""
+def _door(
+    wanted: str, refusal: str = "", name: str = "", code: str = "", member: Member | None = None
+) -> str:
+    """Return the page at the door as HTML; what was entered is text in it, never markup.
+
+    Args:
+        wanted: the page to open afterwards.
+        refusal: why the last attempt failed.
+        name: the name that was entered.
+        code: the join code that is filled in.
+        member: who is signed in with this browser, and is asked before they are replaced.
+    """
+    signed_in = replace = ""
+    if member is not None:
+        who = "the teacher" if member.is_teacher else html.escape(member.name)
+        signed_in = _template("signed_in.html").substitute(name=who)
+        replace = _template("replace.html").substitute(name=who)
     refused = f'<p role="alert">{html.escape(refusal)}</p>' if refusal else ""
     values = {
-        "refusal": refused,
+        "refusal": signed_in + refused,
+        "replace": replace,
         "wanted": html.escape(_local_path(wanted)),
         "name": html.escape(name),
         "code": html.escape(code),

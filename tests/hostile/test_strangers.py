@@ -1,6 +1,7 @@
 """Strangers on the network, through the real listeners: other sites, half requests, floods."""
 
 import http.client
+import socket
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -99,3 +100,38 @@ def test_a_request_of_another_site_changes_nothing(server: Server) -> None:
         assert ask(server, method, path, Sec_Fetch_Site="same-site")[0] == 403
         assert "another site" not in ask(server, method, path, Origin=server.url)[2]
     assert server.network_log.read_text() == ""
+
+
+def test_a_cookie_is_replaced_only_after_it_was_asked(class_server: Server) -> None:
+    cookie = join(class_server, "Ann <b>")
+    assert "signed in as Ann &lt;b&gt;." in ask(class_server, "GET", "/join", Cookie=cookie)[2]
+    form = {"name": "Ben", "code": CODE}
+    status, headers, page = ask(class_server, "POST", "/join", form, Cookie=cookie)
+    assert status == 409
+    assert "set-cookie" not in headers
+    assert page.count("Sign out Ann &lt;b&gt; in this browser") == 2  # for student and teacher
+    status, headers, _ = ask(class_server, "POST", "/join", form | {"replace": "on"}, Cookie=cookie)
+    assert status == 303
+    assert headers["set-cookie"].startswith("gpt_lab_member=")
+
+
+def test_a_form_that_is_too_large_is_refused(class_server: Server) -> None:
+    assert ask(class_server, "POST", "/join", {"name": "x" * 10_000, "code": CODE})[0] == 413
+
+
+def send_half(server: Server) -> socket.socket:
+    """Return a connection that has sent half of a form."""
+    where = urlsplit(server.url)
+    client = socket.create_connection((where.hostname, where.port), timeout=60)
+    start = f"POST /join HTTP/1.1\r\nHost: {where.netloc}\r\nContent-Length: 100\r\n\r\nname=A"
+    client.sendall(start.encode())
+    return client
+
+
+def test_half_a_form_is_given_up_and_keeps_no_server_from_ending(tmp_path: Path) -> None:
+    serving = serve(tmp_path, "classroom.py")
+    server = next(serving)
+    with send_half(server) as first:
+        assert first.recv(100).startswith(b"HTTP/1.1 408")
+    with send_half(server), send_half(server):
+        assert list(serving) == []  # it ended with code 0, without a traceback

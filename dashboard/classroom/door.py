@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from string import Template
-from urllib.parse import parse_qs, quote, urlencode
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import streamlit as st
 import uvicorn
@@ -33,10 +33,12 @@ from streamlit import config
 
 from dashboard.app import CLASS_MODE, COOKIE, close_runtime, get_class_roster
 from dashboard.app import MIDDLEWARE as OF_THE_APP
-from dashboard.classroom.network import class_port, class_urls, own_addresses
+from dashboard.app.connections import SEAT, Seats, limited_protocols, raise_file_limit
+from dashboard.classroom.network import class_port, class_urls, own_addresses, proxy_url
 from gpt_core.access import MAX_MEMBER_NAME, Member
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 (on purpose: class mode serves the network)
+THIS_MACHINE = "127.0.0.1"
 JOIN, LEAVE, FONT = "/join", "/leave", "/join/font.woff2"
 TEACHERS_PAGE = "/classroom"
 HERE = Path(__file__).parent
@@ -48,6 +50,10 @@ FORM_SECONDS = 10.0  # for the whole form to arrive
 CLOSE = {"Connection": "close"}  # what is left of the form is not read
 COOKIE_SECONDS = 30 * 24 * 3600
 NO_MEMBER = 4401  # a websocket's close code, like HTTP's 401
+TRY_LATER = 1013  # another one, like HTTP's 503
+TOO_MANY = "You have too many connections to the class: close some of its tabs."
+MAX_CONNECTIONS = 4096
+OF_ADDRESS, OF_MEMBER = 256, 64  # connections: an address may be a class behind one router
 
 
 class OnlyMembers:
@@ -62,13 +68,18 @@ class OnlyMembers:
             await self._app(scope, receive, send)
             return
         token = HTTPConnection(scope).cookies.get(COOKIE)
-        if await run_in_threadpool(get_class_roster().who, token) is not None:
+        member = await run_in_threadpool(get_class_roster().who, token)
+        seat = scope.get("state", {}).get(SEAT)  # none at the address for this machine alone
+        has_room = member is None or seat is None or seat.take(member.id)
+        if member is not None and has_room:
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
             await receive()  # the connect event comes first
-            await send({"type": "websocket.close", "code": NO_MEMBER})
+            code = NO_MEMBER if has_room else TRY_LATER
+            await send({"type": "websocket.close", "code": code})
         else:
-            await _to_the_door(scope)(scope, receive, send)
+            answer = _to_the_door(scope) if has_room else PlainTextResponse(TOO_MANY, 503, CLOSE)
+            await answer(scope, receive, send)
 
 
 def _to_the_door(scope: Scope) -> Response:
@@ -112,7 +123,13 @@ async def join(request: Request) -> Response:
     response = RedirectResponse(landing, 303)
     # Lax: a link to a run opens it from an e-mail, too.
     response.set_cookie(
-        COOKIE, token, max_age=COOKIE_SECONDS, httponly=True, samesite="lax", path="/"
+        COOKIE,
+        token,
+        max_age=COOKIE_SECONDS,
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+        path="/",
     )
     return response
 
@@ -234,12 +251,26 @@ async def open_to_the_network(app: st.App) -> AsyncIterator[None]:
     os.environ[CLASS_MODE] = "1"  # before the first visit, which creates the services
     port = class_port()
     name = socket.gethostname().lower()
-    config.set_option(
-        "server.allowedHosts", ["127.0.0.1", "localhost", name, f"{name}.local", *own_addresses()]
-    )
+    proxy = proxy_url()
+    hosts = [THIS_MACHINE, "localhost", name, f"{name}.local", *own_addresses()]
+    if proxy:
+        hosts.append(str(urlsplit(proxy).hostname))
+    config.set_option("server.allowedHosts", hosts)
+    in_all = min(MAX_CONNECTIONS, raise_file_limit() // 2)  # the store and texts need files, too
+    seats = Seats(in_all, OF_ADDRESS, OF_MEMBER, is_behind_proxy=proxy is not None)
     listener = _Listener(
         uvicorn.Config(
-            app, host=EVERYWHERE, port=port, lifespan="off", access_log=False, log_level="warning"
+            app,
+            host=THIS_MACHINE if proxy else EVERYWHERE,  # with HTTPS there is no way around it
+            port=port,
+            # asyncio accepts as many before it looks at the first: few, or files run out.
+            backlog=in_all // 8,
+            lifespan="off",
+            access_log=False,
+            log_level="warning",
+            proxy_headers=proxy is not None,
+            forwarded_allow_ips=THIS_MACHINE,
+            **limited_protocols(seats),
         )
     )
     serving = asyncio.create_task(listener.serve())

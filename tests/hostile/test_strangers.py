@@ -3,12 +3,15 @@
 import http.client
 import socket
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
+import psutil
 import pytest
 
+from dashboard.classroom.door import OF_MEMBER, TOO_MANY
+from dashboard.classroom.network import PROXY_URL
 from tests.browser.conftest import Server, start_server
 from tests.support.ports import free_port
 
@@ -135,3 +138,68 @@ def test_half_a_form_is_given_up_and_keeps_no_server_from_ending(tmp_path: Path)
         assert first.recv(100).startswith(b"HTTP/1.1 408")
     with send_half(server), send_half(server):
         assert list(serving) == []  # it ended with code 0, without a traceback
+
+
+def test_a_flood_of_idle_connections_closes_no_door(tmp_path: Path) -> None:
+    program = tmp_path / "few_files.py"
+    program.write_text("import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))")
+    serving = serve(tmp_path, "classroom.py", ALSO_RUN=str(program))
+    server = next(serving)
+    cookie = join(server, "Ann")
+    where = urlsplit(server.url)
+    with ExitStack() as clients:
+        for _ in range(600):
+            clients.enter_context(socket.create_connection((where.hostname, where.port)))
+        assert ask(server, "GET", "/join")[0] == 200
+        assert ask(server, "GET", "/_stcore/host-config", Cookie=cookie)[0] == 200
+        assert open_websocket(server, Origin=server.url, Cookie=cookie) == 101
+        assert psutil.Process(server.process.pid).num_fds() < 256
+    assert list(serving) == []
+    assert "Too many open files" not in server.log.read_text()
+
+
+def test_a_member_has_a_limited_number_of_connections_and_leaves_others_theirs(
+    class_server: Server,
+) -> None:
+    ann, ben = join(class_server, "Ann"), join(class_server, "Ben")
+    with ExitStack() as clients:
+        for _ in range(OF_MEMBER):
+            clients.enter_context(closing(keep_websocket(class_server, ann)))
+        assert open_websocket(class_server, Cookie=ann) == 403
+        status, _, words = ask(class_server, "GET", "/_stcore/host-config", Cookie=ann)
+        assert (status, words) == (503, TOO_MANY)
+        assert open_websocket(class_server, Cookie=ben) == 101
+
+
+def keep_websocket(server: Server, cookie: str) -> socket.socket:
+    """Return the connection of an open websocket."""
+    where = urlsplit(server.url)
+    client = socket.create_connection((where.hostname, where.port), timeout=60)
+    lines = (
+        "GET /_stcore/stream HTTP/1.1",
+        f"Host: {where.netloc}",
+        f"Cookie: {cookie}",
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+        "Sec-WebSocket-Version: 13",
+        "\r\n",
+    )
+    client.sendall("\r\n".join(lines).encode())
+    assert client.recv(12) == b"HTTP/1.1 101"
+    return client
+
+
+def test_forwarded_addresses_are_believed_from_a_named_proxy_alone(tmp_path: Path) -> None:
+    forwarded = {"X_Forwarded_Proto": "https", "X_Forwarded_For": "192.0.2.7"}
+    form = {"name": "Ann", "code": CODE}
+    for setting, is_secure in (({}, False), ({PROXY_URL: "https://class.example"}, True)):
+        serving = serve(tmp_path / str(is_secure), "classroom.py", **setting)
+        server = next(serving)
+        status, headers, _ = ask(server, "POST", "/join", form, **forwarded)
+        assert status == 303
+        assert ("Secure" in headers["set-cookie"]) == is_secure
+        cookie = headers["set-cookie"].partition(";")[0]
+        site = {"Origin": "https://class.example", "Host": "class.example", "Cookie": cookie}
+        assert (open_websocket(server, **site, **forwarded) == 101) == is_secure
+        assert list(serving) == []

@@ -3,6 +3,7 @@
 import http.client
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
@@ -203,3 +204,12 @@ def test_forwarded_addresses_are_believed_from_a_named_proxy_alone(tmp_path: Pat
         site = {"Origin": "https://class.example", "Host": "class.example", "Cookie": cookie}
         assert (open_websocket(server, **site, **forwarded) == 101) == is_secure
         assert list(serving) == []
+
+
+def test_sixty_wrong_codes_keep_out_nobody_who_knows_the_right_ones(class_server: Server) -> None:
+    wrong = {"name": "Mallory", "code": "aaaaaa"}
+    with ThreadPoolExecutor(60) as guessing:
+        answers = list(guessing.map(lambda _: ask(class_server, "POST", "/join", wrong), range(60)))
+    assert {status for status, _, _ in answers} == {403}
+    join(class_server, "Cleo")
+    assert ask(class_server, "POST", "/join", {"passphrase": PASSPHRASE})[0] == 303

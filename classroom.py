@@ -4,4 +4,4 @@ import streamlit as st
 
 from dashboard.classroom import MIDDLEWARE, ROUTES, open_to_the_network
 
-app = st.App("app.py", lifespan=open_to_the_network, routes=ROUTES, middleware=MIDDLEWARE)
+app = st.App("main.py", lifespan=open_to_the_network, routes=ROUTES, middleware=MIDDLEWARE)

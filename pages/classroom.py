@@ -21,6 +21,7 @@ fragment(wall.show_curves)(every)
 if is_teacher:
     st.header("Who is where")
     fragment(wall.show_who, run_every=every)()
+    fragment(rules.show_door, run_every=every)()
     rules.show_members()
 st.header("The queue")
 fragment(wall.show_queue, run_every=every)()

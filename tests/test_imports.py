@@ -25,7 +25,7 @@ SOURCES = [
     path
     for folder in ("gpt_core", "dashboard", "pages")
     for path in sorted((ROOT / folder).rglob("*.py"))
-] + [ROOT / "app.py", ROOT / "classroom.py"]
+] + [ROOT / name for name in ("app.py", "classroom.py", "main.py")]
 
 
 def imports(path: Path) -> list[str]:
@@ -129,7 +129,7 @@ def test_a_module_a_function_and_a_folder_can_be_surveyed() -> None:
     for path in SOURCES:
         source = path.read_text()
         lines = len(source.splitlines())
-        limit = 50 if path.name == "app.py" else 150 if path.parent.name == "pages" else 400
+        limit = 50 if path.parent == ROOT else 150 if path.parent.name == "pages" else 400
         assert lines <= limit, f"{path} has {lines} lines"
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.FunctionDef):

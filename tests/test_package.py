@@ -162,7 +162,7 @@ def test_every_page_of_the_installed_app_comes_up(
 ) -> None:
     program = (
         "from streamlit.testing.v1 import AppTest\n"
-        f"app = AppTest.from_file({str(installed / 'dashboard' / 'site' / 'app.py')!r},"
+        f"app = AppTest.from_file({str(installed / 'dashboard' / 'site' / 'main.py')!r},"
         " default_timeout=60).run()\n"
         "for page in ('home', 'runs', 'tokens', 'model', 'data', 'train', 'generate', 'weights'):\n"
         "    app.switch_page(f'pages/{page}.py').run()\n"

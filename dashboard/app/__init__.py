@@ -26,6 +26,7 @@ from dashboard.app.selection import (
     selected_run,
     toggle_projector,
 )
+from dashboard.app.server import MIDDLEWARE
 from dashboard.app.visitor import (
     COOKIE,
     allowed_presets,
@@ -50,6 +51,7 @@ __all__ = [
     "CLASS_MODE",
     "COOKIE",
     "MACHINE_ERRORS",
+    "MIDDLEWARE",
     "allowed_presets",
     "attempt",
     "choose_runs",

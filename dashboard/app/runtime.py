@@ -37,7 +37,6 @@ from gpt_core.library import ModelLibrary
 from gpt_core.runner import TrainingRunner
 from gpt_core.store import RunStore, default_runs_dir
 
-limit_shutdown()
 gc.enable()
 gc.freeze()  # modules are never garbage: scanning them would halt all threads for 0.2 s
 
@@ -152,10 +151,18 @@ def close_runtime() -> None:
 
 def end_process() -> None:
     """Save what trains, wait for the pages that compute, then close the rest."""
-    if _services is not None:
-        _services.runner.close()  # first: a supervisor may not wait long before it kills
+    _save_runs()  # first: a supervisor may not wait long before it kills
     wait_for_pages()
     close_runtime()
+
+
+def _save_runs() -> None:
+    """Save what trains; it ends, and everything else stays open for the pages that compute."""
+    if _services is not None:
+        _services.runner.close()
+
+
+limit_shutdown(_save_runs)
 
 
 def wait_for_pages(seconds: float = 20.0) -> None:

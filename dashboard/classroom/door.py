@@ -13,13 +13,13 @@ from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from string import Template
-from urllib.parse import parse_qs, quote, urlencode
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import streamlit as st
 import uvicorn
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import (
     FileResponse,
     HTMLResponse,
@@ -32,10 +32,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit import config
 
 from dashboard.app import CLASS_MODE, COOKIE, close_runtime, get_class_roster
-from dashboard.classroom.network import class_port, class_urls, own_addresses
-from gpt_core.access import MAX_MEMBER_NAME
+from dashboard.app import MIDDLEWARE as OF_THE_APP
+from dashboard.app.connections import SEAT, Seats, limited_protocols, raise_file_limit
+from dashboard.classroom.network import class_port, class_urls, own_addresses, proxy_url
+from gpt_core.access import MAX_MEMBER_NAME, Member
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 (on purpose: class mode serves the network)
+THIS_MACHINE = "127.0.0.1"
 JOIN, LEAVE, FONT = "/join", "/leave", "/join/font.woff2"
 TEACHERS_PAGE = "/classroom"
 HERE = Path(__file__).parent
@@ -43,8 +46,15 @@ ICON = HERE.parent / "icon.svg"
 FONT_FILE = "static/static/media/SourceSansVF-Upright*.woff2"  # the app's, in Streamlit's package
 OPEN_PATHS = (JOIN, FONT, "/_stcore/health")
 MAX_FORM_BYTES = 4096
+FORM_SECONDS = 10.0  # for the whole form to arrive
+CHECKING = asyncio.Semaphore(2)  # a rejoin code takes 50 ms of a core to check
+CLOSE = {"Connection": "close"}  # what is left of the form is not read
 COOKIE_SECONDS = 30 * 24 * 3600
 NO_MEMBER = 4401  # a websocket's close code, like HTTP's 401
+TRY_LATER = 1013  # another one, like HTTP's 503
+TOO_MANY = "You have too many connections to the class: close some of its tabs."
+MAX_CONNECTIONS = 4096
+OF_ADDRESS, OF_MEMBER = 256, 64  # connections: an address may be a class behind one router
 
 
 class OnlyMembers:
@@ -59,13 +69,18 @@ class OnlyMembers:
             await self._app(scope, receive, send)
             return
         token = HTTPConnection(scope).cookies.get(COOKIE)
-        if await run_in_threadpool(get_class_roster().who, token) is not None:
+        member = await run_in_threadpool(get_class_roster().who, token)
+        seat = scope.get("state", {}).get(SEAT)  # none at the address for this machine alone
+        has_room = member is None or seat is None or seat.take(member.id)
+        if member is not None and has_room:
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
             await receive()  # the connect event comes first
-            await send({"type": "websocket.close", "code": NO_MEMBER})
+            code = NO_MEMBER if has_room else TRY_LATER
+            await send({"type": "websocket.close", "code": code})
         else:
-            await _to_the_door(scope)(scope, receive, send)
+            answer = _to_the_door(scope) if has_room else PlainTextResponse(TOO_MANY, 503, CLOSE)
+            await answer(scope, receive, send)
 
 
 def _to_the_door(scope: Scope) -> Response:
@@ -81,35 +96,62 @@ def _to_the_door(scope: Scope) -> Response:
 async def show_door(request: Request) -> Response:
     """Show the form to join the class."""
     code = request.query_params.get("code", "")  # from a QR code
-    return HTMLResponse(_door(request.query_params.get("next", "/"), code=code))
+    member = await run_in_threadpool(get_class_roster().who, request.cookies.get(COOKIE))
+    return HTMLResponse(_door(request.query_params.get("next", "/"), code=code, member=member))
 
 
 async def join(request: Request) -> Response:
     """Let a student or the teacher in, or say why not."""
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_FORM_BYTES:
-            return PlainTextResponse("The form is too large.", 413)
-    fields = {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
+    fields = await _read_form(request)
+    if isinstance(fields, Response):
+        return fields
+    name, code = fields.get("name", ""), fields.get("code", "")
     address = request.client.host if request.client else ""
     roster, wanted = get_class_roster(), _local_path(fields.get("next", "/"))
+    member = await run_in_threadpool(roster.who, request.cookies.get(COOKIE))
+    if member is not None and "replace" not in fields:
+        return HTMLResponse(_door(wanted, name=name, member=member), 409)
     if "passphrase" in fields:
+        wait = roster.seconds_to_wait(address)
         enter = partial(roster.sign_in_teacher, fields["passphrase"], address)
         landing = TEACHERS_PAGE if wanted == "/" else wanted
     else:
-        enter = partial(roster.join, fields.get("name", ""), fields.get("code", ""), address)
+        wait = roster.seconds_to_wait(address, name, code)
+        enter = partial(roster.join, name, code, address)
         landing = wanted
+    await asyncio.sleep(wait)
     try:
-        token = await run_in_threadpool(enter)
+        async with CHECKING:
+            token = await run_in_threadpool(enter)
     except ValueError as error:
-        return HTMLResponse(_door(wanted, str(error), fields.get("name", "")), 403)
+        refusal = str(error)
+        return HTMLResponse(_door(wanted, refusal, name, member=member), 403)
     response = RedirectResponse(landing, 303)
     # Lax: a link to a run opens it from an e-mail, too.
     response.set_cookie(
-        COOKIE, token, max_age=COOKIE_SECONDS, httponly=True, samesite="lax", path="/"
+        COOKIE,
+        token,
+        max_age=COOKIE_SECONDS,
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+        path="/",
     )
     return response
+
+
+async def _read_form(request: Request) -> dict[str, str] | Response:
+    """Return the fields of a form; the answer, if it is too large or comes too slowly."""
+    body = b""
+    try:
+        async with asyncio.timeout(FORM_SECONDS):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > MAX_FORM_BYTES:
+                    return PlainTextResponse("The form is too large.", 413, CLOSE)
+    except (TimeoutError, ClientDisconnect):
+        return PlainTextResponse("The form did not arrive in time.", 408, CLOSE)
+    return {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
 
 
 async def ask_to_leave(request: Request) -> Response:
@@ -150,7 +192,7 @@ ROUTES = [
     Route(LEAVE, leave, methods=["POST"]),
     Route(FONT, send_font),
 ]
-MIDDLEWARE = [Middleware(OnlyMembers)]
+MIDDLEWARE = [*OF_THE_APP, Middleware(OnlyMembers)]
 
 
 def _local_path(path: str) -> str:
@@ -160,11 +202,27 @@ def _local_path(path: str) -> str:
     return path if is_ours else "/"
 
 
-def _door(wanted: str, refusal: str = "", name: str = "", code: str = "") -> str:
-    """Return the page at the door as HTML; what was entered is text in it, never markup."""
+def _door(
+    wanted: str, refusal: str = "", name: str = "", code: str = "", member: Member | None = None
+) -> str:
+    """Return the page at the door as HTML; what was entered is text in it, never markup.
+
+    Args:
+        wanted: the page to open afterwards.
+        refusal: why the last attempt failed.
+        name: the name that was entered.
+        code: the join code that is filled in.
+        member: who is signed in with this browser, and is asked before they are replaced.
+    """
+    signed_in = replace = ""
+    if member is not None:
+        who = "the teacher" if member.is_teacher else html.escape(member.name)
+        signed_in = _template("signed_in.html").substitute(name=who)
+        replace = _template("replace.html").substitute(name=who)
     refused = f'<p role="alert">{html.escape(refusal)}</p>' if refusal else ""
     values = {
-        "refusal": refused,
+        "refusal": signed_in + refused,
+        "replace": replace,
         "wanted": html.escape(_local_path(wanted)),
         "name": html.escape(name),
         "code": html.escape(code),
@@ -199,12 +257,26 @@ async def open_to_the_network(app: st.App) -> AsyncIterator[None]:
     os.environ[CLASS_MODE] = "1"  # before the first visit, which creates the services
     port = class_port()
     name = socket.gethostname().lower()
-    config.set_option(
-        "server.allowedHosts", ["127.0.0.1", "localhost", name, f"{name}.local", *own_addresses()]
-    )
+    proxy = proxy_url()
+    hosts = [THIS_MACHINE, "localhost", name, f"{name}.local", *own_addresses()]
+    if proxy:
+        hosts.append(str(urlsplit(proxy).hostname))
+    config.set_option("server.allowedHosts", hosts)
+    in_all = min(MAX_CONNECTIONS, raise_file_limit() // 2)  # the store and texts need files, too
+    seats = Seats(in_all, OF_ADDRESS, OF_MEMBER, is_behind_proxy=proxy is not None)
     listener = _Listener(
         uvicorn.Config(
-            app, host=EVERYWHERE, port=port, lifespan="off", access_log=False, log_level="warning"
+            app,
+            host=THIS_MACHINE if proxy else EVERYWHERE,  # with HTTPS there is no way around it
+            port=port,
+            # asyncio accepts as many before it looks at the first: few, or files run out.
+            backlog=in_all // 8,
+            lifespan="off",
+            access_log=False,
+            log_level="warning",
+            proxy_headers=proxy is not None,
+            forwarded_allow_ips=THIS_MACHINE,
+            **limited_protocols(seats),
         )
     )
     serving = asyncio.create_task(listener.serve())

@@ -2,9 +2,11 @@
 
 import os
 import socket
+from urllib.parse import urlsplit
 
 import psutil
 
+PROXY_URL = "GPT_LAB_CLASS_URL"  # the environment variable: where a proxy serves the class
 PORT = "GPT_LAB_CLASS_PORT"  # the environment variable
 DEFAULT_PORT = 8600
 HIGHEST_PORT = 65535
@@ -37,6 +39,28 @@ def own_addresses() -> list[str]:
     return [address for _, address in sorted(found, key=lambda pair: pair[0])]
 
 
+def proxy_url() -> str | None:
+    """Return the address at which a proxy on this machine serves the class; None without one.
+
+    With one, the class listens to this machine alone and believes the X-Forwarded-For and
+    X-Forwarded-Proto that come from it.
+
+    Raises:
+        ValueError: the environment variable holds no address of a site.
+    """
+    text = os.environ.get(PROXY_URL)
+    if not text:
+        return None
+    url = urlsplit(text.rstrip("/"))
+    if url.scheme not in ("http", "https") or not url.hostname or url.path or url.query:
+        raise ValueError(
+            f"{PROXY_URL}={text!r} is not the address of a site: write https:// and its name."
+        )
+    return url.geturl()
+
+
 def class_urls() -> list[str]:
     """Return the addresses that students open."""
+    if proxy := proxy_url():
+        return [proxy]
     return [f"http://{address}:{class_port()}" for address in own_addresses()]

@@ -19,6 +19,7 @@ from dashboard.app import (
     session_keys,
     show_refusal,
 )
+from dashboard.charts import count
 from dashboard.classroom.network import class_urls
 from gpt_core.access import CONTROLS, FIRST_LESSON, ClassRules, is_student
 from gpt_core.presets import PRESETS
@@ -71,6 +72,27 @@ def show_how_to_join() -> None:
         link = f"{urls[0]}/join?{urlencode({'code': roster.join_code})}"
         drawing = segno.make(link, micro=False).svg_inline(scale=6, border=3, light="white")
         st.image(drawing, width=QR_PIXELS, alt=f"QR code of {link}")
+
+
+def show_door() -> None:
+    """Show the teacher how many join, and let them close the class to new students."""
+    roster = get_class_roster()
+    joined = roster.count_joined()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if not roster.is_open:
+            st.text("Closed to new students: those who were here return with their rejoin codes.")
+        else:
+            st.text(f"{count(joined, 'student')} joined in the last half minute.")
+        st.button(
+            "No more joins" if roster.is_open else "Let students join",
+            on_click=_set_open,
+            args=(not roster.is_open,),
+            type="tertiary",
+        )
+
+
+def _set_open(is_open: bool) -> None:
+    attempt(get_class_roster().set_open, is_open, actor=current_actor())
 
 
 def show_rules() -> None:

@@ -14,10 +14,9 @@ import unicodedata
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import TypeVar
 
 from gpt_core.access.permissions import TEACHER, is_student, require_teacher
+from gpt_core.access.tries import Tries
 from gpt_core.store import RunStore
 from gpt_core.system import printable
 
@@ -26,8 +25,11 @@ CODE_LENGTH, REJOIN_LENGTH = 6, 8
 MAX_MEMBER_NAME = 40
 GONE_SECONDS = 75.0  # an open page reports every few seconds, a hidden one each minute
 SCHOOL_DAY_HOURS = 10
-T = TypeVar("T")
-WRONG_TRIES, WRONG_TRIES_OF_ALL, WITHIN_SECONDS = 5, 60, 60.0
+MAX_JOINS, JOINS_SECONDS = 60, 30.0  # new students within a time, from all addresses
+# Characters that are invisible but no format characters, by their code points: fillers, joiners,
+# variation selectors.
+IGNORED = {0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10)}
+IGNORED |= set(range(0xE0100, 0xE01F0))
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,12 @@ class Roster:
         self.join_code = join_code or new_code()
         self.passphrase = passphrase or "-".join(new_code() for _ in range(3))
         self._timer = timer
-        self._lock = threading.Lock()  # guards _wrong: two simultaneous guesses count as two
+        self._tries = Tries(timer)
         self._joining = threading.Lock()  # guards the names: two simultaneous Annas get two names
-        self._wrong: deque[tuple[float, str]] = deque()  # wrong codes: time, address
+        self._joined: deque[float] = deque(
+            maxlen=MAX_JOINS
+        )  # when new students joined, of the last ones
+        self._is_open = True
         self._presence: dict[str, Presence] = {}  # by member ID; replaced at each report
 
     def join(self, name: str, code: str, address: str) -> str:
@@ -90,16 +95,16 @@ class Roster:
             name: the name that they chose; a number is added if it is taken.
             code: the class's join code or, of a student who returns, a rejoin code of theirs;
                 case and spaces do not matter.
-            address: where the request comes from; wrong codes are counted by address.
+            address: where the request comes from; tries are counted by address.
 
         Raises:
-            ValueError: the code is wrong, too many were, or the name is empty or too long.
+            ValueError: the code is wrong, the name is empty or too long, or the teacher or the
+                number of those who join at this moment lets no new student in.
         """
-        member_id = self._check(
-            partial(self._joins_as, name, code),
-            address,
-            "The join code is wrong: ask your teacher.",
-        )
+        member_id = self._joins_as(name, code)
+        if member_id is None:
+            raise ValueError("The join code is wrong: ask your teacher.")
+        self._tries.forgive(address, _opens(name, code))
         token = secrets.token_urlsafe(32)
         if member_id:  # with a rejoin code
             name = self._store.class_store.names()[member_id]
@@ -107,9 +112,10 @@ class Roster:
         else:
             member_id, name = f"s-{secrets.token_hex(6)}", _shown_name(name)
             with self._joining:
+                self._require_room()
                 taken = self._taken_names()
                 number, wanted = 2, name
-                while name.casefold() in taken:  # the second Anna becomes "Anna 2"
+                while _compared(name) in taken:  # the second Anna becomes "Anna 2"
                     name, number = f"{wanted} {number}", number + 1
                 self._store.class_store.add_member(member_id, name, _hash(token, self._key))
         self._add_rejoin_code(member_id, token)
@@ -119,23 +125,68 @@ class Roster:
         """Return as which member a student joins: "" as a new one, None if the code is wrong."""
         if _is_equal(code, self.join_code):
             return ""
-        code, name = _plain(code).replace("-", ""), _on_one_line(name).casefold()
+        code, name = _without_hyphens(code), _compared(name)
         if len(code) != REJOIN_LENGTH:
             return None
         names = self._store.class_store.names()
         for row in self._store.class_store.rejoin_codes():
-            if names[row.member_id].casefold() == name and hmac.compare_digest(
+            if _compared(names[row.member_id]) == name and hmac.compare_digest(
                 _code_hash(code, row.member_id), row.code_hash
             ):
                 return row.member_id
         return None
 
     def _taken_names(self) -> set[str]:
-        """Return the names, in lower case, of the members and of those who may return."""
+        """Return the names, as they are compared, of the members and of those who may return."""
         names = self._store.class_store.names()
         returning = (names[row.member_id] for row in self._store.class_store.rejoin_codes())
         present = (member.name for member in self.members())
-        return {TEACHER, *(name.casefold() for name in (*returning, *present))}
+        return {TEACHER, *(_compared(name) for name in (*returning, *present))}
+
+    def _require_room(self) -> None:
+        """Count a new student.
+
+        Raises:
+            ValueError: the door is closed, or too many join at once.
+        """
+        if not self._is_open:
+            raise ValueError(
+                "Your teacher has closed the class to new students: ask them to open it, or "
+                "return with your name and your rejoin code."
+            )
+        if self.count_joined() >= MAX_JOINS:
+            raise ValueError("Very many are joining: wait half a minute, then try again.")
+        self._joined.append(self._timer())
+
+    def count_joined(self) -> int:
+        """Return the number of new students in the last half minute."""
+        since = self._timer() - JOINS_SECONDS
+        return sum(at > since for at in self._joined.copy())
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether new students may join; those who were here return in any case."""
+        return self._is_open
+
+    def set_open(self, is_open: bool, *, actor: str) -> None:
+        """Let new students join, or no more of them until the app starts again.
+
+        Raises:
+            PermissionDenied: the actor is a student.
+        """
+        require_teacher(self._store, actor, "close or open the class to new students")
+        with self._joining:  # after this none is still on the way in
+            self._is_open = is_open
+
+    def seconds_to_wait(self, address: str, name: str | None = None, code: str = "") -> float:
+        """Count a try of a code; return how long it must wait before it is checked.
+
+        Args:
+            address: where it comes from.
+            name: the student's; None for the teacher, who has a passphrase.
+            code: a student's join code or rejoin code.
+        """
+        return self._tries.begin(address, _opens(name, code))
 
     def rejoin_code(self, token: str) -> str | None:
         """Return the rejoin code of a student's browser; None if a newer one has replaced it."""
@@ -178,13 +229,11 @@ class Roster:
         """Return a token for the teacher's browser.
 
         Raises:
-            ValueError: the passphrase is wrong, or too many were.
+            ValueError: the passphrase is wrong.
         """
-        self._check(
-            lambda: _is_equal(passphrase, self.passphrase) or None,
-            address,
-            "The passphrase is wrong.",
-        )
+        if not _is_equal(passphrase, self.passphrase):
+            raise ValueError("The passphrase is wrong.")
+        self._tries.forgive(address, _opens())
         token = secrets.token_urlsafe(32)
         self._store.class_store.add_member(TEACHER, "Teacher", _hash(token, self.passphrase))
         return token
@@ -227,29 +276,6 @@ class Roster:
         require_teacher(self._store, actor, "remove a student from the class")
         self._store.class_store.revoke_member(member_id, actor)
 
-    def _check(self, opens: Callable[[], T | None], address: str, wrong: str) -> T:
-        """Return what a code opens, and limit how many wrong ones an address may send.
-
-        Args:
-            opens: returns what the code opens; None for a wrong code.
-            address: where it comes from.
-            wrong: the message about a wrong code.
-
-        Raises:
-            ValueError: the code is wrong, or too many were.
-        """
-        now = self._timer()
-        with self._lock:
-            while self._wrong and self._wrong[0][0] <= now - WITHIN_SECONDS:
-                self._wrong.popleft()
-            from_there = sum(where == address for _, where in self._wrong)
-            if from_there >= WRONG_TRIES or len(self._wrong) >= WRONG_TRIES_OF_ALL:
-                raise ValueError("Too many wrong codes: wait a minute, then try again.")
-            if (opened := opens()) is not None:
-                return opened
-            self._wrong.append((now, address))
-        raise ValueError(wrong)
-
 
 def new_code(length: int = CODE_LENGTH) -> str:
     """Return a random code that is easy to read aloud; of 6 letters there are 0.9 billion."""
@@ -287,6 +313,33 @@ def _plain(code: str) -> str:
     return "".join(code.split()).casefold()
 
 
+def _without_hyphens(code: str) -> str:
+    """Return a rejoin code in the form that is compared."""
+    return _plain(code).replace("-", "")
+
+
+def _opens(name: str | None = None, code: str = "") -> str:
+    """Return what a try wants to open, by which it is counted."""
+    if name is None:
+        return TEACHER
+    is_rejoin = len(_without_hyphens(code)) == REJOIN_LENGTH
+    return f"student {_compared(name)}" if is_rejoin else "class"
+
+
+def _compared(name: str) -> str:
+    """Return a name in the form that is compared: what looks alike to the eye is one name.
+
+    Without case, invisible characters and the variants of a letter that NFKC makes one.
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    seen = (
+        char
+        for char in folded
+        if char.isspace() or (unicodedata.category(char)[0] != "C" and ord(char) not in IGNORED)
+    )
+    return " ".join("".join(seen).split())
+
+
 def _shown_name(name: str) -> str:
     """Return a name on one line, without invisible characters.
 
@@ -294,7 +347,7 @@ def _shown_name(name: str) -> str:
         ValueError: nothing is left, or the name is too long.
     """
     seen = _on_one_line(name)
-    if not seen:
+    if not seen or not _compared(seen):
         raise ValueError("The name is empty: enter the name that the class will see.")
     if len(seen) > MAX_MEMBER_NAME:
         raise ValueError(f"The name is too long: use at most {MAX_MEMBER_NAME} characters.")

@@ -294,8 +294,6 @@ def test_what_trains_is_saved_when_the_class_ends(
     expect(page.get_by_text("running").first).to_be_visible(timeout=60_000)
     for _ in range(5):
         assert guess(server.url, "wrong") == (403, "The join code is wrong: ask your teacher.")
-    refused = (403, "Too many wrong codes: wait a minute, then try again.")
-    assert guess(server.url, CODE) == refused  # by now the right one is, too
     assert guess(server.url, "x" * 5000)[0] == 413
     assert server.end() in ENDED
     with closing(RunStore(server.runs_dir)) as store:

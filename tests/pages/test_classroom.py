@@ -350,6 +350,16 @@ def test_names_are_text_wherever_they_stand(lesson: Class) -> None:
             assert "&lt;img" in chart["figure"]["data"][0]["name"]
 
 
+def test_the_teacher_closes_the_class_to_new_students(lesson: Class) -> None:
+    ann, teacher = lesson.visit("Ann", "classroom"), lesson.visit("Teacher", "classroom")
+    assert "No more joins" not in labels(ann)
+    assert "joined in the last half minute." in " ".join(text.value for text in teacher.main.text)
+    button(teacher, "No more joins").click().run()
+    assert not lesson.roster.is_open
+    button(teacher, "Let students join").click().run()
+    assert lesson.roster.is_open
+
+
 def test_the_teacher_holds_the_queue_and_puts_a_run_first(lesson: Class) -> None:
     app = lesson.visit("Teacher", "classroom")
     button(app, "Hold the queue").click().run()

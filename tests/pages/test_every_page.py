@@ -128,7 +128,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 from dashboard.app import runtime
 
-app = AppTest.from_file("app.py", default_timeout=60).run()
+app = AppTest.from_file("main.py", default_timeout=60).run()
 app.button[0].click().run()
 assert not app.exception
 run_id = runtime.get_store().latest_run().id

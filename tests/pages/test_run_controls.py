@@ -129,7 +129,7 @@ def test_a_stopped_run_is_still_shown_by_its_address() -> None:
     finish(first)
     second = start_pocket_run(1)
     finish(second)
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=TIMEOUT)
+    app = AppTest.from_file(str(ROOT / "main.py"), default_timeout=TIMEOUT)
     app.query_params["run"] = first
     app.switch_page("pages/train.py").run()
     assert not app.exception
@@ -137,7 +137,7 @@ def test_a_stopped_run_is_still_shown_by_its_address() -> None:
 
 
 def test_an_address_of_no_run_says_so_in_words() -> None:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=TIMEOUT)
+    app = AppTest.from_file(str(ROOT / "main.py"), default_timeout=TIMEOUT)
     app.query_params["run"] = "<b>nobody</b>"
     app.switch_page("pages/train.py").run()
     assert not app.exception

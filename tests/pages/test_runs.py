@@ -37,7 +37,7 @@ def keep_runs(**rates: float) -> None:
 
 
 def open_runs(*run_ids: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=TIMEOUT).run()
+    app = AppTest.from_file(str(ROOT / "main.py"), default_timeout=TIMEOUT).run()
     app.switch_page("pages/runs.py")
     if run_ids:
         app.query_params[session_keys.RUN] = list(run_ids)

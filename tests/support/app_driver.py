@@ -22,7 +22,7 @@ def open_app(
     page: str | None = None, *, state: dict[str, Any] | None = None, **query: str
 ) -> AppTest:
     """Open a page; ``state`` is what its widgets hold from before."""
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=TIMEOUT)
+    app = AppTest.from_file(str(ROOT / "main.py"), default_timeout=TIMEOUT)
     for name, value in query.items():
         app.query_params[name] = value
     for name, value in (state or {}).items():

@@ -1,0 +1,50 @@
+"""What each visitor sees: the frame around the pages. ``streamlit run app.py`` serves it."""
+
+from pathlib import Path
+
+import streamlit as st
+
+import dashboard
+from dashboard.app import (
+    MACHINE_ERRORS,
+    errors_in_words,
+    get_runner,
+    is_class,
+    require_member,
+    show_refusal,
+)
+from dashboard.classroom import show_member
+from dashboard.components.accessibility import improve_markup
+from dashboard.ui import apply_look, show_current_run, show_notices
+
+ICON = Path(dashboard.__file__).parent / "icon.svg"
+PAGES = ("Tokens", "Model", "Loss", "Data", "Train", "Generate", "Weights")  # by lecture
+
+st.set_page_config(page_title="GPT Pretraining Lab", page_icon=ICON, layout="wide")
+st.logo(ICON, size="large")
+apply_look()
+
+general = [
+    st.Page("pages/home.py", title="Home", default=True),
+    st.Page("pages/runs.py", title="Runs"),
+]
+if is_class():
+    general.append(st.Page("pages/classroom.py", title="Classroom"))
+general.append(st.Page("pages/glossary.py", title="Glossary"))
+steps = [st.Page(f"pages/{title.lower()}.py", title=title) for title in PAGES]
+page = st.navigation({"": general, "The seven steps": steps})
+try:
+    get_runner()  # created on the first visit
+    require_member()
+except (ValueError, *MACHINE_ERRORS) as error:
+    show_refusal(error)
+else:
+    with st.sidebar, errors_in_words():
+        # Imported without a server, as in a test, the page has no title.
+        show_current_run(getattr(page, "title", ""))
+        if is_class():
+            show_member()
+        improve_markup()
+    with errors_in_words():
+        show_notices()
+        page.run()

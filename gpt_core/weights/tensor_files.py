@@ -7,12 +7,12 @@ from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
-from zipfile import ZIP_STORED, ZipFile
 
 import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from gpt_core.weights.checks import check_pickled_file
 from gpt_core.weights.file_names import INDEX_SUFFIX, PICKLE_SUFFIXES, SHARD, WEIGHTS_SUFFIXES
 from gpt_core.weights.gpt2_config import read_json
 
@@ -181,10 +181,7 @@ def _unpickle(file: Path) -> tuple[dict[str, Part], dict[str, Any]]:
     """Return the tensors in a file of torch.save, and what else stands there."""
     with file.open("rb") as opened:
         is_zip = opened.read(4) == b"PK\3\4"  # since PyTorch 1.6
-    if is_zip:
-        with ZipFile(file) as archive:
-            if any(member.compress_type != ZIP_STORED for member in archive.infolist()):
-                raise ValueError("it was compressed, and torch.save compresses nothing")
+    check_pickled_file(file)
     # Mapped, a file of weights and of optimizer states takes no memory beside the model's.
     saved: Any = torch.load(file, map_location="cpu", weights_only=True, mmap=is_zip)
     facts: dict[str, Any] = {}

@@ -2,6 +2,7 @@
 
 import io
 import math
+import pickle
 import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -171,3 +172,31 @@ def record_run(store: RunStore, run: Run) -> None:
     ]
     store.add_records(run.id, [(record, 1.0) for record in records])
     store.set_state(run.id, RunState.FINISHED, run.owner)
+
+
+def saved_by_torch(pickled: bytes) -> bytes:
+    """Return a file as ``torch.save`` writes it, with this pickle in it."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("archive/data.pkl", pickled)
+        archive.writestr("archive/version", "3\n")
+        archive.writestr("archive/byteorder", "little")
+    return file.getvalue()
+
+
+def saved_by_older_torch(pickled: bytes) -> bytes:
+    """Return a file as PyTorch before 1.6 wrote it, with this pickle in it."""
+    before = (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True})
+    parts = [pickle.dumps(value, protocol=2) for value in before]
+    return b"".join([*parts, pickled, pickle.dumps([], protocol=2)])
+
+
+def doubled(depth: int) -> bytes:
+    """Return opcodes for a tuple that holds another twice, which holds another twice, ….
+
+    To hash it, to compare it or to write it out takes 2^depth steps.
+    """
+    pickled = b")q\0"
+    for level in range(1, depth):
+        pickled += b"h" + bytes([level - 1]) + b"\x86q" + bytes([level])
+    return pickled

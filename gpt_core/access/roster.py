@@ -7,7 +7,9 @@ sign in as a member.
 
 import hashlib
 import hmac
+import logging
 import secrets
+import sqlite3
 import threading
 import time
 import unicodedata
@@ -20,6 +22,8 @@ from typing import TypeVar
 from gpt_core.access.permissions import TEACHER, is_student, require_teacher
 from gpt_core.store import RunStore
 from gpt_core.system import printable
+
+log = logging.getLogger(__name__)
 
 CODE_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is easily misread
 CODE_LENGTH, REJOIN_LENGTH = 6, 8
@@ -81,6 +85,7 @@ class Roster:
         self._lock = threading.Lock()  # guards _wrong: two simultaneous guesses count as two
         self._joining = threading.Lock()  # guards the names: two simultaneous Annas get two names
         self._wrong: deque[tuple[float, str]] = deque()  # wrong codes: time, address
+        self._unrecorded: set[str] = set()  # hashes of the teacher's tokens that are not stored
         self._presence: dict[str, Presence] = {}  # by member ID; replaced at each report
 
     def join(self, name: str, code: str, address: str) -> str:
@@ -171,6 +176,7 @@ class Roster:
         """Sign out the browser of a token; its member's runs and rejoin codes stay."""
         member = self.who(token)
         if member is not None:
+            self._unrecorded.discard(_hash(token, self.passphrase))
             key = self.passphrase if member.is_teacher else self._key
             self._store.class_store.revoke_browser(_hash(token, key), member.id)
 
@@ -186,13 +192,20 @@ class Roster:
             "The passphrase is wrong.",
         )
         token = secrets.token_urlsafe(32)
-        self._store.class_store.add_member(TEACHER, "Teacher", _hash(token, self.passphrase))
+        token_hash = _hash(token, self.passphrase)
+        try:
+            self._store.class_store.add_member(TEACHER, "Teacher", token_hash)
+        except sqlite3.Error:  # a full disk, which the teacher comes to make room on
+            log.exception("the teacher's sign-in could not be recorded: it ends with this process")
+            self._unrecorded.add(token_hash)
         return token
 
     def who(self, token: str | None) -> Member | None:
         """Return the member that a token belongs to; None if it is unknown or revoked."""
         if not token:
             return None
+        if _hash(token, self.passphrase) in self._unrecorded:
+            return Member(TEACHER, "Teacher")
         for key in dict.fromkeys((self._key, self.passphrase)):
             row = self._store.class_store.member(_hash(token, key), self._signed_in_seconds)
             if row is not None:

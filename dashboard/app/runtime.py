@@ -13,6 +13,7 @@ import threading
 import time
 from dataclasses import dataclass
 
+import filelock
 import streamlit as st
 from streamlit.runtime import Runtime
 from streamlit.runtime.pages_manager import PagesManager
@@ -35,7 +36,7 @@ from gpt_core.analysis import CachedStore
 from gpt_core.inference import GenerationWorker, ModelCache
 from gpt_core.library import ModelLibrary
 from gpt_core.runner import TrainingRunner
-from gpt_core.store import RunStore, default_runs_dir
+from gpt_core.store import RunStore, claim_for_class, default_runs_dir
 
 limit_shutdown()
 gc.enable()
@@ -53,6 +54,7 @@ class Services:
     cached_store: CachedStore
     models: ModelLibrary
     roster: Roster | None
+    class_lock: filelock.BaseFileLock | None  # held while this process serves a class
 
     def close(self) -> None:
         """End training, then close everything else."""
@@ -60,6 +62,8 @@ class Services:
         self.generation_worker.close()
         self.runner.close()
         self.store.close()
+        if self.class_lock is not None:
+            self.class_lock.release()
 
 
 JOIN_CODE, PASSPHRASE = "GPT_LAB_JOIN_CODE", "GPT_LAB_PASSPHRASE"  # for a class; generated if unset
@@ -170,6 +174,7 @@ def _get_services() -> Services:
     global _services
     with _making:
         if _services is None:
+            class_lock = claim_for_class(default_runs_dir()) if is_class() else None
             store = RunStore(default_runs_dir())
             runner = TrainingRunner(
                 store,
@@ -194,6 +199,7 @@ def _get_services() -> Services:
                 cached_store=cached_store,
                 models=ModelLibrary(store),
                 roster=roster,
+                class_lock=class_lock,
             )
         return _services
 

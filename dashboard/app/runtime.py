@@ -68,7 +68,7 @@ class Services:
 
 JOIN_CODE, PASSPHRASE = "GPT_LAB_JOIN_CODE", "GPT_LAB_PASSPHRASE"  # for a class; generated if unset
 SIGNED_IN_HOURS = "GPT_LAB_SIGNED_IN_HOURS"  # how long a browser stays in the class
-FRESH_SECONDS = 0.5  # cached records are at most this old, per second of refresh_seconds()
+FRESH_SECONDS = 0.5  # cached records are at most this old, times the viewers of a second
 CLASS_MODE = "GPT_LAB_CLASS"  # the environment variable that classroom.py sets
 
 SCRIPT_THREAD = "ScriptRunner"  # the name that Streamlit gives to threads that run pages
@@ -125,23 +125,14 @@ def is_class() -> bool:
     return bool(os.environ.get(CLASS_MODE))
 
 
-def count_viewers() -> int:
-    """Return the number of browser tabs that are connected."""
+def count_viewers(roster: Roster | None) -> int:
+    """Return the number of connected members of a class or, without one, of browser tabs."""
+    if roster is not None:
+        return roster.count_visitors()
     if not Runtime.exists():  # where a test imports app.py without a server
         return 1
     sessions = getattr(Runtime.instance(), "_session_mgr", None)  # AppTest has none
     return 1 if sessions is None else int(sessions.num_active_sessions())
-
-
-def refresh_seconds(at_least: int = 1) -> int:
-    """Return the seconds between two redraws of live content: more when many tabs are open.
-
-    Redraws are computed on the cores that train.
-
-    Args:
-        at_least: the minimum, in seconds.
-    """
-    return max(at_least, round(count_viewers() / TABS_A_SECOND))
 
 
 def close_runtime() -> None:
@@ -188,7 +179,8 @@ def _get_services() -> Services:
                 hours = _number_from(SIGNED_IN_HOURS)
                 roster = Roster(store, code, passphrase, hours=hours)
             cached_store = CachedStore(
-                store, fresh_seconds=lambda: FRESH_SECONDS * refresh_seconds()
+                store,
+                fresh_seconds=lambda: FRESH_SECONDS * max(1, count_viewers(roster) / TABS_A_SECOND),
             )
             atexit.register(end_process)
             _services = Services(

@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 import unicodedata
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -86,6 +86,7 @@ class Roster:
         self._joining = threading.Lock()  # guards the names: two simultaneous Annas get two names
         self._wrong: deque[tuple[float, str]] = deque()  # wrong codes: time, address
         self._unrecorded: set[str] = set()  # hashes of the teacher's tokens that are not stored
+        self._tabs: Counter[str] = Counter()  # open pages by member ID; changed by one thread
         self._presence: dict[str, Presence] = {}  # by member ID; replaced at each report
 
     def join(self, name: str, code: str, address: str) -> str:
@@ -226,6 +227,24 @@ class Roster:
         """Return the page that a member has open; None if none reported recently."""
         seen = self._presence.get(member_id)
         return seen if seen and self._timer() - seen.at <= GONE_SECONDS else None
+
+    def open_tab(self, member_id: str) -> None:
+        """Count a page that a member has opened."""
+        self._tabs[member_id] += 1
+
+    def close_tab(self, member_id: str) -> None:
+        """Count a page no longer."""
+        self._tabs[member_id] -= 1
+        if not self._tabs[member_id]:
+            del self._tabs[member_id]
+
+    def tabs(self, member_id: str) -> int:
+        """Return how many pages a member has open."""
+        return self._tabs[member_id]
+
+    def count_visitors(self) -> int:
+        """Return how many members have a page open."""
+        return len(self._tabs)
 
     def seen(self) -> list[Member]:
         """Return the students who opened a page since the class began."""

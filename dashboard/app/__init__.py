@@ -14,7 +14,6 @@ from dashboard.app.runtime import (
     get_runner,
     get_store,
     is_class,
-    refresh_seconds,
 )
 from dashboard.app.selection import (
     choose_runs,
@@ -44,6 +43,7 @@ from dashboard.app.visitor import (
     note_presence,
     own_preset,
     owner_name,
+    refresh_seconds,
     require_member,
 )
 

@@ -13,6 +13,7 @@ import threading
 import time
 from dataclasses import dataclass
 
+import filelock
 import streamlit as st
 from streamlit.runtime import Runtime
 from streamlit.runtime.pages_manager import PagesManager
@@ -35,7 +36,7 @@ from gpt_core.analysis import CachedStore
 from gpt_core.inference import GenerationWorker, ModelCache
 from gpt_core.library import ModelLibrary
 from gpt_core.runner import TrainingRunner
-from gpt_core.store import RunStore, default_runs_dir
+from gpt_core.store import RunStore, claim_for_class, default_runs_dir
 
 gc.enable()
 gc.freeze()  # modules are never garbage: scanning them would halt all threads for 0.2 s
@@ -52,6 +53,7 @@ class Services:
     cached_store: CachedStore
     models: ModelLibrary
     roster: Roster | None
+    class_lock: filelock.BaseFileLock | None  # held while this process serves a class
 
     def close(self) -> None:
         """End training, then close everything else."""
@@ -59,11 +61,13 @@ class Services:
         self.generation_worker.close()
         self.runner.close()
         self.store.close()
+        if self.class_lock is not None:
+            self.class_lock.release()
 
 
 JOIN_CODE, PASSPHRASE = "GPT_LAB_JOIN_CODE", "GPT_LAB_PASSPHRASE"  # for a class; generated if unset
 SIGNED_IN_HOURS = "GPT_LAB_SIGNED_IN_HOURS"  # how long a browser stays in the class
-FRESH_SECONDS = 0.5  # cached records are at most this old, per second of refresh_seconds()
+FRESH_SECONDS = 0.5  # cached records are at most this old, times the viewers of a second
 CLASS_MODE = "GPT_LAB_CLASS"  # the environment variable that classroom.py sets
 
 SCRIPT_THREAD = "ScriptRunner"  # the name that Streamlit gives to threads that run pages
@@ -120,23 +124,14 @@ def is_class() -> bool:
     return bool(os.environ.get(CLASS_MODE))
 
 
-def count_viewers() -> int:
-    """Return the number of browser tabs that are connected."""
+def count_viewers(roster: Roster | None) -> int:
+    """Return the number of connected members of a class or, without one, of browser tabs."""
+    if roster is not None:
+        return roster.count_visitors()
     if not Runtime.exists():  # where a test imports app.py without a server
         return 1
     sessions = getattr(Runtime.instance(), "_session_mgr", None)  # AppTest has none
     return 1 if sessions is None else int(sessions.num_active_sessions())
-
-
-def refresh_seconds(at_least: int = 1) -> int:
-    """Return the seconds between two redraws of live content: more when many tabs are open.
-
-    Redraws are computed on the cores that train.
-
-    Args:
-        at_least: the minimum, in seconds.
-    """
-    return max(at_least, round(count_viewers() / TABS_A_SECOND))
 
 
 def close_runtime() -> None:
@@ -177,6 +172,7 @@ def _get_services() -> Services:
     global _services
     with _making:
         if _services is None:
+            class_lock = claim_for_class(default_runs_dir()) if is_class() else None
             store = RunStore(default_runs_dir())
             runner = TrainingRunner(
                 store,
@@ -190,7 +186,8 @@ def _get_services() -> Services:
                 hours = _number_from(SIGNED_IN_HOURS)
                 roster = Roster(store, code, passphrase, hours=hours)
             cached_store = CachedStore(
-                store, fresh_seconds=lambda: FRESH_SECONDS * refresh_seconds()
+                store,
+                fresh_seconds=lambda: FRESH_SECONDS * max(1, count_viewers(roster) / TABS_A_SECOND),
             )
             atexit.register(end_process)
             _services = Services(
@@ -201,6 +198,7 @@ def _get_services() -> Services:
                 cached_store=cached_store,
                 models=ModelLibrary(store),
                 roster=roster,
+                class_lock=class_lock,
             )
         return _services
 

@@ -5,7 +5,13 @@ from dataclasses import replace
 
 import streamlit as st
 
-from dashboard.app.runtime import get_cached_store, get_roster, get_runner
+from dashboard.app.runtime import (
+    TABS_A_SECOND,
+    count_viewers,
+    get_cached_store,
+    get_roster,
+    get_runner,
+)
 from dashboard.app.session_keys import PROJECTOR, SHOWS_PRIVATE
 from gpt_core.access import LOCAL, NOBODY, TEACHER, Member, VisibleRuns, is_student, student_seed
 from gpt_core.config import TrainingConfig
@@ -129,6 +135,20 @@ def own_preset(name: str, corpus: Corpus | None = None) -> Preset:
 def hidden_controls() -> frozenset[str]:
     """Return the controls that the teacher hides from this visitor."""
     return frozenset(get_runner().rules.hidden if is_restricted() else ())
+
+
+def refresh_seconds(at_least: int = 1) -> int:
+    """Return the seconds between two redraws of this visitor's live content.
+
+    Redraws are computed on the cores that train. The members of a class have an equal part of
+    them, so that many tabs of one slow down their own pages, not those of the others.
+
+    Args:
+        at_least: the minimum, in seconds.
+    """
+    roster, member = get_roster(), current_member()
+    tabs = 1 if roster is None or member is None else roster.tabs(member.id)
+    return max(at_least, round(tabs * count_viewers(roster) / TABS_A_SECOND))
 
 
 def note_presence(page: str) -> None:

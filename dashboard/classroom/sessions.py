@@ -1,7 +1,5 @@
 """The open pages of a class: each message of a browser passes the membership check."""
 
-from collections import Counter
-
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
@@ -32,14 +30,13 @@ class MemberSessions:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._tabs: Counter[str] = Counter()  # open websockets by member; one thread's event loop
         config.set_option("server.trustedUserHeaders", {MEMBER_HEADER.decode(): "member"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what a member may do; answer the rest with a sentence or a close code."""
         if scope["type"] == "websocket":
             await self._serve_page(scope, receive, send)
-        elif _asks_for_page(scope) and self._has_too_many(await _member(scope)):
+        elif _asks_for_page(scope) and _has_too_many(await _member(scope)):
             sentence = (
                 f"You have {MAX_TABS} pages of the class open, and more would slow down the "
                 "others: close some, then reload this one."
@@ -50,7 +47,7 @@ class MemberSessions:
 
     async def _serve_page(self, scope: Scope, receive: Receive, send: Send) -> None:
         member = await _member(scope)
-        if member is None or self._has_too_many(member):
+        if member is None or _has_too_many(member):
             await receive()  # the connect event comes first
             await send({"type": "websocket.close", "code": REFUSED})
             return
@@ -63,14 +60,19 @@ class MemberSessions:
 
         others = [header for header in scope["headers"] if header[0].lower() != MEMBER_HEADER]
         headers = [*others, (MEMBER_HEADER, member.id.encode())]
-        self._tabs[member.id] += 1
+        roster = get_class_roster()
+        roster.open_tab(member.id)
         try:
             await self._app({**scope, "headers": headers}, receive_checked, send)
         finally:
-            self._tabs[member.id] -= 1
+            roster.close_tab(member.id)
 
-    def _has_too_many(self, member: Member | None) -> bool:
-        return member is not None and not member.is_teacher and self._tabs[member.id] >= MAX_TABS
+
+def _has_too_many(member: Member | None) -> bool:
+    """Tell whether a student has as many pages open as they may."""
+    if member is None or member.is_teacher:
+        return False
+    return get_class_roster().tabs(member.id) >= MAX_TABS
 
 
 async def _member(scope: Scope) -> Member | None:

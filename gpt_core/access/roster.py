@@ -7,11 +7,13 @@ sign in as a member.
 
 import hashlib
 import hmac
+import logging
 import secrets
+import sqlite3
 import threading
 import time
 import unicodedata
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,6 +21,8 @@ from gpt_core.access.permissions import TEACHER, is_student, require_teacher
 from gpt_core.access.tries import Tries
 from gpt_core.store import RunStore
 from gpt_core.system import printable
+
+log = logging.getLogger(__name__)
 
 CODE_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is easily misread
 CODE_LENGTH, REJOIN_LENGTH = 6, 8
@@ -86,6 +90,8 @@ class Roster:
             maxlen=MAX_JOINS
         )  # when new students joined, of the last ones
         self._is_open = True
+        self._unrecorded: set[str] = set()  # hashes of the teacher's tokens that are not stored
+        self._tabs: Counter[str] = Counter()  # open pages by member ID; changed by one thread
         self._presence: dict[str, Presence] = {}  # by member ID; replaced at each report
 
     def join(self, name: str, code: str, address: str) -> str:
@@ -222,6 +228,7 @@ class Roster:
         """Sign out the browser of a token; its member's runs and rejoin codes stay."""
         member = self.who(token)
         if member is not None:
+            self._unrecorded.discard(_hash(token, self.passphrase))
             key = self.passphrase if member.is_teacher else self._key
             self._store.class_store.revoke_browser(_hash(token, key), member.id)
 
@@ -235,13 +242,20 @@ class Roster:
             raise ValueError("The passphrase is wrong.")
         self._tries.forgive(address, _opens())
         token = secrets.token_urlsafe(32)
-        self._store.class_store.add_member(TEACHER, "Teacher", _hash(token, self.passphrase))
+        token_hash = _hash(token, self.passphrase)
+        try:
+            self._store.class_store.add_member(TEACHER, "Teacher", token_hash)
+        except sqlite3.Error:  # a full disk, which the teacher comes to make room on
+            log.exception("the teacher's sign-in could not be recorded: it ends with this process")
+            self._unrecorded.add(token_hash)
         return token
 
     def who(self, token: str | None) -> Member | None:
         """Return the member that a token belongs to; None if it is unknown or revoked."""
         if not token:
             return None
+        if _hash(token, self.passphrase) in self._unrecorded:
+            return Member(TEACHER, "Teacher")
         for key in dict.fromkeys((self._key, self.passphrase)):
             row = self._store.class_store.member(_hash(token, key), self._signed_in_seconds)
             if row is not None:
@@ -262,6 +276,24 @@ class Roster:
         """Return the page that a member has open; None if none reported recently."""
         seen = self._presence.get(member_id)
         return seen if seen and self._timer() - seen.at <= GONE_SECONDS else None
+
+    def open_tab(self, member_id: str) -> None:
+        """Count a page that a member has opened."""
+        self._tabs[member_id] += 1
+
+    def close_tab(self, member_id: str) -> None:
+        """Count a page no longer."""
+        self._tabs[member_id] -= 1
+        if not self._tabs[member_id]:
+            del self._tabs[member_id]
+
+    def tabs(self, member_id: str) -> int:
+        """Return how many pages a member has open."""
+        return self._tabs[member_id]
+
+    def count_visitors(self) -> int:
+        """Return how many members have a page open."""
+        return len(self._tabs)
 
     def seen(self) -> list[Member]:
         """Return the students who opened a page since the class began."""

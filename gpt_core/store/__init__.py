@@ -24,7 +24,7 @@ from gpt_core.store.run_locks import RUN_ID, find_run, mark_interrupted_runs
 from gpt_core.store.run_reader import RECORD_KINDS, FinalState, RunRecords
 from gpt_core.store.run_store import RunStore
 from gpt_core.store.run_writer import RECORD_TABLES
-from gpt_core.store.runs_dir import default_runs_dir
+from gpt_core.store.runs_dir import claim_for_class, default_runs_dir
 
 __all__ = [
     "LIVE_STATES",
@@ -50,6 +50,7 @@ __all__ = [
     "StoredSample",
     "StoredStep",
     "StoredUpdate",
+    "claim_for_class",
     "default_runs_dir",
     "find_run",
     "mark_interrupted_runs",

@@ -338,3 +338,28 @@ def test_a_browser_from_before_rejoin_codes_gets_one(roster: Roster, store: RunS
         connection.execute("DELETE FROM rejoin_codes")
         connection.commit()
     assert roster.who(roster.join("Ann", rejoin_code(roster, token), HERE)) == roster.who(token)
+
+
+def test_on_a_full_disk_the_door_lets_the_teacher_in(store: RunStore, roster: Roster) -> None:
+    """SQLite's own limit, which it reports as it does a full disk."""
+    student = roster.join("Ann", CODE, HERE)
+    with store.class_store._database.transaction() as connection:
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    def fill() -> None:
+        for number in range(10_000):  # as large as the teacher's row
+            store.class_store.add_member("student", "Student", f"{number:064x}")
+
+    with pytest.raises(sqlite3.OperationalError, match="disk is full"):
+        fill()
+    token = roster.sign_in_teacher(PASSPHRASE, HERE)
+    teacher = roster.who(token)
+    assert teacher is not None
+    assert teacher.is_teacher
+    assert roster.who(student) is not None
+    with pytest.raises(ValueError, match="passphrase is wrong"):
+        roster.sign_in_teacher("a guess", HERE)
+    assert Roster(store, CODE, PASSPHRASE).who(token) is None  # it ends with this process
+    roster.sign_out(token)
+    assert roster.who(token) is None

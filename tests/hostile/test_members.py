@@ -207,6 +207,25 @@ def test_a_student_has_so_many_tabs_and_hears_why_not_more(server: Server) -> No
         assert ask(server, "GET", "/train", other)[0] == 200
 
 
+def test_what_a_class_writes_is_readable_by_its_user_alone(server: Server) -> None:
+    written = [server.runs_dir, *server.runs_dir.rglob("*")]
+    assert len(written) > 3
+    assert [path for path in written if path.stat().st_mode & 0o077] == []
+
+
+def test_a_second_server_of_a_class_on_the_same_runs_is_refused_and_the_first_goes_on(
+    server: Server, tmp_path: Path
+) -> None:
+    with pytest.raises(AssertionError, match="Another server has opened a class with the runs"):
+        start_server(
+            tmp_path,
+            "classroom.py",
+            GPT_LAB_CLASS_PORT="0",
+            GPT_LAB_RUNS_DIR=str(server.runs_dir),
+        )
+    assert ask(server, "GET", "/train", join(server, "Late"))[0] == 200
+
+
 def test_no_page_and_no_fragment_gets_by_the_membership_check() -> None:
     """Pages run from app.py behind its check; fragments are made in one place, which checks."""
     entry = (ROOT / "app.py").read_text()

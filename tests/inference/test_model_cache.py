@@ -1,5 +1,7 @@
+import gc
 import threading
 import time
+import weakref
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,13 @@ import torch
 from gpt_core.config import GPTConfig
 from gpt_core.inference import ModelCache
 from gpt_core.inference import model_cache as cache_module
-from gpt_core.model import GPTModel, build_model, count_parameters
+from gpt_core.model import (
+    BYTES_PER_PARAMETER,
+    GPTModel,
+    build_model,
+    count_config_parameters,
+    count_parameters,
+)
 from gpt_core.runner import TrainingRunner
 from gpt_core.store import RunStore
 from gpt_core.text import load_text
@@ -89,3 +97,16 @@ def test_models_in_the_cache_are_laid_out_for_writing(cache: ModelCache) -> None
     assert model.out_head.weight.is_contiguous() is False
     for name, weight in plain.state_dict().items():
         assert torch.equal(model.state_dict()[name], weight)
+
+
+def test_the_models_that_are_alive_fit_into_the_budget() -> None:
+    """Counted by weak references: an evicted model that anything held would still be there."""
+    size = BYTES_PER_PARAMETER * count_config_parameters(TINY)
+    cache = ModelCache(budget_bytes=3 * size)
+    built = [weakref.ref(cache.untrained(TINY, seed)) for seed in range(8)]
+    gc.collect()
+    assert [model() is not None for model in built] == [False] * 5 + [True] * 3
+    cache.untrained(TINY, 5)  # used last, and so the next one to stay
+    cache.untrained(TINY, 8)
+    gc.collect()
+    assert [built[seed]() is not None for seed in (5, 6, 7)] == [True, False, True]

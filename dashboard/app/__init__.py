@@ -1,5 +1,6 @@
 """The services of this process, the visitor, the selected runs, and errors in words."""
 
+from dashboard.app.connections import SEAT, Seats, limited_protocols, raise_file_limit
 from dashboard.app.errors import MACHINE_ERRORS, attempt, errors_in_words, show_refusal, toast
 from dashboard.app.fragments import fragment
 from dashboard.app.runtime import (
@@ -52,6 +53,8 @@ __all__ = [
     "COOKIE",
     "MACHINE_ERRORS",
     "MIDDLEWARE",
+    "SEAT",
+    "Seats",
     "allowed_presets",
     "attempt",
     "choose_runs",
@@ -78,12 +81,14 @@ __all__ = [
     "is_class",
     "is_projected",
     "is_restricted",
+    "limited_protocols",
     "may_change",
     "may_show",
     "note_presence",
     "outline",
     "own_preset",
     "owner_name",
+    "raise_file_limit",
     "refresh_seconds",
     "require_member",
     "restore_recorded_run",

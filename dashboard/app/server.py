@@ -1,11 +1,16 @@
 """What every request passes before Streamlit sees it, in ``app.py`` and in ``classroom.py``."""
 
+import base64
+import hashlib
+import re
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
+import streamlit as st
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.runtime.pages_manager import PagesManager
 
 from dashboard.app.connections import raise_file_limit
@@ -18,6 +23,57 @@ raise_file_limit()  # macOS begins with 256, which thirty browsers use up
 READING = ("GET", "HEAD", "OPTIONS")  # the methods that change nothing
 OWN_SITES = ("same-origin", "none")  # Sec-Fetch-Site of our own pages and of the address bar
 POLICY_VIOLATION = 1008  # a websocket's close code; before the handshake it is HTTP's 403
+
+
+def _inline_scripts() -> str:
+    """Return the hashes of the scripts in Streamlit's own page, which may run; no others may."""
+    page = (Path(st.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
+    hashes = (
+        base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        for script in re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    )
+    return " ".join(f"'sha256-{value}'" for value in hashes)
+
+
+# Streamlit sets styles in its elements; components of our own come as blobs. Nothing comes from,
+# or goes to, another site.
+POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        f"script-src 'self' blob: {_inline_scripts()}",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "worker-src 'self' blob:",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",  # not "no-referrer": the door's forms would name no Origin
+}
+
+
+class SecurityHeaders:
+    """ASGI middleware: what browsers may do with the answers, on every one of them."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and add the headers to its answer."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
 
 
 class SameOrigin:
@@ -63,4 +119,4 @@ def is_same_origin(headers: Headers) -> bool:
         return False
 
 
-MIDDLEWARE = [Middleware(SameOrigin)]
+MIDDLEWARE = [Middleware(SecurityHeaders), Middleware(SameOrigin)]

@@ -31,9 +31,17 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit import config
 
-from dashboard.app import CLASS_MODE, COOKIE, close_runtime, get_class_roster
+from dashboard.app import (
+    CLASS_MODE,
+    COOKIE,
+    SEAT,
+    Seats,
+    close_runtime,
+    get_class_roster,
+    limited_protocols,
+    raise_file_limit,
+)
 from dashboard.app import MIDDLEWARE as OF_THE_APP
-from dashboard.app.connections import SEAT, Seats, limited_protocols, raise_file_limit
 from dashboard.classroom.network import class_port, class_urls, own_addresses, proxy_url
 from gpt_core.access import MAX_MEMBER_NAME, Member
 

@@ -87,7 +87,6 @@ def show_door() -> None:
             "No more joins" if roster.is_open else "Let students join",
             on_click=_set_open,
             args=(not roster.is_open,),
-            type="tertiary",
         )
 
 

@@ -61,7 +61,7 @@ def ask(
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         asked.request(method, path, body, named)
         answer = asked.getresponse()
-        return answer.status, dict(answer.getheaders()), answer.read().decode()
+        return answer.status, dict(answer.getheaders()), answer.read().decode(errors="replace")
 
 
 def open_websocket(server: Server, **headers: str) -> int:
@@ -213,3 +213,13 @@ def test_sixty_wrong_codes_keep_out_nobody_who_knows_the_right_ones(class_server
     assert {status for status, _, _ in answers} == {403}
     join(class_server, "Cleo")
     assert ask(class_server, "POST", "/join", {"passphrase": PASSPHRASE})[0] == 303
+
+
+def test_every_answer_says_what_browsers_may_do_with_it(server: Server) -> None:
+    for path in ("/", "/join", "/leave", "/_stcore/health", "/nowhere", "/join/font.woff2"):
+        headers = {name.lower(): value for name, value in ask(server, "GET", path)[1].items()}
+        assert "frame-ancestors 'none'" in headers["content-security-policy"], path
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "same-origin"
+    _, headers, _ = ask(server, "POST", "/join", {}, Origin="http://example.com")
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]

@@ -1,7 +1,6 @@
 """ClassRules: what a teacher allows students on the shared machine, and its enforcement."""
 
 import hashlib
-import json
 import logging
 import math
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from gpt_core.access.permissions import TEACHER, is_student, require_teacher
 from gpt_core.config import GPTConfig, TrainingConfig, field_help
 from gpt_core.presets import PRESETS, Preset
 from gpt_core.store import Run, RunState, RunStore
-from gpt_core.system import count
+from gpt_core.system import count, read_json
 from gpt_core.validation import check_whole, shown
 
 WEIGHTS, TEXTS = "weights", "texts"  # controls besides the settings: initial weights, own texts
@@ -247,7 +246,7 @@ def bytes_used(store: RunStore, owner: str) -> int:
     for folder in ("texts", "models"):
         for path in (store.runs_dir / folder).glob(f"*.{owner}.json"):
             try:
-                kept += int(json.loads(path.read_text(encoding="utf-8"))["bytes"])
+                kept += int(read_json(path)["bytes"])
             except (OSError, ValueError, KeyError, TypeError):
                 continue  # damaged, or deleted meanwhile
     return kept + store.checkpoint_bytes(owner)

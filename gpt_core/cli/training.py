@@ -19,6 +19,7 @@ from gpt_core.export import read_settings
 from gpt_core.presets import PRESETS, Preset
 from gpt_core.runner import TrainingRunner
 from gpt_core.store import RunState, RunStore
+from gpt_core.system import MAX_SETTINGS_BYTES
 from gpt_core.text import (
     BUNDLED_TEXTS,
     DEFAULT_TEXT,
@@ -181,7 +182,9 @@ def _text_of_the_settings(sha256: str, runs_dir: Path) -> Corpus:
 
 
 def _read(path: Path) -> bytes:
+    """Return a file of settings, or as much of it as shows that it is none."""
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(MAX_SETTINGS_BYTES + 1)
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}.") from error

@@ -8,7 +8,7 @@ from typing import Any
 
 from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.store import RUN_ID, Run, RunState, RunStore
-from gpt_core.system import DATA_DIR
+from gpt_core.system import DATA_DIR, MAX_RECORDING_BYTES, parse_json, read_json
 from gpt_core.text import load_text
 from gpt_core.validation import check_whole, shown
 
@@ -50,7 +50,7 @@ def import_recording(store: RunStore, recording: str) -> str:
         ValueError: it is not a recording, has another format version, or its ID is taken.
     """
     try:
-        parts = json.loads(recording)
+        parts = parse_json(recording, "the file", MAX_RECORDING_BYTES)
         if parts["format"] != FORMAT:
             raise ValueError(f"format {parts['format']}, not {FORMAT}")
         facts: dict[str, Any] = parts["run"]
@@ -108,7 +108,7 @@ def recorded_losses(data_dir: Path = DATA_DIR) -> tuple[RecordedLoss, ...]:
     Raises:
         OSError, ValueError: its file is missing or damaged.
     """
-    recording = json.loads((data_dir / f"{RECORDED_RUN}.json").read_text(encoding="utf-8"))
+    recording = read_json(data_dir / f"{RECORDED_RUN}.json", MAX_RECORDING_BYTES)
     try:
         return tuple(
             RecordedLoss(row["global_step"], row["train_loss"], row["val_loss"])

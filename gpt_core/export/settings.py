@@ -8,6 +8,7 @@ from typing import NamedTuple
 from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.presets import Preset
 from gpt_core.store import Run, RunStore
+from gpt_core.system import parse_json
 
 
 class Settings(NamedTuple):
@@ -49,9 +50,9 @@ def read_settings(data: bytes) -> Settings:
         ValueError: it is no such JSON, or a setting is unknown or out of range.
     """
     try:
-        facts = json.loads(data)
-    except (ValueError, RecursionError) as error:  # RecursionError: deeply nested
-        raise ValueError("These are not the settings of a run: the file is not JSON.") from error
+        facts = parse_json(data, "the file")
+    except ValueError as error:
+        raise ValueError(f"These are not the settings of a run: {error}.") from error
     text = facts.get("text") if isinstance(facts, dict) else None
     if not isinstance(text, dict) or not all(
         isinstance(facts.get(part), dict) for part in ("model", "training")

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 from gpt_core.access import LOCAL, is_student, refuse
 from gpt_core.store import RunStore, ShareKind
-from gpt_core.system import write_atomically
+from gpt_core.system import read_json, write_atomically
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ class LibraryEntries(Generic[C]):
         entries = []
         for path in sorted(self.folder.glob("*.json")):
             try:
-                entry = self._card_type(**json.loads(path.read_text(encoding="utf-8")))
+                entry = self._card_type(**read_json(path))
                 key = self._key_of(entry)
             except (OSError, ValueError, TypeError):
                 continue

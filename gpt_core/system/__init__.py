@@ -4,6 +4,12 @@ The module ``sandbox`` is imported as a module, for it is also a program.
 """
 
 from gpt_core.system.atomic_write import write_atomically
+from gpt_core.system.bounded_json import (
+    MAX_RECORDING_BYTES,
+    MAX_SETTINGS_BYTES,
+    parse_json,
+    read_json,
+)
 from gpt_core.system.data_dir import DATA_DIR, FETCHED_DIR, USER_DIR
 from gpt_core.system.display_text import count, printable, shorten
 from gpt_core.system.environment import describe_change, describe_machine
@@ -14,6 +20,8 @@ __all__ = [
     "DAMAGED",
     "DATA_DIR",
     "FETCHED_DIR",
+    "MAX_RECORDING_BYTES",
+    "MAX_SETTINGS_BYTES",
     "USER_DIR",
     "count",
     "describe_change",
@@ -21,7 +29,9 @@ __all__ = [
     "describe_machine",
     "keep_freed_memory",
     "lacks_file_handles",
+    "parse_json",
     "printable",
+    "read_json",
     "return_freed_memory",
     "shorten",
     "start_thread",

@@ -13,7 +13,7 @@ from torch import Tensor
 from gpt_core.config import GPTConfig
 from gpt_core.model import GPTModel, outline
 from gpt_core.weights.file_names import CONFIG_FILE, STATE_FILE
-from gpt_core.weights.gpt2_config import read_json
+from gpt_core.weights.gpt2_config import read_settings_file
 
 MAX_REASON_LENGTH = 200  # characters of an error message that are shown
 MAX_LAYERS = 256
@@ -108,7 +108,7 @@ def choose_heads(
         return stated if stated is not None else given, ()  # type: ignore[return-value]
     for name in (CONFIG_FILE, STATE_FILE, SETTINGS_FILE):
         with suppress(ValueError, OSError):  # it need not belong to the weights
-            heads = find_heads(read_json(file.with_name(name)), emb_dim)
+            heads = find_heads(read_settings_file(file.with_name(name)), emb_dim)
             if heads is not None:
                 return heads, (f"n_heads={heads} is taken from {name} beside the weights.",)
     if emb_dim % HEAD_DIM:

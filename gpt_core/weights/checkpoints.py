@@ -26,6 +26,7 @@ from gpt_core.model import (
     count_config_parameters,
     outline,
 )
+from gpt_core.system import read_json
 from gpt_core.training import TrainingState, get_random_state, set_random_state
 from gpt_core.weights.file_names import OPTIMIZER_FILE, STATE_FILE, WEIGHTS_FILE
 
@@ -66,7 +67,7 @@ def load_weights(folder: Path) -> GPTModel:
         ValueError: the checkpoint is damaged or missing.
     """
     try:
-        config = GPTConfig(**json.loads((folder / STATE_FILE).read_text())["model"])
+        config = GPTConfig(**read_json(folder / STATE_FILE)["model"])
         model = outline(config)
         model.load_state_dict(load_file(folder / WEIGHTS_FILE), assign=True)
     except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
@@ -87,7 +88,7 @@ def load_checkpoint(folder: Path, model: GPTModel, optimizer: Optimizer) -> Trai
         ValueError: the checkpoint is damaged, missing, or of another model.
     """
     try:
-        facts = json.loads((folder / STATE_FILE).read_text())
+        facts = read_json(folder / STATE_FILE)
         device = next(model.parameters()).device
         model.load_state_dict(load_file(folder / WEIGHTS_FILE, device=str(device)))
         moments = load_file(folder / OPTIMIZER_FILE, device=str(device))

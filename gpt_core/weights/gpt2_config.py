@@ -5,15 +5,14 @@ of transformers' ``GPT2Config`` that changes them is used or checked here; a mis
 transformers' default.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from gpt_core.config import GPTConfig
+from gpt_core.system import read_json
 from gpt_core.validation import check_yes_or_no, shown
 
-MAX_JSON_BYTES = 2**20  # of a file of settings
 ALIASES = {
     "hidden_size": "n_embd",
     "max_position_embeddings": "n_positions",
@@ -35,19 +34,14 @@ SIZES = {"n_embd": "emb_dim", "n_layer": "n_layers", "n_positions": "context_len
 DEFAULT_HEADS = 12  # transformers' own, of a GPT2Config that states none
 
 
-def read_json(file: Path) -> dict[str, Any]:
+def read_settings_file(file: Path) -> dict[str, Any]:
     """Return the object in a small JSON file, which may begin with a byte order mark.
 
     Raises:
         ValueError: it is too large, not JSON, or not an object.
         OSError: it cannot be read.
     """
-    if file.stat().st_size > MAX_JSON_BYTES:
-        raise ValueError(f"{file.name} is larger than {MAX_JSON_BYTES // 2**20} MB")
-    try:
-        facts = json.loads(file.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError) as error:  # RecursionError: deeply nested
-        raise ValueError(f"{file.name} is not JSON") from error
+    facts = read_json(file)
     if not isinstance(facts, dict):
         raise ValueError(f"{file.name} holds no settings")
     return facts
@@ -60,7 +54,7 @@ def read_gpt2_config(file: Path) -> dict[str, Any]:
         ValueError: it is not JSON, not of a GPT-2, or has a setting that is not supported.
         OSError: it cannot be read.
     """
-    facts = read_json(file)
+    facts = read_settings_file(file)
     for alias, name in ALIASES.items():
         if alias in facts and facts.setdefault(name, facts[alias]) != facts[alias]:
             raise ValueError(f"{file.name} states both {name} and {alias}, which differ")

@@ -1,6 +1,5 @@
 """The checkpoint folders that this app writes."""
 
-import json
 from pathlib import Path
 
 from safetensors import safe_open
@@ -15,7 +14,9 @@ from gpt_core.weights.assembly import (
     other_vocabulary,
     short_reason,
 )
+from gpt_core.weights.checks import check_safetensors_file
 from gpt_core.weights.file_names import STATE_FILE, WEIGHTS_FILE
+from gpt_core.weights.gpt2_config import read_settings_file
 
 
 def load_own_format(folder: Path) -> GPTModel:
@@ -25,7 +26,8 @@ def load_own_format(folder: Path) -> GPTModel:
         ValueError: it is damaged, incomplete, or of another vocabulary.
     """
     try:
-        config = GPTConfig(**json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))["model"])
+        config = GPTConfig(**read_settings_file(folder / STATE_FILE)["model"])
+        check_safetensors_file(folder / WEIGHTS_FILE)
         with safe_open(folder / WEIGHTS_FILE, "pt") as weights:
             names = set(weights.keys())
             if config.vocab_size != VOCAB_SIZE:

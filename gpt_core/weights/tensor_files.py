@@ -12,12 +12,11 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from gpt_core.weights.checks import check_pickled_file
+from gpt_core.weights.checks import MAX_TENSORS, check_pickled_file, check_safetensors_file
 from gpt_core.weights.file_names import INDEX_SUFFIX, PICKLE_SUFFIXES, SHARD, WEIGHTS_SUFFIXES
-from gpt_core.weights.gpt2_config import read_json
+from gpt_core.weights.gpt2_config import read_settings_file
 
 MAX_SHARDS = 256
-MAX_TENSORS = 10_000
 MAX_WRAPPERS = 3  # dictionaries around a checkpoint's tensors
 STATE_NAMES = ("model_state_dict", "state_dict", "model", "module")  # of those dictionaries
 # What wrappers put into the names of parameters: torch.compile, several GPUs, sharding.
@@ -92,6 +91,7 @@ def open_tensors(file: Path) -> Iterator[NamedTensors]:
             if one.suffix in PICKLE_SUFFIXES:
                 found, facts = _unpickle(one)
             else:
+                check_safetensors_file(one)
                 weights = stack.enter_context(safe_open(one, "pt"))
                 found = {
                     name: (
@@ -163,7 +163,7 @@ def _shards(index: Path) -> list[Path]:
         ValueError: the index is damaged, or names files that are missing or elsewhere.
     """
     refuse_placeholder(index)
-    where = read_json(index).get("weight_map")
+    where = read_settings_file(index).get("weight_map")
     names = set(where.values()) if isinstance(where, dict) else set()
     if not 0 < len(names) <= MAX_SHARDS:
         raise ValueError(f"{index.name} names no files, or more than {MAX_SHARDS}")

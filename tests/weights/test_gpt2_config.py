@@ -121,7 +121,7 @@ def test_a_config_that_begins_with_a_byte_order_mark_is_read(prefix: str, tmp_pa
         ("<!DOCTYPE html><title>Sign in</title>", r"config\.json is a web page"),
         ("version https://git-lfs.github.com/spec/v1\n", r"config\.json is a pointer of Git LFS"),
         ("", r"config\.json is empty"),
-        ("[" * 100_000, r"config\.json is not JSON"),
+        ("[" * 100_000, r"config\.json is nested more than 64 deep"),
         ('{"a": "' + "x" * 2**20 + '"}', r"config\.json is larger than 1 MB"),
         ("[1]", r"config\.json holds no settings"),
     ],

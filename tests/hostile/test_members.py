@@ -227,8 +227,8 @@ def test_a_second_server_of_a_class_on_the_same_runs_is_refused_and_the_first_go
 
 
 def test_no_page_and_no_fragment_gets_by_the_membership_check() -> None:
-    """Pages run from app.py behind its check; fragments are made in one place, which checks."""
-    entry = (ROOT / "app.py").read_text()
+    """Pages run from main.py behind its check; fragments are made in one place, which checks."""
+    entry = (ROOT / "main.py").read_text()
     assert entry.index("require_member()") < entry.index("page.run()")
     for path in (*(ROOT / "dashboard").rglob("*.py"), *(ROOT / "pages").rglob("*.py")):
         made = _attributes_of_st(path) & {"fragment", "navigation", "dialog"}

@@ -184,12 +184,3 @@ def _chapters(book: _Book, names: list[str]) -> list[str]:
 def _spellings(name: str) -> tuple[str, str]:
     """Return a file's name, and as it compares with another spelling of it."""
     return name, unicodedata.normalize("NFC", name).casefold()
-
-
-def is_epub(data: bytes, suffix: str) -> bool:
-    """Tell whether an archive is an EPUB; if it is damaged, its suffix decides."""
-    try:
-        with zipfile.ZipFile(BytesIO(data)) as archive:
-            return "META-INF/container.xml" in archive.namelist()
-    except Exception:  # it is damaged: reading it reports that
-        return suffix == "epub"

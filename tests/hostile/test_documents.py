@@ -3,6 +3,7 @@
 300 of them in CI, 10,000 with --whole-run, through processes that read many.
 """
 
+import gzip
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -15,7 +16,7 @@ from gpt_core.documents import ReadingOptions
 from gpt_core.system.sandbox import Limits, Sandbox, SandboxError
 from gpt_core.text import Corpus, read_upload_document, readable_name
 from tests.support import pdfs
-from tests.support.documents import docx, epub, pdf
+from tests.support.documents import docx, epub, pdf, zip_of
 from tests.support.hostile import FILE_NAMES, many, mutated, refused_in_words
 
 LIMITS = Limits(seconds=60, cpu_seconds=20)
@@ -26,7 +27,31 @@ HTML = f"""<?xml version='1.0' encoding='utf-8'?><!DOCTYPE html><html><head>
 <p>One &amp; <b>two</b><br>three &#x1F600; &nbsp; {WORDS}</p><pre>  kept
     as it is</pre><table><tr><td>x<td>y</table><ruby>漢<rt>かん</rt></ruby><p hidden>not this
 </article><footer>&copy; 2026</footer></body></html>"""
+OFFICE = "urn:oasis:names:tc:opendocument:xmlns:"
+ODT = (
+    f'<office:document-content xmlns:office="{OFFICE}office:1.0" xmlns:text="{OFFICE}text:1.0">'
+    f"<office:body><office:text><text:h>One</text:h><text:p>{WORDS}<text:tab/>two</text:p>"
+    "</office:text></office:body></office:document-content>"
+)
+FB2 = (
+    '<?xml version="1.0"?><FictionBook xmlns="http://www.gribuser.ru/xml/fictionbook/2.0"><body>'
+    f"<section><title><p>One</p></title><p>{WORDS}</p></section></body></FictionBook>"
+)
+GUTENBERG = (
+    "Produced by hand\n*** START OF THE PROJECT GUTENBERG EBOOK T ***\nThe story, at length.\n"
+    "*** END OF THE PROJECT GUTENBERG EBOOK T ***\nTerms.\n"
+)
+TABLE = "\n".join(f'{n},"{WORDS}",x' for n in range(5))
 FILES = {
+    "book.odt": zip_of(
+        {"mimetype": b"application/vnd.oasis.opendocument.text", "content.xml": ODT.encode()}
+    ),
+    "book.fb2": FB2.encode(),
+    "books.zip": zip_of({"a.txt": WORDS.encode(), "b.html": HTML.encode(), "c.gz": b"no"}),
+    "book.txt.gz": gzip.compress(WORDS.encode() * 4),
+    "tales.csv": f"number,tale,mark\n{TABLE}".encode(),
+    "tales.jsonl": b'{"tale": "Every effort moves you", "n": 1}\n' * 9,
+    "pg1.txt": GUTENBERG.encode(),
     "book.pdf": pdf("Every effort moves you"),
     "lines.pdf": pdfs.book(["The light-", "house #"], ["Third."], glyphs={"#": "𝐀"}, blanks=1),
     "locked.pdf": pdfs.unpacked(pdfs.AES_256),

@@ -13,7 +13,7 @@ UPLOADS_KEPT = "uploads_kept"  # session: how often it was emptied by saving its
 UPLOADED = "uploaded"  # session: the texts read from the files in the uploader
 PASTED = "pasted"  # session: the pasted text
 SETTING = "setting"  # session: a field of the configuration, for a preset
-MEASURED = "measured"  # session: the last measured run, its seconds, those counted for it
+MEASURED = "measured_time"  # session: the last measured run, its seconds, those counted for it
 
 CODE = "code"  # session: whether the source of functions is open
 OTHER_SETTINGS = "other_settings"  # session: whether the panel of the other settings is open

@@ -86,9 +86,7 @@ class Roster:
         self._timer = timer
         self._tries = Tries(timer)
         self._joining = threading.Lock()  # guards the names: two simultaneous Annas get two names
-        self._joined: deque[float] = deque(
-            maxlen=MAX_JOINS
-        )  # when new students joined, of the last ones
+        self._joined: deque[float] = deque(maxlen=MAX_JOINS)  # when the last new students joined
         self._is_open = True
         self._unrecorded: set[str] = set()  # hashes of the teacher's tokens that are not stored
         self._tabs: Counter[str] = Counter()  # open pages by member ID; changed by one thread

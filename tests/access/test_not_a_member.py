@@ -37,6 +37,7 @@ RUN = "anns"
 CALLS: dict[str, Callable[[RunStore, TrainingRunner], object]] = {
     "write_rules": lambda s, _: write_rules(s, ClassRules(), actor=NOBODY),
     "Roster.issue_rejoin_code": lambda s, _: Roster(s).issue_rejoin_code("ann", actor=NOBODY),
+    "Roster.set_open": lambda s, _: Roster(s).set_open(False, actor=NOBODY),
     "Roster.revoke": lambda s, _: Roster(s).revoke("ann", actor=NOBODY),
     "VisibleRuns.__init__": lambda s, _: VisibleRuns(
         CachedStore(s, fresh_seconds=lambda: 0.0), NOBODY

@@ -202,6 +202,14 @@ def set_epochs(page: Page, epochs: int) -> None:
     wait_until_settled(page)
 
 
+def wait_until(page: Page, expression: str, seconds: float = 30.0) -> None:
+    """Wait for a JavaScript expression: Playwright's own wait needs eval, which pages refuse."""
+    deadline = time.monotonic() + seconds
+    while not page.evaluate(expression):
+        assert time.monotonic() < deadline, expression
+        page.wait_for_timeout(50)
+
+
 def open_page(page: Page, url: str) -> None:
     """Go to a page of the app and wait until its script has run once."""
     page.goto(url)

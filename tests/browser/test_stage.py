@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Server, open_page, start_server
+from tests.browser.conftest import Server, open_page, start_server, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -63,7 +63,7 @@ def test_zoom_and_legend_survive_ticks_and_a_theme_switch_and_belong_to_one_tab(
     zoomed = x_range(page)
     assert zoomed[1] - zoomed[0] < 0.7 * (whole[1] - whole[0])
     page.locator(f"{CHART} .legendtoggle").nth(1).click()
-    page.wait_for_function(f"document.querySelector('{CHART}').data[1].visible === 'legendonly'")
+    wait_until(page, f"document.querySelector('{CHART}').data[1].visible === 'legendonly'")
 
     before = points_sent(page)
     page.wait_for_timeout(10 * TICK)
@@ -74,7 +74,7 @@ def test_zoom_and_legend_survive_ticks_and_a_theme_switch_and_belong_to_one_tab(
     colour = "getComputedStyle(document.querySelector('.live-chart .xtick text')).fill"
     light = page.evaluate(colour)
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function(f"{colour} !== '{light}'")
+    wait_until(page, f"{colour} !== '{light}'")
     page.wait_for_timeout(4 * TICK)
     assert x_range(page) == pytest.approx(zoomed)
     assert shown_lines(page)[1] == "legendonly"

@@ -17,6 +17,7 @@ from tests.browser.conftest import (
     set_epochs,
     start_server,
     unfold,
+    wait_until,
     wait_until_settled,
 )
 from tests.support.curves import keep_chapter_run
@@ -75,7 +76,7 @@ def test_points_arrive_a_reload_and_a_second_browser_show_the_same_and_the_contr
     url = start(page, server)
     points = "document.querySelectorAll('" + CURVE + "').length"
     before = page.evaluate(points)
-    page.wait_for_function(f"{points} > {before}", timeout=30_000)  # without a reload
+    wait_until(page, f"{points} > {before}")  # without a reload
 
     main_button(page, "Pause").click()
     expect(page.get_by_test_id("stMain").get_by_text("paused", exact=True)).to_be_visible(
@@ -141,11 +142,11 @@ def test_zoom_stays_within_an_axis_and_another_axis_has_its_own(
     assert page.evaluate(X_RANGE) == pytest.approx(zoomed)
     title = f"document.querySelector('{CHART}').layout.xaxis.title.text"
     page.get_by_role("radio", name="Steps").click()
-    page.wait_for_function(f"{title} === 'Step'")
+    wait_until(page, f"{title} === 'Step'")
     assert page.evaluate(X_RANGE)[1] > 80
     page.get_by_role("radio", name="Perplexity").click()
     y_axis = f"document.querySelector('{CHART}').layout.yaxis"
-    page.wait_for_function(f"{y_axis}.title.text === 'Perplexity'")
+    wait_until(page, f"{y_axis}.title.text === 'Perplexity'")
     assert page.evaluate(f"{y_axis}.type") == "log"
 
 
@@ -172,7 +173,7 @@ def test_the_verdict_in_each_of_its_cases(page: Page, server: Server, problems: 
     expect(page.locator(CHART).first).to_be_visible(timeout=30_000)
     page.get_by_role("button", name="The book's printed log").click()
     names = f"document.querySelector('{CHART}').data.map(t => t.name)"
-    page.wait_for_function(f'{names}.includes("The book\'s printed log: validation")')
+    wait_until(page, f'{names}.includes("The book\'s printed log: validation")')
 
 
 def test_the_recorded_run_on_a_fresh_machine_replayed_reloaded_and_projected(

@@ -72,7 +72,7 @@ def _settings(run: Run) -> str:
 
 def show_settings(run: Run) -> None:
     """Show all settings of a run and, where they differ, those of its preset."""
-    place = st.expander("All settings of this run", key=session_keys.SETTINGS, on_change="rerun")
+    place = st.expander("How this run is set up", key=session_keys.SETTINGS, on_change="rerun")
     if not place.open:  # built only when open
         return
     values = {**vars(run.model_config), **vars(run.training_config)}

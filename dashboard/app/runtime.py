@@ -19,7 +19,7 @@ from streamlit.runtime import Runtime
 from streamlit.runtime.pages_manager import PagesManager
 
 # Until st.navigation has run once in the process, Streamlit treats a folder named pages/ as its
-# older kind of app: a page opened first by its own address would be drawn without app.py
+# older kind of app: a page opened first by its own address would be drawn without main.py
 # (docs/STREAMLIT.md, fact 6). Imported by classroom.py, this module comes before Streamlit has
 # looked (None); imported by the first page to run (True), that page is run again.
 if PagesManager.uses_pages_directory is not False:
@@ -128,7 +128,7 @@ def count_viewers(roster: Roster | None) -> int:
     """Return the number of connected members of a class or, without one, of browser tabs."""
     if roster is not None:
         return roster.count_visitors()
-    if not Runtime.exists():  # where a test imports app.py without a server
+    if not Runtime.exists():  # where a test imports main.py without a server
         return 1
     sessions = getattr(Runtime.instance(), "_session_mgr", None)  # AppTest has none
     return 1 if sessions is None else int(sessions.num_active_sessions())

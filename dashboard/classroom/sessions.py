@@ -16,7 +16,7 @@ MEMBER_HEADER = b"x-gpt-lab-member"  # set here, never by a browser
 REFUSED = 4403  # a websocket's close code, like HTTP's 403
 
 # What takes the place of a message from a browser that is not in the class any more: a run of the
-# whole script without widgets, so that no callback and no fragment runs, and app.py says why.
+# whole script without widgets, so that no callback and no fragment runs, and main.py says why.
 PLAIN_RERUN = BackMsg(rerun_script=ClientState()).SerializeToString()
 
 

@@ -52,7 +52,7 @@ def require_class_member(actor: str) -> None:
     """Refuse the actor of a browser that is not in the class; it may not even read.
 
     Raises:
-        PermissionDenied: the actor is nobody.
+        PermissionDenied: the actor is not in the class.
     """
     if actor == NOBODY:
         raise PermissionDenied(

@@ -79,7 +79,7 @@ class Roster:
         self._store = store
         self._signed_in_seconds = 3600 * (hours or SCHOOL_DAY_HOURS)
         # Of tokens: with another passphrase they end. One that is generated at each start ends the
-        # teacher's alone, so that a class goes on after a restart.
+        # teacher's alone: a restart signs no student out.
         self._key = passphrase or ""
         self.join_code = join_code or new_code()
         self.passphrase = passphrase or "-".join(new_code() for _ in range(3))

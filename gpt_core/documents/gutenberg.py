@@ -70,7 +70,7 @@ def _marks(text: str) -> list[tuple[bool, int, int]]:
         length = next_place - place
         is_licence = is_last and length <= 2 * MAX_ADDED and text.count("Gutenberg", place) >= 5
         if not is_licence and length > (MAX_ADDED if is_start else MAX_REST):
-            del last_lines[place]  # the book goes on
+            del last_lines[place]  # more of the book follows it
     return sorted([*sure.values(), *last_lines.values()], key=_place)
 
 

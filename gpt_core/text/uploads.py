@@ -54,7 +54,7 @@ def read_upload_document(
     *,
     reader: sandbox.Sandbox | None = None,
 ) -> Document:
-    """Read a file in a process of its own; line endings become ``\n``.
+    """Read a file in a process of its own; line endings become ``\\n``.
 
     Args:
         name: the file's name, which its messages begin with; its suffix helps to tell the format.

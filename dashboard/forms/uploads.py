@@ -1,6 +1,6 @@
 """Uploaded files: what was read of each, how it was read, and what can be chosen about that."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -21,6 +21,27 @@ from gpt_core.text import (
 
 MANY_ODD = 0.001  # of all characters: beyond what a scan or a font leaves behind
 GUTENBERG = "Project Gutenberg"
+
+
+@dataclass(frozen=True)
+class ReadFile:
+    """What was read of a file, found out once and not at each redraw."""
+
+    corpus: Corpus
+    document: Document
+    odd: dict[str, int]  # odd characters by kind
+    words: list[str]  # with letters beyond ASCII
+
+    @classmethod
+    def of(cls, name: str, document: Document) -> "ReadFile":
+        """Return what the page shows of a document.
+
+        Raises:
+            ValueError: it holds no text.
+        """
+        text = document.text
+        odd, words = count_odd_characters(text), words_beyond_ascii(text)
+        return cls(upload_corpus(name, document), document, odd, words)
 
 
 def upload_files() -> Corpus | None:
@@ -58,25 +79,20 @@ def upload_files() -> Corpus | None:
 def _read_and_show(upload: UploadedFile, alone: bool) -> Corpus | None:
     """Show what was read of a file; return its text, or None after saying why there is none."""
     options = _chosen_options(upload)
-    answer = _read(upload, options)
-    if isinstance(answer, ValueError):
-        show_refusal(answer)
+    read = _read(upload, options)
+    if isinstance(read, ValueError):
+        show_refusal(read)
         if options.encoding:  # another one can be chosen
             _choose_encoding(upload)
         return None
-    try:
-        corpus = upload_corpus(upload.name, answer)
-    except ValueError as error:
-        show_refusal(error)
-        return None
-    st.text(f"{upload.name} · {_summary(upload, answer)}")
+    st.text(f"{upload.name} · {_summary(upload, read.document)}")
     with st.container(border=True) if alone else st.expander("What was read of it"):
-        _show_impression(answer)
-        _offer_options(upload, answer)
-    return corpus
+        _show_impression(read)
+        _offer_options(upload, read)
+    return read.corpus
 
 
-def _read(upload: UploadedFile, options: ReadingOptions) -> Document | ValueError:
+def _read(upload: UploadedFile, options: ReadingOptions) -> ReadFile | ValueError:
     """Read a file, once for each choice of options, or return why it cannot be read."""
     known = st.session_state[session_keys.UPLOADED]
     key = (upload.file_id, options)
@@ -85,11 +101,12 @@ def _read(upload: UploadedFile, options: ReadingOptions) -> Document | ValueErro
             del known[other]
         try:
             with st.spinner(f"Reading {format_bytes(upload.size)}…", show_time=True):
-                known[key] = read_upload_document(upload.name, upload.getvalue(), options)
+                document = read_upload_document(upload.name, upload.getvalue(), options)
+                known[key] = ReadFile.of(upload.name, document)
         except ValueError as error:
             known[key] = error
-    answer: Document | ValueError = known[key]
-    return answer
+    read: ReadFile | ValueError = known[key]
+    return read
 
 
 def _summary(upload: UploadedFile, document: Document) -> str:
@@ -102,11 +119,11 @@ def _summary(upload: UploadedFile, document: Document) -> str:
     return " · ".join(filter(None, parts))
 
 
-def _show_impression(document: Document) -> None:
+def _show_impression(read: ReadFile) -> None:
     """Show what lets one see whether a file was read right."""
+    document, odd = read.document, read.odd
     if document.left_out:
         st.text(f"Left out or changed: {'; '.join(document.left_out)}.")
-    odd = count_odd_characters(document.text)
     if odd:
         found = " and ".join(count(number, kind) for kind, number in odd.items())
         if sum(odd.values()) > MANY_ODD * len(document.text):
@@ -135,10 +152,10 @@ def _option_key(upload: UploadedFile, name: str) -> str:
     return f"{session_keys.UPLOAD}-{upload.file_id}-{name}"
 
 
-def _offer_options(upload: UploadedFile, document: Document) -> None:
+def _offer_options(upload: UploadedFile, read: ReadFile) -> None:
     """Offer what can be chosen about how a file is read: only what changes something in it."""
-    chosen = _chosen_options(upload)
-    words = words_beyond_ascii(document.text) if document.encoding else []
+    chosen, document = _chosen_options(upload), read.document
+    words = read.words if document.encoding else []
     if words:
         st.text(f"Words with letters beyond A to Z: {', '.join(words)}.")
     if words or chosen.encoding:

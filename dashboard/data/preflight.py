@@ -14,7 +14,8 @@ from gpt_core.text import (
 
 def show_preflight(corpus: Corpus, preset: Preset, train_tokens: int, val_tokens: int) -> None:
     """Show what a run on this text takes: steps, tokens, time, memory and disk."""
-    show_numbers(preflight.facts(preset, train_tokens, val_tokens))
+    seconds = preflight.expected_seconds(preset, train_tokens, val_tokens)
+    show_numbers(preflight.facts(preset, train_tokens, seconds))
     try:
         preflight.require_memory(preset)
     except ValueError as error:

@@ -30,15 +30,18 @@ from gpt_core.weights import max_checkpoint_bytes
 MEASURE_SECONDS = 110  # timeout of a measurement
 
 
-def facts(preset: Preset, train_tokens: int, val_tokens: int) -> dict[str, str]:
-    """Return the cost of a run as labelled texts: steps, tokens, time, memory and disk."""
+def facts(preset: Preset, train_tokens: int, seconds: float | None) -> dict[str, str]:
+    """Return the cost of a run as labelled texts: steps, tokens, time, memory and disk.
+
+    ``seconds`` are those of :func:`expected_seconds`.
+    """
     config = preset.training
     batches = count_batches(train_tokens, preset.model, config, drop_last=True).batches
     seen = config.num_epochs * batches * config.batch_size * preset.model.context_length
     return {
         "Steps": f"{steps_in_run(batches, config):,}",
         "Tokens seen": f"{seen:,}",
-        "Time on this machine": _estimate(preset, train_tokens, val_tokens),
+        "Time on this machine": _in_words(seconds),
         "Memory, at least": format_bytes(summarize(preset.model, 1, 1).training_bytes),
         "Disk, at most": format_bytes(max_checkpoint_bytes(preset.model, config.keep_epochs)),
     }
@@ -52,7 +55,8 @@ def show_line(corpus: Corpus, preset: Preset) -> bool:
     except ValueError as error:
         show_refusal(error)
         return False
-    named = facts(preset, data.train_tokens, data.val_tokens)
+    seconds = expected_seconds(preset, data.train_tokens, data.val_tokens)
+    named = facts(preset, data.train_tokens, seconds)
     with st.container(horizontal=True, vertical_alignment="center"):
         steps = steps_in_run(len(data.train_loader), preset.training)
         costs = [
@@ -63,7 +67,7 @@ def show_line(corpus: Corpus, preset: Preset) -> bool:
             f"at most {named['Disk, at most']} of disk",
         ]
         st.caption(" · ".join(costs))
-        _warn_of_limit(_expected_seconds(preset, data.train_tokens, data.val_tokens))
+        _warn_of_limit(seconds)
         measure_time(corpus, preset)
     return True
 
@@ -73,7 +77,8 @@ def show_expected_times(corpus: Corpus, presets: Sequence[Preset]) -> None:
     config = presets[0].training  # their splits are equal
     try:
         train_ids, val_ids = encode_splits(corpus.text, get_tokenizer(), config, _cache())
-        times = {p.name: _estimate(p, len(train_ids), len(val_ids)) for p in presets}
+        lengths = len(train_ids), len(val_ids)
+        times = {p.name: _in_words(expected_seconds(p, *lengths)) for p in presets}
     except ValueError:
         return  # the form says why this text cannot be trained on
     st.caption(
@@ -83,14 +88,16 @@ def show_expected_times(corpus: Corpus, presets: Sequence[Preset]) -> None:
     )
 
 
-def _estimate(preset: Preset, train_tokens: int, val_tokens: int) -> str:
-    """Return how long a run is expected to take, in words."""
-    seconds = _expected_seconds(preset, train_tokens, val_tokens)
+def _in_words(seconds: float | None) -> str:
+    """Return an expected time in words."""
     return "needs a longer text" if seconds is None else format_estimate(seconds)
 
 
-def _expected_seconds(preset: Preset, train_tokens: int, val_tokens: int) -> float | None:
-    """Return the seconds of a run, at the speed measured last here or else recorded last."""
+def expected_seconds(preset: Preset, train_tokens: int, val_tokens: int) -> float | None:
+    """Return the seconds of a run, at the speed measured last here or else recorded last.
+
+    None if the text is too short for it.
+    """
     settings = (preset.model, preset.training, train_tokens, val_tokens)
     _, measured, counted = st.session_state.get(session_keys.MEASURED, ("", None, None))
     if measured and counted:

@@ -20,7 +20,7 @@ from streamlit.runtime.pages_manager import PagesManager
 
 # Until st.navigation has run once in the process, Streamlit treats a folder named pages/ as its
 # older kind of app: a page opened first by its own address would be drawn without main.py
-# (docs/STREAMLIT.md, fact 6). Imported by classroom.py, this module comes before Streamlit has
+# (docs/STREAMLIT.md, fact 6). Imported by app.py or classroom.py, it comes before Streamlit has
 # looked (None); imported by the first page to run (True), that page is run again.
 if PagesManager.uses_pages_directory is not False:
     runs_without_frame = PagesManager.uses_pages_directory

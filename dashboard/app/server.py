@@ -11,13 +11,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from streamlit.runtime.pages_manager import PagesManager
 
 from dashboard.app.connections import raise_file_limit
 
-# Streamlit would take the folder pages/ for its older kind of app until main.py has run once: a
-# deep link, opened first, would come without main.py around it (docs/STREAMLIT.md, fact 6).
-PagesManager.uses_pages_directory = False
 raise_file_limit()  # macOS begins with 256, which thirty browsers use up
 
 READING = ("GET", "HEAD", "OPTIONS")  # the methods that change nothing

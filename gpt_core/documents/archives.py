@@ -7,6 +7,7 @@ from io import BytesIO
 from posixpath import basename
 
 from gpt_core.documents.document import END_OF_TEXT, Document, UnreadableError
+from gpt_core.system import count
 
 MAX_UNPACKED_BYTES = 400 * 2**20  # more than any book
 MAX_UNPACKED_RATIO = 200  # text compresses to a third or a tenth, not to a thousandth
@@ -127,8 +128,7 @@ def _listed(names: list[str]) -> str:
     """Return the first names, shortened, and how many more there are."""
     listed = ", ".join(name[:40] for name in names[:MAX_LISTED])
     more = f" and {len(names) - MAX_LISTED:,} more" if len(names) > MAX_LISTED else ""
-    count = f"{len(names):,} file{'s' if len(names) > 1 else ''}"
-    return f"{count}: {listed}{more}"
+    return f"{count(len(names), 'file')}: {listed}{more}"
 
 
 def _added_up(documents: list[Document]) -> list[str]:
@@ -138,4 +138,4 @@ def _added_up(documents: list[Document]) -> list[str]:
         for note in document.left_out:
             kind = note.partition(":")[0]
             notes[kind] = notes.get(kind, 0) + 1
-    return [f"{kind} (in {count:,} files)" if count > 1 else kind for kind, count in notes.items()]
+    return [f"{kind} (in {files:,} files)" if files > 1 else kind for kind, files in notes.items()]

@@ -14,6 +14,7 @@ from gpt_core.documents.document import (
     UnreadableError,
 )
 from gpt_core.documents.encodings import decode_text
+from gpt_core.system import count
 
 MAX_CELL = 2**27  # characters; the csv module's own limit is 131,072
 MAX_COLUMNS = 1000
@@ -70,8 +71,8 @@ def read_table(data: bytes, suffix: str, options: ReadingOptions = DEFAULTS) -> 
     )
 
 
-def _counted(count: int, noun: str, rest: str) -> str:
-    return f"{count:,} {noun}{'s' if count > 1 else ''}{rest}" if count else ""
+def _counted(number: int, noun: str, rest: str) -> str:
+    return f"{count(number, noun)}{rest}" if number else ""
 
 
 def _csv_rows(text: str) -> list[Row]:

@@ -89,6 +89,7 @@ def test_from_the_first_visit_to_a_trained_model_that_writes(
     expect(text.locator(".note")).to_contain_text("copied", timeout=60_000)
 
 
+@pytest.mark.whole_run
 def test_from_a_book_to_its_weights_and_back_in(
     page: Page, server: Server, problems: list[str], tmp_path: Path
 ) -> None:

@@ -14,7 +14,7 @@ from tests.faults.server_faults import FAULTS
 
 pytestmark = pytest.mark.slow
 
-ALWAYS = ("SIGKILL", "SIGTERM", "full", "overwritten")
+ALWAYS = ("SIGKILL", "full")
 LOSES = "overwritten"  # what stood there is lost, and that is told
 
 

@@ -49,6 +49,7 @@ def start(page: Page, server: Server) -> str:
     return page.url
 
 
+@pytest.mark.whole_run
 def test_from_a_waiting_run_one_comes_to_the_one_that_trains(
     page: Page, server: Server, problems: list[str]
 ) -> None:

@@ -48,6 +48,7 @@ def use(page: Page) -> None:
             wait_until_settled(page)
 
 
+@pytest.mark.whole_run
 def test_every_page_is_opened_and_used_and_the_run_is_that_of_the_terminal(
     page: Page, tmp_path: Path
 ) -> None:

@@ -6,7 +6,7 @@ from tests.faults.kill_and_resume import run_faults
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kills", [2, pytest.param(5, marks=pytest.mark.whole_run)])
+@pytest.mark.parametrize("kills", [1, pytest.param(5, marks=pytest.mark.whole_run)])
 def test_a_run_killed_at_random_loses_nothing_and_ends_with_the_same_losses(
     kills: int, tmp_path: Path
 ) -> None:

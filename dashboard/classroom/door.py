@@ -57,7 +57,6 @@ MAX_FORM_BYTES = 4096
 FORM_SECONDS = 10.0  # for the whole form to arrive
 CHECKING = asyncio.Semaphore(2)  # a rejoin code takes 50 ms of a core to check
 CLOSE = {"Connection": "close"}  # what is left of the form is not read
-COOKIE_SECONDS = 30 * 24 * 3600
 NO_MEMBER = 4401  # a websocket's close code, like HTTP's 401
 TRY_LATER = 1013  # another one, like HTTP's 503
 TOO_MANY = "You have too many connections to the class: close some of its tabs."
@@ -139,7 +138,7 @@ async def join(request: Request) -> Response:
     response.set_cookie(
         COOKIE,
         token,
-        max_age=COOKIE_SECONDS,
+        max_age=roster.signed_in_seconds,
         httponly=True,
         samesite="lax",
         secure=request.url.scheme == "https",

@@ -11,6 +11,7 @@ NEW_TEXT = "new_text"  # session: the text that was just saved, to be chosen
 UPLOAD = "upload"  # session: the file uploader
 UPLOADS_KEPT = "uploads_kept"  # session: how often it was emptied by saving its text
 UPLOADED = "uploaded"  # session: the texts read from the files in the uploader
+UPLOADS_SHOWN = "uploads_shown"  # session: the IDs of the files that the page's uploader shows
 PASTED = "pasted"  # session: the pasted text
 SETTING = "setting"  # session: a field of the configuration, for a preset
 MEASURED = "measured_time"  # session: the last measured run, its seconds, those counted for it

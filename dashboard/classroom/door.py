@@ -34,6 +34,7 @@ from streamlit import config
 from dashboard.app import (
     CLASS_MODE,
     COOKIE,
+    PROTECTION,
     SEAT,
     Seats,
     close_runtime,
@@ -41,7 +42,6 @@ from dashboard.app import (
     limited_protocols,
     raise_file_limit,
 )
-from dashboard.app import MIDDLEWARE as OF_THE_APP
 from dashboard.classroom.network import class_port, class_urls, own_addresses, proxy_url
 from gpt_core.access import MAX_MEMBER_NAME, Member
 
@@ -199,7 +199,7 @@ ROUTES = [
     Route(LEAVE, leave, methods=["POST"]),
     Route(FONT, send_font),
 ]
-MIDDLEWARE = [*OF_THE_APP, Middleware(OnlyMembers)]
+MIDDLEWARE = [*PROTECTION, Middleware(OnlyMembers)]
 
 
 def _local_path(path: str) -> str:

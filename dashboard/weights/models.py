@@ -22,7 +22,7 @@ from dashboard.app import (
     show_refusal,
 )
 from dashboard.charts import count, format_bytes
-from dashboard.forms import LIBRARY, start_from
+from dashboard.forms import LIBRARY, choose_files, start_from
 from dashboard.ui import delete_button, share_toggle, way_button
 from gpt_core.library import UPLOADED, Download, LibraryModel
 from gpt_core.presets import GPT2_CONFIGS
@@ -184,11 +184,10 @@ def _take_upload() -> None:
         f"{WEIGHTS_FILE}, pytorch_model.bin, or the parts of either and their index."
     )
     emptied = st.session_state.get(session_keys.UPLOADS_KEPT, 0)
-    files = st.file_uploader(
+    files = choose_files(
         "A model's files",
-        type=FILE_TYPES,
-        accept_multiple_files=True,
-        max_upload_size=MAX_MODEL_UPLOAD_MB,
+        FILE_TYPES,
+        MAX_MODEL_UPLOAD_MB,
         key=f"{session_keys.WEIGHTS_UPLOAD}-{emptied}",
     )
     if not files:
@@ -235,7 +234,7 @@ def _keep(files: list[UploadedFile], name: str, n_heads: int | None) -> LibraryM
             for file in files:
                 # A bare name stays in the folder. Browsers number repeated downloads.
                 bare = re.sub(r" ?\(\d+\)(?=\.\w+$)", "", readable_name(Path(file.name).name))
-                (folder / bare).write_bytes(file.getbuffer())
+                (folder / bare).write_bytes(file.getvalue())  # getbuffer() would copy them
         except OSError as error:
             raise ValueError(f"The model was not saved: {error.strerror or error}.") from error
         paths = list(folder.iterdir())

@@ -139,8 +139,8 @@ class Uploads:
 
     def show(self, files: Iterable[UploadedFile]) -> str:
         """Note which files the uploader of this page shows; return why the last was refused."""
-        shown = st.session_state.setdefault(session_keys.UPLOADS_SHOWN, set())
-        shown.update(file.file_id for file in files)
+        shown = st.session_state.get(session_keys.UPLOADS_SHOWN) or set()
+        st.session_state[session_keys.UPLOADS_SHOWN] = shown | {file.file_id for file in files}
         page = self._pages.get(_script().session_id)
         return "" if page is None else page.refusal
 
@@ -151,20 +151,21 @@ class Uploads:
         They were saved, or the visitor has gone to another page. A file that has just arrived was
         not shown yet, and stays.
         """
-        before = st.session_state.get(session_keys.UPLOADS_SHOWN, set())
-        st.session_state[session_keys.UPLOADS_SHOWN] = set()
+        before = st.session_state.get(session_keys.UPLOADS_SHOWN) or set()
+        st.session_state[session_keys.UPLOADS_SHOWN] = None  # no uploader
         try:
             yield
         except BaseException:  # the page did not come to its end: Streamlit stops and reruns it
-            st.session_state[session_keys.UPLOADS_SHOWN] |= before
+            shown = st.session_state[session_keys.UPLOADS_SHOWN] or set()
+            st.session_state[session_keys.UPLOADS_SHOWN] = shown | before
             raise
         shown, script = st.session_state[session_keys.UPLOADS_SHOWN], _script()
-        for file_id in before - shown:
+        for file_id in before - (shown or set()):
             _in_memory(script.uploaded_file_mgr).remove_file(script.session_id, file_id)
-        if before and not shown:
+        if shown is None:
             st.session_state.pop(session_keys.UPLOADED, None)  # the texts that were read of them
-        if (page := self._pages.get(script.session_id)) is not None and not shown:
-            page.refusal = ""
+            if (page := self._pages.get(script.session_id)) is not None:
+                page.refusal = ""
 
     def end_sessions(self) -> bool:
         """End the sessions to which no browser has returned; tell whether they had uploads.
@@ -172,7 +173,9 @@ class Uploads:
         Streamlit itself would wait until another page is closed. To be called on the event loop.
         """
         sessions = Runtime.instance()._session_mgr
-        sessions._session_storage._cache.expire()  # type: ignore[attr-defined]
+        for _, info in sessions._session_storage._cache.expire():  # type: ignore[attr-defined]
+            info.session.shutdown()
+            info.session.session_state.clear()  # Streamlit's loop may hold the last active session
         remaining = {info.session.id for info in sessions.list_sessions()}
         ended = [session_id for session_id in self._pages if session_id not in remaining]
         for session_id in ended:
@@ -188,7 +191,7 @@ def split_address(path: str) -> tuple[str, str]:
 
 
 def give_back_memory() -> None:
-    """Return the memory of ended sessions to the system; they are in reference cycles."""
+    """Return the memory of ended sessions to the system."""
     gc.collect()
     return_freed_memory()
 

@@ -22,6 +22,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 
 from dashboard.app.uploads import MAX_PARALLEL
+from dashboard.classroom.sessions import MAX_TABS
 from gpt_core.access import ClassRules, write_rules
 from gpt_core.store import RunStore
 from tests.browser.conftest import Server, start_server
@@ -249,3 +250,38 @@ def upload_show_and_close(server: Server, data: bytes) -> None:
 
 def memory(server: Server) -> int:
     return int(psutil.Process(server.process.pid).memory_info().rss)
+
+
+def test_ten_tabs_that_save_at_once_get_no_more_than_their_quota(tmp_path: Path) -> None:
+    server = start_class(tmp_path, ClassRules(most_megabytes=1))
+    token = join(server, "Ann")
+    text = "A line of a text that is long enough.\n" * 11_000  # 0.42 MB: two are within the limit
+    with ExitStack() as stack:
+        tabs = [UploadTab(server, token) for _ in range(MAX_TABS)]
+        for tab in tabs:
+            stack.callback(tab.close)
+        presses = [press_save(tab, f"{number} {text}") for number, tab in enumerate(tabs)]
+        for tab, press in zip(tabs, presses, strict=True):
+            tab.send(press)
+        for tab in tabs:
+            tab.read_run()
+    assert len(list((server.runs_dir / "texts").glob("*.json"))) == 2
+    assert server.end() == 0
+
+
+def press_save(tab: Tab, text: str) -> BackMsg:
+    """Paste a text into a tab's page; return the message that presses its button to save it."""
+    page = tab.open("data")
+    [area] = [
+        m.delta.new_element.text_area.id
+        for m in page
+        if m.WhichOneof("type") == "delta" and m.delta.new_element.text_area.label == "Its text"
+    ]
+    pasted = WidgetState(id=area, string_value=text)
+
+    def run(*widgets: WidgetState) -> BackMsg:
+        state = ClientState(page_name="data", widget_states=WidgetStates(widgets=widgets))
+        return BackMsg(rerun_script=state)
+
+    button = button_id(tab.open(run=run(pasted)), "Save this text")
+    return run(pasted, WidgetState(id=button, trigger_value=True))

@@ -8,7 +8,7 @@ import dashboard
 from dashboard.app import (
     MACHINE_ERRORS,
     errors_in_words,
-    get_runner,
+    get_uploads,
     is_class,
     require_member,
     show_refusal,
@@ -34,7 +34,7 @@ general.append(st.Page("pages/glossary.py", title="Glossary"))
 steps = [st.Page(f"pages/{title.lower()}.py", title=title) for title in PAGES]
 page = st.navigation({"": general, "The seven steps": steps})
 try:
-    get_runner()  # created on the first visit
+    uploads = get_uploads()  # created on the first visit, as all services
     require_member()
 except (ValueError, *MACHINE_ERRORS) as error:
     show_refusal(error)
@@ -45,6 +45,6 @@ else:
         if is_class():
             show_member()
         improve_markup()
-    with errors_in_words():
+    with errors_in_words(), uploads.freeing_unshown():
         show_notices()
         page.run()

@@ -14,6 +14,7 @@ from dashboard.app.runtime import (
     get_roster,
     get_runner,
     get_store,
+    get_uploads,
     is_class,
 )
 from dashboard.app.selection import (
@@ -26,7 +27,7 @@ from dashboard.app.selection import (
     selected_run,
     toggle_projector,
 )
-from dashboard.app.server import MIDDLEWARE
+from dashboard.app.server import MIDDLEWARE, PROTECTION, LimitedUploads
 from dashboard.app.visitor import (
     COOKIE,
     allowed_presets,
@@ -53,7 +54,9 @@ __all__ = [
     "COOKIE",
     "MACHINE_ERRORS",
     "MIDDLEWARE",
+    "PROTECTION",
     "SEAT",
+    "LimitedUploads",
     "Seats",
     "allowed_presets",
     "attempt",
@@ -75,6 +78,7 @@ __all__ = [
     "get_roster",
     "get_runner",
     "get_store",
+    "get_uploads",
     "get_visible_runs",
     "hidden_controls",
     "hides_private",

@@ -31,6 +31,7 @@ if PagesManager.uses_pages_directory is not False:
 
 # After the rerun: these imports take two seconds, in which a second visitor may arrive.
 from dashboard.app.shutdown import limit_shutdown
+from dashboard.app.uploads import Uploads
 from gpt_core.access import Roster, read_rules
 from gpt_core.analysis import CachedStore
 from gpt_core.inference import GenerationWorker, ModelCache
@@ -53,6 +54,7 @@ class Services:
     cached_store: CachedStore
     models: ModelLibrary
     roster: Roster | None
+    uploads: Uploads
     class_lock: filelock.BaseFileLock | None  # held while this process serves a class
 
     def close(self) -> None:
@@ -117,6 +119,16 @@ def get_class_roster() -> Roster:
     roster = get_roster()
     assert roster is not None
     return roster
+
+
+def get_uploads() -> Uploads:
+    """Return the uploads that wait in memory."""
+    return _get_services().uploads
+
+
+def has_services() -> bool:
+    """Tell whether the services were created, by a first visit."""
+    return _services is not None
 
 
 def is_class() -> bool:
@@ -198,6 +210,7 @@ def _get_services() -> Services:
                 cached_store=cached_store,
                 models=ModelLibrary(store),
                 roster=roster,
+                uploads=Uploads(lambda: runner.rules),
                 class_lock=class_lock,
             )
         return _services

@@ -11,6 +11,9 @@ NEW_TEXT = "new_text"  # session: the text that was just saved, to be chosen
 UPLOAD = "upload"  # session: the file uploader
 UPLOADS_KEPT = "uploads_kept"  # session: how often it was emptied by saving its text
 UPLOADED = "uploaded"  # session: the texts read from the files in the uploader
+UPLOADS_SHOWN = (
+    "uploads_shown"  # session: IDs of the files in the page's uploader; None without one
+)
 PASTED = "pasted"  # session: the pasted text
 SETTING = "setting"  # session: a field of the configuration, for a preset
 MEASURED = "measured_time"  # session: the last measured run, its seconds, those counted for it

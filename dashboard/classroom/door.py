@@ -34,6 +34,7 @@ from streamlit import config
 from dashboard.app import (
     CLASS_MODE,
     COOKIE,
+    PROTECTION,
     SEAT,
     Seats,
     close_runtime,
@@ -41,7 +42,6 @@ from dashboard.app import (
     limited_protocols,
     raise_file_limit,
 )
-from dashboard.app import MIDDLEWARE as OF_THE_APP
 from dashboard.classroom.network import class_port, class_urls, own_addresses, proxy_url
 from gpt_core.access import MAX_MEMBER_NAME, Member
 
@@ -57,7 +57,6 @@ MAX_FORM_BYTES = 4096
 FORM_SECONDS = 10.0  # for the whole form to arrive
 CHECKING = asyncio.Semaphore(2)  # a rejoin code takes 50 ms of a core to check
 CLOSE = {"Connection": "close"}  # what is left of the form is not read
-COOKIE_SECONDS = 30 * 24 * 3600
 NO_MEMBER = 4401  # a websocket's close code, like HTTP's 401
 TRY_LATER = 1013  # another one, like HTTP's 503
 TOO_MANY = "You have too many connections to the class: close some of its tabs."
@@ -139,7 +138,7 @@ async def join(request: Request) -> Response:
     response.set_cookie(
         COOKIE,
         token,
-        max_age=COOKIE_SECONDS,
+        max_age=roster.signed_in_seconds,
         httponly=True,
         samesite="lax",
         secure=request.url.scheme == "https",
@@ -200,7 +199,7 @@ ROUTES = [
     Route(LEAVE, leave, methods=["POST"]),
     Route(FONT, send_font),
 ]
-MIDDLEWARE = [*OF_THE_APP, Middleware(OnlyMembers)]
+MIDDLEWARE = [*PROTECTION, Middleware(OnlyMembers)]
 
 
 def _local_path(path: str) -> str:

@@ -40,6 +40,9 @@ LIMITS = {
     "most_runs": Limit("Runs at once", "Of each student: waiting, training or paused."),
     "most_minutes": Limit("Minutes of training", "Of each student, all their runs together."),
     "most_megabytes": Limit("Megabytes of disk", "Of each student: checkpoints, texts and models."),
+    "most_upload_megabytes": Limit(
+        "Megabytes of uploads", "Of each student: files that they have not saved yet."
+    ),
     "most_steps": Limit("Steps of a run", "Of each single run."),
     "most_parameters": Limit(
         "Million parameters", "Of each single run's model: the chapter's has 162 million.", 10**6

@@ -9,7 +9,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
 
 from dashboard.app import COOKIE, get_class_roster
-from gpt_core.access import Member
+from gpt_core.access import NOBODY, Member
 
 MAX_TABS = 10  # of a student: each open page is redrawn on the cores that train
 MEMBER_HEADER = b"x-gpt-lab-member"  # set here, never by a browser
@@ -79,6 +79,12 @@ async def _member(scope: Scope) -> Member | None:
     """Return the member whose browser this is at this moment."""
     token = HTTPConnection(scope).cookies.get(COOKIE)
     return await run_in_threadpool(get_class_roster().who, token)
+
+
+async def actor_of(scope: Scope) -> str:
+    """Return the actor who sends a request."""
+    member = await _member(scope)
+    return member.id if member else NOBODY
 
 
 def _asks_for_page(scope: Scope) -> bool:

@@ -11,6 +11,7 @@ from dashboard.forms.model import (
 from dashboard.forms.rows import DEFAULT_ROWS, MAX_TASKS, enter_rows, parse_rows
 from dashboard.forms.settings import LIMITS, MAX_OWN_PROBES, key_of, own_probes
 from dashboard.forms.text import choose_corpus, get_library
+from dashboard.forms.uploader import choose_files
 from dashboard.forms.weights import (
     MIN_CONTEXT_LENGTH,
     StartingWeights,
@@ -32,6 +33,7 @@ __all__ = [
     "checkpoint_option",
     "choose_axes",
     "choose_corpus",
+    "choose_files",
     "choose_model",
     "choose_starting_weights",
     "chosen_run",

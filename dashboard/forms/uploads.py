@@ -7,6 +7,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from dashboard.app import session_keys, show_refusal
 from dashboard.charts import count, format_bytes
+from dashboard.forms.uploader import choose_files
 from gpt_core.documents import DEFAULTS, ENCODING_NAMES, FILE_TYPES, Document, ReadingOptions
 from gpt_core.text import (
     Corpus,
@@ -51,11 +52,10 @@ def upload_files() -> Corpus | None:
     except ValueError as error:
         show_refusal(error)
         return None
-    uploads = st.file_uploader(
+    uploads = choose_files(
         "Text, HTML, PDF, Word, EPUB and others; several become one text",
-        type=[f".{ending}" for ending in FILE_TYPES],  # "text" would mean any text/*
-        accept_multiple_files=True,
-        max_upload_size=largest,
+        [f".{ending}" for ending in FILE_TYPES],  # "text" would mean any text/*
+        largest,
         key=f"{session_keys.UPLOAD}-{st.session_state.get(session_keys.UPLOADS_KEPT, 0)}",
     )
     if not uploads:

@@ -22,7 +22,7 @@ from dashboard.app import (
     show_refusal,
 )
 from dashboard.charts import count, format_bytes
-from dashboard.forms import LIBRARY, start_from
+from dashboard.forms import LIBRARY, choose_files, start_from
 from dashboard.ui import delete_button, share_toggle, way_button
 from gpt_core.library import UPLOADED, Download, LibraryModel
 from gpt_core.presets import GPT2_CONFIGS
@@ -42,8 +42,9 @@ MAX_HEADS = 1024
 
 
 def show_models() -> None:
-    """Show the models from elsewhere, with their buttons."""
-    entries = [*filter(may_show, get_models().models(actor=current_actor()))]
+    """Show the models from elsewhere, with their buttons; to the teacher, each owner's entry."""
+    found = get_models().models if is_restricted() else get_models().entries
+    entries = [*filter(may_show, found(actor=current_actor()))]
     if not entries:
         st.text("No model from elsewhere is here yet. Bring one in:")
     for entry in entries:
@@ -62,25 +63,28 @@ def _show_model(entry: LibraryModel) -> None:
 
 
 def _show_actions(entry: LibraryModel) -> None:
-    if way_button("Generate text", key=f"write {entry.key}"):
+    key = f"{entry.key} {entry.owner}"
+    if way_button("Generate text", key=f"write {key}"):
         _look_into(entry, "pages/generate.py")
-    if way_button("Its loss", key=f"loss {entry.key}", help="Of your words, and of whole texts."):
+    if way_button("Its loss", key=f"loss {key}", help="Of your words, and of whole texts."):
         _look_into(entry, "pages/loss.py")
-    if way_button("Continue training", key=f"begin {entry.key}"):
+    if way_button("Continue training", key=f"begin {key}"):
         start_from(LIBRARY + entry.key)
     if entry.source == UPLOADED and not may_change(entry.owner):
         return
     if entry.source == UPLOADED:
         share_toggle(
             "For the class",
-            f"share {entry.key}",
+            f"share {key}",
             entry.shared,
-            lambda shared: get_models().share(entry.key, shared, actor=current_actor()),
+            lambda shared: get_models().share(
+                entry.key, shared, actor=current_actor(), owner=entry.owner
+            ),
             "Everybody may let it write, and train it further.",
         )
         with st.popover("Delete"):
             st.text("It cannot be brought back. Runs that began with it keep their copy.")
-            delete_button(entry.key, _delete, entry.key)
+            delete_button(key, _delete, entry)
     elif not is_restricted():
         with st.popover("Show its folder"):
             st.text("Its files are not the app's own. Delete them there to remove it from here.")
@@ -94,8 +98,8 @@ def _look_into(entry: LibraryModel, page: str) -> None:
     st.switch_page(page)
 
 
-def _delete(key: str) -> None:
-    attempt(get_models().delete, key, actor=current_actor())
+def _delete(entry: LibraryModel) -> None:
+    attempt(get_models().delete, entry.key, actor=current_actor(), owner=entry.owner)
 
 
 def bring_in() -> None:
@@ -184,11 +188,10 @@ def _take_upload() -> None:
         f"{WEIGHTS_FILE}, pytorch_model.bin, or the parts of either and their index."
     )
     emptied = st.session_state.get(session_keys.UPLOADS_KEPT, 0)
-    files = st.file_uploader(
+    files = choose_files(
         "A model's files",
-        type=FILE_TYPES,
-        accept_multiple_files=True,
-        max_upload_size=MAX_MODEL_UPLOAD_MB,
+        FILE_TYPES,
+        MAX_MODEL_UPLOAD_MB,
         key=f"{session_keys.WEIGHTS_UPLOAD}-{emptied}",
     )
     if not files:
@@ -235,7 +238,7 @@ def _keep(files: list[UploadedFile], name: str, n_heads: int | None) -> LibraryM
             for file in files:
                 # A bare name stays in the folder. Browsers number repeated downloads.
                 bare = re.sub(r" ?\(\d+\)(?=\.\w+$)", "", readable_name(Path(file.name).name))
-                (folder / bare).write_bytes(file.getbuffer())
+                (folder / bare).write_bytes(file.getvalue())  # getbuffer() would copy them
         except OSError as error:
             raise ValueError(f"The model was not saved: {error.strerror or error}.") from error
         paths = list(folder.iterdir())

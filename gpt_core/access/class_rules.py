@@ -42,6 +42,8 @@ class ClassRules:
     most_parameters: int | None = 20_000_000  # per model; the chapter's has 162 million
     most_minutes: int | None = 10  # of training, all runs of a student together
     most_megabytes: int | None = 1200  # on disk: checkpoints, texts and models
+    # In memory: uploaded and not yet saved. The largest model above has 240 MB with its optimizer.
+    most_upload_megabytes: int | None = 250
     presets: tuple[str, ...] = ()  # allowed ones; empty allows all
     hidden: tuple[str, ...] = ()  # from CONTROLS: fixed at the preset's values
 

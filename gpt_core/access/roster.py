@@ -77,7 +77,7 @@ class Roster:
         hours: int | None = None,
     ) -> None:
         self._store = store
-        self._signed_in_seconds = 3600 * (hours or SCHOOL_DAY_HOURS)
+        self.signed_in_seconds = 3600 * (hours or SCHOOL_DAY_HOURS)
         # Of tokens: with another passphrase they end. One that is generated at each start ends the
         # teacher's alone: a restart signs no student out.
         self._key = passphrase or ""
@@ -255,7 +255,7 @@ class Roster:
         if _hash(token, self.passphrase) in self._unrecorded:
             return Member(TEACHER, "Teacher")
         for key in dict.fromkeys((self._key, self.passphrase)):
-            row = self._store.class_store.member(_hash(token, key), self._signed_in_seconds)
+            row = self._store.class_store.member(_hash(token, key), self.signed_in_seconds)
             if row is not None:
                 return Member(row.member_id, row.name)
         return None

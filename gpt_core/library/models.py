@@ -99,22 +99,33 @@ class ModelLibrary:
         Raises:
             PermissionDenied: the actor is not in the class.
         """
-        require_class_member(actor)
-        entries = [c for c in self._found() if c.source != UPLOADED or c.is_seen_by(actor)]
-        entries = self._entries.once_each(entries, actor)
+        entries = self._entries.once_each(self._visible(actor), actor)
         return [*sorted(entries, key=lambda entry: entry.name), *self._imports()]
 
-    def find(self, key: str, *, actor: str) -> LibraryModel:
-        """Return the entry of a model.
+    def entries(self, *, actor: str) -> list[LibraryModel]:
+        """Return the models as :meth:`models` does, but one with each entry that the actor may see.
+
+        Raises:
+            PermissionDenied: the actor is not in the class.
+        """
+        return [*sorted(self._visible(actor), key=lambda entry: entry.name), *self._imports()]
+
+    def _visible(self, actor: str) -> list[LibraryModel]:
+        require_class_member(actor)
+        return [c for c in self._found() if c.source != UPLOADED or c.is_seen_by(actor)]
+
+    def find(self, key: str, *, actor: str, owner: str | None = None) -> LibraryModel:
+        """Return the entry of a model: an owner's or, without one, as :meth:`models` chooses.
 
         Raises:
             PermissionDenied: the model is another student's, and is not shared.
             ValueError: there is no such model.
         """
-        for entry in self.models(actor=actor):
-            if entry.key == key:
+        entries = self.models(actor=actor) if owner is None else self.entries(actor=actor)
+        for entry in entries:
+            if entry.key == key and owner in (None, entry.owner):
                 return entry
-        if any(entry.key == key for entry in self._found()):
+        if any(entry.key == key and owner in (None, entry.owner) for entry in self._found()):
             message = "This model is not yours, and its owner does not share it."
             refuse(self._store, key, actor, "look into the model", message)
         raise ValueError("This model is not here any more: choose another one.")
@@ -167,26 +178,26 @@ class ModelLibrary:
             raise ValueError(f"The model was not saved: {error.strerror or error}.") from error
         return entry
 
-    def share(self, key: str, shared: bool, *, actor: str) -> None:
-        """Share an uploaded model with the class, or stop sharing it.
+    def share(self, key: str, shared: bool, *, actor: str, owner: str | None = None) -> None:
+        """Share an uploaded model with the class, or stop sharing it; :meth:`find` finds it.
 
         Raises:
             PermissionDenied: the model is another student's.
             ValueError: the model is missing or was not uploaded.
         """
-        entry = self._find_own(key, actor, "share")
+        entry = self._find_own(key, actor, owner, "share")
         self._entries.share(entry, shared)
 
-    def delete(self, key: str, *, actor: str) -> None:
+    def delete(self, key: str, *, actor: str, owner: str | None = None) -> None:
         """Delete an uploaded model permanently; runs that began with it keep their copy.
 
-        If others have uploaded it too, only the entry is deleted.
+        If others have uploaded it too, only the entry is deleted; :meth:`find` finds which.
 
         Raises:
             PermissionDenied: the model is another student's.
             ValueError: the model was not uploaded, or the disk cannot be written.
         """
-        entry = self._find_own(key, actor, "delete")
+        entry = self._find_own(key, actor, owner, "delete")
         try:
             self._entries.forget(entry)
             if not any(other.key == key for other in self._found()):
@@ -234,14 +245,14 @@ class ModelLibrary:
         key, name = f"gpt2-{size}", OPENAI_NAME.format(size)
         self._entries.write(LibraryModel(key, name, OPENAI, str(folder), bytes_there))
 
-    def _find_own(self, key: str, actor: str, doing: str) -> LibraryModel:
+    def _find_own(self, key: str, actor: str, owner: str | None, doing: str) -> LibraryModel:
         """Return the entry of an uploaded model that the actor may change.
 
         Raises:
             PermissionDenied: the model is another student's.
             ValueError: the model is missing or was not uploaded.
         """
-        entry = self.find(key, actor=actor)
+        entry = self.find(key, actor=actor, owner=owner)
         if entry.source != UPLOADED:
             raise ValueError(f"{entry.name} was not uploaded: its files are in {entry.path}.")
         self._entries.refuse_foreign(entry, actor, doing)

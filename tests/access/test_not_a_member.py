@@ -62,6 +62,7 @@ CALLS: dict[str, Callable[[RunStore, TrainingRunner], object]] = {
     "ModelLibrary.keep": lambda s, _: ModelLibrary(s).keep(
         build_model(TINY, 1), "a model", actor=NOBODY
     ),
+    "ModelLibrary.entries": lambda s, _: ModelLibrary(s).entries(actor=NOBODY),
     "ModelLibrary.share": lambda s, _: ModelLibrary(s).share("a-key", True, actor=NOBODY),
     "ModelLibrary.delete": lambda s, _: ModelLibrary(s).delete("a-key", actor=NOBODY),
     "ModelLibrary.download": lambda s, _: ModelLibrary(s).download("124M", actor=NOBODY),

@@ -172,6 +172,22 @@ def test_a_model_in_two_hands_is_shared_by_one_under_their_own_name(hands: Hands
     assert hands.models.load(hands.model_key, actor="ann")
 
 
+def test_the_teacher_shares_and_deletes_the_entry_of_the_owner_they_chose(hands: Hands) -> None:
+    models, key = hands.models, hands.model_key
+    assert [e.owner for e in models.entries(actor="teacher")] == ["ann", "ben"]
+    assert [e.owner for e in models.entries(actor="ann")] == ["ann"]
+    models.share(key, True, actor="teacher", owner="ben")
+    assert {e.owner: e.shared for e in models.entries(actor="teacher")} == {
+        "ann": False,
+        "ben": True,
+    }
+    models.delete(key, actor="teacher", owner="ben")
+    assert [e.owner for e in models.entries(actor="teacher")] == ["ann"]
+    assert models.load(key, actor="ann")
+    with pytest.raises(ValueError, match="not here any more"):
+        models.delete(key, actor="teacher", owner="ben")
+
+
 def test_a_run_that_began_with_the_same_model_stays_its_owners(hands: Hands) -> None:
     hands.models.share(hands.model_key, True, actor="ben")
     hands.share_text("ann")

@@ -13,6 +13,7 @@ import pytest
 
 from dashboard.classroom.door import OF_MEMBER, TOO_MANY
 from dashboard.classroom.network import PROXY_URL
+from gpt_core.access.roster import SCHOOL_DAY_HOURS
 from tests.browser.conftest import Server, start_server
 from tests.support.ports import free_port
 
@@ -117,6 +118,7 @@ def test_a_cookie_is_replaced_only_after_it_was_asked(class_server: Server) -> N
     status, headers, _ = ask(class_server, "POST", "/join", form | {"replace": "on"}, Cookie=cookie)
     assert status == 303
     assert headers["set-cookie"].startswith("gpt_lab_member=")
+    assert f"Max-Age={SCHOOL_DAY_HOURS * 3600};" in headers["set-cookie"]  # as the membership
 
 
 def test_a_form_that_is_too_large_is_refused(class_server: Server) -> None:

@@ -173,6 +173,24 @@ def test_a_model_that_is_shared_no_longer_writes_nothing_on_a_page_that_shows_it
     assert session_keys.WRITTEN not in app.session_state
 
 
+def test_the_teacher_shares_and_deletes_the_chosen_one_of_two_same_models(lesson: Class) -> None:
+    models, ann, ben = runtime.get_models(), lesson.id("Ann"), lesson.id("Ben")
+    for who in (ann, ben):
+        key = models.keep(build_model(POCKET.model, 1), "mine", actor=who).key
+    shows = {session_keys.SHOWS_PRIVATE: True}
+
+    def owners() -> dict[str, bool]:
+        return {e.owner: e.shared for e in models.entries(actor="teacher")}
+
+    app = lesson.visit("Teacher", "weights", state=shows)
+    next(t for t in app.toggle if t.key == f"share {key} {ben}").set_value(True).run()
+    assert owners() == {ann: False, ben: True}
+    app = lesson.visit("Teacher", "weights", state=shows)
+    next(b for b in app.button if b.key == f"delete {key} {ben}").click().run()
+    assert not app.exception
+    assert owners() == {ann: False}
+
+
 def test_the_sidebar_shows_a_student_their_own_run(lesson: Class) -> None:
     runtime.get_runner().hold(True, actor="local")
     lesson.start("Ann", run_id="anns")

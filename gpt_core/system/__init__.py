@@ -15,6 +15,7 @@ from gpt_core.system.display_text import count, printable, shorten
 from gpt_core.system.environment import describe_change, describe_machine
 from gpt_core.system.errors import DAMAGED, describe_error, lacks_file_handles
 from gpt_core.system.malloc import keep_freed_memory, return_freed_memory, start_thread
+from gpt_core.system.turns import ReadingTurns, Watch
 
 __all__ = [
     "DAMAGED",
@@ -23,6 +24,8 @@ __all__ = [
     "MAX_RECORDING_BYTES",
     "MAX_SETTINGS_BYTES",
     "USER_DIR",
+    "ReadingTurns",
+    "Watch",
     "count",
     "describe_change",
     "describe_error",

@@ -16,6 +16,8 @@ from gpt_core.runner import TrainingRunner
 from gpt_core.store import Run, RunState, RunStore
 from gpt_core.text import has_the_verdict, load_text
 from gpt_core.vocabularies import get_tokenizer
+from gpt_core.weights import loading
+from tests.support.weights_reader import SharedReader
 
 # A tiny GPT that trains in a second; everything else about it is the real thing.
 TINY = GPTConfig(context_length=32, emb_dim=16, n_heads=2, n_layers=2)
@@ -54,6 +56,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if "whole_run" in item.keywords:
                 item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def shared_reader() -> Iterator[SharedReader]:
+    reader = SharedReader()  # it starts at the first file
+    yield reader
+    reader.close()
+
+
+@pytest.fixture(autouse=True)
+def weights_are_read_by_one_process(
+    shared_reader: SharedReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "weights_reader", lambda *_: shared_reader)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The machine: atomic files, displayable text, memory, and error messages for users.
 
-The module ``sandbox`` is imported as a module, for it is also a program.
+The modules ``sandbox``, which is also a program, and ``foreign_json``, which uses it, are imported
+as modules.
 """
 
 from gpt_core.system.atomic_write import write_atomically

@@ -1,4 +1,4 @@
-"""One process that reads all weights of a test session: torch takes seconds to be imported.
+"""One process that reads all files of a test session: torch takes seconds to be imported.
 
 The process is the app's own, kept for many files. `tests/weights/test_reading.py` reads each with a
 process of its own, as the app does.
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Self
 
 from gpt_core.system.sandbox import Answer, Limits, Sandbox
-from gpt_core.weights.reading import conversion
 
 LIMITS = Limits(seconds=300, cpu_seconds=200, memory_bytes=2**33, file_bytes=2**32)
 
@@ -18,8 +17,8 @@ LIMITS = Limits(seconds=300, cpu_seconds=200, memory_bytes=2**33, file_bytes=2**
 class SharedReader:
     """A sandbox for all threads of the session; its thread lives as long, and so its process."""
 
-    def __init__(self) -> None:
-        self._sandbox = Sandbox(LIMITS, Path(tempfile.gettempdir()), conversion.__name__)
+    def __init__(self, imports: str = "") -> None:
+        self._sandbox = Sandbox(LIMITS, Path(tempfile.gettempdir()), imports)
         self._thread = ThreadPoolExecutor(1)
 
     def __enter__(self) -> Self:
@@ -28,7 +27,7 @@ class SharedReader:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def call(self, function: str, data: bytes, options: dict[str, Any], _: object) -> Answer:
+    def call(self, function: str, data: bytes, options: dict[str, Any], _: object = None) -> Answer:
         return self._thread.submit(self._sandbox.call, function, data, options).result()
 
     def close(self) -> None:

@@ -53,7 +53,7 @@ def test_other_threads_go_on_while_a_large_recording_is_parsed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(foreign_json, "json_reader", json_reader)  # a process of its own
-    value = {"steps": {"rows": [[i, 0.5] for i in range(400_000)]}}
+    value = {"steps": {"rows": [[i, 0.5] for i in range(150_000)]}}
     data = json.dumps(value).encode()
     found: list[Any] = []
     thread = threading.Thread(

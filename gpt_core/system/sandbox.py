@@ -103,7 +103,11 @@ class Sandbox:
             SandboxError: the process was over a limit, crashed or was killed.
             ValueError: raised by the function; the message is the function's.
         """
-        process = self.process or self._start()
+        try:
+            process = self.process or self._start()
+        except OSError as error:  # no memory, or no handle for its pipes
+            reason = error.strerror or str(error)
+            raise SandboxError(f"could not be read: no process was started ({reason})") from error
         answers: list[Answer] = []
         request = {"function": function, "options": options}
         exchange = threading.Thread(
@@ -133,9 +137,9 @@ class Sandbox:
         if "refusal" in header:
             raise ValueError(header["refusal"])
         if "failure" in header:
-            error = SandboxError(self._describe(header["failure"]))
-            error.add_note(header.get("traceback", ""))
-            raise error
+            failed = SandboxError(self._describe(header["failure"]))
+            failed.add_note(header.get("traceback", ""))
+            raise failed
         return header["header"], result
 
     def close(self, *, is_read: bool = True) -> int:

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from gpt_core.model import GPTModel
-from gpt_core.system import Watch, sandbox
+from gpt_core.system import Watch, describe_error, sandbox
 from gpt_core.weights.assembly import LoadedModel
 from gpt_core.weights.file_names import STATE_FILE, WEIGHTS_FILE
 from gpt_core.weights.hub import download_gpt2, repository
@@ -63,16 +63,29 @@ def read_model(
             number of heads must be given; or it made its reader fail.
     """
     path = Path(path)
+    try:
+        return _read_in_sandbox(path, n_heads, watch)
+    except sandbox.SandboxError as error:
+        raise ValueError(f"{path.name} {error}.") from error
+    except OSError as error:  # no place for temporary files
+        raise ValueError(f"{path.name} was not read. {describe_error(error)}") from error
+
+
+def _read_in_sandbox(path: Path, n_heads: int | None, watch: Watch | None) -> LoadedModel:
+    """Let a process write the model into a private folder, and read that.
+
+    Raises:
+        SandboxError: the process failed.
+        ValueError: raised by the process, of what is wrong with the files.
+        OSError: there is no place for temporary files.
+    """
     # Of this user alone (0700). A file that is still mapped cannot be deleted on Windows.
     with tempfile.TemporaryDirectory(prefix="gpt-lab-", ignore_cleanup_errors=True) as private:
         folder = Path(private)
         options = {"path": str(path.absolute()), "n_heads": n_heads, "folder": private}
-        try:
-            with weights_reader(path, folder) as reader:
-                answer, _ = reader.call(CONVERT, b"", options, watch)
-            for name in (WEIGHTS_FILE, STATE_FILE):
-                if not (folder / name).is_file() or (folder / name).is_symlink():
-                    raise sandbox.SandboxError("could not be read: its reader wrote no model")
-        except sandbox.SandboxError as error:
-            raise ValueError(f"{path.name} {error}.") from error
+        with weights_reader(path, folder) as reader:
+            answer, _ = reader.call(CONVERT, b"", options, watch)
+        for name in (WEIGHTS_FILE, STATE_FILE):
+            if not (folder / name).is_file() or (folder / name).is_symlink():
+                raise sandbox.SandboxError("could not be read: its reader wrote no model")
         return LoadedModel(load_own_format(folder), tuple(map(str, answer["notes"])))

@@ -268,11 +268,12 @@ def test_a_reader_that_is_killed_is_a_sentence_and_the_run_beside_it_goes_on(
         except SandboxError as error:
             errors.append(error)
 
+    before = set(psutil.Process().children())
     thread = threading.Thread(target=read)
     thread.start()
     children: list[psutil.Process] = []
     while not children:
-        children = psutil.Process().children()
+        children = [child for child in psutil.Process().children() if child not in before]
         time.sleep(0.01)
     children[0].send_signal(signal.SIGKILL)
     thread.join()

@@ -1,7 +1,10 @@
 """Weights from elsewhere are read by a process of its own, which hands them back as a file."""
 
+import errno
+import os
 import shutil
 import stat
+import subprocess
 import tempfile
 import threading
 import time
@@ -9,6 +12,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -277,6 +281,54 @@ def test_a_disk_without_the_space_is_said_with_the_space_that_is_needed(
     message = r"^model\.pth needs 13 MB of disk while it is read, and 2 MB are free where"
     with pytest.raises(ValueError, match=message):
         conversion.convert_for_sandbox(b"", options)
+
+
+def test_a_machine_without_handles_or_a_place_for_files_is_a_sentence(
+    tmp_path: Path, own_reader: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = pth(tmp_path / "a")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(subprocess, "Popen", refuse)
+        with pytest.raises(
+            ValueError, match=r"^model\.pth .*no process was started \(Too many open"
+        ):
+            read_model(path, N_HEADS)
+    with monkeypatch.context() as patched:
+        patched.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+        with pytest.raises(ValueError, match=r"^model\.pth was not read\. The machine reports"):
+            read_model(path, N_HEADS)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "state.json"])
+def test_a_reader_that_writes_something_else_is_not_believed(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, secret = pth(tmp_path / "a"), tmp_path / "secret"
+    secret.write_text("of the server's")
+
+    class Fooled:
+        """A reader in the hands of an attacker: it ends with a link in place of a file."""
+
+        def __init__(self, folder: Path) -> None:
+            self.folder = folder
+
+        def __enter__(self) -> "Fooled":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            (self.folder / name).unlink()
+            (self.folder / name).symlink_to(secret)
+
+        def call(self, _: str, __: bytes, options: dict[str, Any], ___: object) -> Any:
+            return conversion.convert_for_sandbox(b"", options)
+
+    monkeypatch.setattr(loading_module, "weights_reader", lambda _, folder: Fooled(folder))
+    with pytest.raises(ValueError, match=r"^model\.pth could not be read: its reader wrote no"):
+        read_model(path, N_HEADS)
 
 
 # Who reads what

@@ -16,9 +16,10 @@ def reading_turn(doing: str) -> Iterator[Watch]:
     Streamlit ends the script of a tab that was closed, or of a page that is left, where it shows
     something: each line that is shown here is such a place. The reader then ends too.
     """
-    line = st.empty()
-    try:
-        with st.spinner(doing), get_reading_turns().turn(current_actor(), line.caption):
-            yield line.caption
-    finally:
-        line.empty()
+    with st.spinner(doing):
+        line = st.empty()
+        try:
+            with get_reading_turns().turn(current_actor(), line.caption):
+                yield line.caption
+        finally:
+            line.empty()

@@ -14,8 +14,12 @@ from dashboard.app import runtime
 from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.runner import TrainingRunner
 from gpt_core.store import Run, RunState, RunStore
+from gpt_core.system import foreign_json
 from gpt_core.text import has_the_verdict, load_text
 from gpt_core.vocabularies import get_tokenizer
+from gpt_core.weights import loading
+from gpt_core.weights.reading import conversion
+from tests.support.shared_reader import SharedReader
 
 # A tiny GPT that trains in a second; everything else about it is the real thing.
 TINY = GPTConfig(context_length=32, emb_dim=16, n_heads=2, n_layers=2)
@@ -54,6 +58,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if "whole_run" in item.keywords:
                 item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def shared_readers() -> Iterator[tuple[SharedReader, SharedReader]]:
+    """The processes that read all weights and all JSON; each starts at the first file."""
+    readers = SharedReader(conversion.__name__), SharedReader()
+    yield readers
+    for reader in readers:
+        reader.close()
+
+
+@pytest.fixture(autouse=True)
+def files_are_read_by_shared_processes(
+    shared_readers: tuple[SharedReader, SharedReader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "weights_reader", lambda *_: shared_readers[0])
+    monkeypatch.setattr(foreign_json, "json_reader", lambda: shared_readers[1])
 
 
 @pytest.fixture(scope="session")

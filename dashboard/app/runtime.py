@@ -38,6 +38,7 @@ from gpt_core.inference import GenerationWorker, ModelCache
 from gpt_core.library import ModelLibrary
 from gpt_core.runner import TrainingRunner
 from gpt_core.store import RunStore, claim_for_class, default_runs_dir
+from gpt_core.system import ReadingTurns
 
 gc.enable()
 gc.freeze()  # modules are never garbage: scanning them would halt all threads for 0.2 s
@@ -53,6 +54,7 @@ class Services:
     generation_worker: GenerationWorker
     cached_store: CachedStore
     models: ModelLibrary
+    reading_turns: ReadingTurns
     roster: Roster | None
     uploads: Uploads
     class_lock: filelock.BaseFileLock | None  # held while this process serves a class
@@ -107,6 +109,11 @@ def get_cached_store() -> CachedStore:
 def get_models() -> ModelLibrary:
     """Return the library of models that were not trained here."""
     return _get_services().models
+
+
+def get_reading_turns() -> ReadingTurns:
+    """Return the turns in which files from elsewhere are read."""
+    return _get_services().reading_turns
 
 
 def get_roster() -> Roster | None:
@@ -201,6 +208,7 @@ def _get_services() -> Services:
                 store,
                 fresh_seconds=lambda: FRESH_SECONDS * max(1, count_viewers(roster) / TABS_A_SECOND),
             )
+            reading_turns = ReadingTurns()
             atexit.register(end_process)
             _services = Services(
                 store=store,
@@ -208,7 +216,8 @@ def _get_services() -> Services:
                 model_cache=ModelCache(),
                 generation_worker=GenerationWorker(),
                 cached_store=cached_store,
-                models=ModelLibrary(store),
+                models=ModelLibrary(store, reading_turns),
+                reading_turns=reading_turns,
                 roster=roster,
                 uploads=Uploads(lambda: runner.rules),
                 class_lock=class_lock,

@@ -8,6 +8,7 @@ from dashboard.forms.model import (
     chosen_run,
     describe_missing_weights,
 )
+from dashboard.forms.reading import reading_turn
 from dashboard.forms.rows import DEFAULT_ROWS, MAX_TASKS, enter_rows, parse_rows
 from dashboard.forms.settings import LIMITS, MAX_OWN_PROBES, key_of, own_probes
 from dashboard.forms.text import choose_corpus, get_library
@@ -43,5 +44,6 @@ __all__ = [
     "key_of",
     "own_probes",
     "parse_rows",
+    "reading_turn",
     "start_from",
 ]

@@ -7,6 +7,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from dashboard.app import session_keys, show_refusal
 from dashboard.charts import count, format_bytes
+from dashboard.forms.reading import reading_turn
 from dashboard.forms.uploader import choose_files
 from gpt_core.documents import DEFAULTS, ENCODING_NAMES, FILE_TYPES, Document, ReadingOptions
 from gpt_core.text import (
@@ -100,8 +101,10 @@ def _read(upload: UploadedFile, options: ReadingOptions) -> ReadFile | ValueErro
         for other in [other for other in known if other[0] == upload.file_id]:
             del known[other]
         try:
-            with st.spinner(f"Reading {format_bytes(upload.size)}…", show_time=True):
-                document = read_upload_document(upload.name, upload.getvalue(), options)
+            with reading_turn(f"Reading {format_bytes(upload.size)}…") as watch:
+                document = read_upload_document(
+                    upload.name, upload.getvalue(), options, watch=watch
+                )
                 known[key] = ReadFile.of(upload.name, document)
         except ValueError as error:
             known[key] = error

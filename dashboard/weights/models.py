@@ -22,10 +22,11 @@ from dashboard.app import (
     show_refusal,
 )
 from dashboard.charts import count, format_bytes
-from dashboard.forms import LIBRARY, choose_files, start_from
+from dashboard.forms import LIBRARY, choose_files, reading_turn, start_from
 from dashboard.ui import delete_button, share_toggle, way_button
 from gpt_core.library import UPLOADED, Download, LibraryModel
 from gpt_core.presets import GPT2_CONFIGS
+from gpt_core.system import Watch
 from gpt_core.text import MAX_TEXT_NAME, readable_name
 from gpt_core.weights import CONFIG_FILE, WEIGHTS_FILE, WEIGHTS_SUFFIXES, how_to_get, read_model
 
@@ -209,8 +210,8 @@ def _take_upload() -> None:
         )
     if st.button("Add this model", type="primary"):
         try:
-            with st.spinner("Reading the weights…"):
-                entry = _keep(files, readable_name(name or default), n_heads)
+            with reading_turn("Reading the weights…") as watch:
+                entry = _keep(files, readable_name(name or default), n_heads, watch)
         except ValueError as error:
             show_refusal(error)
             return
@@ -219,7 +220,9 @@ def _take_upload() -> None:
         st.rerun()
 
 
-def _keep(files: list[UploadedFile], name: str, n_heads: int | None) -> LibraryModel:
+def _keep(
+    files: list[UploadedFile], name: str, n_heads: int | None, watch: Watch | None = None
+) -> LibraryModel:
     """Read a model from uploaded files and save it in the library.
 
     Raises:
@@ -242,7 +245,7 @@ def _keep(files: list[UploadedFile], name: str, n_heads: int | None) -> LibraryM
         except OSError as error:
             raise ValueError(f"The model was not saved: {error.strerror or error}.") from error
         paths = list(folder.iterdir())
-        loaded = read_model(paths[0] if len(paths) == 1 else folder, n_heads)
+        loaded = read_model(paths[0] if len(paths) == 1 else folder, n_heads, watch=watch)
     return get_models().keep(
         loaded.model,
         name,

@@ -8,7 +8,7 @@ from typing import Any
 
 from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.store import RUN_ID, Run, RunState, RunStore
-from gpt_core.system import DATA_DIR, MAX_RECORDING_BYTES, parse_json, read_json
+from gpt_core.system import DATA_DIR, MAX_RECORDING_BYTES, foreign_json, read_json
 from gpt_core.text import load_text
 from gpt_core.validation import check_whole, shown
 
@@ -46,11 +46,26 @@ def write_recording(store: RunStore, run: Run) -> str:
 def import_recording(store: RunStore, recording: str) -> str:
     """Add a recorded run to a store, as a run like others; return its ID.
 
+    The recording is parsed in a sandbox.
+
     Raises:
         ValueError: it is not a recording, has another format version, or its ID is taken.
     """
+    data = recording.encode("utf-8", "surrogatepass")
     try:
-        parts = parse_json(recording, "the file", MAX_RECORDING_BYTES)
+        parts = foreign_json.parse_foreign_json(data, "the file", MAX_RECORDING_BYTES)
+    except ValueError as error:
+        raise ValueError(f"This is not a recording of a run: {error}.") from error
+    return _add_recording(store, parts)
+
+
+def _add_recording(store: RunStore, parts: Any) -> str:
+    """Add what was parsed of a recording to a store; return the run's ID.
+
+    Raises:
+        ValueError: as of :func:`import_recording`.
+    """
+    try:
         if parts["format"] != FORMAT:
             raise ValueError(f"format {parts['format']}, not {FORMAT}")
         facts: dict[str, Any] = parts["run"]
@@ -92,9 +107,9 @@ def import_recorded_run(store: RunStore, data_dir: Path = DATA_DIR) -> str:
     if store.run(RECORDED_RUN) is None:
         text = load_text(RECORDED_TEXT, data_dir)
         store.save_text(text.text, text.sha256)
-        recording = (data_dir / f"{RECORDED_RUN}.json").read_text(encoding="utf-8")
+        recording = read_json(data_dir / f"{RECORDED_RUN}.json", MAX_RECORDING_BYTES)
         try:
-            import_recording(store, recording)
+            _add_recording(store, recording)
         except ValueError:
             if store.run(RECORDED_RUN) is None:  # else another visitor imported it first
                 raise

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.presets import Preset
 from gpt_core.store import Run, RunStore
-from gpt_core.system import parse_json
+from gpt_core.system import foreign_json
 
 
 class Settings(NamedTuple):
@@ -44,13 +44,13 @@ def settings_json(store: RunStore, run: Run) -> bytes:
 
 
 def read_settings(data: bytes) -> Settings:
-    """Return a run's settings from the JSON of :func:`settings_json`.
+    """Return a run's settings from the JSON of :func:`settings_json`, parsed in a sandbox.
 
     Raises:
         ValueError: it is no such JSON, or a setting is unknown or out of range.
     """
     try:
-        facts = parse_json(data, "the file")
+        facts = foreign_json.parse_foreign_json(data, "the file")
     except ValueError as error:
         raise ValueError(f"These are not the settings of a run: {error}.") from error
     text = facts.get("text") if isinstance(facts, dict) else None

@@ -19,10 +19,12 @@ from gpt_core.access import (
 from gpt_core.library.entries import LibraryEntries, LibraryEntry, owner_of
 from gpt_core.model import BYTES_PER_PARAMETER, GPTModel, count_parameters
 from gpt_core.store import RunStore, ShareKind
+from gpt_core.system import ReadingTurns
 from gpt_core.text import readable_name
 from gpt_core.weights import (
     WEIGHTS_SUFFIXES,
     download_gpt2,
+    load_own_format,
     read_model,
     remove,
     save_weights,
@@ -79,10 +81,15 @@ class ModelLibrary:
 
     Uploaded models are saved in ``models/`` in this app's format. Models in ``import/`` are read in
     place. OpenAI's are in the Hugging Face cache, which other programs use too.
+
+    Args:
+        store: the store of the runs directory.
+        turns: in which models are read that others wrote.
     """
 
-    def __init__(self, store: RunStore) -> None:
+    def __init__(self, store: RunStore, turns: ReadingTurns | None = None) -> None:
         self._store = store
+        self._turns = turns or ReadingTurns()
         self._entries = LibraryEntries(store, ShareKind.MODEL, LibraryModel, attrgetter("key"))
         self.import_folder = store.runs_dir / "import"
         self._lock = threading.Lock()  # guards _downloads: one per size at a time
@@ -131,7 +138,7 @@ class ModelLibrary:
         raise ValueError("This model is not here any more: choose another one.")
 
     def load(self, key: str, *, actor: str) -> GPTModel:
-        """Load a model in eval mode.
+        """Load a model in eval mode: one that was uploaded is in this app's own format by now.
 
         Raises:
             PermissionDenied: the model is another student's, and is not shared.
@@ -145,7 +152,10 @@ class ModelLibrary:
                 f"{entry.name} needs {entry.bytes / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB "
                 "are free on this machine: choose a smaller model, or end other programs."
             )
-        loaded = read_model(entry.path)
+        if entry.source == UPLOADED:
+            return load_own_format(Path(entry.path))
+        with self._turns.turn(actor):
+            loaded = read_model(entry.path)
         self._notes[key] = " ".join(loaded.notes)
         return loaded.model
 

@@ -1,6 +1,7 @@
 """The machine: atomic files, displayable text, memory, and error messages for users.
 
-The module ``sandbox`` is imported as a module, for it is also a program.
+The modules ``sandbox``, which is also a program, and ``foreign_json``, which uses it, are imported
+as modules.
 """
 
 from gpt_core.system.atomic_write import write_atomically
@@ -15,6 +16,7 @@ from gpt_core.system.display_text import count, printable, shorten
 from gpt_core.system.environment import describe_change, describe_machine
 from gpt_core.system.errors import DAMAGED, describe_error, lacks_file_handles
 from gpt_core.system.malloc import keep_freed_memory, return_freed_memory, start_thread
+from gpt_core.system.turns import ReadingTurns, Watch
 
 __all__ = [
     "DAMAGED",
@@ -23,6 +25,8 @@ __all__ = [
     "MAX_RECORDING_BYTES",
     "MAX_SETTINGS_BYTES",
     "USER_DIR",
+    "ReadingTurns",
+    "Watch",
     "count",
     "describe_change",
     "describe_error",

@@ -9,8 +9,8 @@ DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 # Only their messages say that the memory or the disk is full: torch raises RuntimeError
 # ("DefaultCPUAllocator: can't allocate memory", "CUDA out of memory"), SQLite a general error,
-# and safetensors its own.
-MEMORY_FULL_WORDS = ("allocate memory", "enough memory", "out of m")
+# safetensors its own, and an import ImportError ("failed to map segment from shared object").
+MEMORY_FULL_WORDS = ("allocate memory", "enough memory", "out of m", "failed to map segment")
 NO_HANDLES = (errno.EMFILE, errno.ENFILE)  # of this process, of the machine
 NO_HANDLES_WORDS = "Too many open files"
 DISK_FULL_WORDS = ("No space left", "disk is full")

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from gpt_core.documents import DEFAULTS, Document, ReadingOptions
-from gpt_core.system import sandbox
+from gpt_core.system import Watch, sandbox
 from gpt_core.text.corpus import Corpus, readable_name
 from gpt_core.text.the_verdict import VERDICT_SHA256, VERDICT_TITLE
 
@@ -53,6 +53,7 @@ def read_upload_document(
     options: ReadingOptions = DEFAULTS,
     *,
     reader: sandbox.Sandbox | None = None,
+    watch: Watch | None = None,
 ) -> Document:
     """Read a file in a process of its own; line endings become ``\\n``.
 
@@ -61,6 +62,7 @@ def read_upload_document(
         data: the file's bytes.
         options: what a person chose about how it is read.
         reader: a process for many files; without one, a new one reads this file alone.
+        watch: is told how long it takes; what it raises ends the reading.
 
     Raises:
         ValueError: the file is too large, holds no text, or made its reader fail; the message says
@@ -78,7 +80,7 @@ def read_upload_document(
     asked = asdict(options) | {"name": name}
     try:
         with nullcontext(reader) if reader else upload_reader(len(data)) as process:
-            fields, text = process.call(READ_DOCUMENT, data, asked)
+            fields, text = process.call(READ_DOCUMENT, data, asked, watch)
     except sandbox.SandboxError as error:
         raise ValueError(
             f"{name!r} {error}. Save it as plain text, or as several smaller files, and upload "

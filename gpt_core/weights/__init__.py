@@ -22,6 +22,7 @@ from gpt_core.weights.initial_weights import (
     weights_sha256,
 )
 from gpt_core.weights.loading import load_book_checkpoint, load_gpt2, load_model, read_model
+from gpt_core.weights.own_format import load_own_format
 
 __all__ = [
     "CONFIG_FILE",
@@ -40,6 +41,7 @@ __all__ = [
     "load_checkpoint",
     "load_gpt2",
     "load_model",
+    "load_own_format",
     "load_weights",
     "max_checkpoint_bytes",
     "read_book",

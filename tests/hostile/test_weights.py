@@ -13,6 +13,7 @@ from gpt_core.model import build_model
 from gpt_core.weights import load_model, load_weights, save_weights
 from gpt_core.weights import own_format as own_format_module
 from gpt_core.weights import tensor_files as tensor_files_module
+from gpt_core.weights.reading import read_files
 from tests.conftest import TINY
 
 
@@ -63,13 +64,13 @@ def test_a_hostile_header_is_refused_before_the_library_reads_it(
     with pytest.raises(
         ValueError, match=rf"^model\.safetensors cannot be loaded: .*{message}.*\.$"
     ):
-        load_model(tmp_path)
+        read_files(tmp_path, None)
     save_weights(tmp_path / "ours", build_model(TINY, seed=1))
     (tmp_path / "ours/model.safetensors").write_bytes(safetensors_file(header, numbers))
     with pytest.raises(
         ValueError, match=rf"^model\.safetensors cannot be loaded: .*{message}.*\.$"
     ):
-        load_model(tmp_path / "ours")
+        read_files(tmp_path / "ours", None)
 
 
 def test_a_file_that_the_library_writes_is_read(tmp_path: Path) -> None:

@@ -77,7 +77,48 @@ def print_something(data: bytes, options: dict[str, Any]) -> Answer:
 
 
 def write_a_file(data: bytes, options: dict[str, Any]) -> Answer:
+    Path(options["path"]).parent.mkdir(exist_ok=True)
     Path(options["path"]).write_bytes(data)
+    return {}, b""
+
+
+def stray(data: bytes, options: dict[str, Any]) -> Answer:
+    """Change something outside the folder "inside", or make more than a file in it."""
+    folder = Path(options["folder"])
+    inside, outside = folder / "inside", folder / "outside"
+    {
+        "write": lambda: (folder / "new").write_bytes(b"x"),
+        "cut": lambda: os.truncate(outside, 0),
+        "remove": outside.unlink,
+        "move_out": lambda: (inside / "mine").rename(folder / "moved"),
+        "link": lambda: (inside / "link").symlink_to(outside),
+        "fifo": lambda: os.mkfifo(inside / "fifo"),
+    }[options["how"]]()
+    return {}, b""
+
+
+def reach_out(data: bytes, options: dict[str, Any]) -> Answer:
+    """Return the errors of a connection to this machine and of a signal to another process."""
+    import socket  # here: it takes memory, of which other functions have little
+
+    found = {}
+    for name, reach in (
+        ("connect", lambda: socket.create_connection(("127.0.0.1", options["port"])).close()),
+        ("signal", lambda: os.kill(options["pid"], 0)),
+    ):
+        try:
+            reach()
+            found[name] = ""
+        except OSError as error:
+            found[name] = type(error).__name__
+    return found, b""
+
+
+def unpickle(data: bytes, options: dict[str, Any]) -> Answer:
+    """Load a file of torch.save without a look at it before."""
+    import torch  # here: no other function needs it
+
+    torch.load(options["path"], weights_only=True)
     return {}, b""
 
 

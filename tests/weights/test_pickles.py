@@ -14,6 +14,7 @@ import torch
 from gpt_core.model import build_model
 from gpt_core.weights import load_model
 from gpt_core.weights.checks import check_pickled_file
+from gpt_core.weights.reading import read_files
 from tests.conftest import TINY
 from tests.support.hostile import doubled, saved_by_older_torch, saved_by_torch
 
@@ -83,7 +84,7 @@ def test_a_hostile_pickle_is_refused_before_it_is_read(
     if name != "an endless memo":  # which is none: a memo is as large as what is put there
         monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("it was unpickled"))
     with pytest.raises(ValueError, match=message) as caught:
-        load_model(tmp_path / "a.pth")
+        read_files(tmp_path / "a.pth", None)
     assert str(caught.value).startswith("a.pth ")
     assert str(caught.value).endswith(".")
     assert "\n" not in str(caught.value)

@@ -134,8 +134,8 @@ class Upload(NamedTuple):
     def size(self) -> int:
         return len(self.data)
 
-    def getbuffer(self) -> memoryview:
-        return memoryview(self.data)
+    def getvalue(self) -> bytes:
+        return self.data
 
 
 @pytest.fixture(scope="module")

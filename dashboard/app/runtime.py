@@ -31,6 +31,7 @@ if PagesManager.uses_pages_directory is not False:
 
 # After the rerun: these imports take two seconds, in which a second visitor may arrive.
 from dashboard.app.shutdown import limit_shutdown
+from dashboard.app.turns import PageTurns
 from gpt_core.access import Roster, read_rules
 from gpt_core.analysis import CachedStore
 from gpt_core.inference import GenerationWorker, ModelCache
@@ -53,6 +54,7 @@ class Services:
     cached_store: CachedStore
     models: ModelLibrary
     roster: Roster | None
+    page_turns: PageTurns
     class_lock: filelock.BaseFileLock | None  # held while this process serves a class
 
     def close(self) -> None:
@@ -110,6 +112,11 @@ def get_models() -> ModelLibrary:
 def get_roster() -> Roster | None:
     """Return the roster of the class; None if this process serves no class."""
     return _get_services().roster
+
+
+def get_page_turns() -> PageTurns:
+    """Return the turns in which the pages of each member of a class are drawn."""
+    return _get_services().page_turns
 
 
 def get_class_roster() -> Roster:
@@ -198,6 +205,7 @@ def _get_services() -> Services:
                 cached_store=cached_store,
                 models=ModelLibrary(store),
                 roster=roster,
+                page_turns=PageTurns(),
                 class_lock=class_lock,
             )
         return _services

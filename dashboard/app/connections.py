@@ -78,6 +78,7 @@ class Seats:
         self._limits = in_all, of_address, of_member
         self._is_behind_proxy = is_behind_proxy
         self._seats: dict[asyncio.BaseTransport, Seat] = {}  # the oldest first
+        self._beyond: set[str] = set()  # addresses of which some are about to be closed
 
     def admit(self, transport: asyncio.Transport) -> Seat | None:
         """Return the seat of a new connection; None if there is no place, and it is closed."""
@@ -90,7 +91,10 @@ class Seats:
                 return None
             self._close(strangers[0])
         self._seats[transport] = seat
-        if len(self._strangers(seat.address)) > of_address and not self.is_proxy(seat.address):
+        beside = sum(s.address == seat.address for s in self._seats.values() if s.member is None)
+        is_limited = seat.address not in self._beyond and not self.is_proxy(seat.address)
+        if beside > of_address and is_limited:
+            self._beyond.add(seat.address)
             loop = asyncio.get_running_loop()
             loop.call_later(GRACE_SECONDS, self._close_beyond, seat.address)
         return seat
@@ -107,6 +111,7 @@ class Seats:
 
     def _close_beyond(self, address: str) -> None:
         """Close what an address has beyond its limit."""
+        self._beyond.discard(address)
         strangers = self._strangers(address)
         for seat in strangers[: max(0, len(strangers) - self._limits[1])]:
             self._close(seat)

@@ -14,6 +14,7 @@ run trains on, nothing is lost and nobody else has seen an error.
 import argparse
 import json
 import math
+import re
 import sys
 import tempfile
 import time
@@ -168,7 +169,7 @@ def attack_class(
 def main() -> None:
     """Make the attacks and print what came of them; end with 1 if a criterion is not met."""
     parser = argparse.ArgumentParser(description="What a class notices of an attack.")
-    parser.add_argument("--only", default="", help="a word of the attack's name")
+    parser.add_argument("--only", default="", help="a part of the name, or a regular expression")
     parser.add_argument("--seconds", type=float, default=10, help="of each attack, and before it")
     parser.add_argument("--threads", help="of training, where others use this machine, too")
     parser.add_argument("--settle", type=float, default=150, help="for the memory to be given back")
@@ -180,7 +181,9 @@ def main() -> None:
         few_files = Path(place) / "few_files.py"
         few_files.write_text(FEW_FILES)
         for attacks, settings in ((ATTACKS, {}), (WITH_FEW_FILES, {"ALSO_RUN": str(few_files)})):
-            chosen = {name: attack for name, attack in attacks.items() if options.only in name}
+            chosen = {
+                name: attack for name, attack in attacks.items() if re.search(options.only, name)
+            }
             more, wrong = attack_class(
                 chosen, options.seconds, options.settle, **settings, **threads
             )

@@ -174,7 +174,9 @@ def many_joins(target: Attacked) -> Outcome:
 
     def come(number: int) -> int:
         time.sleep(number / 100)
-        return post(target.url, {"name": f"Crowd {number}", "code": CODE})[0]
+        with suppress(OSError, http.client.HTTPException):
+            return post(target.url, {"name": f"Crowd {number}", "code": CODE})[0]
+        return 0
 
     with ThreadPoolExecutor(200) as pool:
         found = Counter(pool.map(come, range(200)))

@@ -40,6 +40,7 @@ from tests.support.ports import free_port
 STUDENTS = 4  # who follow the lesson and harm nobody
 CLICK_SECONDS = 4.0  # between a student's clicks, on average
 HEALTH_SECONDS, SAMPLE_SECONDS = 0.1, 0.5  # between two measurements
+JOIN_TRIES = 6
 NO_ANSWER = 30.0  # seconds after which a request counts as lost
 MB = 1e6
 
@@ -133,8 +134,12 @@ class WatchedClass:
         ]
 
     def join(self, name: str) -> str:
-        """Let a student in; return their cookie."""
-        return enter(self.url, name=name, code=CODE)
+        """Let a student in; return their cookie. A crowd that has just come makes them wait."""
+        for _ in range(JOIN_TRIES):
+            with suppress(AssertionError, OSError):
+                return enter(self.url, name=name, code=CODE)
+            time.sleep(10)
+        raise AssertionError(f"{name} cannot join")
 
     def begin(self) -> None:
         """Let the teacher start the run, and everybody follow it."""

@@ -366,13 +366,15 @@ def check_runs(store: RunStore, visitors: list[Visitor]) -> list[str]:
     """Return what is wrong with the runs: lost ones, and buttons for those of others."""
     runs = {run.id: run for run in store.runs()}
     names = store.class_store.names()
-    queued = sorted(names[run.owner] for run in runs.values() if run.owner != "teacher")
+    queued = sorted(
+        names.get(run.owner, run.owner) for run in runs.values() if run.owner != "teacher"
+    )
     wanted = sorted(visitor.name for visitor in visitors[:QUEUING])
     faults = [] if queued == wanted else [f"runs of {queued} instead of {wanted}"]
     faults += [f"{run.id} has {run.state}" for run in runs.values() if run.state == "failed"]
     for visitor in visitors:
         for run_id in visitor.buttons_of:
-            if names[runs[run_id].owner] != visitor.name:
+            if names.get(runs[run_id].owner) != visitor.name:
                 faults.append(f"{visitor.name} was shown buttons of {run_id}")
     return faults
 

@@ -138,12 +138,12 @@ def blown_up_docx(megabytes: int = 60) -> bytes:
     return file.getvalue()
 
 
-def zip_bomb(name: str, megabytes: int = 2048) -> bytes:
-    """Return a ZIP of 2 MB or so that holds one file of zeros, of so many MB."""
+def zip_bomb(name: str, megabytes: int = 1024) -> bytes:
+    """Return a ZIP of 1 MB or so that holds one file of zeros, of so many MB."""
     file = io.BytesIO()
     with (
         zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
-        archive.open(name, "w") as part,
+        archive.open(name, "w", force_zip64=True) as part,
     ):
         for _ in range(megabytes):
             part.write(bytes(2**20))

@@ -10,6 +10,7 @@ from dashboard.app import (
     errors_in_words,
     get_uploads,
     is_class,
+    page_turn,
     require_member,
     show_refusal,
 )
@@ -27,10 +28,9 @@ apply_look()
 general = [
     st.Page("pages/home.py", title="Home", default=True),
     st.Page("pages/runs.py", title="Runs"),
+    *([st.Page("pages/classroom.py", title="Classroom")] if is_class() else []),
+    st.Page("pages/glossary.py", title="Glossary"),
 ]
-if is_class():
-    general.append(st.Page("pages/classroom.py", title="Classroom"))
-general.append(st.Page("pages/glossary.py", title="Glossary"))
 steps = [st.Page(f"pages/{title.lower()}.py", title=title) for title in PAGES]
 page = st.navigation({"": general, "The seven steps": steps})
 try:
@@ -39,12 +39,12 @@ try:
 except (ValueError, *MACHINE_ERRORS) as error:
     show_refusal(error)
 else:
-    with st.sidebar, errors_in_words():
-        # Imported without a server, as in a test, the page has no title.
-        show_current_run(getattr(page, "title", ""))
-        if is_class():
-            show_member()
-        improve_markup()
-    with errors_in_words(), uploads.freeing_unshown():
-        show_notices()
-        page.run()
+    with page_turn():
+        with st.sidebar, errors_in_words():
+            show_current_run(getattr(page, "title", ""))  # none without a server, as in a test
+            if is_class():
+                show_member()
+            improve_markup()
+        with errors_in_words(), uploads.freeing_unshown():
+            show_notices()
+            page.run()

@@ -1,5 +1,7 @@
 """A class of thirty: ``python -m benchmarks.classroom [--students 30] [--minutes 5]``.
 
+With ``--against COMMIT --pairs 3`` the commit's code and this folder's hold a class by turns.
+
 Thirty students join over HTTP and open the Train page by websocket, as browsers do. All follow the
 teacher's live run, each against the axis of their own choice, which they change now and then; ten
 press the button that trains a small GPT; three reload at random. Two runs train by turns.
@@ -14,9 +16,12 @@ students' laptops would not.
 import argparse
 import asyncio
 import json
+import os
 import random
+import shutil
 import socket
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -42,13 +47,17 @@ from gpt_core.runner import TrainingRunner
 from gpt_core.store import RunStore
 from gpt_core.text import load_text
 from tests.browser.conftest import Server, start_server
+from tests.support.paths import ROOT
 
 CODE, PASSPHRASE = "abc234", "the teacher's"
 TITLES = {"Epochs": "epochs", "Steps": "global_step", "Tokens": "tokens_seen", "Minutes": "minutes"}
 CLICK_EVERY = 30.0  # seconds between a student's clicks, on average
 QUEUING, RELOADING = 10, 3  # students
 ALONE_SECONDS = 40.0  # before and after the class, each after a quarter of it to warm up
+MAX_WAIT = 60.0  # seconds, for a button to appear
 HOME, TRAIN = "", "train"
+# Of one class, those that are compared with another commit's: lower is better but for training's.
+COMPARED = ("pace_over_unwatched", "click_p50_s", "click_p95_s", "click_worst_s", "mb_per_student")
 
 
 class NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -115,8 +124,16 @@ class Visitor:
         )
         await self._ask()
 
+    async def wait_for(self, label: str) -> None:
+        """Hear what comes until a widget is there: on a busy machine a page takes its time."""
+        until = time.perf_counter() + MAX_WAIT
+        while label not in self.widgets:
+            assert time.perf_counter() < until, f"{self.name} waits for {label!r}"
+            await self.live(time.perf_counter() + 0.2)
+
     async def click(self, label: str) -> None:
         """Press a button."""
+        await self.wait_for(label)
         widget = self.widgets[label]
         await self._ask(widget.fragment, WidgetState(id=widget.id, trigger_value=True))
 
@@ -208,6 +225,7 @@ async def press_start(url: str, cookie: str, name: str) -> tuple[Visitor, float]
     """Press the button on Home that trains a small GPT; stay where that leads."""
     visitor = Visitor(url, cookie, name)
     await visitor.open()
+    await visitor.wait_for("Train a small GPT now")
     await visitor.live(time.perf_counter() + 4)
     began = time.perf_counter()
     await visitor.click("Train a small GPT now")
@@ -348,13 +366,15 @@ def check_runs(store: RunStore, visitors: list[Visitor]) -> list[str]:
     """Return what is wrong with the runs: lost ones, and buttons for those of others."""
     runs = {run.id: run for run in store.runs()}
     names = store.class_store.names()
-    queued = sorted(names[run.owner] for run in runs.values() if run.owner != "teacher")
+    queued = sorted(
+        names.get(run.owner, run.owner) for run in runs.values() if run.owner != "teacher"
+    )
     wanted = sorted(visitor.name for visitor in visitors[:QUEUING])
     faults = [] if queued == wanted else [f"runs of {queued} instead of {wanted}"]
     faults += [f"{run.id} has {run.state}" for run in runs.values() if run.state == "failed"]
     for visitor in visitors:
         for run_id in visitor.buttons_of:
-            if names[runs[run_id].owner] != visitor.name:
+            if names.get(runs[run_id].owner) != visitor.name:
                 faults.append(f"{visitor.name} was shown buttons of {run_id}")
     return faults
 
@@ -384,12 +404,58 @@ def measure(students: int, minutes: float, alone_seconds: float = ALONE_SECONDS)
         return result
 
 
+def compare(commit: str, students: int, minutes: float, pairs: int) -> dict[str, Any]:
+    """Hold a class with a commit's code and one with this folder's, by turns.
+
+    Returns both medians of each value and the median of the ratios, this folder's over the
+    commit's; and the faults.
+    """
+    program = (
+        "import json; from benchmarks.classroom import measure; "
+        f"print(json.dumps(measure({students}, {minutes})))"
+    )
+
+    def hold(folder: Path) -> dict[str, Any]:
+        command = [sys.executable, "-c", program]
+        environment = {**os.environ, "PYTHONPATH": str(folder)}
+        done = subprocess.run(
+            command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=True
+        )
+        result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        print(folder, json.dumps(result), file=sys.stderr, flush=True)
+        return result
+
+    with tempfile.TemporaryDirectory() as place:
+        archive = subprocess.run(
+            ["git", "archive", commit], cwd=ROOT, capture_output=True, check=True
+        )
+        subprocess.run(["tar", "-x", "-C", place], input=archive.stdout, check=True)
+        shutil.copy(__file__, Path(place) / "benchmarks")  # both classes do the same
+        held = [(hold(Path(place)), hold(ROOT)) for _ in range(pairs)]
+    result: dict[str, Any] = {"commit": commit, "pairs": pairs}
+    for name in COMPARED:
+        values = [(then[name], now[name]) for then, now in held]
+        result[name] = {
+            "then": statistics.median(then for then, _ in values),
+            "now": statistics.median(now for _, now in values),
+            "ratio": round(statistics.median(now / then for then, now in values), 3),
+        }
+    result["faults"] = [fault for _, now in held for fault in now["faults"]]
+    return result
+
+
 def main() -> None:
     """Measure and print; end with 1 if there was a fault."""
     parser = argparse.ArgumentParser(description="A class on one machine.")
     parser.add_argument("--students", type=int, default=30)
     parser.add_argument("--minutes", type=float, default=5)
+    parser.add_argument("--against", metavar="COMMIT", help="compare with this one, by turns")
+    parser.add_argument("--pairs", type=int, default=2, help="with --against: so many turns")
     options = parser.parse_args()
+    if options.against:
+        compared = compare(options.against, options.students, options.minutes, options.pairs)
+        print(json.dumps(compared))
+        sys.exit(bool(compared["faults"]))
     result = measure(options.students, options.minutes)
     print_result(benchmark="classroom", **result)
     sys.exit(bool(result["faults"]))

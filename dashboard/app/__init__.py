@@ -46,6 +46,7 @@ from dashboard.app.visitor import (
     note_presence,
     own_preset,
     owner_name,
+    page_turn,
     refresh_seconds,
     require_member,
 )
@@ -94,6 +95,7 @@ __all__ = [
     "outline",
     "own_preset",
     "owner_name",
+    "page_turn",
     "raise_file_limit",
     "refresh_seconds",
     "require_member",

@@ -2,7 +2,7 @@
 
 An address may be a whole class behind one router, so its limit is wide, and a connection whose
 member is known counts for the member alone. Where a limit is reached, the oldest connection
-without a member makes place: a flood of strangers does not close the door.
+without a member and without a request makes place: a flood of strangers does not close the door.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ WINDOWS_FILES = 8192  # which has no such limit
 SEAT = "seat"  # in a request's state: its connection's Seat
 REQUEST_SECONDS = 15.0  # for a connection to send a request's headers
 STALLED_SECONDS = 60.0  # for a request's body to go on arriving
+GRACE_SECONDS = 0.1  # before one of too many is closed: its request may have come and not been read
 
 
 def raise_file_limit() -> int:
@@ -50,6 +51,7 @@ class Seat:
     transport: asyncio.Transport
     address: str
     member: str | None = None
+    has_request: bool = False  # a whole one, which is being answered, or a websocket
 
     def take(self, member: str) -> bool:
         """Count the connection for a member; tell whether they may have one more."""
@@ -76,26 +78,47 @@ class Seats:
         self._limits = in_all, of_address, of_member
         self._is_behind_proxy = is_behind_proxy
         self._seats: dict[asyncio.BaseTransport, Seat] = {}  # the oldest first
+        self._beyond: set[str] = set()  # addresses of which some are about to be closed
 
     def admit(self, transport: asyncio.Transport) -> Seat | None:
         """Return the seat of a new connection; None if there is no place, and it is closed."""
         in_all, of_address, _ = self._limits
         peer = transport.get_extra_info("peername")
         seat = Seat(self, transport, str(peer[0]) if peer else "")
-        strangers = [known for known in self._seats.values() if known.member is None]
-        beside = [known for known in strangers if known.address == seat.address]
-        leaves = None
-        if len(beside) >= of_address and not self.is_proxy(seat.address):
-            leaves = beside[0]
-        elif len(self._seats) >= in_all:
-            leaves = strangers[0] if strangers else seat
-        if leaves is not None:
-            self.release(leaves.transport)
-            leaves.transport.abort()
-        if leaves is seat:
-            return None
+        if len(self._seats) >= in_all:
+            strangers = self._strangers()
+            if not strangers:
+                return None
+            self._close(strangers[0])
         self._seats[transport] = seat
+        beside = sum(s.address == seat.address for s in self._seats.values() if s.member is None)
+        is_limited = seat.address not in self._beyond and not self.is_proxy(seat.address)
+        if beside > of_address and is_limited:
+            self._beyond.add(seat.address)
+            loop = asyncio.get_running_loop()
+            loop.call_later(GRACE_SECONDS, self._close_beyond, seat.address)
         return seat
+
+    def _strangers(self, address: str | None = None) -> list[Seat]:
+        """Return the connections without a member: first those without a request, the oldest first.
+
+        Args:
+            address: only those from it.
+        """
+        found = (seat for seat in self._seats.values() if seat.member is None)
+        beside = [seat for seat in found if address in (None, seat.address)]
+        return sorted(beside, key=lambda seat: seat.has_request)
+
+    def _close_beyond(self, address: str) -> None:
+        """Close what an address has beyond its limit."""
+        self._beyond.discard(address)
+        strangers = self._strangers(address)
+        for seat in strangers[: max(0, len(strangers) - self._limits[1])]:
+            self._close(seat)
+
+    def _close(self, seat: Seat) -> None:
+        self.release(seat.transport)
+        seat.transport.abort()
 
     def release(self, transport: asyncio.BaseTransport) -> None:
         """Forget a connection, which has ended."""
@@ -125,13 +148,14 @@ def limited_protocols(seats: Seats) -> dict[str, Any]:
         """HTTP on a connection that has a seat, and a time to send its requests."""
 
         _deadline: asyncio.TimerHandle | None = None
+        _seat: Seat | None = None
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
-            seat = seats.admit(transport)
-            self.app_state = {**self.app_state, SEAT: seat}
+            self._seat = seats.admit(transport)
+            self.app_state = {**self.app_state, SEAT: self._seat}
             self._expect(REQUEST_SECONDS)
-            if seat is None:
+            if self._seat is None:
                 transport.abort()
 
         def data_received(self, data: bytes) -> None:
@@ -139,19 +163,26 @@ def limited_protocols(seats: Seats) -> dict[str, Any]:
             if self.cycle is None or self.cycle.response_complete:
                 return  # headers must be complete by the time set; uvicorn ends idle connections
             self._expect(STALLED_SECONDS if self.cycle.more_body else None)
+            self._note_request(not self.cycle.more_body)
 
         def on_response_complete(self) -> None:
             super().on_response_complete()
             self._expect(REQUEST_SECONDS)
+            self._note_request(False)
 
         def handle_websocket_upgrade(self, event: Any) -> None:
             self._expect(None)
+            self._note_request(True)
             super().handle_websocket_upgrade(event)
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._expect(None)
             seats.release(self.transport)
             super().connection_lost(exc)
+
+        def _note_request(self, has_request: bool) -> None:
+            if self._seat is not None:
+                self._seat.has_request = has_request
 
         def _expect(self, seconds: float | None) -> None:
             """End the connection unless something arrives within a time."""

@@ -6,7 +6,7 @@ from functools import wraps
 import streamlit as st
 
 from dashboard.app.errors import P, errors_in_words
-from dashboard.app.visitor import was_sent_out
+from dashboard.app.visitor import page_turn, was_sent_out
 
 
 def fragment(draw: Callable[P, None], run_every: float | None = None) -> Callable[P, object]:
@@ -17,6 +17,7 @@ def fragment(draw: Callable[P, None], run_every: float | None = None) -> Callabl
         with errors_in_words():
             if was_sent_out():
                 st.rerun()  # the whole page says why
-            draw(*args, **kwargs)
+            with page_turn():
+                draw(*args, **kwargs)
 
     return st.fragment(guarded, run_every=run_every)

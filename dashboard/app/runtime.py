@@ -31,6 +31,7 @@ if PagesManager.uses_pages_directory is not False:
 
 # After the rerun: these imports take two seconds, in which a second visitor may arrive.
 from dashboard.app.shutdown import limit_shutdown
+from dashboard.app.turns import PageTurns
 from dashboard.app.uploads import Uploads
 from gpt_core.access import Roster, read_rules
 from gpt_core.analysis import CachedStore
@@ -57,6 +58,7 @@ class Services:
     reading_turns: ReadingTurns
     roster: Roster | None
     uploads: Uploads
+    page_turns: PageTurns
     class_lock: filelock.BaseFileLock | None  # held while this process serves a class
 
     def close(self) -> None:
@@ -119,6 +121,11 @@ def get_reading_turns() -> ReadingTurns:
 def get_roster() -> Roster | None:
     """Return the roster of the class; None if this process serves no class."""
     return _get_services().roster
+
+
+def get_page_turns() -> PageTurns:
+    """Return the turns in which the pages of each member of a class are drawn."""
+    return _get_services().page_turns
 
 
 def get_class_roster() -> Roster:
@@ -220,6 +227,7 @@ def _get_services() -> Services:
                 reading_turns=reading_turns,
                 roster=roster,
                 uploads=Uploads(lambda: runner.rules),
+                page_turns=PageTurns(),
                 class_lock=class_lock,
             )
         return _services

@@ -1,6 +1,7 @@
 """The visitor of a page: the local user, or a member of a class."""
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 import streamlit as st
@@ -9,6 +10,7 @@ from dashboard.app.runtime import (
     TABS_A_SECOND,
     count_viewers,
     get_cached_store,
+    get_page_turns,
     get_roster,
     get_runner,
 )
@@ -105,6 +107,12 @@ def require_member() -> None:
         st.title("You are not in this class any more")
         st.text("Reload the page to join it again, with the code that your teacher shows.")
         st.stop()
+
+
+def page_turn() -> AbstractContextManager[None]:
+    """Return a block to draw in: a member's pages are drawn by turns, those of others beside."""
+    member = current_member()
+    return nullcontext() if member is None else get_page_turns().turn(member.id)
 
 
 def allowed_presets() -> list[str]:

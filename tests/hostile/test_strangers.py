@@ -3,7 +3,7 @@
 import http.client
 import socket
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 import psutil
 import pytest
 
-from dashboard.classroom.door import OF_MEMBER, TOO_MANY
+from dashboard.classroom.door import OF_ADDRESS, OF_MEMBER, TOO_MANY
 from dashboard.classroom.network import PROXY_URL
 from gpt_core.access.roster import SCHOOL_DAY_HOURS
 from tests.browser.conftest import Server, start_server
@@ -211,6 +211,20 @@ def test_sixty_wrong_codes_keep_out_nobody_who_knows_the_right_ones(class_server
     assert {status for status, _, _ in answers} == {403}
     join(class_server, "Cleo")
     assert ask(class_server, "POST", "/join", {"passphrase": PASSPHRASE})[0] == 303
+
+
+def test_a_flood_from_its_own_address_takes_no_request_that_waits_for_its_answer(
+    class_server: Server,
+) -> None:
+    """Wrong codes wait for seconds; meanwhile others come, more than an address may have."""
+    wrong = {"name": "Mallory", "code": "aaaaaa"}
+    where = urlsplit(class_server.url)
+    with ThreadPoolExecutor(60) as guessing, ExitStack() as flood:
+        answers = [guessing.submit(ask, class_server, "POST", "/join", wrong) for _ in range(60)]
+        wait(answers, return_when=FIRST_COMPLETED)  # they are there
+        for _ in range(OF_ADDRESS + 100):
+            flood.enter_context(socket.create_connection((where.hostname, where.port)))
+        assert [answer.result()[0] for answer in answers] == [403] * 60
 
 
 def test_every_answer_says_what_browsers_may_do_with_it(server: Server) -> None:

@@ -148,7 +148,7 @@ class TrainingConfig:
     )
     end_of_text: bool = _setting(
         True,
-        "Whether <|endoftext|> in the text is the single token 50256, a boundary between "
+        "Whether <|endoftext|> in the text is a single token, GPT-2's 50256, a boundary between "
         "documents, as in the chapter; otherwise it is plain text.",
         "data",
     )

@@ -1,13 +1,13 @@
 """Memorization: how much of a sample is copied verbatim from the training text."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from gpt_core.vocabularies import Tokenizer, text_to_token_ids
+from gpt_core.vocabularies import Tokenizer, get_tokenizer, text_to_token_ids
 
 MIN_COPIED_TOKENS = 5  # tokens: shorter spans are common phrases of any text
 MIN_COPIED_CHARACTERS = 20  # of a vocabulary of characters or bytes, about as long
@@ -23,7 +23,12 @@ class Copying:
     prompt_tokens: int
     tokens: int  # of prompt and continuation together
     spans: tuple[tuple[int, int], ...]  # may overlap
-    at_least: int = MIN_COPIED_TOKENS  # tokens in a span that counts
+    tokenizer: Tokenizer = field(default_factory=get_tokenizer, repr=False)  # of the positions
+
+    @property
+    def at_least(self) -> int:
+        """Return the minimum length of a span, in tokens."""
+        return min_copied(self.tokenizer)
 
     @cached_property
     def span_of(self) -> list[int | None]:
@@ -54,9 +59,7 @@ def measure_copying(
 ) -> Copying:
     """Return the copying of a sample whose copied spans are known."""
     _, prompt_tokens, tokens = _split_off_prompt(text, prompt, tokenizer)
-    return Copying(
-        prompt_tokens, tokens, tuple((start, end) for start, end in spans), min_copied(tokenizer)
-    )
+    return Copying(prompt_tokens, tokens, tuple((start, end) for start, end in spans), tokenizer)
 
 
 def find_copying(text: str, prompt: str, training_ids: Tensor, tokenizer: Tokenizer) -> Copying:
@@ -69,10 +72,9 @@ def find_copying(text: str, prompt: str, training_ids: Tensor, tokenizer: Tokeni
         tokenizer: encodes the sample.
     """
     ids, prompt_tokens, tokens = _split_off_prompt(text, prompt, tokenizer)
-    at_least = min_copied(tokenizer)
-    spans = copied_spans(ids[prompt_tokens:], training_ids, at_least)
+    spans = copied_spans(ids[prompt_tokens:], training_ids, min_copied(tokenizer))
     shifted = tuple((start + prompt_tokens, end + prompt_tokens) for start, end in spans)
-    return Copying(prompt_tokens, tokens, shifted, at_least)
+    return Copying(prompt_tokens, tokens, shifted, tokenizer)
 
 
 def min_copied(tokenizer: Tokenizer) -> int:

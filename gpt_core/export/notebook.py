@@ -78,9 +78,10 @@ from gpt_core import load_model, weights_sha256
 WEIGHTS = Path({file!r})  # the run's initial weights: {name}
 if not WEIGHTS.exists():
     raise SystemExit(f"{{WEIGHTS}} is missing: download the checkpoint from the Weights page.")
-model.load_state_dict(load_model(WEIGHTS).state_dict())
-if weights_sha256(model) != {sha256!r}:
-    raise SystemExit("These are not the run's initial weights.")"""
+initial = load_model(WEIGHTS)
+if weights_sha256(initial) != {sha256!r}:
+    raise SystemExit("These are not the run's initial weights.")
+model.load_state_dict(initial.state_dict())"""
 TRAINING = """\
 losses = {}  # step: (training loss, validation loss)
 records = train(

@@ -82,7 +82,8 @@ def prepare_data(
         if not 2 <= length <= model_config.context_length + 1:
             raise ValueError(
                 f"The probe {probe!r} has {count(length, 'token')}: give it 2 to "
-                f"{model_config.context_length + 1}, so that there is a next token to predict."
+                f"{model_config.context_length + 1}, so that there is a next token to predict, or "
+                "choose a longer context_length."
             )
     sizes = (config.batch_size, model_config.context_length, config.stride)
     return TrainingData(

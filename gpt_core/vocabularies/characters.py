@@ -85,15 +85,14 @@ def describe_unknown(text: str, tokenizer: Tokenizer) -> str:
     """Return in words which of a text's characters the vocabulary lacks; "" if it has them all."""
     if not isinstance(tokenizer, CharacterTokenizer):
         return ""
-    known = {*tokenizer.characters}
-    unknown = [character for character in SPECIAL.sub("", text) if character not in known]
-    if not unknown:
+    plain = SPECIAL.sub("", text)
+    distinct = sorted({*plain} - {*tokenizer.characters})
+    if not distinct:
         return ""
-    distinct = sorted(set(unknown))
     names = [f"“{c}”" if c.isprintable() else f"U+{ord(c):04X}" for c in distinct]
     named = ", ".join(names[:MAX_NAMED])
     more = f" and {len(distinct) - MAX_NAMED} more" if len(distinct) > MAX_NAMED else ""
     return (
         f"Not in this vocabulary of characters: {named}{more}. The model reads {UNKNOWN} in place "
-        f"of {count(len(unknown), 'character')}."
+        f"of {count(sum(map(plain.count, distinct)), 'character')}."
     )

@@ -158,7 +158,7 @@ def test_the_notebook_repeats_the_run(trained, tmp_path: Path) -> None:
     assert "Largest difference from the recorded run: 0" in printed
 
 
-def test_weights_go_on_with_their_vocabulary_alone(trained) -> None:
+def test_weights_go_on_with_their_vocabulary_alone(trained, tmp_path: Path) -> None:
     store, runner = trained
     kind = store.run("run").training_config.vocabulary
     model = load_weights(store.runs_dir / store.checkpoints("run")[-1].folder)
@@ -174,6 +174,11 @@ def test_weights_go_on_with_their_vocabulary_alone(trained) -> None:
     assert store.samples(run_id)
     with pytest.raises(ValueError, match=f"vocabulary=gpt2 does not fit .* {kind}: choose that"):
         runner.start(preset("gpt2"), TEXT, initial=initial, actor="local")
+    exported = export_runs(store, [run], "notebook", actor="local")[1]
+    first = weights_zip(store, store.checkpoints(run_id)[0], "ours", actor="local")
+    (tmp_path / f"{run_id}-initial-ours.zip").write_bytes(first)
+    printed = "\n".join(run_notebook(exported, tmp_path).values())
+    assert "Largest difference from the recorded run: 0" in printed
     delete_run(store, run_id, actor="local")
     assert store.vocabulary(store.run("run").vocabulary_sha256)  # the other run has it
 

@@ -5,7 +5,7 @@ Units", for the merges; GPT-2's code, ``encoder.py``, for the characters that st
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -24,7 +24,8 @@ BYTE_CHARACTERS = {
     for i, byte in enumerate(BYTE_ORDER)
 }
 CHARACTER_BYTES = {character: byte for byte, character in BYTE_CHARACTERS.items()}
-MAX_TOKENS = 300_000  # of a vocabulary from elsewhere
+MAX_TOKENS = 300_000  # of a vocabulary from elsewhere …
+MAX_WORK = 100_000_000  # … and its tokens' squared lengths, seconds of checking; GPT-2's: 3 million
 ANY_CHARACTER = r"[\s\S]"  # a pattern: each character is a piece
 
 Merges = Sequence[tuple[bytes, bytes]]
@@ -172,21 +173,30 @@ def read_byte_pairs(facts: dict[str, Any]) -> BytePairs:
     vocab = {**model["vocab"], **special}
     if END_OF_TEXT not in special:
         raise ValueError(f"it has no special token {END_OF_TEXT}")
-    if len(vocab) > MAX_TOKENS or sorted(vocab.values()) != list(range(len(vocab))):
+    is_whole = all(type(i) is int for i in vocab.values())
+    if not is_whole or len(vocab) > MAX_TOKENS or {*vocab.values()} != {*range(len(vocab))}:
         raise ValueError(f"its IDs are not 0 to {len(vocab) - 1:,}, each once")
     ranks = {_read(token): i for token, i in vocab.items() if token not in special}
     if not ranks.keys() >= {bytes([byte]) for byte in range(256)}:
         raise ValueError("it lacks some of the 256 single bytes")
-    pairs = BytePairs(dict(sorted(ranks.items(), key=lambda item: item[1])), special)
-    if pairs != gpt2_pairs() and derive_merges(pairs.ranks) != _read_merges(model["merges"]):
+    return BytePairs(dict(sorted(ranks.items(), key=lambda item: item[1])), special)
+
+
+def read_merges(facts: dict[str, Any], pairs: BytePairs) -> Merges:
+    """Return the merges of a tokenizer.json from elsewhere.
+
+    Raises:
+        ValueError: they do not lead to its tokens in the order of their IDs, so that another
+            program would give other token IDs; the message has no full stop.
+    """
+    if sum(len(token) ** 2 for token in pairs.ranks) > MAX_WORK:
+        raise ValueError("its tokens are too long")
+    written = facts["model"]["merges"]  # in either of the library's two ways
+    merges = [tuple(map(_read, m.split(" ") if isinstance(m, str) else m)) for m in written]
+    derived = derive_merges(pairs.ranks)
+    if derived != merges:
         raise ValueError("its merges are not in the order of its tokens' IDs")
-    return pairs
-
-
-def _read_merges(merges: Iterable[str | list[str]]) -> list[tuple[bytes, bytes]]:
-    """Return merges from either of the library's two ways to write them."""
-    split = [tuple(m.split(" ")) if isinstance(m, str) else tuple(m) for m in merges]
-    return [(_read(one), _read(other)) for one, other in split]
+    return derived
 
 
 def _written(token: bytes) -> str:

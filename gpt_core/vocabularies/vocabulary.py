@@ -5,7 +5,8 @@ vocabulary, which comes with the app.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -26,6 +27,7 @@ from gpt_core.vocabularies.hugging_face import (
     gpt2_pairs,
     read_byte_pairs,
     read_characters,
+    read_merges,
     write_byte_pairs,
     write_characters,
 )
@@ -93,7 +95,7 @@ def read_vocabulary(vocabulary: str) -> Tokenizer:
     """
     if vocabulary == GPT2_VOCABULARY:
         return get_tokenizer()
-    found = _parse(vocabulary)
+    found, _ = _parse(vocabulary)
     return found if isinstance(found, CharacterTokenizer) else byte_level_tokenizer(found)
 
 
@@ -104,18 +106,29 @@ def read_tokenizer_json(data: bytes) -> str:
         ValueError: it is damaged, or of a kind that is not supported; the message begins with
             "tokenizer.json".
     """
-    found = _parse(data)
+    found, facts = _parse(data)
     if isinstance(found, CharacterTokenizer):
         return write_characters(found.characters)
-    return GPT2_VOCABULARY if found == gpt2_pairs() else write_vocabulary(found)
+    if found == gpt2_pairs():
+        return GPT2_VOCABULARY
+    with _in_words():
+        return write_byte_pairs(found, read_merges(facts, found))
 
 
-def _parse(data: bytes | str) -> CharacterTokenizer | BytePairs:
+def _parse(data: bytes | str) -> tuple[CharacterTokenizer | BytePairs, Any]:
+    """Return the vocabulary in a tokenizer.json, and the object that the file holds."""
     facts: Any = parse_json(data, "tokenizer.json", MAX_VOCABULARY_BYTES)
-    try:
+    with _in_words():
         if facts["model"].get("type") == "WordLevel":
-            return CharacterTokenizer(read_characters(facts))
-        return read_byte_pairs(facts)
+            return CharacterTokenizer(read_characters(facts)), facts
+        return read_byte_pairs(facts), facts
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """Turn the errors that a file from elsewhere can raise into a sentence."""
+    try:
+        yield
     except ValueError as error:
         raise ValueError(f"tokenizer.json cannot be used: {error}") from error
     except (AttributeError, KeyError, TypeError, IndexError) as error:

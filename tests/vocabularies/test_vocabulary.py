@@ -170,6 +170,9 @@ def changed(path: str, value: object) -> bytes:
     for parent in parents:
         inner = inner[parent]
     inner[name] = value
+    if name.startswith("AA"):  # one token more, before the end of the text
+        inner[name], inner["<|endoftext|>"] = 279, 280
+        facts["added_tokens"][0]["id"] = 280
     return json.dumps(facts).encode()
 
 
@@ -182,6 +185,10 @@ def changed(path: str, value: object) -> bytes:
         ("pre_tokenizer.add_prefix_space", True, "as GPT-2 does"),
         ("model.type", "Unigram", "as GPT-2 does"),
         ("model.merges", [], "not in the order"),
+        ("model.merges", 7, "not a tokenizer"),
+        ("model.merges", [["a"], 7], "not a tokenizer"),
+        ("model.vocab.A", 33.0, "IDs are not"),
+        ("model.vocab." + "A" * 20_000, 280, "too long"),
         ("model.vocab", {"a": 0}, "lacks some|IDs are not"),
         ("model.vocab", 7, "not a tokenizer"),
         ("model", [], "not a tokenizer"),

@@ -43,7 +43,7 @@ def enter_rows(context_length: int, tokenizer: Tokenizer) -> dict[int, Tensor]:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.badge(f"Row {number} left out", color="red")
                 st.text(str(error))
-    if note := describe_unknown("".join(lines), tokenizer):
+    if note := describe_unknown("".join(lines), tokenizer, "A row"):
         st.text(note)
     return rows
 

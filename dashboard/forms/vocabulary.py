@@ -60,8 +60,9 @@ def show_notes(corpus: Corpus, fitted: FittedPreset) -> None:
     _, validation = split_text(corpus.text, training.train_ratio)
     for note in (
         describe_sample(training.vocabulary, corpus.text),
-        describe_unknown(f"{training.start_context}{''.join(training.probes)}", fitted.tokenizer),
-        describe_unknown(validation, fitted.tokenizer),
+        describe_unknown(training.start_context, fitted.tokenizer),
+        describe_unknown("".join(training.probes), fitted.tokenizer, "A row of text"),
+        describe_unknown(validation, fitted.tokenizer, "The validation text"),
     ):
         if note:
             st.text(note)

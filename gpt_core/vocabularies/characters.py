@@ -74,6 +74,10 @@ class CharacterTokenizer:
         """Return the UTF-8 bytes of one token."""
         return self._texts[token].encode()
 
+    def count_unknown(self, text: str) -> int:
+        """Return how many of a text's characters are not in the vocabulary."""
+        return int(np.count_nonzero(self._look_up(text, "surrogatepass") == self.unknown_token))
+
     def _look_up(self, text: str, errors: str = "strict") -> npt.NDArray[np.uint32]:
         """Return the ID of each character, (N,)."""
         code_points = np.frombuffer(text.encode("utf-32-le", errors), dtype=np.uint32)
@@ -81,18 +85,22 @@ class CharacterTokenizer:
         return self._ids[np.minimum(code_points, len(self._ids) - 1)]
 
 
-def describe_unknown(text: str, tokenizer: Tokenizer) -> str:
-    """Return in words which of a text's characters the vocabulary lacks; "" if it has them all."""
+def describe_unknown(text: str, tokenizer: Tokenizer, what: str = "The prompt") -> str:
+    """Return in words which of a text's characters the vocabulary lacks; "" if it has them all.
+
+    ``what`` begins the sentence.
+    """
     if not isinstance(tokenizer, CharacterTokenizer):
         return ""
     plain = SPECIAL.sub("", text)
-    distinct = sorted({*plain} - {*tokenizer.characters})
-    if not distinct:
+    unknown = tokenizer.count_unknown(plain)
+    if not unknown:
         return ""
+    distinct = sorted({*plain} - {*tokenizer.characters})
     names = [f"“{c}”" if c.isprintable() else f"U+{ord(c):04X}" for c in distinct]
     named = ", ".join(names[:MAX_NAMED])
     more = f" and {len(distinct) - MAX_NAMED} more" if len(distinct) > MAX_NAMED else ""
     return (
-        f"Not in this vocabulary of characters: {named}{more}. The model reads {UNKNOWN} in place "
-        f"of {count(sum(map(plain.count, distinct)), 'character')}."
+        f"{what} has {count(unknown, 'character')} that the vocabulary "
+        f"lacks, {named}{more}: the model reads {UNKNOWN} instead."
     )

@@ -133,7 +133,7 @@ def test_a_vocabulary_of_ones_own_is_trained_from_the_terminal(
         weights = tmp_path / store.checkpoints("own")[-1].folder
     unknown = ["--vocabulary", "characters", "--start-context", "中", "--run-id", "letters"]
     assert main([*command, *unknown]) == 0
-    assert "Not in this vocabulary of characters: “中”." in capsys.readouterr().out
+    assert "The prompt has 1 character that the vocabulary lacks, “中”" in capsys.readouterr().out
     assert main([*command, "--weights", str(weights), "--run-id", "goes-on"]) == 0  # the same
     with closing(RunStore(tmp_path)) as store:
         first, second = store.run("own"), store.run("goes-on")

@@ -65,7 +65,9 @@ def test_train_shows_its_samples_and_lets_it_write(run: Run) -> None:
     [asked] = [text for text in written(app) if text.startswith("one two")]
     kind = run.training_config.vocabulary
     assert asked.startswith("one two <|unk|>" if kind == "characters" else "one two 中")
-    assert ("Not in this vocabulary of characters: “中”" in texts(app)) == (kind == "characters")
+    assert ("The prompt has 1 character that the vocabulary lacks, “中”" in texts(app)) == (
+        kind == "characters"
+    )
 
 
 def test_loss_walks_through_its_tokens_and_its_rows(run: Run) -> None:
@@ -153,3 +155,5 @@ def test_data_shows_the_text_in_the_chosen_vocabulary() -> None:
     frequent = chips(app, "The most frequent tokens")
     assert all(len(text) == 1 for text in frequent["texts"])
     assert max(frequent["ids"]) < 100
+    choose(app, "Text", "the-lamp-room")
+    assert "The validation text has 1 character that the vocabulary lacks, “!”" in texts(app)

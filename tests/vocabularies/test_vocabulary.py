@@ -113,8 +113,10 @@ def test_unknown_characters_are_one_token_and_told_in_words() -> None:
     assert tokenizer.decode(ids) == f"a{UNKNOWN}b{UNKNOWN}"
     assert encode_corpus(tokenizer.decode(ids), tokenizer).tolist() == ids
     told = describe_unknown("a中b🙂中\x07", tokenizer)
-    assert told.startswith("Not in this vocabulary of characters: U+0007, “中”, “🙂”.")
-    assert "4 characters" in told
+    assert told == (
+        "The prompt has 4 characters that the vocabulary lacks, U+0007, “中”, “🙂”: the model "
+        "reads <|unk|> instead."
+    )
     assert describe_unknown("cab<|endoftext|>", tokenizer) == ""
     assert describe_unknown("中", read_vocabulary(GPT2_VOCABULARY)) == ""
 

@@ -11,9 +11,9 @@ from tiktoken_ext.openai_public import r50k_pat_str
 from gpt_core.vocabularies.byte_pairs import SINGLE_BYTES, split_words
 from gpt_core.vocabularies.hugging_face import (
     BYTE_ORDER,
-    CHARACTER_BYTES,
     BytePairs,
     derive_merges,
+    read_token,
     write_byte_pairs,
 )
 from gpt_core.vocabularies.learning import MIN_COUNT
@@ -71,7 +71,7 @@ def learn_merges(
     )
     learner.train_from_iterator(parts(), trainer)
     learnt = json.loads(learner.to_str())["model"]["merges"]
-    return [(_read(one), _read(other)) for one, other in learnt]
+    return [(read_token(one), read_token(other)) for one, other in learnt]
 
 
 def sample_of(text: str) -> list[str]:
@@ -142,7 +142,3 @@ def byte_level_tokenizer(pairs: BytePairs) -> tiktoken.Encoding:
         mergeable_ranks=pairs.ranks,
         special_tokens=pairs.special,
     )
-
-
-def _read(token: str) -> bytes:
-    return bytes(CHARACTER_BYTES[character] for character in token)

@@ -103,8 +103,8 @@ def write_byte_pairs(pairs: BytePairs, merges: Merges) -> str:
         "end_of_word_suffix": "",
         "fuse_unk": False,
         "byte_fallback": False,
-        "vocab": {_written(token): i for token, i in pairs.ranks.items()} | pairs.special,
-        "merges": [f"{_written(one)} {_written(other)}" for one, other in merges],
+        "vocab": {written_token(token): i for token, i in pairs.ranks.items()} | pairs.special,
+        "merges": [f"{written_token(one)} {written_token(other)}" for one, other in merges],
     }
     return _tokenizer_json(
         pairs.special,
@@ -176,7 +176,7 @@ def read_byte_pairs(facts: dict[str, Any]) -> BytePairs:
     is_whole = all(type(i) is int for i in vocab.values())
     if not is_whole or len(vocab) > MAX_TOKENS or {*vocab.values()} != {*range(len(vocab))}:
         raise ValueError(f"its IDs are not 0 to {len(vocab) - 1:,}, each once")
-    ranks = {_read(token): i for token, i in vocab.items() if token not in special}
+    ranks = {read_token(token): i for token, i in vocab.items() if token not in special}
     if not ranks.keys() >= {bytes([byte]) for byte in range(256)}:
         raise ValueError("it lacks some of the 256 single bytes")
     return BytePairs(dict(sorted(ranks.items(), key=lambda item: item[1])), special)
@@ -192,18 +192,20 @@ def read_merges(facts: dict[str, Any], pairs: BytePairs) -> Merges:
     if sum(len(token) ** 2 for token in pairs.ranks) > MAX_WORK:
         raise ValueError("its tokens are too long")
     written = facts["model"]["merges"]  # in either of the library's two ways
-    merges = [tuple(map(_read, m.split(" ") if isinstance(m, str) else m)) for m in written]
+    merges = [tuple(map(read_token, m.split(" ") if isinstance(m, str) else m)) for m in written]
     derived = derive_merges(pairs.ranks)
     if derived != merges:
         raise ValueError("its merges are not in the order of its tokens' IDs")
     return derived
 
 
-def _written(token: bytes) -> str:
+def written_token(token: bytes) -> str:
+    """Return a token's bytes as the characters that stand for them."""
     return "".join(BYTE_CHARACTERS[byte] for byte in token)
 
 
-def _read(token: str) -> bytes:
+def read_token(token: str) -> bytes:
+    """Return the bytes that a token's characters stand for."""
     return bytes(CHARACTER_BYTES[character] for character in token)
 
 

@@ -35,8 +35,10 @@ _OFFERED = {
     ),
     "vocabularies": (
         "get_tokenizer",
+        "read_vocabulary",
         "text_to_token_ids",
         "token_ids_to_text",
+        "vocabulary_sha256",
     ),
     "text": (
         "BUNDLED_TEXTS",
@@ -66,6 +68,7 @@ _OFFERED = {
     "training": (
         "create_optimizer",
         "evaluate_model",
+        "fit_vocabulary",
         "prepare_data",
         "train",
         "with_text_probe",

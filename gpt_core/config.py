@@ -20,6 +20,7 @@ from gpt_core.validation import (
 PRECISIONS = ("float32", "bfloat16", "auto")
 DEVICES = ("cpu", "cuda", "mps", "auto")
 SCHEDULES = ("constant", "cosine")
+VOCABULARIES = ("gpt2", "characters", "bytes", "bpe")
 
 
 def _setting(default: Any, help: str, group: str = "model", choices: tuple[str, ...] = ()) -> Any:
@@ -55,7 +56,9 @@ class GPTConfig:
     """
 
     vocab_size: int = _setting(
-        50257, "How many tokens the tokenizer knows; GPT-2's 50,257 have the IDs 0 to 50256."
+        50257,
+        "How many tokens the vocabulary has. It is chosen for vocabulary=bpe, from 258 to 50257; "
+        "otherwise it follows from the vocabulary, and is left at 50257.",
     )
     context_length: int = _setting(
         256, "The most tokens the model sees at once (GPT-2's own: 1024)."
@@ -145,9 +148,17 @@ class TrainingConfig:
     )
     end_of_text: bool = _setting(
         True,
-        "Whether <|endoftext|> in the text is the single token 50256, a boundary between "
+        "Whether <|endoftext|> in the text is a single token, GPT-2's 50256, a boundary between "
         "documents, as in the chapter; otherwise it is plain text.",
         "data",
+    )
+    vocabulary: str = _setting(
+        "gpt2",
+        "How text becomes tokens: gpt2, as in the chapter; characters: one token for each of the "
+        "training text; bytes: 256 of them; bpe: byte pairs learnt from the training text, "
+        "vocab_size of them all together.",
+        "data",
+        VOCABULARIES,
     )
     keep_epochs: int = _setting(
         1, "Last epochs whose weights are kept, besides the best weights and the last.", "machine"

@@ -15,7 +15,7 @@ from dashboard.data import (
     show_windows,
     statistics_of,
 )
-from dashboard.forms import text
+from dashboard.forms import text, vocabulary
 from dashboard.ui import page_title, show_code
 from gpt_core.access import TEXTS
 from gpt_core.text import check_splits, create_dataloader, split_text
@@ -42,11 +42,13 @@ if corpus:
     if preset is None:
         st.stop()
     try:
-        train_ids, val_ids = encode(corpus, preset.training)
+        preset, tokenizer = fitted = vocabulary.fit_preset(corpus, preset)
+        train_ids, val_ids = encode(corpus, preset.training, tokenizer)
     except ValueError as error:
         show_refusal(error)
         st.stop()
-    show_statistics(statistics_of(corpus, train_ids, val_ids))
+    vocabulary.show_notes(corpus, fitted)
+    show_statistics(statistics_of(corpus, train_ids, val_ids, tokenizer), tokenizer)
 
     st.header("Training and validation")
     show_split(corpus, preset, len(train_ids), len(val_ids))
@@ -62,7 +64,7 @@ if corpus:
         offer_fixes(preset, len(train_ids), len(val_ids))
     else:
         show_windows(preset, train, val)
-        show_batch(preset, train_ids)
+        show_batch(preset, train_ids, tokenizer)
         show_code(create_dataloader)
         st.header("Before you start")
-        show_preflight(corpus, preset, len(train_ids), len(val_ids))
+        show_preflight(corpus, fitted, len(train_ids), len(val_ids))

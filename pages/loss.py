@@ -41,7 +41,8 @@ if chosen:
 if from_run:
     show_own_rows()
 if chosen:
-    fragment(walk_section.show_walk)(chosen.fetch, chosen.model.config.context_length)
+    model = chosen.model
+    fragment(walk_section.show_walk)(chosen.fetch, model.config.context_length, model.vocabulary)
 else:
     fragment(walk_section.show_walk)(None)
 

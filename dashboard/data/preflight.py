@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard.app import session_keys, show_refusal
-from dashboard.forms import MIN_CONTEXT_LENGTH, preflight, settings
+from dashboard.forms import MIN_CONTEXT_LENGTH, preflight, settings, vocabulary
 from dashboard.ui import show_numbers, start_run
 from gpt_core.presets import Preset
 from gpt_core.text import (
@@ -12,8 +12,11 @@ from gpt_core.text import (
 )
 
 
-def show_preflight(corpus: Corpus, preset: Preset, train_tokens: int, val_tokens: int) -> None:
+def show_preflight(
+    corpus: Corpus, fitted: vocabulary.FittedPreset, train_tokens: int, val_tokens: int
+) -> None:
     """Show what a run on this text takes: steps, tokens, time, memory and disk."""
+    preset = fitted.preset
     seconds = preflight.expected_seconds(preset, train_tokens, val_tokens)
     show_numbers(preflight.facts(preset, train_tokens, seconds))
     try:
@@ -21,7 +24,7 @@ def show_preflight(corpus: Corpus, preset: Preset, train_tokens: int, val_tokens
     except ValueError as error:
         show_refusal(error)
         return
-    preflight.measure_time(corpus, preset)
+    preflight.measure_time(corpus, fitted)
     if st.button("Train on this text", type="primary"):
         run_id = start_run(preset, corpus)
         if run_id:

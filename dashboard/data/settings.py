@@ -12,7 +12,7 @@ from gpt_core.text import (
     token_cache_in,
 )
 from gpt_core.training import encode_splits
-from gpt_core.vocabularies import END_OF_TEXT, get_tokenizer
+from gpt_core.vocabularies import END_OF_TEXT, Tokenizer
 
 LONG_TEXT = 3_000_000  # characters; a longer text gets a progress bar
 CUTTING = ("train_ratio", "context_length", "batch_size", "stride")
@@ -28,16 +28,16 @@ def choose_settings(corpus: Corpus) -> Preset | None:
     return settings.choose_settings(own_preset(name, corpus), in_front=in_front)
 
 
-def encode(corpus: Corpus, config: TrainingConfig) -> tuple[Tensor, Tensor]:
+def encode(corpus: Corpus, config: TrainingConfig, tokenizer: Tokenizer) -> tuple[Tensor, Tensor]:
     """Return the token IDs of both splits, with a progress bar for a long text."""
     cache = token_cache_in(get_store().runs_dir)
     if len(corpus.text) < LONG_TEXT:
-        return encode_splits(corpus.text, get_tokenizer(), config, cache)
+        return encode_splits(corpus.text, tokenizer, config, cache)
     bar = st.progress(0.0, text="Encoding the text…")
 
     def report(fraction: float) -> None:
         bar.progress(fraction, text=f"Encoding the text: {fraction:.0%}")
 
-    splits = encode_splits(corpus.text, get_tokenizer(), config, cache, report)
+    splits = encode_splits(corpus.text, tokenizer, config, cache, report)
     bar.empty()
     return splits

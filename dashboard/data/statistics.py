@@ -13,12 +13,11 @@ from gpt_core.text import (
     count_tokens,
     split_text,
 )
-from gpt_core.vocabularies import get_tokenizer
+from gpt_core.vocabularies import Tokenizer
 
 
-def show_statistics(statistics: TokenStatistics) -> None:
+def show_statistics(statistics: TokenStatistics, tokenizer: Tokenizer) -> None:
     """Show how many tokens a text has, which ones, and what its script costs."""
-    tokenizer = get_tokenizer()
     show_numbers(
         {
             "Characters": f"{statistics.characters:,}",
@@ -29,7 +28,12 @@ def show_statistics(statistics: TokenStatistics) -> None:
         }
     )
     times = statistics.tokens_per_character / ENGLISH_TOKENS_PER_CHARACTER
-    if times > 1.3:
+    if tokenizer.name != "gpt2":
+        st.caption(
+            f"GPT-2's vocabulary takes about {ENGLISH_TOKENS_PER_CHARACTER} tokens per character "
+            "of English prose."
+        )
+    elif times > 1.3:
         st.text(
             f"{times:.1f} times as many tokens per character as English prose "
             f"({ENGLISH_TOKENS_PER_CHARACTER}): GPT-2's vocabulary was learnt from web pages, "
@@ -47,9 +51,12 @@ def show_statistics(statistics: TokenStatistics) -> None:
         label="The most frequent tokens",
         key="frequent",
         second_line=[f"{times:,}×" for _, times in statistics.most_frequent],
+        tokenizer=tokenizer,
     )
     st.subheader("Its longest tokens")
-    token_chips(list(statistics.longest), label="The longest tokens", key="longest")
+    token_chips(
+        list(statistics.longest), label="The longest tokens", key="longest", tokenizer=tokenizer
+    )
 
 
 def show_split(corpus: Corpus, preset: Preset, train_tokens: int, val_tokens: int) -> None:
@@ -68,6 +75,8 @@ def show_split(corpus: Corpus, preset: Preset, train_tokens: int, val_tokens: in
     )
 
 
-def statistics_of(corpus: Corpus, train_ids: Tensor, val_ids: Tensor) -> TokenStatistics:
+def statistics_of(
+    corpus: Corpus, train_ids: Tensor, val_ids: Tensor, tokenizer: Tokenizer
+) -> TokenStatistics:
     """Return the token statistics of a text: of both parts, as encoded for training."""
-    return count_tokens(corpus.text, cat((train_ids, val_ids)), get_tokenizer())
+    return count_tokens(corpus.text, cat((train_ids, val_ids)), tokenizer)

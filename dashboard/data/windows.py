@@ -12,7 +12,7 @@ from gpt_core.text import (
     create_dataloader,
 )
 from gpt_core.training import steps_in_run
-from gpt_core.vocabularies import get_tokenizer, token_ids_to_text
+from gpt_core.vocabularies import Tokenizer, token_ids_to_text
 
 DRAWN_WINDOWS = 6
 
@@ -69,7 +69,7 @@ def windows_drawing(length: int, stride: int, windows: int) -> str:
     )
 
 
-def show_batch(preset: Preset, train_ids: Tensor) -> None:
+def show_batch(preset: Preset, train_ids: Tensor, tokenizer: Tokenizer) -> None:
     """Show the text's first batch as the two tensors and as text."""
     settings = (preset.training.batch_size, preset.model.context_length, preset.training.stride)
     loader = create_dataloader(train_ids, *settings, shuffle=False, drop_last=False)
@@ -78,7 +78,7 @@ def show_batch(preset: Preset, train_ids: Tensor) -> None:
         f"inputs  {tuple(inputs.shape)}\n{inputs}\n\ntargets {tuple(targets.shape)}\n{targets}",
         height=320,
     )
-    text = token_ids_to_text(inputs[0], get_tokenizer())
+    text = token_ids_to_text(inputs[0], tokenizer)
     st.text(f"Its first row reads: “{text[:400]}{'…' * (len(text) > 400)}”")
 
 

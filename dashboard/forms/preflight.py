@@ -16,6 +16,7 @@ from dashboard.app import (
     show_refusal,
 )
 from dashboard.charts import count, format_bytes, format_duration, format_estimate
+from dashboard.forms import vocabulary
 from gpt_core.access import seconds_left
 from gpt_core.export import RECORDED_RUN
 from gpt_core.inspection import summarize
@@ -23,8 +24,7 @@ from gpt_core.presets import Preset
 from gpt_core.runner import estimate_seconds, time_steps
 from gpt_core.system import describe_error
 from gpt_core.text import Corpus, TokenCache, count_batches, token_cache_in
-from gpt_core.training import encode_splits, prepare_data, steps_in_run
-from gpt_core.vocabularies import get_tokenizer
+from gpt_core.training import prepare_data, steps_in_run
 from gpt_core.weights import max_checkpoint_bytes
 
 MEASURE_SECONDS = 110  # timeout of a measurement
@@ -47,10 +47,15 @@ def facts(preset: Preset, train_tokens: int, seconds: float | None) -> dict[str,
     }
 
 
-def show_line(corpus: Corpus, preset: Preset) -> bool:
-    """Show the cost of a run on one line, or why it is refused; return whether it can start."""
+def show_line(corpus: Corpus, preset: Preset, given: str | None = None) -> bool:
+    """Show the cost of a run on one line, or why it is refused; return whether it can start.
+
+    ``given`` is the vocabulary of its initial weights; None if they are random.
+    """
     try:
-        data = prepare_data(corpus.text, get_tokenizer(), preset.model, preset.training, _cache())
+        fitted = vocabulary.fit_preset(corpus, preset, given)
+        preset, tokenizer = fitted
+        data = prepare_data(corpus.text, tokenizer, preset.model, preset.training, _cache())
         require_memory(preset)
     except ValueError as error:
         show_refusal(error)
@@ -68,17 +73,18 @@ def show_line(corpus: Corpus, preset: Preset) -> bool:
         ]
         st.caption(" · ".join(costs))
         _warn_of_limit(seconds)
-        measure_time(corpus, preset)
+        measure_time(corpus, fitted)
+    vocabulary.show_notes(corpus, fitted)
     return True
 
 
 def show_expected_times(corpus: Corpus, presets: Sequence[Preset]) -> None:
     """Show how long each preset is expected to train on a text."""
-    config = presets[0].training  # their splits are equal
     try:
-        train_ids, val_ids = encode_splits(corpus.text, get_tokenizer(), config, _cache())
-        lengths = len(train_ids), len(val_ids)
-        times = {p.name: _in_words(expected_seconds(p, *lengths)) for p in presets}
+        times = {}
+        for fitted in (vocabulary.fit_preset(corpus, preset) for preset in presets):
+            seconds = expected_seconds(fitted.preset, *vocabulary.count_tokens(corpus, fitted))
+            times[fitted.preset.name] = _in_words(seconds)
     except ValueError:
         return  # the form says why this text cannot be trained on
     st.caption(
@@ -143,13 +149,14 @@ def require_memory(preset: Preset) -> None:
         )
 
 
-def measure_time(corpus: Corpus, preset: Preset) -> None:
+def measure_time(corpus: Corpus, fitted: vocabulary.FittedPreset) -> None:
     """Let the user measure how long a run takes, and show the result."""
+    preset = fitted.preset
     if is_restricted():  # measuring would slow the others down
         return
     key = f"{corpus.sha256} {preset}"
     helped = "Takes a few steps with these settings; other training waits."
-    if st.button("Measure how long it takes", help=helped) and (timed := _measure(corpus, preset)):
+    if st.button("Measure how long it takes", help=helped) and (timed := _measure(corpus, fitted)):
         st.session_state[session_keys.MEASURED] = (key, *timed)
         st.rerun()  # all estimates follow
     measured_key, seconds, _ = st.session_state.get(session_keys.MEASURED, ("", None, None))
@@ -160,13 +167,12 @@ def measure_time(corpus: Corpus, preset: Preset) -> None:
         )
 
 
-def _measure(corpus: Corpus, preset: Preset) -> tuple[float, float | None] | None:
+def _measure(corpus: Corpus, fitted: vocabulary.FittedPreset) -> tuple[float, float | None] | None:
     """Return the seconds of a run by a few of its steps, and by counting; None if that fails."""
+    preset, tokenizer = fitted
     try:
         with st.spinner("Taking a few steps…", show_time=True):
-            data = prepare_data(
-                corpus.text, get_tokenizer(), preset.model, preset.training, _cache()
-            )
+            data = prepare_data(corpus.text, tokenizer, preset.model, preset.training, _cache())
             timing = time_steps(get_runner(), preset.model, preset.training, data)
             answer = timing.result(MEASURE_SECONDS)
     except TimeoutError:

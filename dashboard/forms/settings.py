@@ -1,7 +1,7 @@
 """Every field of a configuration as a widget with help, in groups."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import streamlit as st
@@ -12,9 +12,6 @@ from dashboard.charts import count, format_bytes
 from dashboard.forms.rows import MAX_TASKS, parse_rows
 from dashboard.forms.weights import MIN_CONTEXT_LENGTH, StartingWeights
 from gpt_core.config import (
-    DEVICES,
-    PRECISIONS,
-    SCHEDULES,
     GPTConfig,
     TrainingConfig,
     field_groups,
@@ -28,7 +25,12 @@ from gpt_core.weights import FREE
 RANDOM_WEIGHTS = StartingWeights()
 FEW = 6  # up to so many settings are all shown outside the panel
 MAX_OWN_PROBES = 4
-CHOICES = {"precision": PRECISIONS, "device": DEVICES, "schedule": SCHEDULES}
+CHOICES = {
+    field.name: field.metadata["choices"]
+    for config in (GPTConfig, TrainingConfig)
+    for field in fields(config)
+    if field.metadata["choices"]
+}
 PRECISION_NOTES = {
     "auto": "Measured: bfloat16 if this machine is clearly faster with it, else float32.",
     "float32": "About seven digits, as in the chapter. On a PC's CPU (x86-64) the chapter's run "
@@ -47,7 +49,7 @@ class Limits:
 
 
 LIMITS = {
-    "vocab_size": Limits(50257, 50257, 1),  # the tokenizer's
+    "vocab_size": Limits(258, 50257, 1),  # of byte pairs
     "context_length": Limits(MIN_CONTEXT_LENGTH, 1024, 1),
     "emb_dim": Limits(1, 4096, 1),
     "n_heads": Limits(1, 64, 1),
@@ -99,7 +101,7 @@ def show_setting(preset: Preset, name: str, beginning: StartingWeights = RANDOM_
     chosen = st.session_state.get(key)  # may come from a run that is repeated
     common: dict[str, Any] = {"help": helped, "key": key, "persist_state": "session"}
     if _is_fixed(preset, name, beginning):
-        shown = st.toggle if isinstance(default, bool) else st.number_input
+        shown: Any = {bool: st.toggle, str: st.text_input}.get(type(default), st.number_input)
         key = f"{key}-{default}"  # separate for each value that weights fix
         shown(label, value=default, help=helped, key=key, disabled=True)
     elif beginning.weights is not None and name == "context_length":
@@ -113,6 +115,8 @@ def show_setting(preset: Preset, name: str, beginning: StartingWeights = RANDOM_
         st.slider(label, lowest, highest, default, step=0.01, **common)
     elif name in LIMITS:
         limits = LIMITS[name]
+        is_asked_for = setting_of(preset, "vocabulary", beginning) == "bpe"
+        follows = name == "vocab_size" and not is_asked_for
         keeps_every = name == "keep_epochs" and _choose_to_keep_every_epoch(preset, beginning)
         st.number_input(
             label,
@@ -121,7 +125,7 @@ def show_setting(preset: Preset, name: str, beginning: StartingWeights = RANDOM_
             default,
             step=limits.step,
             format="%g" if isinstance(limits.step, float) else None,
-            disabled=limits.lowest == limits.highest or keeps_every,
+            disabled=keeps_every or follows,
             placeholder="one window" if name == "stride" else "none",
             **common,
         )
@@ -155,14 +159,20 @@ def _config_of(preset: Preset, name: str) -> GPTConfig | TrainingConfig:
 
 def _is_fixed(preset: Preset, name: str, beginning: StartingWeights) -> bool:
     """Return whether the weights that a run starts from fix a field."""
-    return beginning.weights is not None and hasattr(preset.model, name) and name not in FREE
+    return beginning.weights is not None and _comes_with_weights(preset, name) and name not in FREE
+
+
+def _comes_with_weights(preset: Preset, name: str) -> bool:
+    """Return whether a field describes the model, or the vocabulary that belongs to it."""
+    return hasattr(preset.model, name) or name == "vocabulary"
 
 
 def key_of(preset: Preset, name: str, beginning: StartingWeights = RANDOM_WEIGHTS) -> str:
     """Return the session key of a field: one per preset; for fields of the model, one per choice
     of starting weights; for the prompt, one per prompt that suits a text.
     """
-    of_weights = f"-{beginning.option}" if hasattr(preset.model, name) and beginning.option else ""
+    has_weights = _comes_with_weights(preset, name) and beginning.option
+    of_weights = f"-{beginning.option}" if has_weights else ""
     of_text = f"-{preset.training.start_context}" if name == "start_context" else ""
     return f"{session_keys.SETTING}-{name}-{preset.name}{of_weights}{of_text}"
 
@@ -196,6 +206,8 @@ def choose_settings(
             with rest:
                 _show_groups(preset, beginning, folded)
     values = settings | {name: setting_of(preset, name, beginning) for name in shown}
+    if values["vocabulary"] != "bpe" and beginning.weights is None:
+        values["vocab_size"] = preset.model.vocab_size  # it follows from the vocabulary
     own = st.session_state.get(session_keys.OWN_PROBES) if "probes" in folded else None
     try:
         probes = own_probes(own or "", values["context_length"])
@@ -216,15 +228,15 @@ def _show_groups(preset: Preset, beginning: StartingWeights, names: Sequence[str
     groups = {group: [n for n in fields if n in names] for group, fields in groups.items()}
     groups = {group: fields for group, fields in groups.items() if fields}
     tabs = st.tabs([TITLES[group] for group in groups])
-    for tab, fields in zip(tabs, groups.values(), strict=True):
+    for tab, members in zip(tabs, groups.values(), strict=True):
         with tab:
-            others = [name for name in fields if name != "probes"]
+            others = [name for name in members if name != "probes"]
             for column, name in zip(_columns(len(others)), others, strict=False):
                 with column:
                     show_setting(preset, name, beginning)
-            if "precision" in fields:
+            if "precision" in members:
                 st.caption(PRECISION_NOTES[setting_of(preset, "precision", beginning)])
-            if "probes" in fields:
+            if "probes" in members:
                 _show_own_probes()
 
 

@@ -1,6 +1,6 @@
 """The choice of starting weights: random, from a library model, or from a checkpoint."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
@@ -32,11 +32,12 @@ class StartingWeights:
     weights: InitialWeights | None = None
 
     def preset(self, preset: Preset) -> Preset:
-        """Return a preset with the weights' model and unchanged training settings."""
+        """Return a preset with the weights' model and vocabulary, and its other settings."""
         if self.weights is None:
             return preset
         model = self.weights.config(preset.model)
-        return Preset(preset.name, preset.description, model, preset.training)
+        training = replace(preset.training, vocabulary=self.weights.vocabulary)
+        return replace(preset, model=model, training=training)
 
 
 def checkpoint_option(run_id: str, step: int) -> str:

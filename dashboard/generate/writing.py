@@ -22,11 +22,10 @@ from dashboard.forms import ChosenModel
 from dashboard.generate.decoding import choose_decoding, describe_decoding
 from gpt_core.inference import GenerationJob
 from gpt_core.model import Choice, Decoding, GPTModel
-from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
+from gpt_core.vocabularies import describe_unknown, read_vocabulary, text_to_token_ids
 
 MAX_SETTINGS = 3
 MAX_TOKENS = 500
-END_OF_TEXT_ID = 50256
 TICK_SECONDS = 0.5
 SCALE = replace(PROBABILITIES, color=PREDICTED)
 
@@ -45,6 +44,7 @@ class GenerationTask:
 
     fetch: Callable[[], GPTModel | None]  # from the model cache, which checks the permission
     model_name: str
+    vocabulary: str  # the model's: a tokenizer.json, "" for GPT-2's
     prompt: tuple[int, ...]  # token IDs
     tokens: int  # the maximum after the prompt
     decoding: Decoding
@@ -91,6 +91,9 @@ def ask(chosen: ChosenModel) -> None:
         key=session_keys.WRITE_PROMPT,
         persist_state="session",
     )
+    tokenizer = read_vocabulary(chosen.model.vocabulary)
+    if note := describe_unknown(st.session_state.get(session_keys.WRITE_PROMPT) or "", tokenizer):
+        st.text(note)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.number_input(
             "Tokens",
@@ -129,14 +132,19 @@ def ask(chosen: ChosenModel) -> None:
             type="primary",
             disabled=busy,
             on_click=_ask,
-            args=(chosen.name, chosen.fetch, decodings, ends),  # no model: it may be evicted
+            # No model: it may be evicted.
+            args=(chosen.name, chosen.fetch, chosen.model.vocabulary, decodings, ends),
         )
         if busy:
             st.button("Stop", on_click=_stop)
 
 
 def _ask(
-    name: str, fetch: Callable[[], GPTModel | None], decodings: list[Decoding], ends: bool
+    name: str,
+    fetch: Callable[[], GPTModel | None],
+    vocabulary: str,
+    decodings: list[Decoding],
+    ends: bool,
 ) -> None:
     """Submit the prompt to the generation worker, once per setting, without waiting."""
     prompt = st.session_state.get(session_keys.WRITE_PROMPT) or ""
@@ -145,7 +153,7 @@ def _ask(
         st.session_state[session_keys.WRITE_SEED],
     )
     try:
-        ids = text_to_token_ids(prompt, get_tokenizer())[0].tolist()
+        ids = text_to_token_ids(prompt, read_vocabulary(vocabulary))[0].tolist()
         if not ids:
             raise ValueError("The prompt is empty: give the model a word to continue.")
         st.session_state[session_keys.WRITTEN] = [
@@ -153,6 +161,7 @@ def _ask(
                 GenerationTask(
                     fetch=fetch,
                     model_name=name,
+                    vocabulary=vocabulary,
                     prompt=tuple(ids),
                     tokens=tokens,
                     decoding=decoding,
@@ -181,7 +190,7 @@ def _begin(task: GenerationTask, begun: tuple[Place, ...] = ()) -> GeneratedText
         torch.tensor([ids]),
         task.tokens - len(begun),
         task.decoding,
-        END_OF_TEXT_ID if task.ends else None,
+        read_vocabulary(task.vocabulary).eot_token if task.ends else None,
         task.seed,
         owner=current_actor(),
     )
@@ -216,7 +225,8 @@ def _show_text(number: int, text: GeneratedText, has_ended: bool) -> None:
     if text.job.error is not None:
         show_refusal(ValueError(str(text.job.error) or "It could not be written."))
         return
-    places, task, tokenizer = text.places, text.task, get_tokenizer()
+    places, task = text.places, text.task
+    tokenizer = read_vocabulary(task.vocabulary)
     ids = [place.choice.token_id for place in places]
     note = count(len(ids), "token")
     if text.is_under_way:
@@ -232,6 +242,7 @@ def _show_text(number: int, text: GeneratedText, has_ended: bool) -> None:
 
 def _show_choices(number: int, task: GenerationTask, places: list[Place]) -> None:
     """Show the tokens and, for the selected one, its candidates, to continue from another."""
+    tokenizer = read_vocabulary(task.vocabulary)
     found = [_found(place.choice) for place in places]
     selected = token_chips(
         [place.choice.token_id for place in places],
@@ -244,13 +255,14 @@ def _show_choices(number: int, task: GenerationTask, places: list[Place]) -> Non
         strengths=[probability_strength(p) for p in found],
         scale=replace(SCALE, has_legend=number == 0),
         marks=["new" if place.is_yours else "" for place in places],
+        tokenizer=tokenizer,
     )
     if selected is None:
         if number == 0:
             st.caption("Below each token: how probable the model found it. Select one.")
         return
     choice = places[selected].choice
-    names = [_readable(token_id) for token_id in choice.candidates]
+    names = [readable(tokenizer.decode_single_token_bytes(i)) for i in choice.candidates]
     at = choice.candidates.index(choice.token_id)
     live_chart(
         choice_bars(names, choice.before, choice.after, at),
@@ -288,7 +300,3 @@ def _branch(number: int, position: int, token_id: int) -> None:
         _texts()[number] = _begin(text.task, (*before[:position], yours))
     except ValueError as error:
         toast(error)
-
-
-def _readable(token_id: int) -> str:
-    return readable(get_tokenizer().decode_single_token_bytes(token_id))

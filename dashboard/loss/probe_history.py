@@ -3,13 +3,13 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard.app import fragment, get_visible_runs, session_keys
+from dashboard.app import fragment, get_store, get_visible_runs, session_keys
 from dashboard.charts import count, position_name, probe_lines
 from dashboard.components.live_chart import live_chart
 from dashboard.components.token_chips import readable
 from dashboard.ui import run_title, show_probes
 from gpt_core.store import Run, StoredProbe
-from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
+from gpt_core.vocabularies import Tokenizer, run_tokenizer, text_to_token_ids
 
 
 def show(run: Run | None) -> None:
@@ -41,8 +41,11 @@ def _show(run: Run) -> None:
         key=f"{session_keys.PROBE}-{run.id}",
     )
     rows = [row for row in probes if row.probe == number]
+    tokenizer = run_tokenizer(get_store(), run)
     live_chart(
-        probe_lines(probe_frame(rows, texts[number], number + 1), step, f"{run.id}-{number}"),
+        probe_lines(
+            probe_frame(rows, texts[number], number + 1, tokenizer), step, f"{run.id}-{number}"
+        ),
         f"Target probabilities of “{texts[number]}” over {count(len(rows), 'evaluation')}.",
         key="probe-lines",
     )
@@ -65,15 +68,17 @@ def _choose_evaluation(run: Run, steps: list[int]) -> int:
     )
 
 
-def probe_frame(rows: list[StoredProbe], text: str, number: int) -> pd.DataFrame:
+def probe_frame(
+    rows: list[StoredProbe], text: str, number: int, tokenizer: Tokenizer
+) -> pd.DataFrame:
     """Return a probe's probabilities as rows of ``global_step``, ``name`` and ``proba``.
 
     Args:
         rows: the records of this probe.
         text: its words.
         number: which row it is, counted from 1, as in p11.
+        tokenizer: the run's.
     """
-    tokenizer = get_tokenizer()
     targets = text_to_token_ids(text, tokenizer)[0, 1:].tolist()
     largest = max(number, len(targets))
     tokens = map(readable, map(tokenizer.decode_single_token_bytes, targets))

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -15,7 +16,6 @@ from dashboard.loss.walk import Position, Walk, readable_token
 from dashboard.ui import common_mistake, formula, show_code, show_numbers, show_statements
 from gpt_core.model import loss_in_one_call, loss_walkthrough, perplexity
 from gpt_core.text import IGNORE_INDEX, rows_to_batch
-from gpt_core.vocabularies import get_tokenizer
 
 TOP = 10  # candidates shown for a position
 MAX_COLUMNS = 12  # of the slice of the logits
@@ -39,7 +39,13 @@ def show_rows(walk: Walk) -> None:
             asked = targets != IGNORE_INDEX  # (T,)
             rows += [Row(len(ids), f"row {i}: inputs"), Row(len(ids) + int(asked.sum()), "targets")]
             ids += [*inputs[asked].tolist(), *targets[asked].tolist()]
-        token_chips(ids, label="Inputs and targets of each row", key="walk-rows", rows=rows)
+        token_chips(
+            ids,
+            label="Inputs and targets of each row",
+            key="walk-rows",
+            rows=rows,
+            tokenizer=walk.tokenizer,
+        )
         if (walk.targets == IGNORE_INDEX).any():
             st.caption(
                 "A batch is a rectangle: shorter rows are padded at their end, which no earlier "
@@ -55,6 +61,7 @@ def show_rows(walk: Walk) -> None:
 def show_logits(walk: Walk, at: Position) -> None:
     """Show step 1: a score for each token of the vocabulary, at each position."""
     vocab_size, row = walk.steps.logits.shape[-1], walk.numbers[at.row]
+    read = partial(readable_token, tokenizer=walk.tokenizer)
     with _step(
         "1 · Logits",
         f"logits: {_shape(walk.steps.logits)}",
@@ -72,11 +79,8 @@ def show_logits(walk: Walk, at: Position) -> None:
         live_chart(
             loss_walk.logits_heatmap(
                 logits[:, columns].tolist(),
-                [
-                    f"p{p.name} after “{readable_token(int(walk.inputs[p.row, p.column]))}”"
-                    for p in positions
-                ],
-                [f"{readable_token(i)} {i}" for i in columns],
+                [f"p{p.name} after “{read(int(walk.inputs[p.row, p.column]))}”" for p in positions],
+                [f"{read(i)} {i}" for i in columns],
             ),
             f"Logits of row {row} for {count(len(columns), 'token')}: its targets and the tokens "
             "with the highest scores.",
@@ -95,6 +99,7 @@ def show_logits(walk: Walk, at: Position) -> None:
 def show_probas(walk: Walk, at: Position) -> None:
     """Show step 2: their probabilities by softmax; the top candidates of one position."""
     vocab_size = walk.steps.probas.shape[-1]
+    read = partial(readable_token, tokenizer=walk.tokenizer)
     with _step(
         "2 · Probabilities",
         f"probas: {_shape(walk.steps.probas)}",
@@ -104,9 +109,9 @@ def show_probas(walk: Walk, at: Position) -> None:
         "probas",
     ):
         probas = walk.steps.probas[at.row, at.column]  # (vocab_size,)
-        top = probas.topk(TOP)
+        top = probas.topk(min(TOP, vocab_size))
         ids = top.indices.tolist()
-        shown = [f"{rank}. {readable_token(i)}" for rank, i in enumerate(ids, start=1)]
+        shown = [f"{rank}. {read(i)}" for rank, i in enumerate(ids, start=1)]
         values = top.values.tolist()
         if at.target_id not in ids:
             ids.append(at.target_id)
@@ -138,12 +143,13 @@ def show_predictions(walk: Walk) -> None:
             label="The most probable token of each position",
             key="predictions",
             rows=walk.rows("row {}"),
+            tokenizer=walk.tokenizer,
             marks=["predicted"] * len(walk.positions),
             details=[f"the target is “{position.target}”" for position in walk.positions],
         )
         for i in range(len(walk.inputs)):
             said = [p.predicted_id for p in walk.positions if p.row == i]
-            st.text(f"Row {walk.numbers[i]} reads: “{get_tokenizer().decode(said)}”")
+            st.text(f"Row {walk.numbers[i]} reads: “{walk.tokenizer.decode(said)}”")
 
 
 def show_target_probas(walk: Walk) -> None:
@@ -163,10 +169,11 @@ def show_target_probas(walk: Walk) -> None:
             label="Target tokens and their probabilities",
             key="target-probas",
             rows=walk.rows("row {}"),
+            tokenizer=walk.tokenizer,
             second_line=[f"p{p.name} {format_exactly(p.proba)}" for p in walk.positions],
             details=[
                 f"y{p.name} = {p.target_id}, rank {p.rank:,} by probability; the model "
-                f"would say “{readable_token(p.predicted_id)}”"
+                f"would say “{p.predicted}”"
                 for p in walk.positions
             ],
             strengths=[probability_strength(p.proba) for p in walk.positions],

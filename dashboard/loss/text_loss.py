@@ -10,7 +10,7 @@ from gpt_core.config import TrainingConfig
 from gpt_core.model import calc_loss_loader, perplexity
 from gpt_core.text import Corpus, create_dataloader, fitting_context_length, token_cache_in
 from gpt_core.training import encode_splits
-from gpt_core.vocabularies import get_tokenizer
+from gpt_core.vocabularies import read_vocabulary
 
 MAX_WINDOW = 256  # the chapter's
 MAX_BATCHES = 10  # of each part; The Verdict has nine and one
@@ -49,7 +49,9 @@ def _measure(chosen: ChosenModel, corpus: Corpus) -> dict[str, str | int | float
     """
     config = TrainingConfig()
     cache = token_cache_in(get_store().runs_dir)
-    train_ids, val_ids = encode_splits(corpus.text, get_tokenizer(), config, cache)
+    train_ids, val_ids = encode_splits(
+        corpus.text, read_vocabulary(chosen.model.vocabulary), config, cache
+    )
     fitting = fitting_context_length(len(train_ids), len(val_ids), config.batch_size)
     length = min(MAX_WINDOW, chosen.model.config.context_length, fitting)
     losses = []

@@ -18,7 +18,7 @@ from gpt_core.model import (
     target_ranks,
 )
 from gpt_core.text import IGNORE_INDEX, rows_to_batch
-from gpt_core.vocabularies import get_tokenizer, token_ids_to_text
+from gpt_core.vocabularies import Tokenizer, read_vocabulary, token_ids_to_text
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,17 @@ class Position:
     proba: float
     log_proba: float
     rank: int
+    tokenizer: Tokenizer
 
     @property
     def target(self) -> str:
         """Return the target, with visible blanks."""
-        return readable_token(self.target_id)
+        return readable_token(self.target_id, self.tokenizer)
+
+    @property
+    def predicted(self) -> str:
+        """Return the most probable token, with visible blanks."""
+        return readable_token(self.predicted_id, self.tokenizer)
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,7 @@ class Walk:
     steps: LossWalkthrough
     one_call: float
     numbers: tuple[int, ...]  # of the rows, as they were entered
+    tokenizer: Tokenizer  # the model's
 
     @cached_property
     def positions(self) -> list[Position]:
@@ -62,12 +69,13 @@ class Walk:
                 i,
                 j,
                 position_name(self.numbers[i], j + 1, largest),
-                token_ids_to_text(self.inputs[i, : j + 1], get_tokenizer()),
+                token_ids_to_text(self.inputs[i, : j + 1], self.tokenizer),
                 int(self.targets[i, j]),
                 int(self.steps.predicted_ids[i, j]),
                 self.steps.target_probas[i, j].item(),
                 self.steps.log_probas[i, j].item(),
                 int(ranks[i, j]),
+                self.tokenizer,
             )
             for i in range(rows)
             for j in range(columns)
@@ -93,9 +101,9 @@ class Walk:
         ]
 
 
-def readable_token(token_id: int) -> str:
+def readable_token(token_id: int, tokenizer: Tokenizer) -> str:
     """Return a token as readable text, with visible blanks."""
-    return readable(get_tokenizer().decode_single_token_bytes(token_id))
+    return readable(tokenizer.decode_single_token_bytes(token_id))
 
 
 def compute_walk(model: GPTModel, rows: Mapping[int, Tensor]) -> Walk:
@@ -107,4 +115,4 @@ def compute_walk(model: GPTModel, rows: Mapping[int, Tensor]) -> Walk:
     inputs, targets = rows_to_batch([*rows.values()])  # (B, T), (B, T)
     steps = loss_walkthrough(model, inputs, targets)
     one_call = loss_in_one_call(steps.logits, targets).item()
-    return Walk(inputs, targets, steps, one_call, tuple(rows))
+    return Walk(inputs, targets, steps, one_call, tuple(rows), read_vocabulary(model.vocabulary))

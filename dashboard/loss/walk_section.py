@@ -9,18 +9,23 @@ from dashboard.charts import format_exactly
 from dashboard.forms import MAX_TASKS, enter_rows
 from dashboard.loss import steps
 from dashboard.loss.contents import heading
-from dashboard.loss.walk import Position, Walk, compute_walk, readable_token
+from dashboard.loss.walk import Position, Walk, compute_walk
 from dashboard.ui import show_code, show_numbers, show_table
 from gpt_core.model import GPTModel, loss_walkthrough
+from gpt_core.vocabularies import GPT2_VOCABULARY, read_vocabulary
 
 
-def show_walk(fetch: Callable[[], GPTModel | None] | None, context_length: int = MAX_TASKS) -> None:
+def show_walk(
+    fetch: Callable[[], GPTModel | None] | None,
+    context_length: int = MAX_TASKS,
+    vocabulary: str = GPT2_VOCABULARY,
+) -> None:
     """Draw the walk of the rows that are entered: as a fragment, so an edit redraws nothing else.
 
     A fragment's arguments stay in memory while the page is open. So it is given a function that
     fetches the model, not the model: the cache may unload it, or its owner may stop sharing it.
     """
-    rows = enter_rows(context_length)
+    rows = enter_rows(context_length, read_vocabulary(vocabulary))
     if not rows or fetch is None:
         return
     try:
@@ -85,7 +90,7 @@ def _show_table(walk: Walk) -> None:
                 "probability": format_exactly(p.proba),
                 "log": f"{p.log_proba:.4f}",
                 "rank": p.rank,
-                "argmax": readable_token(p.predicted_id),
+                "argmax": p.predicted,
             }
             for p in walk.positions
         ],

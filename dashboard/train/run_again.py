@@ -19,7 +19,7 @@ from gpt_core.presets import PRESETS, Preset
 from gpt_core.store import Run
 from gpt_core.text import Corpus, bundled_text
 from gpt_core.training import with_text_probe
-from gpt_core.vocabularies import get_tokenizer
+from gpt_core.vocabularies import run_tokenizer
 from gpt_core.weights import INITIAL_STEP
 
 
@@ -38,6 +38,8 @@ def fill_form(run: Run) -> bool:
         return False
     preset = own_preset(preset.name, corpus)
     values: dict[str, Any] = {**vars(run.model_config), **vars(run.training_config)}
+    if values["vocabulary"] != "bpe":  # the size follows from the vocabulary
+        values["vocab_size"] = preset.model.vocab_size
     for name, limits in LIMITS.items():  # a field of floats takes no int
         if isinstance(limits.step, float) and values[name] is not None:
             values[name] = float(values[name])
@@ -86,7 +88,8 @@ def _text_key(corpus: Corpus, notes: list[str]) -> str:
 def _own_probes(run: Run, preset: Preset, corpus: Corpus, notes: list[str]) -> list[str]:
     """Return the run's own probes: without the preset's, and without the text's own line."""
     context_length = run.model_config.context_length
-    made = with_text_probe(preset.training, corpus.text, get_tokenizer(), context_length).probes
+    tokenizer = run_tokenizer(get_store(), run)
+    made = with_text_probe(preset.training, corpus.text, tokenizer, context_length).probes
     wanted = [probe for probe in run.training_config.probes if probe not in made]
     fitting = [probe for probe in wanted if _is_line(probe, context_length)][:MAX_OWN_PROBES]
     if left := len(wanted) - len(fitting):

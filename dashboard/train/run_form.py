@@ -42,7 +42,8 @@ def show_form(label: str) -> None:
         chosen = settings.choose_settings(beginning.preset(preset), beginning)
     ready = False
     if corpus is not None and chosen is not None:
-        ready = preflight.show_line(corpus, chosen)
+        given = beginning.weights.model.vocabulary if beginning and beginning.weights else None
+        ready = preflight.show_line(corpus, chosen, given)
     if st.button(label, type="primary", disabled=not ready) and beginning and corpus and chosen:
         live = {run.id for run in get_cached_store().live_runs()}
         run_id = start_run(chosen, corpus, beginning.weights)

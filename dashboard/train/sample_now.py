@@ -23,7 +23,7 @@ from gpt_core.model import GPTModel
 from gpt_core.store import Run, RunState
 from gpt_core.text import token_cache_in
 from gpt_core.training import encode_splits
-from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
+from gpt_core.vocabularies import describe_unknown, run_tokenizer, text_to_token_ids
 from gpt_core.weights import INITIAL_STEP
 
 
@@ -108,7 +108,7 @@ def _ask(run: Run, saved_step: int | None) -> None:
         return model_cache.checkpoint(store, run.id, saved_step, actor=actor)
 
     try:
-        token_ids = text_to_token_ids(prompt, get_tokenizer())  # (1, T)
+        token_ids = text_to_token_ids(prompt, run_tokenizer(store, run))  # (1, T)
         asked.job = get_generation_worker().submit(
             take_copy, token_ids, run.training_config.sample_tokens, owner=actor
         )
@@ -129,8 +129,11 @@ def _show(run: Run, asked: Asked) -> None:
     if asked.step is None:
         st.caption("Waiting for the end of a step…")
         return
-    ids = text_to_token_ids(asked.prompt, get_tokenizer())[0].tolist()
-    text = get_tokenizer().decode([*ids, *job.new_ids])
+    tokenizer = run_tokenizer(get_store(), run)
+    ids = text_to_token_ids(asked.prompt, tokenizer)[0].tolist()
+    text = tokenizer.decode([*ids, *job.new_ids])
+    if note := describe_unknown(asked.prompt, tokenizer):
+        st.caption(note)
     if has_ended and asked.copying is None:
         try:
             asked.copying = _find_copying(run, text, asked.prompt)
@@ -142,7 +145,8 @@ def _show(run: Run, asked: Asked) -> None:
 
 
 def _find_copying(run: Run, text: str, prompt: str) -> Copying:
-    store, tokenizer = get_store(), get_tokenizer()
+    store = get_store()
+    tokenizer = run_tokenizer(store, run)
     cache = token_cache_in(store.runs_dir)
     training_text = store.text(run.text_sha256)
     train_ids, _ = encode_splits(training_text, tokenizer, run.training_config, cache)

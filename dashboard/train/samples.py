@@ -40,8 +40,10 @@ def show_latest_sample(run: Run, history: CachedHistory) -> None:
             ("entries", 1), lambda: sample_entries(samples[-1:], history), "samples"
         )
         sample_list(entries, "The latest sample", key="latest")
+        copying = samples[-1].copying
+        at_least = copying.at_least if copying else MIN_COPIED_TOKENS
         st.caption(
-            f"Marked: spans of at least {MIN_COPIED_TOKENS} tokens that are word for word in the "
+            f"Marked: spans of at least {at_least} tokens that are word for word in the "
             "training text. The prompt is pale."
         )
     if not is_projected():

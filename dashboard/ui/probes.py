@@ -15,7 +15,7 @@ from dashboard.components.token_chips import PROBABILITIES, readable, token_chip
 from gpt_core.store import Run, StoredProbe
 from gpt_core.text import split_text
 from gpt_core.training import window_beginnings
-from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
+from gpt_core.vocabularies import Tokenizer, run_tokenizer, text_to_token_ids
 
 
 def show_probes(run: Run, probes: list[StoredProbe], key: str) -> None:
@@ -29,8 +29,11 @@ def show_probes(run: Run, probes: list[StoredProbe], key: str) -> None:
         key: identifies these chips on the page.
     """
     history = get_visible_runs().history(run.id)
-    st.text(history.derive("rows", lambda: describe_rows(run, _text_of(run)), "updates"))
-    tokenizer = get_tokenizer()
+    tokenizer = run_tokenizer(get_store(), run)
+    described = history.derive(
+        "rows", lambda: describe_rows(run, _text_of(run), tokenizer), "updates"
+    )
+    st.text(described)
     has_parts = False
     for probe in probes:
         number = probe.probe
@@ -55,17 +58,19 @@ def show_probes(run: Run, probes: list[StoredProbe], key: str) -> None:
             details=[f"the model would say “{guess}”" for guess in guesses],
             strengths=[probability_strength(p) for p in probe.target_probas],
             scale=replace(PROBABILITIES, has_legend=probe is probes[-1]),
+            tokenizer=tokenizer,
         )
     if has_parts:
         st.caption("⟨C3⟩ and the like: a token that is part of a character, as its bytes.")
 
 
-def describe_rows(run: Run, text: str | None) -> str:
+def describe_rows(run: Run, text: str | None, tokenizer: Tokenizer) -> str:
     """Return in words which of a run's rows its model is trained on, and what follows from it.
 
     Args:
         run: the run.
         text: its text, None if that is not on disk any more.
+        tokenizer: that of its vocabulary.
     """
     said = ["The tokens of a row, and below each p: the probability that the model gave it."]
     if text is None:
@@ -73,7 +78,7 @@ def describe_rows(run: Run, text: str | None) -> str:
     config = run.training_config
     training_text, _ = split_text(text, config.train_ratio)
     context_length = run.model_config.context_length
-    beginnings = window_beginnings(config, text, get_tokenizer(), context_length)
+    beginnings = window_beginnings(config, text, tokenizer, context_length)
     seen = [row for row in config.probes if row in training_text]
     at_its_place = [row for row in seen if row in beginnings]
     elsewhere = [row for row in seen if row not in beginnings]

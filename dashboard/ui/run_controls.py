@@ -10,6 +10,7 @@ from dashboard.app import (
     current_actor,
     get_roster,
     get_runner,
+    get_store,
     is_restricted,
     may_change,
     select_run,
@@ -20,9 +21,8 @@ from dashboard.ui.look import way_button
 from gpt_core.access import was_halted_by_teacher
 from gpt_core.presets import Preset
 from gpt_core.store import Run, RunState
-from gpt_core.text import Corpus
-from gpt_core.training import with_text_probe
-from gpt_core.vocabularies import get_tokenizer
+from gpt_core.text import Corpus, token_cache_in
+from gpt_core.training import fit_vocabulary, with_text_probe
 from gpt_core.weights import InitialWeights
 
 HELPS = {
@@ -39,10 +39,13 @@ def start_run(preset: Preset, corpus: Corpus, initial: InitialWeights | None = N
 
     A line of the text is added to its probes, to compare memorised text with other text.
     """
+    given = initial.model.vocabulary if initial else None
     try:
-        context_length = preset.model.context_length
-        config = with_text_probe(preset.training, corpus.text, get_tokenizer(), context_length)
         with st.spinner("Preparing the text…"):  # visible for long texts
+            cache = token_cache_in(get_store().runs_dir)
+            fitted = fit_vocabulary(corpus.text, preset.model, preset.training, given, cache)
+            context_length = preset.model.context_length
+            config = with_text_probe(preset.training, corpus.text, fitted.tokenizer, context_length)
             return get_runner().start(
                 preset, corpus, config, actor=current_actor(), initial=initial
             )

@@ -150,6 +150,8 @@ def require_allowed_run(
         changes = {
             name: value for name, value in changes.items() if not hasattr(preset.model, name)
         }
+    if config.vocabulary != "bpe":
+        changes.pop("vocab_size", None)  # it follows from the vocabulary
     own_probes = set(changes.pop("probes", ())) - set(base.training.probes)
     if config.seed == student_seed(owner):
         changes.pop("seed", None)

@@ -85,6 +85,10 @@ class VisibleRuns(RecordedRuns):
         return self._record.last_steps(run_id, count)
 
     @override
+    def vocabulary(self, sha256: str) -> str:
+        return self._record.vocabulary(sha256)  # a redacted run does not tell the hash
+
+    @override
     def probes(self, run_id: str) -> list[StoredProbe]:
         return self._record.probes(run_id) if self._may_look_inside(run_id) else []
 

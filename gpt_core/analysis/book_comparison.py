@@ -25,9 +25,12 @@ class BookComparison:
 
 
 def is_comparable(run: Run) -> bool:
-    """Tell whether a run began with random weights and has the chapter's model size."""
-    return not run.initial_sha256 and all(
-        getattr(run.model_config, n) == getattr(GPT_CONFIG_124M, n) for n in SIZE
+    """Tell whether a run began with random weights and has the chapter's size and vocabulary."""
+    has_its_vocabulary = run.training_config.vocabulary == TrainingConfig().vocabulary
+    return (
+        not run.initial_sha256
+        and has_its_vocabulary
+        and all(getattr(run.model_config, n) == getattr(GPT_CONFIG_124M, n) for n in SIZE)
     )
 
 

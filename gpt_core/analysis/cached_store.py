@@ -102,6 +102,10 @@ class CachedStore(RecordedRuns):
         return self.cached(key, lambda: self._store.last_steps(run_id, count))
 
     @override
+    def vocabulary(self, sha256: str) -> str:
+        return self._store.vocabulary(sha256)
+
+    @override
     def probes(self, run_id: str) -> list[StoredProbe]:
         return self.cached(("all probes", run_id), lambda: self._store.probes(run_id))
 

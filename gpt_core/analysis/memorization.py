@@ -1,16 +1,16 @@
 """Memorization: how much of a sample is copied verbatim from the training text."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
-import tiktoken
 import torch
 from torch import Tensor
 
-from gpt_core.vocabularies import text_to_token_ids
+from gpt_core.vocabularies import Tokenizer, get_tokenizer, text_to_token_ids
 
 MIN_COPIED_TOKENS = 5  # tokens: shorter spans are common phrases of any text
+MIN_COPIED_CHARACTERS = 20  # of a vocabulary of characters or bytes, about as long
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,12 @@ class Copying:
     prompt_tokens: int
     tokens: int  # of prompt and continuation together
     spans: tuple[tuple[int, int], ...]  # may overlap
+    tokenizer: Tokenizer = field(default_factory=get_tokenizer, repr=False)  # of the positions
+
+    @property
+    def at_least(self) -> int:
+        """Return the minimum length of a span, in tokens."""
+        return min_copied(self.tokenizer)
 
     @cached_property
     def span_of(self) -> list[int | None]:
@@ -49,16 +55,14 @@ def measure_copying(
     text: str,
     prompt: str,
     spans: Sequence[Sequence[int]],
-    tokenizer: tiktoken.Encoding,
+    tokenizer: Tokenizer,
 ) -> Copying:
     """Return the copying of a sample whose copied spans are known."""
     _, prompt_tokens, tokens = _split_off_prompt(text, prompt, tokenizer)
-    return Copying(prompt_tokens, tokens, tuple((start, end) for start, end in spans))
+    return Copying(prompt_tokens, tokens, tuple((start, end) for start, end in spans), tokenizer)
 
 
-def find_copying(
-    text: str, prompt: str, training_ids: Tensor, tokenizer: tiktoken.Encoding
-) -> Copying:
+def find_copying(text: str, prompt: str, training_ids: Tensor, tokenizer: Tokenizer) -> Copying:
     """Find the spans of a sample that are copied verbatim from the training text.
 
     Args:
@@ -68,9 +72,15 @@ def find_copying(
         tokenizer: encodes the sample.
     """
     ids, prompt_tokens, tokens = _split_off_prompt(text, prompt, tokenizer)
-    spans = copied_spans(ids[prompt_tokens:], training_ids)
+    spans = copied_spans(ids[prompt_tokens:], training_ids, min_copied(tokenizer))
     shifted = tuple((start + prompt_tokens, end + prompt_tokens) for start, end in spans)
-    return Copying(prompt_tokens, tokens, shifted)
+    return Copying(prompt_tokens, tokens, shifted, tokenizer)
+
+
+def min_copied(tokenizer: Tokenizer) -> int:
+    """Return the minimum length of a copied span, in tokens of a vocabulary."""
+    is_fine = tokenizer.name in ("characters", "bytes")
+    return MIN_COPIED_CHARACTERS if is_fine else MIN_COPIED_TOKENS
 
 
 def copied_spans(
@@ -97,9 +107,7 @@ def copied_spans(
     return spans
 
 
-def _split_off_prompt(
-    text: str, prompt: str, tokenizer: tiktoken.Encoding
-) -> tuple[Tensor, int, int]:
+def _split_off_prompt(text: str, prompt: str, tokenizer: Tokenizer) -> tuple[Tensor, int, int]:
     """Return a sample's token IDs (T,), the prompt's token count, and T."""
     ids = text_to_token_ids(text, tokenizer)[0]  # (T,)
     prompt_ids = text_to_token_ids(prompt, tokenizer)[0]

@@ -10,13 +10,14 @@ import numpy.typing as npt
 
 from gpt_core.analysis.memorization import Copying, measure_copying
 from gpt_core.store import (
+    Run,
     RunStore,
     StoredEvaluation,
     StoredSample,
     StoredStep,
     StoredUpdate,
 )
-from gpt_core.vocabularies import get_tokenizer
+from gpt_core.vocabularies import run_tokenizer
 
 STEP_COLUMNS = (
     *("global_step", "epoch", "tokens_seen", "loss", "grad_norm"),
@@ -187,7 +188,8 @@ class HistoryReader:
         self.steps.append(new.steps)
         self.evaluations.append(new.evaluations)
         # New lists: callers hold the old ones.
-        self.samples = [*self.samples, *map(_measured, new.samples)]
+        if new.samples and (run := store.run(self.run_id)):
+            self.samples = [*self.samples, *_measured(store, run, new.samples)]
         self.updates = [*self.updates, *new.updates]
         self.derived |= _new_values([*changed, "all"])
         recorded = RunHistory(self.steps.rows, self.evaluations.rows, self.samples, self.updates)
@@ -195,9 +197,18 @@ class HistoryReader:
         return self.history
 
 
-def _measured(sample: StoredSample) -> MeasuredSample:
-    """Return a sample with its copying measured."""
-    copying = None
-    if sample.copied is not None:
-        copying = measure_copying(sample.text, sample.start_context, sample.copied, get_tokenizer())
-    return MeasuredSample(**asdict(sample), copying=copying)
+def _measured(store: RunStore, run: Run, samples: Sequence[StoredSample]) -> list[MeasuredSample]:
+    """Return samples with their copying measured, unless the run's vocabulary is damaged."""
+    try:
+        tokenizer = run_tokenizer(store, run)
+    except ValueError:
+        return [MeasuredSample(**asdict(sample), copying=None) for sample in samples]
+    return [
+        MeasuredSample(
+            **asdict(sample),
+            copying=None
+            if sample.copied is None
+            else measure_copying(sample.text, sample.start_context, sample.copied, tokenizer),
+        )
+        for sample in samples
+    ]

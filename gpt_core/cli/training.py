@@ -30,9 +30,10 @@ from gpt_core.text import (
     prompt_of,
     read_text_file,
     readable_name,
+    token_cache_in,
 )
-from gpt_core.training import with_text_probe
-from gpt_core.vocabularies import get_tokenizer
+from gpt_core.training import fit_vocabulary, with_text_probe
+from gpt_core.vocabularies import describe_sample, describe_unknown, get_tokenizer
 from gpt_core.weights import (
     GPT2_REPOSITORIES,
     InitialWeights,
@@ -57,7 +58,8 @@ def train_command(options: argparse.Namespace) -> int:
     if initial is None and initial_sha256:
         raise ValueError("These settings need initial weights: give their file with --weights.")
     if initial is not None and not options.settings:
-        preset = replace(preset, model=initial.config(preset.model))
+        training = replace(preset.training, vocabulary=initial.vocabulary)
+        preset = replace(preset, model=initial.config(preset.model), training=training)
     if initial is not None:
         _check_weights(initial, preset, initial_sha256)
     model = replace(preset.model, **chosen_settings(options, GPTConfig))
@@ -73,7 +75,15 @@ def train_command(options: argparse.Namespace) -> int:
         corpus = _text_of_the_settings(sha256, options.runs_dir)
     if not options.settings and "start_context" not in changes:
         config = replace(config, start_context=prompt_of(corpus, get_tokenizer()))
-    config = with_text_probe(config, corpus.text, get_tokenizer(), preset.model.context_length)
+    given = None if initial is None else initial.model.vocabulary
+    cache = token_cache_in(options.runs_dir)
+    fitted = fit_vocabulary(corpus.text, preset.model, config, given, cache)
+    if note := describe_sample(config.vocabulary, corpus.text):
+        print(note)
+    if note := describe_unknown(config.start_context, fitted.tokenizer):
+        print(note)
+    preset = replace(preset, model=fitted.model_config)
+    config = with_text_probe(config, corpus.text, fitted.tokenizer, preset.model.context_length)
     space = max_checkpoint_bytes(preset.model, config.keep_epochs)
     print(f"Checkpoints will take up to {space / 1e9:.1f} GB in {options.runs_dir}")
     return _train(

@@ -9,7 +9,14 @@ from pathlib import Path
 
 from gpt_core.access import require_owner, require_read_access
 from gpt_core.store import Checkpoint, RunStore, run_locks
-from gpt_core.weights import STATE_FILE, WEIGHTS_FILE, export_gpt2, load_weights, remove
+from gpt_core.weights import (
+    STATE_FILE,
+    TOKENIZER_FILE,
+    WEIGHTS_FILE,
+    export_gpt2,
+    load_weights,
+    remove,
+)
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,10 @@ def delete_checkpoint(store: RunStore, checkpoint: Checkpoint, *, actor: str) ->
 
 
 def _ours(folder: Path) -> bytes:
-    return _zip(folder, (WEIGHTS_FILE, STATE_FILE))
+    names = (WEIGHTS_FILE, STATE_FILE, TOKENIZER_FILE)
+    return _zip(
+        folder, [name for name in names if name != TOKENIZER_FILE or (folder / name).exists()]
+    )
 
 
 def _gpt2(folder: Path) -> bytes:

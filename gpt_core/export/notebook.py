@@ -51,7 +51,7 @@ if corpus.sha256 != {sha256!r}:
 print(f"{{len(corpus.text):,}} characters. It begins: {{corpus.text[:60]!r}}")"""
 MODEL = """\
 torch.set_num_threads({threads})  # rounding depends on the number of threads
-tokenizer = get_tokenizer()
+{tokenizer}
 data = prepare_data(corpus.text, tokenizer, model_config, training_config)
 
 device = torch.device(training_config.device)
@@ -59,6 +59,17 @@ torch.manual_seed(training_config.seed)
 model = GPTModel(model_config).to(device)
 optimizer = create_optimizer(model, training_config)
 print(f"{{count_parameters(model):,}} parameters, {{data.train_tokens:,}} training tokens")"""
+GPT2_TOKENIZER = """\
+tokenizer = get_tokenizer()"""
+OWN_TOKENIZER = """\
+from gpt_core import fit_vocabulary, load_model, vocabulary_sha256
+
+# The vocabulary that the run has: {origin}.
+vocabulary, tokenizer, model_config = fit_vocabulary(
+    corpus.text, model_config, training_config, given={given}
+)
+if vocabulary_sha256(vocabulary) != {sha256!r}:
+    raise SystemExit("This is not the run's vocabulary: was it learnt by another version?")"""
 INITIAL = """\
 from pathlib import Path
 
@@ -67,9 +78,10 @@ from gpt_core import load_model, weights_sha256
 WEIGHTS = Path({file!r})  # the run's initial weights: {name}
 if not WEIGHTS.exists():
     raise SystemExit(f"{{WEIGHTS}} is missing: download the checkpoint from the Weights page.")
-model.load_state_dict(load_model(WEIGHTS).state_dict())
-if weights_sha256(model) != {sha256!r}:
-    raise SystemExit("These are not the run's initial weights.")"""
+initial = load_model(WEIGHTS)
+if weights_sha256(initial) != {sha256!r}:
+    raise SystemExit("These are not the run's initial weights.")
+model.load_state_dict(initial.state_dict())"""
 TRAINING = """\
 losses = {}  # step: (training loss, validation loss)
 records = train(
@@ -127,7 +139,11 @@ def write_notebook(store: RunStore, run: Run) -> str:
         _code(text := _text_cell(store, run), is_folded=len(text) > 2000),
         _code(CHECK_TEXT.format(sha256=run.text_sha256)),
         _markdown("## The model"),
-        _code(MODEL.format(threads=int(threads) if threads.isdecimal() else 1)),
+        _code(
+            MODEL.format(
+                threads=int(threads) if threads.isdecimal() else 1, tokenizer=_tokenizer_code(run)
+            )
+        ),
         *(_initial_cells(run) if run.initial_sha256 else ()),
         _markdown(
             "## Training",
@@ -159,11 +175,29 @@ def write_notebook(store: RunStore, run: Run) -> str:
     return json.dumps(notebook, indent=1)
 
 
+def _tokenizer_code(run: Run) -> str:
+    """Return the code that makes the run's tokenizer: GPT-2's, or that of its own vocabulary."""
+    if not run.vocabulary_sha256:
+        return GPT2_TOKENIZER
+    origin, given = "learnt from the training split", "None"
+    if run.initial_sha256:
+        origin, given = (
+            "that of its initial weights",
+            f"load_model({_initial_file(run)!r}).vocabulary",
+        )
+    return OWN_TOKENIZER.format(origin=origin, given=given, sha256=run.vocabulary_sha256)
+
+
+def _initial_file(run: Run) -> str:
+    """Return the Weights page's file name of the run's initial weights."""
+    return f"{run.id}-initial-ours.zip"
+
+
 def _initial_cells(run: Run) -> list[dict[str, Any]]:
     """Return the cells that load the run's initial weights into the model."""
     code = INITIAL.format(
-        # The Weights page's file name; the name without line breaks, for a comment.
-        file=f"{run.id}-initial-ours.zip",
+        file=_initial_file(run),
+        # Without line breaks, for a comment.
         name=" ".join(run.initial_name.split()),
         sha256=run.initial_sha256,
     )

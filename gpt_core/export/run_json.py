@@ -11,6 +11,7 @@ from gpt_core.store import RUN_ID, Run, RunState, RunStore
 from gpt_core.system import DATA_DIR, MAX_RECORDING_BYTES, foreign_json, read_json
 from gpt_core.text import load_text
 from gpt_core.validation import check_whole, shown
+from gpt_core.vocabularies import read_vocabulary
 
 FORMAT = 1
 TABLES = ("transitions", "steps", "evaluations", "samples", "probes", "updates", "labels")
@@ -36,6 +37,8 @@ def write_recording(store: RunStore, run: Run) -> str:
         not in ("state", "state_at", "state_actor", "message", "name", "note", "is_redacted")
     }
     parts = [f'"format": {FORMAT}', f'"run": {json.dumps(facts)}']
+    if run.vocabulary_sha256:
+        parts.append(f'"vocabulary": {json.dumps(store.vocabulary(run.vocabulary_sha256))}')
     for table, rows in store.rows_of(run.id, TABLES).items():
         columns = [name for name in (rows[0] if rows else ()) if name not in ("id", "run_id")]
         lines = ",\n".join(json.dumps([row[name] for name in columns]) for row in rows)
@@ -74,10 +77,12 @@ def _add_recording(store: RunStore, parts: Any) -> str:
         parts.setdefault("labels", {"columns": [], "rows": []})  # before runs had names
         rows = {table: _rows_of(parts[table]) for table in TABLES}
         _check(facts, rows)
+        vocabulary = parts.get("vocabulary", "")
+        read_vocabulary(vocabulary)
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         reason = str(error).rstrip(".")
         raise ValueError(f"This is not a recording of a run: {reason}.") from error
-    store.add_recorded_run(facts, rows)
+    store.add_recorded_run(facts, rows, vocabulary)
     return str(facts["id"])
 
 

@@ -35,6 +35,7 @@ def settings_json(store: RunStore, run: Run) -> bytes:
             "train_tokens": run.train_tokens,
             "val_tokens": run.val_tokens,
         },
+        "vocabulary_sha256": run.vocabulary_sha256,  # of its tokenizer.json; "" for GPT-2's
         "initial_weights": {"name": run.initial_name, "sha256": run.initial_sha256}
         if run.initial_sha256
         else None,

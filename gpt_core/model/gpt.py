@@ -133,6 +133,7 @@ class GPTModel(nn.Module):
         super().__init__()
         self.config = config
         self.generator = generator
+        self.vocabulary = ""  # what its token IDs mean: a tokenizer.json; "" for GPT-2's
         self.tok_emb = nn.Embedding(config.vocab_size, config.emb_dim)
         self.pos_emb = nn.Embedding(config.context_length, config.emb_dim)
         self.drop_emb = Dropout(config.drop_rate, generator)

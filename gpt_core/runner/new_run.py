@@ -1,6 +1,6 @@
 """NewRun: everything a run needs, checked and prepared before the run is recorded."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -11,7 +11,7 @@ from gpt_core.presets import Preset
 from gpt_core.store import RunSetup, RunStore
 from gpt_core.system import describe_machine
 from gpt_core.text import Corpus, TokenCache, prompt_of
-from gpt_core.training import TrainingData, prepare_data, steps_in_run
+from gpt_core.training import TrainingData, fit_vocabulary, prepare_data, steps_in_run
 from gpt_core.vocabularies import get_tokenizer
 from gpt_core.weights import (
     InitialWeights,
@@ -29,6 +29,7 @@ class NewRun:
     config: TrainingConfig
     corpus: Corpus
     data: TrainingData
+    vocabulary: str  # its tokenizer.json; "" for GPT-2's
     owner: str
     initial_name: str
     initial: GPTModel | None  # None for random weights
@@ -88,6 +89,7 @@ class NewRun:
             versions=describe_machine(threads),
             initial_name=self.initial_name,
             initial_sha256=self.initial_sha256,
+            vocabulary=self.vocabulary,
         )
         # Again: the text may have been deleted just before there was a run that needs it.
         store.save_text(self.corpus.text, self.corpus.sha256)
@@ -108,13 +110,17 @@ def prepare_run(
     The arguments are those of :meth:`gpt_core.runner.training_runner.TrainingRunner.start`.
 
     Raises:
-        ValueError: the text is too short, the device is not available, or the weights do not fit
-            the model.
+        ValueError: the text is too short, the device is not available, the vocabulary does not
+            fit the text or the weights, or these not the model.
     """
     config = resolve_auto(training_config or preset.training)
-    weights = initial.fitted(preset.model) if initial else None
+    given = initial.model.vocabulary if initial else None
+    fitted = fit_vocabulary(corpus.text, preset.model, config, given, cache)
+    vocabulary, tokenizer, model_config = fitted
+    weights = initial.fitted(model_config) if initial else None
+    preset = replace(preset, model=model_config)
     data = prepare_data(
-        corpus.text, get_tokenizer(), preset.model, config, cache, generator=torch.Generator()
+        corpus.text, tokenizer, model_config, config, cache, generator=torch.Generator()
     )
     name, sha256 = (initial.name, weights_sha256(weights)) if initial and weights else ("", "")
-    return NewRun(preset, config, corpus, data, owner, name, weights, sha256)
+    return NewRun(preset, config, corpus, data, vocabulary, owner, name, weights, sha256)

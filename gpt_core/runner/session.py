@@ -31,7 +31,7 @@ from gpt_core.training import (
     set_device_random_state,
     train,
 )
-from gpt_core.vocabularies import get_tokenizer
+from gpt_core.vocabularies import read_vocabulary
 from gpt_core.weights import load_checkpoint, load_weights
 
 log = logging.getLogger(__name__)
@@ -88,6 +88,8 @@ class Session:
         self._data = data
         self._timer = timer
         self._device = torch.device(run.training_config.device)
+        self._vocabulary = store.vocabulary(run.vocabulary_sha256)
+        self._tokenizer = read_vocabulary(self._vocabulary)
         self._checkpoints = RunCheckpoints(store, run)
         self._open: OpenModel | None = None  # None until the first turn and after unload()
         self._state = TrainingState()
@@ -250,6 +252,7 @@ class Session:
         config = self.run.training_config
         assert self._data.generator is not None, "a run draws from a generator of its own"
         model = build_model(self.run.model_config, config.seed, self._data.generator)
+        model.vocabulary = self._vocabulary  # goes into its checkpoints
         seed_device(self._device, config.seed)
         whole = self._checkpoints.last_whole()
         if whole is None and self.run.initial_sha256:
@@ -262,7 +265,7 @@ class Session:
             self._state = load_checkpoint(self._checkpoints.path(whole), model, optimizer)
         loaders = (self._data.train_loader, self._data.val_loader)
         records = train(
-            model, *loaders, optimizer, get_tokenizer(), config, self._state, self._inspect_update
+            model, *loaders, optimizer, self._tokenizer, config, self._state, self._inspect_update
         )
         replay = ReplayCheck(self._store, self.run.id, self._state.global_step)
         self._best_val_loss = self._checkpoints.best_val_loss()
@@ -295,7 +298,7 @@ class Session:
         assert isinstance(windows, TokenWindows)
         try:
             copying = find_copying(
-                sample.text, sample.start_context, windows.token_ids, get_tokenizer()
+                sample.text, sample.start_context, windows.token_ids, self._tokenizer
             )
         except Exception:
             log.exception("what the sample copies could not be measured")

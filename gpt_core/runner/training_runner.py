@@ -38,7 +38,7 @@ from gpt_core.store import RunState, RunStore, find_run, run_locks
 from gpt_core.system import count, describe_change, describe_machine, keep_freed_memory
 from gpt_core.text import Corpus, token_cache_in
 from gpt_core.training import prepare_data
-from gpt_core.vocabularies import get_tokenizer
+from gpt_core.vocabularies import run_tokenizer
 from gpt_core.weights import InitialWeights
 
 T = TypeVar("T")
@@ -266,13 +266,9 @@ class TrainingRunner:
         require_owner(self._store, run_id, actor, Command.RESUME.value)
         check_device(run.training_config.device)
         text, config = self._store.text(run.text_sha256), run.training_config
+        tokenizer = run_tokenizer(self._store, run)
         data = prepare_data(
-            text,
-            get_tokenizer(),
-            run.model_config,
-            config,
-            self._cache,
-            generator=torch.Generator(),
+            text, tokenizer, run.model_config, config, self._cache, generator=torch.Generator()
         )
         with self._thread.admission():
             if self.owns(run_id):

@@ -205,4 +205,12 @@ MIGRATIONS = (
         revoked_by TEXT               -- an actor; NULL while it is valid
     );
     """,
+    """
+    -- The vocabularies that runs have, each once; GPT-2's is not among them.
+    CREATE TABLE vocabularies (
+        sha256 TEXT PRIMARY KEY,
+        tokenizer TEXT NOT NULL       -- JSON: a tokenizer.json
+    );
+    ALTER TABLE runs ADD COLUMN vocabulary_sha256 TEXT NOT NULL DEFAULT '';
+    """,
 )

@@ -38,6 +38,16 @@ class RecordedRuns(ABC):
         """Return a run's last ``count`` steps, oldest first."""
 
     @abstractmethod
+    def vocabulary(self, sha256: str) -> str:
+        """Return a run's vocabulary by its hash, as the text of a tokenizer.json.
+
+        It is empty for the hash "", which is GPT-2's.
+
+        Raises:
+            ValueError: it is not recorded.
+        """
+
+    @abstractmethod
     def probes(self, run_id: str) -> list[StoredProbe]:
         """Return a run's probes, oldest first."""
 

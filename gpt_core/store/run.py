@@ -72,6 +72,7 @@ class Run:
     note: str = ""
     initial_name: str = ""  # of the weights it began with; "" if they were drawn at random
     initial_sha256: str = ""
+    vocabulary_sha256: str = ""  # of its tokenizer.json; "" for GPT-2's vocabulary
     state_actor: str = ""  # who brought it into its state
     is_redacted: bool = False  # private parts are left out
 
@@ -84,6 +85,7 @@ class Run:
             text_name="a text not shown here",
             text_sha256="",
             initial_name="private weights" if self.initial_sha256 else "",
+            vocabulary_sha256="",
             is_redacted=True,
         )
 

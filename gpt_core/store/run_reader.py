@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -88,6 +89,7 @@ class RunReader(RecordedRuns):
         self.runs_dir = runs_dir
         self._database = database
         self._unsaved_final_states: dict[str, FinalState] = {}  # replaced entry by entry
+        self._vocabulary = lru_cache(maxsize=32)(self._read_vocabulary)  # by hash: it never changes
 
     @override
     def runs(self) -> list[Run]:
@@ -122,6 +124,17 @@ class RunReader(RecordedRuns):
     @override
     def last_steps(self, run_id: str, count: int) -> list[StoredStep]:
         return self._select(StoredStep, "run_id = ? ORDER BY id DESC LIMIT ?", run_id, count)[::-1]
+
+    @override
+    def vocabulary(self, sha256: str) -> str:
+        return self._vocabulary(sha256) if sha256 else ""
+
+    def _read_vocabulary(self, sha256: str) -> str:
+        found = self._database.select("SELECT tokenizer FROM vocabularies WHERE sha256 = ?", sha256)
+        vocabulary = str(found[0]["tokenizer"]) if found else ""
+        if hashlib.sha256(vocabulary.encode()).hexdigest() != sha256:
+            raise ValueError("The run's vocabulary is missing or damaged in the record.")
+        return vocabulary
 
     @override
     def probes(self, run_id: str) -> list[StoredProbe]:

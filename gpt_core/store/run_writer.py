@@ -1,5 +1,6 @@
 """RunWriter: the writing half of the store."""
 
+import hashlib
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
@@ -58,8 +59,9 @@ class RunWriter(RunReader):
         versions: dict[str, str],
         initial_name: str = "",
         initial_sha256: str = "",
+        vocabulary: str = "",
     ) -> None:
-        """Record a new run, in state ``queued``."""
+        """Record a new run, in state ``queued``, with its vocabulary, a tokenizer.json."""
         row = {
             "id": run_id,
             "created_at": self._clock(),
@@ -77,10 +79,13 @@ class RunWriter(RunReader):
             "initial_sha256": initial_sha256,
         }
         with self._database.transaction() as connection:
+            row["vocabulary_sha256"] = self._add_vocabulary(connection, vocabulary)
             insert(connection, "runs", row)
             self._add_transition(connection, run_id, RunState.QUEUED, owner, "")
 
-    def add_recorded_run(self, facts: Row, records: Mapping[str, list[Row]]) -> None:
+    def add_recorded_run(
+        self, facts: Row, records: Mapping[str, list[Row]], vocabulary: str = ""
+    ) -> None:
         """Import a run that was recorded elsewhere, with all its rows or none.
 
         It is ordered before all other runs, so that the latest run is one started here.
@@ -93,6 +98,8 @@ class RunWriter(RunReader):
                 sql = "SELECT MIN(0, COALESCE(MIN(rowid), 0)) - 1 FROM runs"
                 first = connection.execute(sql).fetchone()[0]
                 check_rows("runs", [facts], self._kinds(connection, "runs"))
+                sha256 = self._add_vocabulary(connection, vocabulary)
+                facts = {**facts, "vocabulary_sha256": sha256}
                 insert(connection, "runs", {"rowid": first, **facts})
                 for table, rows in records.items():
                     check_rows(table, rows, self._kinds(connection, table))
@@ -166,6 +173,9 @@ class RunWriter(RunReader):
                 connection.execute(sql, (run_id,))
             connection.execute("DELETE FROM runs WHERE id = ?", (run_id,))
             connection.execute(
+                "DELETE FROM vocabularies WHERE sha256 NOT IN (SELECT vocabulary_sha256 FROM runs)"
+            )
+            connection.execute(
                 "DELETE FROM shares WHERE kind = ? AND key = ?", (ShareKind.RUN, run_id)
             )
             row = {"run_id": run_id, "at": self._clock(), "actor": actor}
@@ -177,6 +187,14 @@ class RunWriter(RunReader):
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
             write_atomically(path, text.encode("utf-8"))
+
+    def _add_vocabulary(self, connection: sqlite3.Connection, vocabulary: str) -> str:
+        """Add a vocabulary, unless another run has it, and return its hash; "" for GPT-2's."""
+        if not vocabulary:
+            return ""
+        sha256 = hashlib.sha256(vocabulary.encode()).hexdigest()
+        connection.execute("INSERT OR IGNORE INTO vocabularies VALUES (?, ?)", (sha256, vocabulary))
+        return sha256
 
     def _kinds(self, connection: sqlite3.Connection, table: str) -> dict[str, str]:
         """Return the type of each of a table's columns, by name."""

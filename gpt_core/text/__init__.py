@@ -8,7 +8,14 @@ from gpt_core.text.bundled_texts import (
     load_text,
     public_texts,
 )
-from gpt_core.text.corpus import MAX_TEXT_NAME, Corpus, join_texts, readable_name, split_text
+from gpt_core.text.corpus import (
+    MAX_TEXT_NAME,
+    Corpus,
+    join_texts,
+    readable_name,
+    split_text,
+    text_sha256,
+)
 from gpt_core.text.dataset import (
     IGNORE_INDEX,
     Batch,
@@ -84,6 +91,7 @@ __all__ = [
     "rows_to_batch",
     "save_the_verdict",
     "split_text",
+    "text_sha256",
     "token_cache_in",
     "upload_corpus",
     "upload_reader",

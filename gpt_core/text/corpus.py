@@ -42,7 +42,12 @@ class Corpus:
     @cached_property
     def sha256(self) -> str:
         """Return the SHA-256 of the text's UTF-8 bytes, which identifies the text."""
-        return hashlib.sha256(self.text.encode("utf-8")).hexdigest()
+        return text_sha256(self.text)
+
+
+def text_sha256(text: str) -> str:
+    """Return the SHA-256 of a text's UTF-8 bytes."""
+    return hashlib.sha256(text.encode("utf-8", errors="surrogatepass")).hexdigest()
 
 
 def readable_name(name: str) -> str:

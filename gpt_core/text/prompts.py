@@ -1,11 +1,10 @@
 """The prompt that suits a text."""
 
-import tiktoken
-
 from gpt_core.config import TrainingConfig
 from gpt_core.text.bundled_texts import DEFAULT_TEXT, load_text
 from gpt_core.text.corpus import Corpus
 from gpt_core.text.the_verdict import VERDICT_SHA256
+from gpt_core.vocabularies import Tokenizer
 
 CHAPTER_PROMPT = TrainingConfig().start_context
 PROMPT_TOKENS, MAX_PROMPT_TOKENS = 4, 8  # the chapter's prompt has 4
@@ -13,7 +12,7 @@ LINE_TOKENS, VERSE_TOKENS = 12, 7  # of a line; a shorter one is looked at secon
 SEARCHED = 20_000  # characters in which a line is looked for
 
 
-def prompt_of(corpus: Corpus, tokenizer: tiktoken.Encoding) -> str:
+def prompt_of(corpus: Corpus, tokenizer: Tokenizer) -> str:
     """Return the prompt of a run on this text, unless another one is chosen.
 
     It is the beginning of the text's first line of prose or, if there is none, of verse: a prompt
@@ -31,7 +30,7 @@ def prompt_of(corpus: Corpus, tokenizer: tiktoken.Encoding) -> str:
     return CHAPTER_PROMPT
 
 
-def _beginning(line: str, ids: list[int], tokenizer: tiktoken.Encoding) -> str:
+def _beginning(line: str, ids: list[int], tokenizer: Tokenizer) -> str:
     """Return how a line begins: a few whole tokens and, if possible, whole words."""
     lengths = range(PROMPT_TOKENS, min(MAX_PROMPT_TOKENS, len(ids) - 1) + 1)
     beginnings = [tokenizer.decode(ids[:length]) for length in lengths]

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-import tiktoken
 import torch
 from torch import Tensor
 
 from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.text.dataset import TokenWindows
+from gpt_core.vocabularies import Tokenizer
 
 ENGLISH_TOKENS_PER_CHARACTER = 0.25  # in the bundled story and in The Verdict
 MAX_LISTED = 12
@@ -29,7 +29,7 @@ class TokenStatistics:
         return self.tokens / self.characters
 
 
-def count_tokens(text: str, token_ids: Tensor, tokenizer: tiktoken.Encoding) -> TokenStatistics:
+def count_tokens(text: str, token_ids: Tensor, tokenizer: Tokenizer) -> TokenStatistics:
     """Count the tokens of a text, given as IDs of shape (N,)."""
     distinct, counts = torch.unique(token_ids, return_counts=True)  # both (distinct,)
     order = torch.sort(counts, descending=True, stable=True).indices[:MAX_LISTED]

@@ -15,15 +15,18 @@ from gpt_core.training.random_state import (
     set_random_state,
 )
 from gpt_core.training.state import TrainingState
+from gpt_core.training.vocabulary import FittedVocabulary, fit_vocabulary
 
 __all__ = [
     "PROBE_TOKENS",
+    "FittedVocabulary",
     "TrainingData",
     "TrainingState",
     "accumulate_gradients",
     "create_optimizer",
     "encode_splits",
     "evaluate_model",
+    "fit_vocabulary",
     "get_device_random_state",
     "get_random_state",
     "learning_rate_at",

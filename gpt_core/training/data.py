@@ -1,18 +1,23 @@
 """A text → its two splits as token IDs → the chapter's two loaders."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import tiktoken
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.system import count
-from gpt_core.text import Batch, TokenCache, check_splits, create_dataloader, split_text
-from gpt_core.vocabularies import encode_corpus, text_to_token_ids
+from gpt_core.text import (
+    Batch,
+    TokenCache,
+    check_splits,
+    create_dataloader,
+    split_text,
+    text_sha256,
+)
+from gpt_core.vocabularies import Tokenizer, encode_corpus, text_to_token_ids, tokenizer_digest
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class TrainingData:
 
 def prepare_data(
     text: str,
-    tokenizer: tiktoken.Encoding,
+    tokenizer: Tokenizer,
     model_config: GPTConfig,
     config: TrainingConfig,
     cache: TokenCache | None = None,
@@ -45,7 +50,8 @@ def prepare_data(
 
     Args:
         text: the text to train on.
-        tokenizer: from :func:`gpt_core.vocabularies.tokenizer.get_tokenizer`.
+        tokenizer: GPT-2's, from :func:`gpt_core.vocabularies.tokenizer.get_tokenizer`, or the
+            run's own.
         model_config: its context_length is the length of a window.
         config: gives train_ratio, batch_size, stride, end_of_text and probes.
         cache: where a long text's token IDs are saved.
@@ -76,7 +82,8 @@ def prepare_data(
         if not 2 <= length <= model_config.context_length + 1:
             raise ValueError(
                 f"The probe {probe!r} has {count(length, 'token')}: give it 2 to "
-                f"{model_config.context_length + 1}, so that there is a next token to predict."
+                f"{model_config.context_length + 1}, so that there is a next token to predict, or "
+                "choose a longer context_length."
             )
     sizes = (config.batch_size, model_config.context_length, config.stride)
     return TrainingData(
@@ -90,7 +97,7 @@ def prepare_data(
 
 def encode_splits(
     text: str,
-    tokenizer: tiktoken.Encoding,
+    tokenizer: Tokenizer,
     config: TrainingConfig,
     cache: TokenCache | None = None,
     on_progress: Callable[[float], None] | None = None,
@@ -111,10 +118,8 @@ def encode_splits(
             return encode_corpus(part, tokenizer, config.end_of_text, report)
 
         name = f"{done}-{done + len(part)}{'' if config.end_of_text else '-plain'}"
-        splits.append(cache.get(_sha256(text), name, encode) if cache else encode())  # (N,)
+        if digest := tokenizer_digest(tokenizer):
+            name += f"-{digest}"
+        splits.append(cache.get(text_sha256(text), name, encode) if cache else encode())  # (N,)
         done += len(part)
     return splits[0], splits[1]
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", errors="surrogatepass")).hexdigest()

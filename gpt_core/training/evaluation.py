@@ -2,7 +2,6 @@
 
 import math
 
-import tiktoken
 import torch
 from torch.utils.data import DataLoader
 
@@ -12,14 +11,14 @@ from gpt_core.records import EvaluationRecord, ProbeRecord, SampleRecord
 from gpt_core.text import Batch
 from gpt_core.training.probes import probe_model
 from gpt_core.training.state import TrainingState
-from gpt_core.vocabularies import text_to_token_ids, token_ids_to_text
+from gpt_core.vocabularies import Tokenizer, text_to_token_ids, token_ids_to_text
 
 
 def evaluate(
     model: GPTModel,
     train_loader: DataLoader[Batch],
     val_loader: DataLoader[Batch],
-    tokenizer: tiktoken.Encoding,
+    tokenizer: Tokenizer,
     config: TrainingConfig,
     state: TrainingState,
 ) -> list[EvaluationRecord | ProbeRecord]:
@@ -66,7 +65,7 @@ def evaluate_model(
 
 
 def write_sample(
-    model: GPTModel, tokenizer: tiktoken.Encoding, config: TrainingConfig, state: TrainingState
+    model: GPTModel, tokenizer: Tokenizer, config: TrainingConfig, state: TrainingState
 ) -> SampleRecord:
     """Return a record of the sample that the model generates at the end of an epoch."""
     text = generate_sample(model, tokenizer, config)
@@ -75,7 +74,7 @@ def write_sample(
     )
 
 
-def generate_sample(model: GPTModel, tokenizer: tiktoken.Encoding, config: TrainingConfig) -> str:
+def generate_sample(model: GPTModel, tokenizer: Tokenizer, config: TrainingConfig) -> str:
     """Return ``start_context`` and the greedy continuation of ``sample_tokens`` tokens.
 
     Source: the chapter, "Training an LLM", ``generate_and_print_sample``.

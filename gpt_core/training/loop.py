@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 
-import tiktoken
 import torch
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
@@ -17,6 +16,7 @@ from gpt_core.training.evaluation import evaluate, write_sample
 from gpt_core.training.gradients import accumulate_gradients, clip_gradients, finite_grad_norm
 from gpt_core.training.lr_schedule import learning_rate_at, set_learning_rate, steps_in_run
 from gpt_core.training.state import TrainingState
+from gpt_core.vocabularies import Tokenizer
 
 InspectUpdate = Callable[[list[Batch]], AbstractContextManager[None]]
 
@@ -26,7 +26,7 @@ def train(
     train_loader: DataLoader[Batch],
     val_loader: DataLoader[Batch],
     optimizer: Optimizer,
-    tokenizer: tiktoken.Encoding,
+    tokenizer: Tokenizer,
     config: TrainingConfig,
     state: TrainingState | None = None,
     inspect_update: InspectUpdate = lambda batches: nullcontext(),

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import tiktoken
 import torch
 
 from gpt_core.config import TrainingConfig
@@ -10,14 +9,14 @@ from gpt_core.model import GPTModel, loss_walkthrough
 from gpt_core.records import ProbeRecord
 from gpt_core.text import split_text
 from gpt_core.training.state import TrainingState
-from gpt_core.vocabularies import encode_corpus, text_to_token_ids, token_ids_to_text
+from gpt_core.vocabularies import Tokenizer, encode_corpus, text_to_token_ids, token_ids_to_text
 
 PROBE_TOKENS = 8  # that a probe from the training text predicts
 SEARCHED = 20_000  # characters of the training text in which a window is chosen
 
 
 def probe_model(
-    model: GPTModel, tokenizer: tiktoken.Encoding, config: TrainingConfig, state: TrainingState
+    model: GPTModel, tokenizer: Tokenizer, config: TrainingConfig, state: TrainingState
 ) -> list[ProbeRecord]:
     """Return the model's predictions for each probe, dropout off: nothing random is drawn.
 
@@ -43,7 +42,7 @@ def probe_model(
 
 
 def with_text_probe(
-    config: TrainingConfig, text: str, tokenizer: tiktoken.Encoding, context_length: int
+    config: TrainingConfig, text: str, tokenizer: Tokenizer, context_length: int
 ) -> TrainingConfig:
     """Return the configuration with one more probe: the beginning of a training window.
 
@@ -62,7 +61,7 @@ def with_text_probe(
 
 
 def window_beginnings(
-    config: TrainingConfig, text: str, tokenizer: tiktoken.Encoding, context_length: int
+    config: TrainingConfig, text: str, tokenizer: Tokenizer, context_length: int
 ) -> list[str]:
     """Return how the first training windows begin: up to ``PROBE_TOKENS + 1`` tokens of each."""
     training_text, _ = split_text(text, config.train_ratio)

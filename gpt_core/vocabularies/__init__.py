@@ -1,9 +1,13 @@
 """Text → token IDs, and back."""
 
+from gpt_core.vocabularies.byte_level import count_merges, learn_merges
 from gpt_core.vocabularies.byte_pairs import Merge, byte_ids, byte_pair_merges, split_words
+from gpt_core.vocabularies.characters import UNKNOWN, CharacterTokenizer, describe_unknown
 from gpt_core.vocabularies.hugging_face import tokenizer_files
+from gpt_core.vocabularies.learning import learn_byte_pairs
 from gpt_core.vocabularies.tokenizer import (
     END_OF_TEXT,
+    Tokenizer,
     encode_corpus,
     get_tokenizer,
     text_to_token_ids,
@@ -17,22 +21,49 @@ from gpt_core.vocabularies.toy import (
     toy_argmax,
     toy_ids,
 )
+from gpt_core.vocabularies.vocabulary import (
+    GPT2_VOCABULARY,
+    MAX_VOCABULARY_BYTES,
+    describe_sample,
+    learn_vocabulary,
+    read_tokenizer_json,
+    read_vocabulary,
+    run_tokenizer,
+    tokenizer_digest,
+    vocabulary_sha256,
+)
 
 __all__ = [
     "DECODING_LOGITS",
     "DECODING_VOCABULARY",
     "END_OF_TEXT",
+    "GPT2_VOCABULARY",
+    "MAX_VOCABULARY_BYTES",
     "TOY_PROBAS",
     "TOY_VOCABULARY",
+    "UNKNOWN",
+    "CharacterTokenizer",
     "Merge",
+    "Tokenizer",
     "byte_ids",
     "byte_pair_merges",
+    "count_merges",
+    "describe_sample",
+    "describe_unknown",
     "encode_corpus",
     "get_tokenizer",
+    "learn_byte_pairs",
+    "learn_merges",
+    "learn_vocabulary",
+    "read_tokenizer_json",
+    "read_vocabulary",
+    "run_tokenizer",
     "split_words",
     "text_to_token_ids",
     "token_ids_to_text",
+    "tokenizer_digest",
     "tokenizer_files",
     "toy_argmax",
     "toy_ids",
+    "vocabulary_sha256",
 ]

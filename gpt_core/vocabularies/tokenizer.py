@@ -1,13 +1,14 @@
-"""GPT-2's byte-pair encoding, from the vocabulary in the repository: no download."""
+"""What a tokenizer is, and GPT-2's, from the vocabulary in the repository: no download."""
 
 import base64
 import hashlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,44 @@ VOCABULARY_FILE = DATA_DIR / "gpt2.tiktoken"
 PIECE_CHARACTERS = 500_000  # length of the pieces of a long text, one per thread at a time
 WORD_END = re.compile(r"[^\W\d_](?= [^\W\d_])")  # a letter before a space and a letter
 VOCABULARY_SHA256 = "306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930"
+
+
+class Tokenizer(Protocol):
+    """Text ↔ token IDs of one vocabulary: :class:`tiktoken.Encoding`, as far as it is used here.
+
+    Its ``name`` is the kind of its vocabulary, a choice of ``TrainingConfig.vocabulary``.
+    """
+
+    name: str
+
+    def __hash__(self) -> int:
+        """Return a hash by identity: a tokenizer never changes."""
+
+    @property
+    def n_vocab(self) -> int:
+        """Return the number of tokens: IDs go from 0 to ``n_vocab - 1``."""
+
+    @property
+    def eot_token(self) -> int:
+        """Return the ID of ``<|endoftext|>``."""
+
+    def encode_ordinary(self, text: str) -> list[int]:
+        """Encode a text in which nothing is a special token."""
+
+    def encode_to_numpy(
+        self, text: str, *, allowed_special: Set[str], disallowed_special: Collection[str]
+    ) -> npt.NDArray[np.uint32]:
+        """Encode a text as an array (N,); ``<|endoftext|>`` is one token if it is allowed.
+
+        Raises:
+            UnicodeEncodeError: the text contains half of a surrogate pair.
+        """
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """Decode token IDs to text."""
+
+    def decode_single_token_bytes(self, token: int) -> bytes:
+        """Return the UTF-8 bytes of one token, which may be part of a character."""
 
 
 @cache  # immutable, and takes a tenth of a second to build
@@ -50,9 +89,7 @@ def get_tokenizer(path: Path = VOCABULARY_FILE) -> tiktoken.Encoding:
     )
 
 
-def text_to_token_ids(
-    text: str, tokenizer: tiktoken.Encoding, allow_special: bool = True
-) -> Tensor:
+def text_to_token_ids(text: str, tokenizer: Tokenizer, allow_special: bool = True) -> Tensor:
     """Encode a text as one row of token IDs, shape (1, T), int64.
 
     Arguments and errors are those of :func:`encode_corpus`.
@@ -62,7 +99,7 @@ def text_to_token_ids(
 
 def encode_corpus(
     text: str,
-    tokenizer: tiktoken.Encoding,
+    tokenizer: Tokenizer,
     allow_special: bool = True,
     on_progress: Callable[[float], None] | None = None,
 ) -> Tensor:
@@ -73,8 +110,8 @@ def encode_corpus(
 
     Args:
         text: any text.
-        tokenizer: from :func:`get_tokenizer`.
-        allow_special: ``<|endoftext|>`` in the text becomes the one token 50256, as in the
+        tokenizer: GPT-2's, from :func:`get_tokenizer`, or that of another vocabulary.
+        allow_special: ``<|endoftext|>`` in the text becomes one token, GPT-2's 50256 as in the
             chapter; False encodes it like any other text.
         on_progress: called with the fraction done, from 0 to 1, after each piece of a long text.
 
@@ -102,7 +139,7 @@ def encode_corpus(
             ) from error
         return token_ids.view("int32")
 
-    spans = _pieces(text)
+    spans = text_pieces(text)
     if len(spans) == 1:
         return from_dlpack(encode(spans[0]))  # (N,), the tokenizer's own buffer
     # A token has at least one byte, and a character at most four. Unused entries take no memory,
@@ -118,7 +155,7 @@ def encode_corpus(
     return from_dlpack(token_ids[:num_tokens])  # (N,)
 
 
-def _pieces(text: str) -> list[tuple[int, int]]:
+def text_pieces(text: str) -> list[tuple[int, int]]:
     """Return the (start, end) of each piece of a long text, such that no token crosses a cut.
 
     A cut is between a letter and a space with a letter after it: GPT-2 splits a text into words
@@ -134,7 +171,7 @@ def _pieces(text: str) -> list[tuple[int, int]]:
     return [*spans, (start, len(text))]
 
 
-def token_ids_to_text(token_ids: Tensor, tokenizer: tiktoken.Encoding) -> str:
+def token_ids_to_text(token_ids: Tensor, tokenizer: Tokenizer) -> str:
     """Decode token IDs of shape (1, T) or (T,) to text.
 
     Bytes that do not form a complete UTF-8 character are shown as "\N{REPLACEMENT CHARACTER}".

@@ -11,7 +11,13 @@ from gpt_core.weights.checkpoints import (
     save_checkpoint,
     save_weights,
 )
-from gpt_core.weights.file_names import CONFIG_FILE, STATE_FILE, WEIGHTS_FILE, WEIGHTS_SUFFIXES
+from gpt_core.weights.file_names import (
+    CONFIG_FILE,
+    STATE_FILE,
+    TOKENIZER_FILE,
+    WEIGHTS_FILE,
+    WEIGHTS_SUFFIXES,
+)
 from gpt_core.weights.gpt2_format import export_gpt2, read_gpt2
 from gpt_core.weights.hub import GPT2_REPOSITORIES, download_gpt2, how_to_get, repository
 from gpt_core.weights.initial_weights import (
@@ -30,6 +36,7 @@ __all__ = [
     "GPT2_REPOSITORIES",
     "INITIAL_STEP",
     "STATE_FILE",
+    "TOKENIZER_FILE",
     "WEIGHTS_FILE",
     "WEIGHTS_SUFFIXES",
     "InitialWeights",

@@ -5,22 +5,24 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from gpt_core.config import GPTConfig
 from gpt_core.model import GPTModel, outline
-from gpt_core.weights.file_names import CONFIG_FILE, STATE_FILE
+from gpt_core.vocabularies import MAX_VOCABULARY_BYTES, read_tokenizer_json, read_vocabulary
+from gpt_core.weights.file_names import CONFIG_FILE, STATE_FILE, TOKENIZER_FILE
 from gpt_core.weights.gpt2_config import read_settings_file
 
 MAX_REASON_LENGTH = 200  # characters of an error message that are shown
 MAX_LAYERS = 256
 HEAD_DIM = 64  # of every GPT-2: for files that do not state the number of heads
-VOCAB_SIZE = 50257  # of GPT-2's tokenizer, the only one used here
+VOCAB_SIZE = 50257  # of GPT-2's tokenizer
 # A vocabulary is padded to a multiple of 64 or more: 50,304 by nanoGPT, 51,200 by Megatron.
 PADDING, MAX_PADDED = 64, 51_200
+MAX_PADDING_ROWS = 1024  # of another vocabulary
 HEADS = ("n_heads", "n_head", "num_heads", "num_attention_heads")  # names in files of settings
 WIDTHS = ("emb_dim", "n_embd", "d_model", "hidden_size")
 SETTINGS_FILE = "settings.json"
@@ -48,9 +50,10 @@ def count_layers(names: Iterable[str], block: str) -> int:
     return len(numbers)
 
 
-def other_vocabulary(vocab_size: int) -> str:
+def other_vocabulary(vocab_size: int, size: int = VOCAB_SIZE) -> str:
     """Return why a model with another vocabulary is refused."""
-    return f"its vocabulary has {vocab_size:,} tokens, GPT-2's tokenizer {VOCAB_SIZE:,}"
+    whose = "GPT-2's" if size == VOCAB_SIZE else "its"
+    return f"its vocabulary has {vocab_size:,} tokens, {whose} tokenizer {size:,}"
 
 
 def note_padding(vocab_size: int) -> tuple[str, ...]:
@@ -65,18 +68,58 @@ def note_padding(vocab_size: int) -> tuple[str, ...]:
     return (f"The vocabulary's {padding} rows of padding are left out.",) if padding else ()
 
 
-def assemble(config: GPTConfig, read: Callable[[str], Tensor]) -> GPTModel:
+class KnownVocabulary(NamedTuple):
+    """A model's vocabulary, its number of tokens, and what is to be said of it."""
+
+    vocabulary: str  # a tokenizer.json; "" for GPT-2's
+    size: int
+    notes: tuple[str, ...]
+
+
+def find_vocabulary(file: Path, rows: int) -> KnownVocabulary:
+    """Return the vocabulary of a model: that in the tokenizer.json beside its weights, or GPT-2's.
+
+    Args:
+        file: the weights.
+        rows: of their token embedding; more than there are tokens are padding.
+
+    Raises:
+        ValueError: the tokenizer is not supported, or the embedding is not of its size.
+    """
+    beside = file.with_name(TOKENIZER_FILE)
+    if not beside.is_file():
+        return KnownVocabulary("", VOCAB_SIZE, note_padding(rows))
+    with beside.open("rb") as opened:
+        data = opened.read(MAX_VOCABULARY_BYTES + 1)
+    try:
+        vocabulary = read_tokenizer_json(data)
+    except ValueError as error:
+        with suppress(ValueError):
+            note = f"GPT-2's vocabulary is assumed: {error}."
+            return KnownVocabulary("", VOCAB_SIZE, (*note_padding(rows), note))
+        raise
+    size = read_vocabulary(vocabulary).n_vocab
+    if not size <= rows < size + MAX_PADDING_ROWS:
+        raise ValueError(other_vocabulary(rows, size))
+    notes = (f"The vocabulary's {rows - size} rows of padding are left out.",)
+    return KnownVocabulary(vocabulary, size, notes if rows > size else ())
+
+
+def assemble(config: GPTConfig, read: Callable[[str], Tensor], vocabulary: str = "") -> GPTModel:
     """Build a model in eval mode from float32 copies of the tensors that ``read`` returns.
+
+    ``vocabulary`` becomes the model's.
 
     Raises:
         ValueError: a tensor is of another shape, or holds NaN or infinite values.
     """
     model = outline(config)
+    model.vocabulary = vocabulary
     state = {}
     for name, parameter in model.named_parameters():
         tensor = read(name)
         if name in ("tok_emb.weight", "out_head.weight"):
-            tensor = tensor[:VOCAB_SIZE]
+            tensor = tensor[: config.vocab_size]
         if tensor.shape != parameter.shape:
             expected = tuple(parameter.shape)
             raise ValueError(

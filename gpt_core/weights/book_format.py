@@ -2,13 +2,12 @@
 
 from gpt_core.config import GPTConfig
 from gpt_core.weights.assembly import (
-    VOCAB_SIZE,
     LoadedModel,
     assemble,
     choose_heads,
     count_layers,
     find_heads,
-    note_padding,
+    find_vocabulary,
 )
 from gpt_core.weights.tensor_files import NamedTensors
 
@@ -30,15 +29,15 @@ def read_book(tensors: NamedTensors, n_heads: int | None) -> LoadedModel:
     Source: the chapter, "Loading and saving model weights in PyTorch".
     """
     vocab_size, emb_dim = tensors.shape("tok_emb.weight")
-    padding = note_padding(vocab_size)
+    vocabulary, size, notes = find_vocabulary(tensors.file, vocab_size)
     stated = find_heads(tensors.facts, emb_dim)
     heads, assumed = choose_heads(emb_dim, stated, n_heads, tensors.file)
     config = GPTConfig(
-        vocab_size=VOCAB_SIZE,
+        vocab_size=size,
         context_length=tensors.shape("pos_emb.weight")[0],
         emb_dim=emb_dim,
         n_heads=heads,
         n_layers=count_layers(tensors.parts, r"trf_blocks\.(\d+)\."),
         qkv_bias="trf_blocks.0.att.W_query.bias" in tensors.parts,
     )
-    return LoadedModel(assemble(config, tensors.read), (*assumed, *padding))
+    return LoadedModel(assemble(config, tensors.read, vocabulary), (*assumed, *notes))

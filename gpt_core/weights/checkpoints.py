@@ -28,16 +28,21 @@ from gpt_core.model import (
 )
 from gpt_core.system import read_json
 from gpt_core.training import TrainingState, get_random_state, set_random_state
-from gpt_core.weights.file_names import OPTIMIZER_FILE, STATE_FILE, WEIGHTS_FILE
+from gpt_core.weights.file_names import (
+    OPTIMIZER_FILE,
+    STATE_FILE,
+    TOKENIZER_FILE,
+    WEIGHTS_FILE,
+)
 
 
 def save_weights(folder: Path, model: GPTModel) -> int:
-    """Save a model's weights and configuration; return the bytes written.
+    """Save a model's weights, configuration and vocabulary; return the bytes written.
 
     Raises:
         OSError: the disk is full or cannot be written; nothing is left behind.
     """
-    return _write_whole(folder, {WEIGHTS_FILE: model.state_dict()}, {"model": model.config})
+    return _write_whole(folder, model, {WEIGHTS_FILE: model.state_dict()}, {})
 
 
 def save_checkpoint(
@@ -56,8 +61,8 @@ def save_checkpoint(
     if state.epoch_rng_state is not None:
         training["epoch_rng_state"] = _to_text(state.epoch_rng_state)
     random_state = {name: _to_text(value) for name, value in get_random_state(model).items()}
-    facts = {"model": model.config, "training": training, "random_state": random_state}
-    return _write_whole(folder, tensors, facts)
+    facts = {"training": training, "random_state": random_state}
+    return _write_whole(folder, model, tensors, facts)
 
 
 def load_weights(folder: Path) -> GPTModel:
@@ -69,6 +74,7 @@ def load_weights(folder: Path) -> GPTModel:
     try:
         config = GPTConfig(**read_json(folder / STATE_FILE)["model"])
         model = outline(config)
+        model.vocabulary = read_vocabulary_file(folder)
         model.load_state_dict(load_file(folder / WEIGHTS_FILE), assign=True)
     except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
@@ -89,6 +95,8 @@ def load_checkpoint(folder: Path, model: GPTModel, optimizer: Optimizer) -> Trai
     """
     try:
         facts = read_json(folder / STATE_FILE)
+        if read_vocabulary_file(folder) != model.vocabulary:
+            raise ValueError("its vocabulary is another one")
         device = next(model.parameters()).device
         model.load_state_dict(load_file(folder / WEIGHTS_FILE, device=str(device)))
         moments = load_file(folder / OPTIMIZER_FILE, device=str(device))
@@ -135,7 +143,19 @@ def remove_orphans(folder: Path, kept: set[str]) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _write_whole(folder: Path, tensors: dict[str, dict[str, Tensor]], facts: dict[str, Any]) -> int:
+def read_vocabulary_file(folder: Path) -> str:
+    """Return the vocabulary of the model in a folder; "" if it has no file: GPT-2's.
+
+    Raises:
+        OSError, ValueError: the file cannot be read.
+    """
+    file = folder / TOKENIZER_FILE
+    return file.read_bytes().decode() if file.exists() else ""
+
+
+def _write_whole(
+    folder: Path, model: GPTModel, tensors: dict[str, dict[str, Tensor]], facts: dict[str, Any]
+) -> int:
     """Write files under another name, flush them to disk, and rename: whole or absent."""
     part = folder.with_name(f".{folder.name}.part")
     for left_behind in (part, folder):  # by a process killed before the row was written
@@ -144,7 +164,10 @@ def _write_whole(folder: Path, tensors: dict[str, dict[str, Tensor]], facts: dic
     try:
         for name, values in tensors.items():
             save_file(values, part / name)
+        facts = {"model": model.config, **facts}
         (part / STATE_FILE).write_text(json.dumps(facts, default=asdict, indent=1))
+        if model.vocabulary:
+            (part / TOKENIZER_FILE).write_bytes(model.vocabulary.encode())
         for path in (*part.iterdir(), part):
             _flush_to_disk(path)
         written = sum(path.stat().st_size for path in part.iterdir())

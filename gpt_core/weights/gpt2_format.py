@@ -12,15 +12,14 @@ from torch import Tensor
 
 from gpt_core.config import GPTConfig
 from gpt_core.model import GPTModel
-from gpt_core.vocabularies import tokenizer_files
+from gpt_core.vocabularies import read_vocabulary, tokenizer_files
 from gpt_core.weights.assembly import (
-    VOCAB_SIZE,
     LoadedModel,
     assemble,
     choose_heads,
     count_layers,
     find_heads,
-    note_padding,
+    find_vocabulary,
 )
 from gpt_core.weights.file_names import CONFIG_FILE, WEIGHTS_FILE
 from gpt_core.weights.gpt2_config import DEFAULT_HEADS, check_sizes, query_scale, read_gpt2_config
@@ -57,14 +56,14 @@ def read_gpt2(tensors: NamedTensors, n_heads: int | None) -> LoadedModel:
     Source: the chapter, "Loading pretrained weights from OpenAI".
     """
     vocab_size, emb_dim = tensors.shape("wte.weight")
-    padding = note_padding(vocab_size)
+    vocabulary, size, notes = find_vocabulary(tensors.file, vocab_size)
     is_nanogpt = tensors.shape("h.0.attn.c_attn.weight") == (3 * emb_dim, emb_dim)
     facts = _read_facts(tensors, is_nanogpt)
     stated = facts.get("n_head", find_heads(tensors.facts, emb_dim))
     heads, assumed = choose_heads(emb_dim, stated, n_heads, tensors.file)
     has_biases = not is_nanogpt or "ln_f.bias" in tensors.parts
     config = GPTConfig(
-        vocab_size=VOCAB_SIZE,
+        vocab_size=size,
         context_length=tensors.shape("wpe.weight")[0],
         emb_dim=emb_dim,
         n_heads=heads,
@@ -91,7 +90,7 @@ def read_gpt2(tensors: NamedTensors, n_heads: int | None) -> LoadedModel:
         return tensor
 
     gelu = (NANOGPT_GELU,) if is_nanogpt else ()
-    return LoadedModel(assemble(config, read), (*assumed, *padding, *gelu))
+    return LoadedModel(assemble(config, read, vocabulary), (*assumed, *notes, *gelu))
 
 
 def _read_facts(tensors: NamedTensors, is_nanogpt: bool) -> dict[str, Any]:
@@ -139,6 +138,7 @@ def export_gpt2(model: GPTModel, folder: str | Path) -> None:
         weights["lm_head.weight"] = head
     folder.mkdir(parents=True, exist_ok=True)
     save_file(weights, folder / WEIGHTS_FILE, {"format": "pt"})
+    end_of_text_id = read_vocabulary(model.vocabulary).eot_token
     facts = {
         "architectures": ["GPT2LMHeadModel"],
         "model_type": "gpt2",
@@ -151,8 +151,7 @@ def export_gpt2(model: GPTModel, folder: str | Path) -> None:
         "n_head": config.n_heads,
         "n_layer": config.n_layers,
         **dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), config.drop_rate),
-        "bos_token_id": VOCAB_SIZE - 1,
-        "eos_token_id": VOCAB_SIZE - 1,
+        **dict.fromkeys(("bos_token_id", "eos_token_id"), end_of_text_id),
         "tie_word_embeddings": is_tied,
         "torch_dtype": "float32",
     }
@@ -161,7 +160,7 @@ def export_gpt2(model: GPTModel, folder: str | Path) -> None:
     files = {
         CONFIG_FILE: json.dumps(facts, indent=2),
         "generation_config.json": json.dumps(generation, indent=2),
-        **tokenizer_files(config.context_length),
+        **tokenizer_files(config.context_length, model.vocabulary),
     }
     for name, content in files.items():
         (folder / name).write_bytes(content.encode())

@@ -7,6 +7,7 @@ from gpt_core.config import GPTConfig
 from gpt_core.model import GPTModel, outline
 from gpt_core.store import CheckpointKind, RunState, RunStore
 from gpt_core.system import describe_error
+from gpt_core.vocabularies import read_vocabulary
 from gpt_core.weights.checkpoints import save_weights
 
 INITIAL_STEP = -1  # of their checkpoint: the book's counter before the first update
@@ -19,6 +20,11 @@ class InitialWeights:
 
     name: str
     model: GPTModel
+
+    @property
+    def vocabulary(self) -> str:
+        """Return the kind of their vocabulary, for ``TrainingConfig.vocabulary``."""
+        return read_vocabulary(self.model.vocabulary).name
 
     def config(self, like: GPTConfig) -> GPTConfig:
         """Return these weights' configuration with the dropout and context length of another.
@@ -50,6 +56,7 @@ class InitialWeights:
                 f"{self.model.config.context_length} of {self.name}: choose that or less."
             )
         model = outline(config)
+        model.vocabulary = self.model.vocabulary
         # A cached model's weights may be transposed in memory; a file needs them contiguous.
         state = {name: weight.contiguous() for name, weight in self.model.state_dict().items()}
         state["pos_emb.weight"] = state["pos_emb.weight"][: config.context_length].contiguous()
@@ -58,8 +65,9 @@ class InitialWeights:
 
 
 def weights_sha256(model: GPTModel) -> str:
-    """Return a hash of a model's weights and its number of heads, which they do not show."""
+    """Return a hash of a model's weights, and of what they do not show: heads and vocabulary."""
     digest = hashlib.sha256(b"%d heads" % model.config.n_heads)
+    digest.update(model.vocabulary.encode())  # nothing for GPT-2's
     for name, weight in model.state_dict().items():
         digest.update(name.encode())
         digest.update(weight.contiguous().numpy().data)

@@ -8,9 +8,9 @@ from torch import Tensor
 from gpt_core.config import GPTConfig
 from gpt_core.model import GPTModel
 from gpt_core.weights.assembly import (
-    VOCAB_SIZE,
     assemble,
     count_layers,
+    find_vocabulary,
     other_vocabulary,
     short_reason,
 )
@@ -30,8 +30,9 @@ def load_own_format(folder: Path) -> GPTModel:
         check_safetensors_file(folder / WEIGHTS_FILE)
         with safe_open(folder / WEIGHTS_FILE, "pt") as weights:
             names = set(weights.keys())
-            if config.vocab_size != VOCAB_SIZE:
-                raise ValueError(other_vocabulary(config.vocab_size))
+            vocabulary, size, _ = find_vocabulary(folder / WEIGHTS_FILE, config.vocab_size)
+            if config.vocab_size != size:
+                raise ValueError(other_vocabulary(config.vocab_size, size))
             if config.n_layers != count_layers(names, r"trf_blocks\.(\d+)\."):
                 raise ValueError(f"n_layers={config.n_layers} is not what {WEIGHTS_FILE} holds")
 
@@ -41,6 +42,6 @@ def load_own_format(folder: Path) -> GPTModel:
                 tensor: Tensor = weights.get_slice(name)[...]
                 return tensor
 
-            return assemble(config, read)
+            return assemble(config, read, vocabulary)
     except Exception as error:  # a foreign file can raise anything
         raise ValueError(f"{WEIGHTS_FILE} cannot be loaded: {short_reason(error)}.") from error

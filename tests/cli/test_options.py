@@ -119,6 +119,32 @@ def test_the_settings_reach_the_run(tmp_path: Path) -> None:
         assert config.eval_freq == 10  # the preset's
 
 
+def test_a_vocabulary_of_ones_own_is_trained_from_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shape = ["--n-layers", "1", "--emb-dim", "16", "--n-heads", "2", "--context-length", "32"]
+    command = ["train", "--text", "counting", "--runs-dir", str(tmp_path), "--epochs", "1", *shape]
+    own = ["--vocabulary", "bpe", "--vocab-size", "300", "--run-id", "own"]
+    assert main([*command, *own]) == 0
+    with closing(RunStore(tmp_path)) as store:
+        run = store.run("own")
+        assert run is not None
+        assert (run.training_config.vocabulary, run.model_config.vocab_size) == ("bpe", 300)
+        weights = tmp_path / store.checkpoints("own")[-1].folder
+    unknown = ["--vocabulary", "characters", "--start-context", "中", "--run-id", "letters"]
+    assert main([*command, *unknown]) == 0
+    assert "The prompt has 1 character that the vocabulary lacks, “中”" in capsys.readouterr().out
+    assert main([*command, "--weights", str(weights), "--run-id", "goes-on"]) == 0  # the same
+    with closing(RunStore(tmp_path)) as store:
+        first, second = store.run("own"), store.run("goes-on")
+        assert first is not None
+        assert second is not None
+        assert first.vocabulary_sha256 == second.vocabulary_sha256 != ""
+    other = [*command, "--weights", str(weights), "--vocabulary", "bytes"]
+    assert main(other) == 2
+    assert "vocabulary=bytes does not fit the initial weights" in capsys.readouterr().err
+
+
 def test_an_export_that_there_is_not_lists_those_there_are(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

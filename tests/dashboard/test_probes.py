@@ -19,7 +19,8 @@ CHAPTER = TrainingConfig().probes
 
 def described(run: Run, *probes: str, text: str | None = TEXT) -> str:
     config = replace(run.training_config, probes=probes)
-    return describe_rows(replace(run, model_config=POCKET, training_config=config), text)
+    of_the_pocket = replace(run, model_config=POCKET, training_config=config)
+    return describe_rows(of_the_pocket, text, get_tokenizer())
 
 
 @pytest.fixture

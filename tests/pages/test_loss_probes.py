@@ -9,6 +9,7 @@ from dashboard.forms import own_probes
 from dashboard.loss.probe_history import probe_frame
 from gpt_core.store import StoredProbe
 from gpt_core.text import load_text
+from gpt_core.vocabularies import get_tokenizer
 from tests.support.app_driver import (
     button,
     chips,
@@ -120,6 +121,6 @@ def test_a_frame_has_a_row_per_token_and_evaluation() -> None:
         StoredProbe(step, 1, 64, 1, 9.0, (0.1, 0.2, 0.3), (1, 2, 3), id=step + 1, seconds=1.0)
         for step in (0, 5)
     ]
-    frame = probe_frame(rows, "I really like chocolate", 2)
+    frame = probe_frame(rows, "I really like chocolate", 2, get_tokenizer())
     assert len(frame) == 6
     assert frame["name"].tolist()[:3] == ["p21 ·really", "p22 ·like", "p23 ·chocolate"]

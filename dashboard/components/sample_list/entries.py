@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from dashboard.charts import count, format_loss
-from gpt_core.analysis import MIN_COPIED_TOKENS, CachedHistory, Copying, MeasuredSample
-from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
+from gpt_core.analysis import CachedHistory, Copying, MeasuredSample
+from gpt_core.vocabularies import text_to_token_ids
 
 LINE_BREAKS = re.compile(r"\n{3,}")
 
@@ -71,7 +71,7 @@ def _entry(sample: MeasuredSample, losses: Any) -> Entry:
 def describe_copying(copying: Copying) -> str:
     """Return in words the copied fraction and the length of the longest copied span."""
     if not copying.spans:
-        return f"no span of {MIN_COPIED_TOKENS} tokens copied"
+        return f"no span of {copying.at_least} tokens copied"
     return f"{copying.fraction:.0%} copied, the longest span {count(copying.longest, 'token')}"
 
 
@@ -79,14 +79,14 @@ def marked(text: str, copying: Copying | None) -> list[Piece]:
     """Return a text in pieces: its prompt, the copied spans, and the rest."""
     if copying is None:
         return [Piece(on_few_lines(text))]
-    ids = text_to_token_ids(text, get_tokenizer())[0].tolist()
+    ids = text_to_token_ids(text, copying.tokenizer)[0].tolist()
     pieces = []
     # Spans that touch or overlap stay apart: as one they are not in the training text.
     for (run, is_prompt), group in groupby(
         range(len(ids)), key=lambda i: (copying.span_of[i], i < copying.prompt_tokens)
     ):
         kind = "prompt" if is_prompt else "" if run is None else "copied"
-        words = get_tokenizer().decode([ids[i] for i in group])
+        words = copying.tokenizer.decode([ids[i] for i in group])
         pieces.append(Piece(on_few_lines(words), kind))
     return pieces
 

@@ -1,0 +1,68 @@
+"""The vocabulary that a run with the chosen settings has, and its tokens of the text."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import streamlit as st
+from torch import Tensor
+
+from dashboard.app import get_store
+from gpt_core.presets import Preset
+from gpt_core.text import Corpus, split_text, token_cache_in
+from gpt_core.training import encode_splits, fit_vocabulary
+from gpt_core.vocabularies import Tokenizer, describe_sample, describe_unknown
+
+LONG_TEXT = 300_000  # characters; learning from a longer text gets a progress bar
+
+
+class FittedPreset(NamedTuple):
+    """A preset whose model has the vocabulary's size, and the tokenizer."""
+
+    preset: Preset
+    tokenizer: Tokenizer
+
+
+def fit_preset(corpus: Corpus, preset: Preset, given: str | None = None) -> FittedPreset:
+    """Return a preset for a text, with a progress bar while a vocabulary is learnt from it.
+
+    ``given`` is the vocabulary of initial weights; None if they are random.
+
+    Raises:
+        ValueError: the vocabulary does not fit the text, its size or the weights.
+    """
+    cache = token_cache_in(get_store().runs_dir)
+    model, training = preset.model, preset.training
+    if training.vocabulary != "bpe" or len(corpus.text) < LONG_TEXT:
+        fitted = fit_vocabulary(corpus.text, model, training, given, cache)
+    else:
+        bar = st.progress(0.0, text="Learning byte pairs from the text…")
+
+        def report(fraction: float) -> None:
+            bar.progress(fraction, text="Learning byte pairs from the text…")
+
+        fitted = fit_vocabulary(corpus.text, model, training, given, cache, report)
+        bar.empty()
+    return FittedPreset(replace(preset, model=fitted.model_config), fitted.tokenizer)
+
+
+def count_tokens(corpus: Corpus, fitted: FittedPreset) -> tuple[int, int]:
+    """Return the numbers of tokens of a text's two splits."""
+    cache = token_cache_in(get_store().runs_dir)
+    splits: tuple[Tensor, Tensor] = encode_splits(
+        corpus.text, fitted.tokenizer, fitted.preset.training, cache
+    )
+    return len(splits[0]), len(splits[1])
+
+
+def show_notes(corpus: Corpus, fitted: FittedPreset) -> None:
+    """Say so if byte pairs are learnt from a part of the text, or characters are unknown."""
+    training = fitted.preset.training
+    _, validation = split_text(corpus.text, training.train_ratio)
+    for note in (
+        describe_sample(training.vocabulary, corpus.text),
+        describe_unknown(training.start_context, fitted.tokenizer),
+        describe_unknown("".join(training.probes), fitted.tokenizer, "A row of text"),
+        describe_unknown(validation, fitted.tokenizer, "The validation text"),
+    ):
+        if note:
+            st.text(note)

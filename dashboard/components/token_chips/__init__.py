@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard.charts import PROBABILITY_STEPS, palette
 from dashboard.components.registration import register
-from gpt_core.vocabularies import get_tokenizer
+from gpt_core.vocabularies import SINGLE_BYTES, Tokenizer, get_tokenizer
 
 _component = register("token_chips", '<div class="token-chips"></div>')
 
@@ -48,6 +48,7 @@ def token_chips(
     scale: Scale | None = None,
     rows: Sequence[Row] = (),
     marks: Sequence[str] = (),
+    tokenizer: Tokenizer | None = None,
 ) -> int | None:
     """Show tokens as chips; return the position of the selected one, or None.
 
@@ -61,11 +62,14 @@ def token_chips(
         scale: the legend of the colour.
         rows: divides the chips into rows with headings; the first starts at 0.
         marks: a word that marks a chip ("target", "new"), or "", for each.
+        tokenizer: whose tokens they are; None is GPT-2's.
 
     Raises:
         ValueError: a column is not as long as the tokens, or an ID is outside the vocabulary.
     """
-    data = chips_data(token_ids, label, second_line, details, strengths, scale, rows, marks)
+    data = chips_data(
+        token_ids, label, second_line, details, strengths, scale, rows, marks, tokenizer
+    )
     # A newly mounted page starts from the selection that Python still has.
     data["selected"] = st.session_state.get(key, {}).get("selected")
     result = _component(data=data, key=key, on_selected_change=_nothing)
@@ -82,6 +86,7 @@ def chips_data(
     scale: Scale | None = None,
     rows: Sequence[Row] = (),
     marks: Sequence[str] = (),
+    tokenizer: Tokenizer | None = None,
 ) -> dict[str, Any]:
     """Return the component's data, column by column: 5,000 tokens are 150 kB of JSON.
 
@@ -97,10 +102,15 @@ def chips_data(
     for name, column in columns.items():
         if column and len(column) != len(token_ids):
             raise ValueError(f"{name} has {len(column)} entries for {len(token_ids)} tokens.")
-    raw = [_bytes_of(token_id) for token_id in token_ids]
+    tokenizer = tokenizer or get_tokenizer()
+    raw = [_bytes_of(token_id, tokenizer) for token_id in token_ids]
+    merges = 0 if tokenizer.name == "characters" else tokenizer.n_vocab - SINGLE_BYTES - 1
     return {
         "label": label,
         "ids": list(token_ids),
+        "end_of_text": tokenizer.eot_token,
+        "merges": merges,
+        "is_by_character": tokenizer.name == "characters",
         "texts": [readable(token) for token in raw],
         "bytes": [token.hex(" ").upper() for token in raw],
         **{name: list(column) for name, column in columns.items()},
@@ -121,8 +131,7 @@ def readable(token: bytes) -> str:
     return "".join(c if c.isprintable() else f"⟨U+{ord(c):04X}⟩" for c in text)
 
 
-def _bytes_of(token_id: int) -> bytes:
-    tokenizer = get_tokenizer()
+def _bytes_of(token_id: int, tokenizer: Tokenizer) -> bytes:
     if not 0 <= token_id < tokenizer.n_vocab:
         raise ValueError(
             f"Token ID {token_id} does not exist: IDs go from 0 to {tokenizer.n_vocab - 1}."

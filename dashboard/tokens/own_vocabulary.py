@@ -93,7 +93,7 @@ def _show_sentence(sentence: str, tokenizer: Tokenizer, newest: int) -> None:
     ids = text_to_token_ids(sentence, tokenizer, allow_special=False)[0].tolist()
     show_numbers(
         {
-            "Tokens in the vocabulary": f"{tokenizer.n_vocab:,}",
+            "Vocabulary size": f"{tokenizer.n_vocab:,}",
             "Tokens of your sentence": f"{len(ids):,}",
             "Characters per token": f"{len(sentence) / len(ids):.2f}",
         }

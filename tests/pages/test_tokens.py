@@ -179,7 +179,7 @@ def test_a_vocabulary_is_watched_as_it_is_learnt() -> None:
     move_to(app, 0)
     sentence = chips(app, "Your sentence in the tokens learnt so far")
     assert sentence["texts"] == [readable(c.encode()) for c in "Every effort moves you"]
-    assert metric(app, "Tokens in the vocabulary") == "257"
+    assert metric(app, "Vocabulary size") == "257"
     lengths = []
     for merges in (20, 100, 500):
         move_to(app, merges)

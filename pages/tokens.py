@@ -6,13 +6,21 @@ from dashboard.tokens import (
     enter_text,
     show_ids_to_text,
     show_merges,
+    show_own_vocabulary,
     show_tokens,
     show_toy,
     show_window,
 )
 from dashboard.ui import page_title, show_code
 from gpt_core.text import TokenWindows
-from gpt_core.vocabularies import byte_pair_merges, text_to_token_ids, token_ids_to_text
+from gpt_core.vocabularies import (
+    byte_pair_merges,
+    count_pairs,
+    learn_byte_pairs,
+    merge_pair,
+    text_to_token_ids,
+    token_ids_to_text,
+)
 
 page_title(
     "Tokens",
@@ -31,6 +39,10 @@ show_code(text_to_token_ids)
 st.header("How a word becomes tokens: its merges")
 show_merges(text, allow_special)
 show_code(byte_pair_merges)
+
+st.header("A vocabulary being learnt")
+show_own_vocabulary(text)
+show_code(learn_byte_pairs, count_pairs, merge_pair)
 
 st.header("Inputs and targets")
 show_window(token_ids)

@@ -13,9 +13,9 @@ from tests.support.paths import ROOT
 # Each layer imports only from the layers left of it; commas separate equals, which do not import
 # each other.
 CORE_LAYERS = (
-    "validation, records, system < config < presets < store < documents < vocabularies < text "
-    "< analysis < access < model < inspection < training < weights < library, export < runner "
-    "< inference < cli"
+    "validation, records, system < config < presets < proposals < store < documents "
+    "< vocabularies < text < analysis < access < model < inspection < training < weights "
+    "< library, export < runner < inference < cli"
 )
 DASHBOARD_LAYERS = (
     "charts < app < components < ui < forms "

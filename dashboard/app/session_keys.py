@@ -26,6 +26,8 @@ TOKENS_TEXT = "tokens_text"  # session: the text of the Tokens page
 ALLOW_SPECIAL = "allow_special"  # session: whether <|endoftext|> is the special token there
 IDS_TEXT = "ids_text"  # session: the IDs to decode
 WORD = "word"  # session: the word whose merges are shown
+MERGES = "merges_learnt"  # session: the place among the merges of the chosen text
+LEARNT = "learnt_merges"  # session: the vocabulary that was learnt from it
 WINDOW = "window"  # session: the tokens per window
 WINDOW_START = "window_start"  # session: the first token of the window
 

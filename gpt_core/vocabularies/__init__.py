@@ -1,10 +1,16 @@
 """Text → token IDs, and back."""
 
-from gpt_core.vocabularies.byte_level import count_merges, learn_merges
-from gpt_core.vocabularies.byte_pairs import Merge, byte_ids, byte_pair_merges, split_words
+from gpt_core.vocabularies.byte_level import count_merges, learn_merges, merges_tokenizer
+from gpt_core.vocabularies.byte_pairs import (
+    SINGLE_BYTES,
+    Merge,
+    byte_ids,
+    byte_pair_merges,
+    split_words,
+)
 from gpt_core.vocabularies.characters import UNKNOWN, CharacterTokenizer, describe_unknown
 from gpt_core.vocabularies.hugging_face import tokenizer_files
-from gpt_core.vocabularies.learning import learn_byte_pairs
+from gpt_core.vocabularies.learning import count_pairs, learn_byte_pairs, merge_pair
 from gpt_core.vocabularies.tokenizer import (
     END_OF_TEXT,
     Tokenizer,
@@ -39,6 +45,7 @@ __all__ = [
     "END_OF_TEXT",
     "GPT2_VOCABULARY",
     "MAX_VOCABULARY_BYTES",
+    "SINGLE_BYTES",
     "TOY_PROBAS",
     "TOY_VOCABULARY",
     "UNKNOWN",
@@ -48,6 +55,7 @@ __all__ = [
     "byte_ids",
     "byte_pair_merges",
     "count_merges",
+    "count_pairs",
     "describe_sample",
     "describe_unknown",
     "encode_corpus",
@@ -55,6 +63,8 @@ __all__ = [
     "learn_byte_pairs",
     "learn_merges",
     "learn_vocabulary",
+    "merge_pair",
+    "merges_tokenizer",
     "read_tokenizer_json",
     "read_vocabulary",
     "run_tokenizer",

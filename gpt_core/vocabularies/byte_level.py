@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 import tiktoken
@@ -42,21 +43,22 @@ def learn_merges(
         text: the text.
         num_merges: how many at most.
         allow_special: ``<|endoftext|>`` in the text is one token, of which nothing is learnt.
-        on_progress: called with the fraction of the text that is read, from 0 to 1.
+        on_progress: called with the fraction of the text that is read, from 0 to 1, several times
+            a second.
     """
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers  # a tenth of a second
 
-    sample = sample_of(text)
+    sample, read = sample_of(text), 0
+    total = max(1, sum(map(len, sample)))
 
     def parts() -> Iterator[str]:
-        done = 0
+        nonlocal read
         for part in sample:
             documents = part.split(END_OF_TEXT) if allow_special else [part]
             for document in documents:
-                yield from (document[start:end] for start, end in text_pieces(document))
-            done += len(part)
-            if on_progress:
-                on_progress(done / sum(map(len, sample)))
+                for start, end in text_pieces(document):
+                    yield document[start:end]
+                    read += end - start
 
     by_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False)
     learner = Tokenizer(models.BPE())
@@ -69,7 +71,15 @@ def learn_merges(
         show_progress=False,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
     )
-    learner.train_from_iterator(parts(), trainer)
+    # The library reads the text in a thread of its own, where a page's progress bar is unknown.
+    with ThreadPoolExecutor(1) as pool:
+        learning = pool.submit(learner.train_from_iterator, parts(), trainer)
+        while on_progress and not learning.done():
+            on_progress(min(1.0, read / total))
+            wait([learning], timeout=0.1)
+        learning.result()
+    if on_progress:
+        on_progress(1.0)
     learnt = json.loads(learner.to_str())["model"]["merges"]
     return [(read_token(one), read_token(other)) for one, other in learnt]
 
@@ -142,3 +152,8 @@ def byte_level_tokenizer(pairs: BytePairs) -> tiktoken.Encoding:
         mergeable_ranks=pairs.ranks,
         special_tokens=pairs.special,
     )
+
+
+def merges_tokenizer(merges: Sequence[tuple[bytes, bytes]]) -> tiktoken.Encoding:
+    """Build the tokenizer of merges, all or the first of those that were learnt from a text."""
+    return byte_level_tokenizer(byte_pairs_of(merges))

@@ -2,9 +2,11 @@
 
 import pytest
 
+from dashboard.components.token_chips import readable
 from dashboard.tokens.text_and_ids import MAX_CHARACTERS, MAX_CHIPS, parse_ids
-from gpt_core.vocabularies import byte_pair_merges
-from tests.support.app_driver import chips, html, metric, open_app, texts
+from gpt_core.text import load_text
+from gpt_core.vocabularies import byte_pair_merges, learn_byte_pairs
+from tests.support.app_driver import chips, choose, html, metric, open_app, texts
 
 pytestmark = pytest.mark.usefixtures("own_runtime")
 
@@ -164,3 +166,52 @@ def test_a_text_that_is_too_long_is_cut_and_says_so() -> None:
     enter(app, "Your text", "word " * 3_000)
     assert "The text has 15,000 characters" in texts(app)
     assert metric(app, "Characters") == f"{MAX_CHARACTERS:,}"
+
+
+def move_to(app, merges: int) -> None:
+    app.select_slider[0].set_value(merges).run()
+    assert not app.exception
+
+
+def test_a_vocabulary_is_watched_as_it_is_learnt() -> None:
+    app = open_app("tokens")
+    text = load_text("the-lamp-room").text
+    move_to(app, 0)
+    sentence = chips(app, "Your sentence in the tokens learnt so far")
+    assert sentence["texts"] == [readable(c.encode()) for c in "Every effort moves you"]
+    assert metric(app, "Vocabulary size") == "257"
+    lengths = []
+    for merges in (20, 100, 500):
+        move_to(app, merges)
+        sentence = chips(app, "Your sentence in the tokens learnt so far")
+        assert "".join(sentence["texts"]) == "Every·effort·moves·you"
+        assert max(sentence["ids"]) < 256 + merges
+        lengths.append(len(sentence["ids"]))
+    assert 22 > lengths[0] > lengths[1] > lengths[2]
+    # The list ends with the last merge that was made, and its count is the teaching version's.
+    pairs = learn_byte_pairs(text, 500)
+    table = app.dataframe[0].value
+    assert list(table["Merge"]) == [*range(493, 501)]
+    assert list(table["Times in the text"]) == [times for _, times in pairs[-8:]]
+
+
+def test_a_sentence_in_three_vocabularies_and_what_the_text_lacks_is_said() -> None:
+    app = open_app("tokens")
+    enter(app, "Your text", "字 moves")
+    own = chips(app, "Byte pairs of the chosen text: your sentence")
+    assert own["texts"][:3] == ["⟨E5⟩", "⟨AD⟩", "⟨97⟩"]
+    assert chips(app, "GPT-2's: your sentence")["end_of_text"] == 50256
+    by_character = chips(app, "Characters of the chosen text: your sentence")
+    assert by_character["texts"] == ["<|unk|>", "·", *"moves"]
+    assert by_character["is_by_character"]
+    assert "Not in this vocabulary of characters: “字”" in texts(app)
+    enter(app, "Your text", "")
+    assert "it is drawn here" in texts(app)
+
+
+def test_another_text_gives_another_vocabulary_and_a_short_one_fewer_merges() -> None:
+    app = open_app("tokens")
+    frequent = chips(app, "The most frequent tokens of the chosen text")["texts"]
+    choose(app, "Text", "counting")
+    assert chips(app, "The most frequent tokens of the chosen text")["texts"] != frequent
+    assert [*map(int, (o.replace(",", "") for o in app.select_slider[0].options))][-1] < 2000

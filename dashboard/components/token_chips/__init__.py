@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard.charts import PROBABILITY_STEPS, palette
 from dashboard.components.registration import register
-from gpt_core.vocabularies import Tokenizer, get_tokenizer
+from gpt_core.vocabularies import SINGLE_BYTES, Tokenizer, get_tokenizer
 
 _component = register("token_chips", '<div class="token-chips"></div>')
 
@@ -102,10 +102,15 @@ def chips_data(
     for name, column in columns.items():
         if column and len(column) != len(token_ids):
             raise ValueError(f"{name} has {len(column)} entries for {len(token_ids)} tokens.")
-    raw = [_bytes_of(token_id, tokenizer or get_tokenizer()) for token_id in token_ids]
+    tokenizer = tokenizer or get_tokenizer()
+    raw = [_bytes_of(token_id, tokenizer) for token_id in token_ids]
+    merges = 0 if tokenizer.name == "characters" else tokenizer.n_vocab - SINGLE_BYTES - 1
     return {
         "label": label,
         "ids": list(token_ids),
+        "end_of_text": tokenizer.eot_token,
+        "merges": merges,
+        "is_by_character": tokenizer.name == "characters",
         "texts": [readable(token) for token in raw],
         "bytes": [token.hex(" ").upper() for token in raw],
         **{name: list(column) for name, column in columns.items()},

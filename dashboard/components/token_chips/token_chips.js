@@ -2,7 +2,6 @@
 // One chip has the tab stop; the arrow keys move it, Enter or Space selects.
 
 const SINGLE_BYTES = 256; // tokens without a merge (gpt_core/vocabularies/byte_pairs.py)
-const END_OF_TEXT = 50256;
 
 function element(tag, className, text) {
   const node = document.createElement(tag);
@@ -11,14 +10,19 @@ function element(tag, className, text) {
   return node;
 }
 
+function origin(id, merges) {
+  if (id < SINGLE_BYTES) return "a single byte";
+  return `merge ${(id - SINGLE_BYTES + 1).toLocaleString("en")} of ${merges.toLocaleString("en")}`;
+}
+
 function describe(data, i) {
   const bytes = data.bytes[i];
   const count = bytes.split(" ").length;
   const id = data.ids[i];
   const parts = [`ID ${id}`, `${count} byte${count > 1 ? "s" : ""}: ${bytes}`];
   if (bytes.startsWith("20") && count > 1) parts.push("begins with a space");
-  if (id === END_OF_TEXT) parts.push("the special token between two documents, which no merge creates");
-  else parts.push(id < SINGLE_BYTES ? "a single byte" : `merge ${(id - SINGLE_BYTES + 1).toLocaleString("en")} of 50,000`);
+  if (id === data.end_of_text) parts.push("the special token between two documents");
+  else if (!data.is_by_character) parts.push(origin(id, data.merges));
   if (data.details[i]) parts.push(data.details[i]);
   return parts.join(" · ");
 }

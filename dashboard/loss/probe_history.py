@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard.app import fragment, get_store, get_visible_runs, session_keys
+from dashboard.app import fragment, get_store, get_visible_runs, session_keys, show_refusal
 from dashboard.charts import count, position_name, probe_lines
 from dashboard.components.live_chart import live_chart
 from dashboard.components.token_chips import readable
@@ -24,6 +24,11 @@ def show(run: Run | None) -> None:
 
 
 def _show(run: Run) -> None:
+    try:
+        tokenizer = run_tokenizer(get_store(), run)
+    except ValueError as error:  # its vocabulary is damaged in the record
+        show_refusal(error)
+        return
     probes = get_visible_runs().probes(run.id)
     if not probes:
         st.text(f"{run_title(run)}: its probes are measured at its first evaluation.")
@@ -41,7 +46,6 @@ def _show(run: Run) -> None:
         key=f"{session_keys.PROBE}-{run.id}",
     )
     rows = [row for row in probes if row.probe == number]
-    tokenizer = run_tokenizer(get_store(), run)
     live_chart(
         probe_lines(
             probe_frame(rows, texts[number], number + 1, tokenizer), step, f"{run.id}-{number}"

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from dashboard.app import get_store, get_visible_runs
+from dashboard.app import get_store, get_visible_runs, show_refusal
 from dashboard.charts import (
     format_loss,
     format_probability,
@@ -29,7 +29,11 @@ def show_probes(run: Run, probes: list[StoredProbe], key: str) -> None:
         key: identifies these chips on the page.
     """
     history = get_visible_runs().history(run.id)
-    tokenizer = run_tokenizer(get_store(), run)
+    try:
+        tokenizer = run_tokenizer(get_store(), run)
+    except ValueError as error:  # its vocabulary is damaged in the record
+        show_refusal(error)
+        return
     described = history.derive(
         "rows", lambda: describe_rows(run, _text_of(run), tokenizer), "updates"
     )

@@ -1,6 +1,8 @@
 """A run with a vocabulary of its own: each page that shows its tokens reads them with it."""
 
+import sqlite3
 import time
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -93,6 +95,17 @@ def test_generate_writes_with_it_and_shows_its_tokens(run: Run) -> None:
     wait(app, "Write")
     for text, line in zip(written(app), components(app, "token_chips"), strict=True):
         assert text == "one two" + bytes.fromhex("".join(line["bytes"])).decode(errors="replace")
+
+
+def test_a_vocabulary_that_is_damaged_in_the_record_is_said_in_words(run: Run) -> None:
+    runs_dir = runtime.get_store().runs_dir
+    runtime.close_runtime()
+    with closing(sqlite3.connect(runs_dir / "runs.sqlite")) as connection:
+        connection.execute("UPDATE vocabularies SET tokenizer = 'x'")
+        connection.commit()
+    for page in ("train", "loss"):
+        app = open_app(page, run=run.id)
+        assert "The run's vocabulary is missing or damaged in the record." in texts(app)
 
 
 def test_it_is_run_again_with_its_vocabulary(run: Run) -> None:

@@ -147,7 +147,7 @@ def _compare(sentence: str, corpus: Corpus, own: Tokenizer) -> None:
             f"{count(len(ids), 'token')}"
         )
         token_chips(ids, label=f"{name}: your sentence", key=f"in {name}", tokenizer=tokenizer)
-    if unknown := describe_unknown(sentence, characters):
+    if unknown := describe_unknown(sentence, characters, "The sentence"):
         st.text(printable(unknown))
     st.caption(
         "A large vocabulary makes texts short, but each token is a row of the model's two largest "

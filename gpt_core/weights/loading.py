@@ -6,7 +6,7 @@ from pathlib import Path
 from gpt_core.model import GPTModel
 from gpt_core.system import Watch, describe_error, sandbox
 from gpt_core.weights.assembly import LoadedModel
-from gpt_core.weights.file_names import STATE_FILE, WEIGHTS_FILE
+from gpt_core.weights.file_names import STATE_FILE, TOKENIZER_FILE, WEIGHTS_FILE
 from gpt_core.weights.hub import download_gpt2, repository
 from gpt_core.weights.own_format import load_own_format
 from gpt_core.weights.reading import CONVERT, weights_reader
@@ -85,7 +85,8 @@ def _read_in_sandbox(path: Path, n_heads: int | None, watch: Watch | None) -> Lo
         options = {"path": str(path.absolute()), "n_heads": n_heads, "folder": private}
         with weights_reader(path, folder) as reader:
             answer, _ = reader.call(CONVERT, b"", options, watch)
-        for name in (WEIGHTS_FILE, STATE_FILE):
-            if not (folder / name).is_file() or (folder / name).is_symlink():
+        written = {name: folder / name for name in (WEIGHTS_FILE, STATE_FILE, TOKENIZER_FILE)}
+        for name, file in written.items():
+            if file.is_symlink() or not (file.is_file() or name == TOKENIZER_FILE):
                 raise sandbox.SandboxError("could not be read: its reader wrote no model")
         return LoadedModel(load_own_format(folder), tuple(map(str, answer["notes"])))

@@ -204,7 +204,7 @@ def test_a_sentence_in_three_vocabularies_and_what_the_text_lacks_is_said() -> N
     by_character = chips(app, "Characters of the chosen text: your sentence")
     assert by_character["texts"] == ["<|unk|>", "·", *"moves"]
     assert by_character["is_by_character"]
-    assert "Not in this vocabulary of characters: “字”" in texts(app)
+    assert "has 1 character that the vocabulary lacks, “字”" in texts(app)
     enter(app, "Your text", "")
     assert "it is drawn here" in texts(app)
 

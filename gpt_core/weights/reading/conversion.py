@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 
 from gpt_core.model import BYTES_PER_PARAMETER, count_parameters
 from gpt_core.system import sandbox
-from gpt_core.weights.file_names import SHARD, STATE_FILE, WEIGHTS_FILE
+from gpt_core.vocabularies import MAX_VOCABULARY_BYTES
+from gpt_core.weights.file_names import SHARD, STATE_FILE, TOKENIZER_FILE, WEIGHTS_FILE
 from gpt_core.weights.reading.formats import read_files
 
 CONVERT = f"{__name__}:convert_for_sandbox"
@@ -29,7 +30,7 @@ def weights_reader(path: Path, folder: Path) -> sandbox.Sandbox:
         # The file is mapped, or read if PyTorch is older than 1.6. Of float16 it becomes twice as
         # large, and a head that is tied to the embedding doubles that at most.
         memory_bytes=1024 * MB + 6 * unpacked,
-        file_bytes=4 * unpacked + MB,
+        file_bytes=4 * unpacked + MAX_VOCABULARY_BYTES,
     )
     return sandbox.Sandbox(limits, folder, imports=__name__)
 
@@ -59,6 +60,8 @@ def convert_for_sandbox(data: bytes, options: dict[str, Any]) -> tuple[dict[str,
     save_file(loaded.model.state_dict(), folder / WEIGHTS_FILE)
     state = json.dumps({"model": asdict(loaded.model.config)})
     (folder / STATE_FILE).write_text(state, encoding="utf-8")
+    if loaded.model.vocabulary:
+        (folder / TOKENIZER_FILE).write_bytes(loaded.model.vocabulary.encode())
     return {"notes": loaded.notes}, b""
 
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 import torch
 
 from gpt_core.access import ClassRules, require_allowed_run
+from gpt_core.analysis import measure_baselines
 from gpt_core.config import TrainingConfig
 from gpt_core.model import GPTModel, count_config_parameters, resolve_auto
 from gpt_core.presets import Preset
-from gpt_core.store import RunSetup, RunStore
+from gpt_core.store import Baselines, RunSetup, RunStore
 from gpt_core.system import describe_machine
-from gpt_core.text import Corpus, TokenCache, prompt_of
-from gpt_core.training import TrainingData, prepare_data, steps_in_run
+from gpt_core.text import Corpus, TokenCache, prompt_of, split_text
+from gpt_core.training import TrainingData, prepare_data, steps_in_run, token_bytes
 from gpt_core.vocabularies import get_tokenizer
 from gpt_core.weights import (
     InitialWeights,
@@ -33,6 +34,7 @@ class NewRun:
     initial_name: str
     initial: GPTModel | None  # None for random weights
     initial_sha256: str
+    baselines: Baselines
 
     @property
     def setup(self) -> RunSetup:
@@ -88,6 +90,7 @@ class NewRun:
             versions=describe_machine(threads),
             initial_name=self.initial_name,
             initial_sha256=self.initial_sha256,
+            baselines=self.baselines,
         )
         # Again: the text may have been deleted just before there was a run that needs it.
         store.save_text(self.corpus.text, self.corpus.sha256)
@@ -117,4 +120,9 @@ def prepare_run(
         corpus.text, get_tokenizer(), preset.model, config, cache, generator=torch.Generator()
     )
     name, sha256 = (initial.name, weights_sha256(weights)) if initial and weights else ("", "")
-    return NewRun(preset, config, corpus, data, owner, name, weights, sha256)
+    baselines = measure_baselines(
+        *(data.train_ids, data.val_ids, preset.model.vocab_size),
+        token_bytes(get_tokenizer()),
+        split_text(corpus.text, config.train_ratio)[1],
+    )
+    return NewRun(preset, config, corpus, data, owner, name, weights, sha256, baselines)

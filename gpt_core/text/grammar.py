@@ -198,10 +198,12 @@ def story_bits(story: str) -> float | None:
 
 def stories_bits(text: str) -> list[float] | None:
     """Return −log₂ p of each story of a text; None if it does not consist of whole stories."""
+    if not has_stories(text):
+        return None
     *stories, rest = text.split(END_OF_TEXT)
     bits = [story_bits(story) for story in stories]
     known = [b for b in bits if b is not None]
-    return None if rest or not bits or len(known) < len(bits) else known
+    return None if rest or len(known) < len(bits) else known
 
 
 def story_entropy() -> float:

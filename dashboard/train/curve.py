@@ -21,7 +21,7 @@ from dashboard.charts import (
     tokens_per_second,
 )
 from dashboard.components.live_chart import live_chart
-from dashboard.forms import choose_axes
+from dashboard.forms import BITS_PER_BYTE, choose_axes
 from dashboard.ui import run_title
 from gpt_core.analysis import (
     BOOK_RUN,
@@ -30,6 +30,7 @@ from gpt_core.analysis import (
     CachedHistory,
     PublishedRun,
     compare_with_book,
+    describe_baselines,
     describe_curve,
     describe_start,
     is_comparable,
@@ -75,6 +76,26 @@ def show_curve(run: Run, history: CachedHistory, look: CurveStyle) -> None:
             st.text(sentence)
         if not projected:
             st.caption(describe_start(reading, run.model_config.vocab_size))
+            _compare_with_baselines(run, history)
+    if axes.bits and not history.recorded.has_bits_per_byte:
+        st.caption("Bits per byte were not recorded for this run: an older version trained it.")
+
+
+def _compare_with_baselines(run: Run, history: CachedHistory) -> None:
+    """Say when the model passed each baseline, and how often it is right."""
+    baselines, evaluations = run.baselines, history.recorded.evaluations
+    if baselines is not None:
+        st.caption(
+            history.derive(
+                "baselines", lambda: describe_baselines(evaluations, baselines), "evaluations"
+            )
+        )
+    accuracy = float(evaluations["val_accuracy"][-1])
+    if not np.isnan(accuracy):
+        st.caption(
+            f"{BITS_PER_BYTE} Token accuracy {accuracy:.1%}: at so many positions of the "
+            "validation text the token that the model finds most probable is the right one."
+        )
 
 
 def _copied_fraction(history: CachedHistory) -> float | None:
@@ -90,7 +111,8 @@ def _draw(
     """Return the chart as JSON, and its description."""
     evaluations = numbers_frame(history.recorded.evaluations, run)
     published = {other.name: published_frame(other, run) for other in under}
-    curves = LossCurves(evaluations, numbers_frame(history.recorded.steps, run), published)
+    steps = numbers_frame(history.recorded.steps, run)
+    curves = LossCurves(evaluations, steps, published, run.baselines)
     vocab_size = run.model_config.vocab_size
     figure = loss_chart(curves, extent_of(run), run.id, axes, vocab_size, size)
     return to_json(figure), describe_losses(evaluations)

@@ -124,10 +124,23 @@ def show_run_numbers(run: Run, history: CachedHistory, playback: replay.Playback
     numbers = {
         "Training loss": format_loss(train_loss),
         "Validation loss": format_loss(val_loss),
+        **({} if is_projected() else _measures(history)),
         "Tokens per second": "–" if speed is None else f"{speed:,.0f}",
         time_label: "–" if seconds is None else format_duration(seconds),
     }
     show_numbers(numbers, 260 if is_projected() else NUMBER_WIDTH)
+
+
+def _measures(history: CachedHistory) -> dict[str, str]:
+    """Return what else the last evaluation measured on the validation text, if it did."""
+    if not len(history.recorded.evaluations):
+        return {}
+    last = history.recorded.evaluations[-1]
+    measured = {
+        "Bits per byte": f"{last['val_bits_per_byte']:.3f}",
+        "Exact answers": f"{last['exact_match']:.1%}",
+    }
+    return {name: value for name, value in measured.items() if not value.startswith("nan")}
 
 
 def _where_measured(run: Run, history: CachedHistory, steps_done: int) -> str:

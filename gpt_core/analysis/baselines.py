@@ -141,9 +141,9 @@ def describe_baselines(evaluations: Numbers, baselines: Baselines) -> str:
         step = int(evaluations["global_step"][below[0]])
         said.append(f"Since step {step:,} below the {name} baseline, {loss:.3f}: it knows {knows}.")
     if baselines.floor is not None:
-        above = float(val_losses[-1]) / baselines.floor - 1
+        times = float(val_losses[-1]) / baselines.floor
         said.append(
             f"The floor is {baselines.floor:.3f}, what the grammar itself gives this text; "
-            f"validation is {above:.0%} above it."
+            f"validation is at {times:.2f} times that."
         )
     return " ".join(said)

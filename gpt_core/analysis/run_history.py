@@ -60,6 +60,11 @@ class RunHistory:
         last = [float(rows["seconds"][-1]) for rows in (self.steps, self.evaluations) if len(rows)]
         return max([*last, *(sample.seconds for sample in self.samples[-1:])], default=0.0)
 
+    @property
+    def has_bits_per_byte(self) -> bool:
+        """Tell whether bits per byte are recorded, or nothing is yet."""
+        return not bool(np.isnan(self.evaluations["val_bits_per_byte"][-1:]).any())
+
     def up_to(self, global_step: int) -> "RunHistory":
         """Return the history as it was after a step, its evaluation and its sample."""
         steps, evaluations = (

@@ -151,5 +151,6 @@ class RunSummary:
     seconds: float  # spent on the run
     train_loss: float | None  # of the last evaluation
     val_loss: float | None
+    val_bits_per_byte: float | None
     lowest_val_loss: float | None
     lowest_val_step: int | None

@@ -92,7 +92,7 @@ def test_the_sentence_names_the_step_at_which_each_was_passed() -> None:
     said = describe_baselines(curve, known)
     assert "Since step 5 below the unigram baseline, 7.000: it knows how often tokens" in said
     assert "Since step 10 below the bigram baseline, 5.000: it knows which tokens follow" in said
-    assert "validation is 20% above it" in said
+    assert "validation is at 1.20 times that" in said
     early = describe_baselines(curve[:2], known)
     assert "Below the bigram baseline, 5.000, it would know which tokens follow which" in early
     assert describe_baselines(curve[:0], known) == ""

@@ -208,8 +208,9 @@ def _levels(curves: LossCurves, vocab_size: int | None, axes: Axes) -> list[Leve
         levels.append(level(math.log(vocab_size), f"a guess among {vocab_size:,}{number}"))
     if known and highest >= known.unigram:
         levels.append(level(known.unigram, "unigram: {}"))
-    if known and highest >= known.bigram:  # its label is below, apart from the unigram's
-        levels.append(level(known.bigram, "bigram: {}", is_below=known.bigram <= known.unigram))
+    if known and known.has_useful_bigram and highest >= known.bigram:
+        # Its label is below the line, apart from the unigram's.
+        levels.append(level(known.bigram, "bigram: {}", is_below=True))
     if known and known.floor and known.entropy:
         by_formula = level(known.entropy, "{}").label
         levels.append(level(known.floor, f"floor: {{}} (by formula {by_formula})", is_floor=True))

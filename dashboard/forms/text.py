@@ -23,6 +23,7 @@ from dashboard.ui import delete_button, share_toggle
 from gpt_core.library import LibraryText, TextLibrary
 from gpt_core.text import (
     BUNDLED_TEXTS,
+    DESCRIPTIONS,
     VERDICT,
     VERDICT_TITLE,
     Corpus,
@@ -59,6 +60,8 @@ def choose_corpus() -> Corpus | None:
         key=session_keys.TEXT,
         persist_state="session",
     )
+    if name in DESCRIPTIONS:
+        st.caption(DESCRIPTIONS[name])
     try:
         if name in kept:
             return get_library().load(name)

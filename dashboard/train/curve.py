@@ -15,6 +15,7 @@ from dashboard.charts import (
     extent_of,
     loss_chart,
     numbers_frame,
+    palette,
     published_frame,
     small_charts,
     to_json,
@@ -158,11 +159,12 @@ def show_book_comparison(run: Run, history: CachedHistory) -> None:
 
 
 def show_small_charts(run: Run, history: CachedHistory) -> None:
-    """Draw the other measurements of a run's steps."""
+    """Draw the other measurements of a run's steps, and of its evaluations."""
+    _show_exact_answers(run, history)
     if len(history.recorded.steps) < 2:
         return
     expander = st.expander(
-        "Gradient norm, learning rate, speed and memory",
+        "Gradient norm, learning rate, speed, memory and accuracy",
         key=session_keys.MEASURES,
         on_change="rerun",
     )
@@ -170,19 +172,51 @@ def show_small_charts(run: Run, history: CachedHistory) -> None:
         with expander:
             live_chart(
                 history.derive("measured", lambda: _draw_measured(run, history)),
-                "Gradient norm before clipping, learning rate, tokens per second and the process's "
-                "memory, by steps.",
+                "Gradient norm before clipping, learning rate, tokens per second, the process's "
+                "memory and the token accuracy, by steps.",
                 key="measured",
             )
+
+
+def _show_exact_answers(run: Run, history: CachedHistory) -> None:
+    """Draw which fraction of a task's unseen problems the model answers without a mistake."""
+    evaluations = history.recorded.evaluations
+    if not len(evaluations) or np.isnan(evaluations["exact_match"][-1]):
+        return
+
+    def draw() -> str:
+        at = evaluations["global_step"]
+        panels = [
+            Panel("Exact answers", at, evaluations["exact_match"], palette.VALIDATION, ".0%"),
+            Panel("Token accuracy", at, evaluations["val_accuracy"], palette.VALIDATION, ".0%"),
+        ]
+        return str(small_charts(panels, "Step", run.id).to_json())
+
+    st.header("What it answers")
+    last = float(evaluations["exact_match"][-1])
+    live_chart(
+        history.derive("answers", draw, "evaluations"),
+        f"Exact answers and token accuracy on the validation text; the last: {last:.1%} exact.",
+        key="answers",
+    )
+    st.caption(
+        "Exact answers: the fraction of problems of the validation text, none of which it is "
+        "trained on, that it answers greedily without a mistake."
+    )
 
 
 def _draw_measured(run: Run, history: CachedHistory) -> str:
     steps = history.recorded.steps
     at = steps["global_step"]
+    evaluations = history.recorded.evaluations
+    measured_at = evaluations["global_step"]
     panels = [
         Panel("Gradient norm", at, steps["grad_norm"]),
         Panel("Learning rate", at, steps["learning_rate"]),
         Panel("Tokens per second", at[1:], tokens_per_second(steps)),
         Panel("Memory, GB", at, np.where(steps["memory"] > 0, steps["memory"], np.nan) / 1e9),
+        Panel(
+            "Token accuracy", measured_at, evaluations["val_accuracy"], palette.VALIDATION, ".0%"
+        ),
     ]
     return str(small_charts(panels, "Step", run.id).to_json())

@@ -123,17 +123,18 @@ def _mean_nats(counts: Counts, totals: Counts, k: float, vocab_size: int) -> flo
 
 
 def describe_baselines(evaluations: Numbers, baselines: Baselines) -> str:
-    """Return in words when the model passed each baseline, and which comes next; "" at first."""
+    """Return in words when the model passed each baseline, and which comes next; "" at first.
+
+    In a short text most pairs occur once, and the bigram is worse than the unigram: then being
+    below it means nothing.
+    """
     if not len(evaluations):
         return ""
     said, val_losses = [], evaluations["val_loss"]  # (N,)
-    for loss, name, knows in sorted(
-        [
-            (baselines.unigram, "unigram", "how often tokens occur"),
-            (baselines.bigram, "bigram", "which tokens follow which"),
-        ],
-        reverse=True,
-    ):
+    known = [(baselines.unigram, "unigram", "how often tokens occur")]
+    if baselines.has_useful_bigram:
+        known.append((baselines.bigram, "bigram", "which tokens follow which"))
+    for loss, name, knows in known:
         below = (val_losses < loss).nonzero()[0]
         if not len(below):
             said.append(f"Below the {name} baseline, {loss:.3f}, it would know {knows}.")

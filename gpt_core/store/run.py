@@ -59,6 +59,11 @@ class Baselines:
                 continue
             check_number(name, value, lambda x: x >= 0, "of 0 or more")
 
+    @property
+    def has_useful_bigram(self) -> bool:
+        """Tell whether the training text is long enough to learn from counts of pairs."""
+        return self.bigram < self.unigram
+
 
 class RunSetup(NamedTuple):
     """A run's owner and all that determines its losses: equal setups give equal losses."""

@@ -31,6 +31,7 @@ from gpt_core.text.statistics import (
     count_batches,
     count_tokens,
 )
+from gpt_core.text.tasks import TASKS, has_problems, right_answer, write_problems
 from gpt_core.text.the_verdict import (
     VERDICT,
     VERDICT_SHA256,
@@ -59,6 +60,7 @@ __all__ = [
     "IGNORE_INDEX",
     "MAX_TEXT_NAME",
     "STORIES",
+    "TASKS",
     "VERDICT",
     "VERDICT_SHA256",
     "VERDICT_TITLE",
@@ -77,6 +79,7 @@ __all__ = [
     "download_the_verdict",
     "fitting_context_length",
     "gutenberg_body",
+    "has_problems",
     "has_stories",
     "has_the_verdict",
     "join_texts",
@@ -89,6 +92,7 @@ __all__ = [
     "read_upload",
     "read_upload_document",
     "readable_name",
+    "right_answer",
     "rows_to_batch",
     "save_the_verdict",
     "split_text",
@@ -98,5 +102,6 @@ __all__ = [
     "upload_corpus",
     "upload_reader",
     "words_beyond_ascii",
+    "write_problems",
     "write_stories",
 ]

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from gpt_core.system import DATA_DIR, FETCHED_DIR
 from gpt_core.text.corpus import Corpus
 from gpt_core.text.grammar import write_stories
+from gpt_core.text.tasks import write_problems
 from gpt_core.text.the_verdict import (
     VERDICT,
     VERDICT_SHA256,
@@ -34,6 +35,31 @@ GENERATED_TEXTS = {
         write_stories,
         "2dadd581cbdb5aadc9e7508d6c48f64c2a83ae9ee66f834925a886c3375844f1",
     ),
+    **{
+        name: GeneratedText(title, partial(write_problems, name), sha256)
+        for name, title, sha256 in (
+            (
+                "copy",
+                "Copy letters (a task)",
+                "48f3614a1d8be4c9958a8e2001d4f561fc421f535d476fdc7d95b3be6cea0dd1",
+            ),
+            (
+                "reverse",
+                "Reverse letters (a task)",
+                "9850d78148bc609bc8ca730dc0a04151e3b6b1cd07c5c4545956f5f68f525877",
+            ),
+            (
+                "sort",
+                "Sort letters (a task)",
+                "f526d5d13fbf5faf29ccee8f8797f2d0673d44e24ca3ad7604aa15c2da80ae4f",
+            ),
+            (
+                "addition",
+                "Add two numbers (a task)",
+                "52a1e68c2dd464314eeec628e8d357f0a55bfe7bb007130c6647850ff1462054",
+            ),
+        )
+    },
 }
 
 BUNDLED_TEXTS: dict[str, str] = {
@@ -44,6 +70,11 @@ BUNDLED_TEXTS: dict[str, str] = {
     "nine-small-boats": "Nine Small Boats (a rhyme)",
 }
 
+_OF_A_TASK = (
+    "All problems are different, and those of the validation part are never trained on: at each "
+    "evaluation its answers are checked."
+)
+
 # What the title does not tell.
 DESCRIPTIONS: dict[str, str] = {
     STORIES: (
@@ -51,6 +82,10 @@ DESCRIPTIONS: dict[str, str] = {
         "of our own: it tells each story's exact probability, and so how low the loss of any model "
         "can be."
     ),
+    "copy": f"Write the letters again, as in abc=abc. {_OF_A_TASK}",
+    "reverse": f"Write the letters backwards, as in abc<cba. {_OF_A_TASK}",
+    "sort": f"Write the letters in the order of the alphabet, as in cab>abc. {_OF_A_TASK}",
+    "addition": f"Add two numbers of up to three digits, as in 37+485=522. {_OF_A_TASK}",
 }
 
 

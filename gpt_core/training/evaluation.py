@@ -14,6 +14,7 @@ from gpt_core.config import TrainingConfig
 from gpt_core.model import GPTModel, autocast, generate, predict_batch
 from gpt_core.records import EvaluationRecord, ProbeRecord, SampleRecord
 from gpt_core.text import Batch
+from gpt_core.training.exact_match import asks_problems, count_exact
 from gpt_core.training.probes import probe_model
 from gpt_core.training.state import TrainingState
 from gpt_core.vocabularies import text_to_token_ids, token_ids_to_text
@@ -46,6 +47,7 @@ def evaluate(
         val_bits_per_byte=val.bits_per_byte,
         train_accuracy=train.accuracy,
         val_accuracy=val.accuracy,
+        exact_match=val.exact_match,
     )
     return [evaluation, *probe_model(model, tokenizer, config, state)]
 
@@ -57,6 +59,7 @@ class Measures:
     loss: float  # mean over the batches, in nats per token
     bits_per_byte: float  # which does not depend on how the text is cut into tokens
     accuracy: float  # fraction of the tokens that the model finds the most probable
+    exact_match: float | None  # fraction of a task's answers that are right; None in other texts
 
 
 def evaluate_model(
@@ -95,6 +98,7 @@ def measure_loader(
 ) -> Measures:
     """Measure the model on the first ``num_batches`` batches; its loss is the chapter's."""
     losses, nats, num_bytes, right, tokens = [], 0.0, 0, 0, 0
+    asks, exact, asked = asks_problems(data_loader, tokenizer), 0, 0
     for i, (input_batch, target_batch) in enumerate(data_loader):
         if i == num_batches:
             break
@@ -103,10 +107,15 @@ def measure_loader(
         tokens += target_batch.numel()
         nats += losses[-1] * target_batch.numel()
         num_bytes += int(token_bytes(tokenizer)[target_batch].sum())
-        right += int((predicted_ids.cpu() == target_batch).sum())
+        predicted_ids = predicted_ids.cpu()
+        right += int((predicted_ids == target_batch).sum())
+        if asks:
+            answers = count_exact(input_batch, target_batch, predicted_ids, tokenizer)
+            exact, asked = exact + answers[0], asked + answers[1]
     # A mean of the batches' means, as in the chapter; the last batch may be smaller.
     mean_loss = sum(losses) / len(losses)
-    return Measures(mean_loss, nats / math.log(2) / num_bytes, right / tokens)
+    bits_per_byte = nats / math.log(2) / num_bytes
+    return Measures(mean_loss, bits_per_byte, right / tokens, exact / asked if asked else None)
 
 
 @lru_cache(maxsize=4)

@@ -96,6 +96,8 @@ def test_the_sentence_names_the_step_at_which_each_was_passed() -> None:
     early = describe_baselines(curve[:2], known)
     assert "Below the bigram baseline, 5.000, it would know which tokens follow which" in early
     assert describe_baselines(curve[:0], known) == ""
+    short = Baselines(unigram=7.0, bigram=8.0, bytes_per_token=4.0)  # few pairs occur twice
+    assert describe_baselines(curve, short).endswith("it knows how often tokens occur.")
 
 
 def test_numbers_that_are_none_are_refused() -> None:

@@ -22,6 +22,14 @@ def kept() -> list[str]:
     return [card.name for card in get_library().texts()]
 
 
+def test_a_generated_text_is_offered_with_what_it_is() -> None:
+    app = open_app("data", state={"text": "reverse"})
+    assert "Write the letters backwards, as in abc<cba." in texts(app)
+    assert "The cut:" in texts(app)
+    box = next(box for box in app.selectbox if box.label == "Text")
+    assert "Simple stories (from a grammar)" in box.options
+
+
 @pytest.mark.slow
 def test_a_file_is_uploaded_kept_chosen_and_trained_on() -> None:
     app = open_app("data")

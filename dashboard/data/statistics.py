@@ -11,6 +11,8 @@ from gpt_core.text import (
     Corpus,
     TokenStatistics,
     count_tokens,
+    has_problems,
+    has_stories,
     split_text,
 )
 from gpt_core.vocabularies import get_tokenizer
@@ -62,9 +64,12 @@ def show_split(corpus: Corpus, preset: Preset, train_tokens: int, val_tokens: in
         ]
     )
     st.text(f"The cut: “…{' '.join(train[-120:].split())}” | “{' '.join(val[:120].split())}…”")
+    cut = "By characters, as in the chapter"
+    if has_stories(corpus.text) or has_problems(corpus.text):
+        cut = "Between two stories or problems, so that none is cut in two"
     st.caption(
-        "By characters, as in the chapter: the model learns from the text before the cut. Its "
-        "validation loss is measured on the text after it, which it never learns from."
+        f"{cut}: the model learns from the text before the cut. Its validation loss is measured on "
+        "the text after it, which it never learns from."
     )
 
 

@@ -22,11 +22,14 @@ STORIES = "simple-stories"
 
 @dataclass(frozen=True)
 class GeneratedText:
-    """A text that is written when it is first needed, always the same."""
+    """A text that is written when it is first needed, always the same.
+
+    ``write`` takes a ``seed`` and a ``size`` in bytes, for others of the same kind.
+    """
 
     title: str
-    write: Callable[[], str]
-    sha256: str
+    write: Callable[..., str]
+    sha256: str  # of the one that ``write()`` returns
 
 
 GENERATED_TEXTS = {

@@ -183,7 +183,8 @@ class _LinearCrossEntropy(torch.autograd.Function):
             log_probas = torch.log_softmax(logits[i : i + ROWS], dim=-1, dtype=exact)
             target_log_probas[i : i + ROWS] = log_probas.gather(1, right)
             if predicted is not None:
-                predicted[i : i + ROWS] = log_probas.argmax(dim=-1)
+                # The same as argmax, which takes twice as long.
+                predicted[i : i + ROWS] = log_probas.max(dim=-1).indices
             if learns:
                 # The gradient by the logits: their probabilities, minus 1 at the target.
                 grad = log_probas.exp_()

@@ -529,7 +529,6 @@ def test_of_a_task_the_exact_answers_are_shown_and_its_loss_beside_the_baselines
     assert not app.exception
     last = runtime.get_store().evaluations(run_id)[-1]
     assert metric(app, "Exact answers") == f"{last.exact_match:.1%}"
-    assert metric(app, "Bits per byte") == f"{last.val_bits_per_byte:.3f}"
     assert "What it answers" in [header.value for header in app.header]
     captions = " ".join(caption.value for caption in app.caption)
     assert "the unigram baseline" in captions

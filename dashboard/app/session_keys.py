@@ -13,6 +13,7 @@ UPLOADS_KEPT = "uploads_kept"  # session: how often it was emptied by saving its
 UPLOADED = "uploaded"  # session: the texts read from the files in the uploader
 PASTED = "pasted"  # session: the pasted text
 GENERATED = "generated"  # the kind of text that is to be written
+GRAMMAR = "grammar"  # whether the rules of the grammar are shown
 SETTING = "setting"  # session: a field of the configuration, for a preset
 MEASURED = "measured_time"  # session: the last measured run, its seconds, those counted for it
 

@@ -115,7 +115,10 @@ def marked_answers(text: str, prompt: str) -> list[Piece]:
         for i, character in enumerate(answer):
             pieces.append(Piece(character, "" if right[i : i + 1] == character else "wrong"))
         pieces.append(Piece("\n"))
-    return pieces[:-1]
+    return [
+        Piece(on_few_lines("".join(piece.text for piece in group)), kind)
+        for kind, group in groupby(pieces[:-1], key=lambda piece: piece.kind)
+    ]
 
 
 def on_few_lines(text: str) -> str:

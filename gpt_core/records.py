@@ -22,13 +22,21 @@ class StepRecord:
 
 @dataclass(frozen=True)
 class EvaluationRecord:
-    """Mean loss over up to ``eval_iter`` batches of each split, dropout off."""
+    """How well the model predicts up to ``eval_iter`` batches of each split, dropout off.
+
+    What was recorded before 0.3.0 has losses only.
+    """
 
     global_step: int
     epoch: int
     tokens_seen: int
-    train_loss: float
+    train_loss: float  # mean over the batches, in nats per token
     val_loss: float
+    train_bits_per_byte: float | None = None  # of the UTF-8 text that was predicted
+    val_bits_per_byte: float | None = None
+    train_accuracy: float | None = None  # fraction of tokens that were found the most probable
+    val_accuracy: float | None = None
+    exact_match: float | None = None  # fraction of whole answers that are right, in a text of tasks
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from dashboard.data import (
     encode,
     offer_fixes,
     show_batch,
+    show_grammar,
     show_preflight,
     show_split,
     show_statistics,
@@ -53,6 +54,7 @@ if corpus:
     st.header("Training and validation")
     show_split(corpus, preset, len(train_ids), len(val_ids))
     show_code(split_text)
+    show_grammar(corpus)
 
     st.header("Windows and batches")
     train, val = batch_counts(preset, len(train_ids), len(val_ids))

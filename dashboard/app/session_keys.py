@@ -15,6 +15,8 @@ UPLOADS_SHOWN = (
     "uploads_shown"  # session: IDs of the files in the page's uploader; None without one
 )
 PASTED = "pasted"  # session: the pasted text
+GENERATED = "generated"  # the kind of text that is to be written
+GRAMMAR = "grammar"  # whether the rules of the grammar are shown
 SETTING = "setting"  # session: a field of the configuration, for a preset
 MEASURED = "measured_time"  # session: the last measured run, its seconds, those counted for it
 

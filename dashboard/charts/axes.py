@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from dashboard.charts.figure import Chart
 
 AXES = {
@@ -14,11 +17,30 @@ AXES = {
 
 @dataclass(frozen=True)
 class Axes:
-    """The axes of a loss chart: what losses are drawn against, and on which scale."""
+    """The axes of a loss chart: what losses are drawn against, measured as what, on which scale."""
 
     x: str = "epochs"  # a column of the frames, one of AXES
     perplexity: bool = False
     log: bool = False
+    bits: bool = False  # bits per byte
+
+    @property
+    def title(self) -> str:
+        """Return what is drawn."""
+        return "Bits per byte" if self.bits else "Perplexity" if self.perplexity else "Loss"
+
+    @property
+    def number_format(self) -> str:
+        """Return the format of its numbers, in d3's and Python's syntax."""
+        return ".1f" if self.perplexity else ".3f"
+
+    def column(self, split: str) -> str:
+        """Return the column that is drawn for a split, "train" or "val"."""
+        return f"{split}_bits_per_byte" if self.bits else f"{split}_loss"
+
+    def height(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Return the heights at which a column's values are drawn."""
+        return np.exp(values) if self.perplexity else values
 
 
 @dataclass(frozen=True)

@@ -39,13 +39,11 @@ def comparison_chart(
     Args:
         curves: the runs, in the order of their colours.
         losses: "train_loss", "val_loss" or both.
-        axes: the x-axis, loss or perplexity, and a linear or logarithmic scale.
+        axes: the x-axis, what is drawn, and a linear or logarithmic scale.
         revision: zoom is kept while this stays the same.
     """
     lines: list[Chart] = []
     most = max(LEAST, MAX_IN_ALL // max(1, len(curves) * len(losses)))
-    height = np.exp if axes.perplexity else np.asarray
-    shown = ".1f" if axes.perplexity else ".3f"
     for i, (curve, color) in enumerate(zip(curves, cycle(RUNS), strict=False)):
         name = plain(curve.name)
         if curve.evaluations.empty:  # so that the legend says why there is no line
@@ -55,12 +53,13 @@ def comparison_chart(
             continue
         for loss in losses:
             split, own_color, dash = LOSSES[loss]
-            y = curve.evaluations[loss].to_numpy(np.float32)
+            column = axes.column(loss.removesuffix("_loss"))
+            y = curve.evaluations[column].to_numpy(np.float32)
             drawn = curve.evaluations.iloc[kept_points(y, most)]
             lines.append(
                 {
                     "x": drawn[axes.x].to_numpy(np.float32),
-                    "y": height(drawn[loss].to_numpy(np.float32)),
+                    "y": axes.height(drawn[column].to_numpy(np.float32)),
                     "customdata": drawn[["global_step"]].to_numpy(np.float32),
                     "name": _title(name, split, len(curves), len(losses)),
                     "legendgroup": str(i) if len(curves) > 1 else "",
@@ -76,10 +75,10 @@ def comparison_chart(
                         "symbol": MARKS[i // len(RUNS) % len(MARKS)],
                         "maxdisplayed": 80 if i < len(RUNS) else 15,
                     },
-                    "hovertemplate": f"%{{y:{shown}}} at step %{{customdata[0]:,}}",
+                    "hovertemplate": f"%{{y:{axes.number_format}}} at step %{{customdata[0]:,}}",
                 }
             )
-    what = "Perplexity" if axes.perplexity else "Loss"
+    what = axes.title
     if len(losses) == 1:
         what = f"{LOSSES[losses[0]][0].capitalize()} {what.lower()}"
     layout = {

@@ -3,14 +3,18 @@
 import streamlit as st
 from torch import Tensor, cat
 
+from dashboard.app import session_keys
 from dashboard.components.token_chips import token_chips
-from dashboard.ui import show_numbers, show_table
+from dashboard.ui import show_code, show_numbers, show_table
 from gpt_core.presets import Preset
 from gpt_core.text import (
     ENGLISH_TOKENS_PER_CHARACTER,
     Corpus,
     TokenStatistics,
     count_tokens,
+    grammar,
+    has_problems,
+    has_stories,
     split_text,
 )
 from gpt_core.vocabularies import Tokenizer
@@ -69,10 +73,29 @@ def show_split(corpus: Corpus, preset: Preset, train_tokens: int, val_tokens: in
         ]
     )
     st.text(f"The cut: “…{' '.join(train[-120:].split())}” | “{' '.join(val[:120].split())}…”")
+    cut = "By characters, as in the chapter"
+    if has_stories(corpus.text) or has_problems(corpus.text):
+        cut = "Between two stories or problems, so that none is cut in two"
     st.caption(
-        "By characters, as in the chapter: the model learns from the text before the cut. Its "
-        "validation loss is measured on the text after it, which it never learns from."
+        f"{cut}: the model learns from the text before the cut. Its validation loss is measured on "
+        "the text after it, which it never learns from."
     )
+
+
+def show_grammar(corpus: Corpus) -> None:
+    """Say what is known of stories that our grammar wrote, and show its rules and its code."""
+    if not has_stories(corpus.text):
+        return
+    st.text(
+        "These stories were written by choosing, again and again, among equally likely "
+        "alternatives, and each can be read in one way only: so its probability p is known. On "
+        f"average −log₂ p is {grammar.story_entropy():.1f} bits, the entropy of a story, and no "
+        "model can predict them with fewer."
+    )
+    rules = st.expander("The rules of the grammar", key=session_keys.GRAMMAR, on_change="rerun")
+    if rules.open:  # sent only when open
+        rules.code(grammar.GRAMMAR_FILE.read_text(encoding="utf-8"), language=None, height=480)
+    show_code(grammar.write, grammar.read, grammar.entropy)
 
 
 def statistics_of(

@@ -1,6 +1,6 @@
 """What people fill in: a text, a model, weights, settings."""
 
-from dashboard.forms.axes import AXIS_NAMES, choose_axes
+from dashboard.forms.axes import AXIS_NAMES, BITS_PER_BYTE, choose_axes
 from dashboard.forms.model import (
     LIBRARY,
     ChosenModel,
@@ -23,6 +23,7 @@ from dashboard.forms.weights import (
 
 __all__ = [
     "AXIS_NAMES",
+    "BITS_PER_BYTE",
     "DEFAULT_ROWS",
     "LIBRARY",
     "LIMITS",

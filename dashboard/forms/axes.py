@@ -11,6 +11,10 @@ AXIS_NAMES = {
     "tokens_seen": "Tokens",
     "minutes": "Minutes",
 }
+BITS_PER_BYTE = (
+    "Bits per byte is the loss by the bytes of the text, not by its tokens: runs with different "
+    "vocabularies can be compared in nothing else."
+)
 
 
 def choose_axes() -> Axes:
@@ -26,10 +30,11 @@ def choose_axes() -> Axes:
     )
     height = st.segmented_control(
         "Measured as",
-        ["Loss", "Perplexity"],
+        ["Loss", "Perplexity", "Bits per byte"],
         default="Loss",
         required=True,
-        help="Perplexity is exp(loss): the number of equally likely tokens it chooses among.",
+        help="Perplexity is exp(loss): the number of equally likely tokens it chooses among. "
+        f"{BITS_PER_BYTE}",
         key=session_keys.HEIGHT,
         persist_state="session",
     )
@@ -41,4 +46,4 @@ def choose_axes() -> Axes:
         key=f"{session_keys.SCALE}-{height}",
         persist_state="session",
     )
-    return Axes(x or "epochs", height == "Perplexity", scale == "Log")
+    return Axes(x or "epochs", height == "Perplexity", scale == "Log", height == "Bits per byte")

@@ -23,6 +23,8 @@ from dashboard.ui import delete_button, share_toggle
 from gpt_core.library import LibraryText, TextLibrary
 from gpt_core.text import (
     BUNDLED_TEXTS,
+    DESCRIPTIONS,
+    GENERATED_TEXTS,
     VERDICT,
     VERDICT_TITLE,
     Corpus,
@@ -59,6 +61,8 @@ def choose_corpus() -> Corpus | None:
         key=session_keys.TEXT,
         persist_state="session",
     )
+    if name in DESCRIPTIONS:
+        st.caption(DESCRIPTIONS[name])
     try:
         if name in kept:
             return get_library().load(name)
@@ -84,13 +88,15 @@ def add_texts() -> None:
             "What you save is stored on the class's computer until you delete it. Your teacher can "
             "read it; the class only if you share it."
         )
-    files, pasted = st.tabs(["Files", "Pasted text"])
+    files, pasted, generated = st.tabs(["Files", "Pasted text", "Generated"])
     with files:
         corpus = upload_files()
         if corpus is not None:
             _offer(corpus, "uploaded")
     with pasted:
         _add_pasted()
+    with generated:
+        _add_generated()
 
 
 def manage_library() -> None:
@@ -143,6 +149,26 @@ def _add_pasted() -> None:
     else:
         st.text(f"{count(len(text), 'character')}. It begins: “{passages(text)[0]}”")
         _offer(corpus, "pasted")
+
+
+def _add_generated() -> None:
+    """Let the user have stories or problems written, from a seed and of any length."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        kind = st.selectbox(
+            "Kind",
+            list(GENERATED_TEXTS),
+            format_func=lambda name: GENERATED_TEXTS[name].title,
+            key=session_keys.GENERATED,
+        )
+        seed = st.number_input("Seed of its random draws", 0, 1_000_000, 1)
+        size = st.number_input("Size in kB", 10, 5_000, 1_000)
+    st.caption("Equal seeds give equal texts; the one that comes with the app has seed 0.")
+    if st.button("Write and save it"):
+        with st.spinner("Writing…"):
+            text = GENERATED_TEXTS[kind].write(seed=seed, size=1_000 * size)
+        name = f"{GENERATED_TEXTS[kind].title}, seed {seed}"
+        _keep(Corpus(name, text), "generated")
+        st.rerun()
 
 
 def _offer(corpus: Corpus, source: str) -> None:

@@ -18,7 +18,7 @@ from dashboard.charts import (
     to_json,
 )
 from dashboard.components.live_chart import live_chart
-from dashboard.forms import choose_axes
+from dashboard.forms import BITS_PER_BYTE, choose_axes
 from gpt_core.analysis import differing_settings
 from gpt_core.store import Run, RunSummary
 
@@ -49,6 +49,8 @@ def _draw(runs: Sequence[Run]) -> None:
             persist_state="session",
         )
         axes = choose_axes()
+    if axes.bits:
+        st.caption(BITS_PER_BYTE)
     losses = LINES[lines or "Validation"]
     visible = get_visible_runs()
     curves = [
@@ -87,6 +89,7 @@ def show_differences(summaries: Sequence[RunSummary]) -> None:
             "Run": distinct_names(runs),
             "Lowest validation": [summary.lowest_val_loss for summary in summaries],
             "Last training": [summary.train_loss for summary in summaries],
+            "Bits per byte": [summary.val_bits_per_byte for summary in summaries],
             **{name: _column(values) for name, values in differing.items()},
         }
     )
@@ -96,7 +99,7 @@ def show_differences(summaries: Sequence[RunSummary]) -> None:
     in_colors = [f"color: {color}; font-weight: 600" for color in colors]
     formats: dict[Any, Any] = dict.fromkeys(frame.select_dtypes("float"), "{:g}")
     formats |= dict.fromkeys(frame.select_dtypes("integer").columns.difference(["seed"]), "{:,}")
-    formats |= dict.fromkeys(("Lowest validation", "Last training"), "{:.3f}")
+    formats |= dict.fromkeys(("Lowest validation", "Last training", "Bits per byte"), "{:.3f}")
     st.dataframe(
         frame.style.apply(lambda _: in_colors, subset=["Run"]).format(formats, na_rep="–"),
         hide_index=True,

@@ -3,8 +3,7 @@
 import streamlit as st
 
 from dashboard.ui import formula, show_code
-from gpt_core.model import calc_loss_loader
-from gpt_core.training import evaluate_model, learning_rate_at, train
+from gpt_core.training import evaluate_model, learning_rate_at, measure_loader, train
 
 
 def show_background() -> None:
@@ -18,5 +17,5 @@ def show_background() -> None:
         "faint line behind them is each step's own batch or batches, with dropout on. Steps are "
         "counted as the book counts them: step 0 is the first update.",
     )
-    show_code(evaluate_model, calc_loss_loader)
+    show_code(evaluate_model, measure_loader)
     show_code(train, learning_rate_at)

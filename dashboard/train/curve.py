@@ -15,13 +15,14 @@ from dashboard.charts import (
     extent_of,
     loss_chart,
     numbers_frame,
+    palette,
     published_frame,
     small_charts,
     to_json,
     tokens_per_second,
 )
 from dashboard.components.live_chart import live_chart
-from dashboard.forms import choose_axes
+from dashboard.forms import BITS_PER_BYTE, choose_axes
 from dashboard.ui import run_title
 from gpt_core.analysis import (
     BOOK_RUN,
@@ -30,6 +31,7 @@ from gpt_core.analysis import (
     CachedHistory,
     PublishedRun,
     compare_with_book,
+    describe_baselines,
     describe_curve,
     describe_start,
     is_comparable,
@@ -75,6 +77,26 @@ def show_curve(run: Run, history: CachedHistory, look: CurveStyle) -> None:
             st.text(sentence)
         if not projected:
             st.caption(describe_start(reading, run.model_config.vocab_size))
+            _compare_with_baselines(run, history)
+    if axes.bits and not history.recorded.has_bits_per_byte:
+        st.caption("Bits per byte were not recorded for this run: an older version trained it.")
+
+
+def _compare_with_baselines(run: Run, history: CachedHistory) -> None:
+    """Say when the model passed each baseline, and how often it is right."""
+    baselines, evaluations = run.baselines, history.recorded.evaluations
+    if baselines is not None:
+        st.caption(
+            history.derive(
+                "baselines", lambda: describe_baselines(evaluations, baselines), "evaluations"
+            )
+        )
+    accuracy = float(evaluations["val_accuracy"][-1])
+    if not np.isnan(accuracy):
+        st.caption(
+            f"{BITS_PER_BYTE} Token accuracy {accuracy:.1%}: at so many positions of the "
+            "validation text the token that the model finds most probable is the right one."
+        )
 
 
 def _copied_fraction(history: CachedHistory) -> float | None:
@@ -90,7 +112,8 @@ def _draw(
     """Return the chart as JSON, and its description."""
     evaluations = numbers_frame(history.recorded.evaluations, run)
     published = {other.name: published_frame(other, run) for other in under}
-    curves = LossCurves(evaluations, numbers_frame(history.recorded.steps, run), published)
+    steps = numbers_frame(history.recorded.steps, run)
+    curves = LossCurves(evaluations, steps, published, run.baselines)
     vocab_size = run.model_config.vocab_size
     figure = loss_chart(curves, extent_of(run), run.id, axes, vocab_size, size)
     return to_json(figure), describe_losses(evaluations)
@@ -136,11 +159,12 @@ def show_book_comparison(run: Run, history: CachedHistory) -> None:
 
 
 def show_small_charts(run: Run, history: CachedHistory) -> None:
-    """Draw the other measurements of a run's steps."""
+    """Draw the other measurements of a run's steps, and of its evaluations."""
+    _show_exact_answers(run, history)
     if len(history.recorded.steps) < 2:
         return
     expander = st.expander(
-        "Gradient norm, learning rate, speed and memory",
+        "Gradient norm, learning rate, speed, memory and accuracy",
         key=session_keys.MEASURES,
         on_change="rerun",
     )
@@ -148,19 +172,51 @@ def show_small_charts(run: Run, history: CachedHistory) -> None:
         with expander:
             live_chart(
                 history.derive("measured", lambda: _draw_measured(run, history)),
-                "Gradient norm before clipping, learning rate, tokens per second and the process's "
-                "memory, by steps.",
+                "Gradient norm before clipping, learning rate, tokens per second, the process's "
+                "memory and the token accuracy, by steps.",
                 key="measured",
             )
+
+
+def _show_exact_answers(run: Run, history: CachedHistory) -> None:
+    """Draw which fraction of a task's unseen problems the model answers without a mistake."""
+    evaluations = history.recorded.evaluations
+    if not len(evaluations) or np.isnan(evaluations["exact_match"][-1]):
+        return
+
+    def draw() -> str:
+        at = evaluations["global_step"]
+        panels = [
+            Panel("Exact answers", at, evaluations["exact_match"], palette.VALIDATION, ".0%"),
+            Panel("Token accuracy", at, evaluations["val_accuracy"], palette.VALIDATION, ".0%"),
+        ]
+        return str(small_charts(panels, "Step", run.id).to_json())
+
+    st.header("What it answers")
+    last = float(evaluations["exact_match"][-1])
+    live_chart(
+        history.derive("answers", draw, "evaluations"),
+        f"Exact answers and token accuracy on the validation text; the last: {last:.1%} exact.",
+        key="answers",
+    )
+    st.caption(
+        "Exact answers: the fraction of problems of the validation text, none of which it is "
+        "trained on, that it answers greedily without a mistake."
+    )
 
 
 def _draw_measured(run: Run, history: CachedHistory) -> str:
     steps = history.recorded.steps
     at = steps["global_step"]
+    evaluations = history.recorded.evaluations
+    measured_at = evaluations["global_step"]
     panels = [
         Panel("Gradient norm", at, steps["grad_norm"]),
         Panel("Learning rate", at, steps["learning_rate"]),
         Panel("Tokens per second", at[1:], tokens_per_second(steps)),
         Panel("Memory, GB", at, np.where(steps["memory"] > 0, steps["memory"], np.nan) / 1e9),
+        Panel(
+            "Token accuracy", measured_at, evaluations["val_accuracy"], palette.VALIDATION, ".0%"
+        ),
     ]
     return str(small_charts(panels, "Step", run.id).to_json())

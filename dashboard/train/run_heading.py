@@ -1,5 +1,7 @@
 """A run's heading and its numbers: its state, its buttons, its progress and its speed."""
 
+import math
+
 import streamlit as st
 
 from dashboard.app import get_runner, is_projected, session_keys, toggle_projector
@@ -124,10 +126,26 @@ def show_run_numbers(run: Run, history: CachedHistory, playback: replay.Playback
     numbers = {
         "Training loss": format_loss(train_loss),
         "Validation loss": format_loss(val_loss),
+        **({} if is_projected() else _measures(history)),
         "Tokens per second": "–" if speed is None else f"{speed:,.0f}",
         time_label: "–" if seconds is None else format_duration(seconds),
     }
     show_numbers(numbers, 260 if is_projected() else NUMBER_WIDTH)
+
+
+def _measures(history: CachedHistory) -> dict[str, str]:
+    """Return what else the last evaluation measured on the validation text, if it did.
+
+    Of a task it is the exact answers. The row has room for five numbers.
+    """
+    if not len(history.recorded.evaluations):
+        return {}
+    last = history.recorded.evaluations[-1]
+    if not math.isnan(last["exact_match"]):
+        return {"Exact answers": f"{last['exact_match']:.1%}"}
+    if not math.isnan(last["val_bits_per_byte"]):
+        return {"Bits per byte": f"{last['val_bits_per_byte']:.3f}"}
+    return {}
 
 
 def _where_measured(run: Run, history: CachedHistory, steps_done: int) -> str:

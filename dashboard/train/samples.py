@@ -19,6 +19,7 @@ from gpt_core.access import is_open
 from gpt_core.analysis import MIN_COPIED_TOKENS, CachedHistory, Copying
 from gpt_core.library import share_run
 from gpt_core.store import Run, Share, ShareKind
+from gpt_core.text import right_answer
 
 MAX_SHOWN = 12
 
@@ -43,8 +44,10 @@ def show_latest_sample(run: Run, history: CachedHistory) -> None:
         copying = samples[-1].copying
         at_least = copying.at_least if copying else MIN_COPIED_TOKENS
         st.caption(
-            f"Marked: spans of at least {at_least} tokens that are word for word in the "
-            "training text. The prompt is pale."
+            "Marked: characters of an answer that are wrong, and dots for those that are missing."
+            if right_answer(samples[-1].start_context) is not None
+            else f"Marked: spans of at least {at_least} tokens that are word for word in "
+            "the training text. The prompt is pale."
         )
     if not is_projected():
         show_sharing(run)

@@ -27,8 +27,8 @@ _ON_PAGE = {
         "epoch, evaluation, sample, pretrained, prompt, decoding, temperature, top-k"
     ),
     "Runs": (
-        "token, loss, perplexity, training loss, validation loss, run, preset, step, "
-        "epoch, evaluation, sample, checkpoint"
+        "token, vocabulary, loss, perplexity, bits per byte, training loss, validation loss, run, "
+        "preset, step, epoch, evaluation, sample, checkpoint"
     ),
     "Tokens": (
         "token, token ID, vocabulary, byte-pair encoding, end of text, inputs and "
@@ -54,10 +54,11 @@ _ON_PAGE = {
         "precision, checkpoint"
     ),
     "Train": (
-        "token, token ID, end of text, context length, window, stride, batch, GPT, "
+        "token, token ID, vocabulary, end of text, context length, window, stride, batch, GPT, "
         "parameters, embedding, transformer block, attention, head, dropout, loss, "
-        "perplexity, uniform guess, training loss, validation loss, run, preset, step, "
-        "epoch, tokens seen, gradient, gradient norm, AdamW, learning rate, weight decay, "
+        "perplexity, uniform guess, bits per byte, token accuracy, unigram, bigram, floor, "
+        "training loss, validation loss, run, preset, step, epoch, tokens seen, gradient, "
+        "gradient norm, AdamW, learning rate, weight decay, "
         "evaluation, sample, probe, memorising, seed, precision, checkpoint, prompt"
     ),
     "Generate": (

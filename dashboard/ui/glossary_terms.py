@@ -193,6 +193,34 @@ GROUPS: dict[str, tuple[Term, ...]] = {
             "a guess among",
         ),
         Term(
+            "bits per byte",
+            "The loss in bits by the UTF-8 bytes of the text instead of its tokens: it compares "
+            "runs with different vocabularies.",
+            "Train",
+        ),
+        Term(
+            "token accuracy",
+            "The fraction of positions at which the token that the model finds most probable is "
+            "the right one.",
+            "Train",
+        ),
+        Term(
+            "unigram",
+            "A baseline that predicts each token by how often it occurs in the training text.",
+            "Train",
+        ),
+        Term(
+            "bigram",
+            "A baseline that predicts each token by how often it follows the one before it in the "
+            "training text.",
+            "Train",
+        ),
+        Term(
+            "floor",
+            "The loss of the grammar that wrote a text: on average no model can predict it better.",
+            "Train",
+        ),
+        Term(
             "one-hot",
             "A vector of zeros with a single 1, at the right answer.",
             "Loss",

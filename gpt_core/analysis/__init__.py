@@ -1,5 +1,6 @@
 """Analysis of recorded runs: history, loss curve, memorization, progress, comparison."""
 
+from gpt_core.analysis.baselines import describe_baselines, measure_baselines
 from gpt_core.analysis.book_comparison import BookComparison, compare_with_book, is_comparable
 from gpt_core.analysis.cached_store import CachedStore
 from gpt_core.analysis.loss_curve import CurveReading, describe_curve, describe_start, read_curve
@@ -26,11 +27,13 @@ __all__ = [
     "PublishedRun",
     "RunHistory",
     "compare_with_book",
+    "describe_baselines",
     "describe_curve",
     "describe_start",
     "differing_settings",
     "find_copying",
     "is_comparable",
+    "measure_baselines",
     "measure_copying",
     "read_curve",
     "run_progress",

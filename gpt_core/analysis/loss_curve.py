@@ -42,8 +42,9 @@ def read_curve(evaluations: Numbers) -> CurveReading | None:
         return None
 
     def point(i: int) -> Point:
-        step, epoch, _, train_loss, val_loss, _ = evaluations[i]
-        return Point(int(step), int(epoch), float(train_loss), float(val_loss))
+        row = evaluations[i]
+        losses = (float(row["train_loss"]), float(row["val_loss"]))
+        return Point(int(row["global_step"]), int(row["epoch"]), *losses)
 
     train_losses, val_losses = evaluations["train_loss"], evaluations["val_loss"]  # (N,), (N,)
     together = (val_losses - train_losses <= DIVERGED * val_losses).nonzero()[0]

@@ -1,5 +1,6 @@
 """RunHistory: a run's records in memory, with the values derived from them."""
 
+import math
 import threading
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -23,7 +24,11 @@ STEP_COLUMNS = (
     *("global_step", "epoch", "tokens_seen", "loss", "grad_norm"),
     *("learning_rate", "seconds", "memory"),
 )
-EVALUATION_COLUMNS = ("global_step", "epoch", "tokens_seen", "train_loss", "val_loss", "seconds")
+EVALUATION_COLUMNS = (
+    *("global_step", "epoch", "tokens_seen", "train_loss", "val_loss"),
+    *("train_bits_per_byte", "val_bits_per_byte", "train_accuracy", "val_accuracy"),
+    *("exact_match", "seconds"),
+)
 
 T = TypeVar("T")
 
@@ -55,6 +60,11 @@ class RunHistory:
         """Return the seconds spent on the run."""
         last = [float(rows["seconds"][-1]) for rows in (self.steps, self.evaluations) if len(rows)]
         return max([*last, *(sample.seconds for sample in self.samples[-1:])], default=0.0)
+
+    @property
+    def has_bits_per_byte(self) -> bool:
+        """Tell whether bits per byte are recorded, or nothing is yet."""
+        return not bool(np.isnan(self.evaluations["val_bits_per_byte"][-1:]).any())
 
     def up_to(self, global_step: int) -> "RunHistory":
         """Return the history as it was after a step, its evaluation and its sample."""
@@ -147,7 +157,7 @@ class _GrowingTable:
             larger[: self._count] = self._rows[: self._count]
             self._rows = larger
         self._rows[self._count : count] = [
-            tuple(getattr(row, name) for name in self._columns) for row in rows
+            tuple(_number(getattr(row, name)) for name in self._columns) for row in rows
         ]
         self._count = count
 
@@ -195,6 +205,11 @@ class HistoryReader:
         recorded = RunHistory(self.steps.rows, self.evaluations.rows, self.samples, self.updates)
         self.history = CachedHistory(recorded, dict(self.derived))
         return self.history
+
+
+def _number(value: float | None) -> float:
+    """Return a value for a column of numbers: NaN if it was not measured."""
+    return math.nan if value is None else value
 
 
 def _measured(store: RunStore, run: Run, samples: Sequence[StoredSample]) -> list[MeasuredSample]:

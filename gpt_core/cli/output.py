@@ -47,6 +47,7 @@ def print_run(store: RunStore, runner: TrainingRunner, run_id: str) -> Run:
     last = store.evaluations(run_id)[-1:]
     if last:
         losses = f"train loss {last[0].train_loss:.3f}, val loss {last[0].val_loss:.3f}"
+        losses += _measures(last[0])
         label = f"{last[0].global_step:06d}"
         print(f"{run.state.capitalize()} after {count(bar.n, 'step')}. At step {label}: {losses}")
     return run
@@ -58,7 +59,17 @@ def _line(record: StoredEvaluation | StoredSample) -> str:
         return record.text.replace("\n", " ")
     return (
         f"Ep {record.epoch} (Step {record.global_step:06d}): "
-        f"Train loss {record.train_loss:.3f}, Val loss {record.val_loss:.3f}"
+        f"Train loss {record.train_loss:.3f}, Val loss {record.val_loss:.3f}{_measures(record)}"
+    )
+
+
+def _measures(evaluation: StoredEvaluation) -> str:
+    """Return what else was measured on the validation text; empty in an older run."""
+    if evaluation.val_bits_per_byte is None or evaluation.val_accuracy is None:
+        return ""
+    return (
+        f" · validation {evaluation.val_bits_per_byte:.3f} bits per byte, "
+        f"{evaluation.val_accuracy:.1%} of tokens right"
     )
 
 

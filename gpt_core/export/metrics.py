@@ -21,6 +21,11 @@ COLUMNS = pa.schema(
         ("memory", pa.int64()),  # of the process, in bytes
         ("train_loss", pa.float64()),  # only where an evaluation followed the step
         ("val_loss", pa.float64()),
+        ("train_bits_per_byte", pa.float64()),
+        ("val_bits_per_byte", pa.float64()),
+        ("train_accuracy", pa.float64()),  # fraction of tokens that are found the most probable
+        ("val_accuracy", pa.float64()),
+        ("exact_match", pa.float64()),  # fraction of a task's answers that are right
         ("evaluation_seconds", pa.float64()),  # up to its end
     ]
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gpt_core.config import GPTConfig, TrainingConfig
-from gpt_core.store import RUN_ID, Run, RunState, RunStore
+from gpt_core.store import RUN_ID, Baselines, Run, RunState, RunStore
 from gpt_core.system import DATA_DIR, MAX_RECORDING_BYTES, foreign_json, read_json
 from gpt_core.text import load_text
 from gpt_core.validation import check_whole, shown
@@ -31,7 +31,7 @@ class RecordedLoss:
 def write_recording(store: RunStore, run: Run) -> str:
     """Return a run's configuration and records as JSON, a row per line, without weights."""
     facts = {
-        name: asdict(value) if isinstance(value, GPTConfig | TrainingConfig) else value
+        name: asdict(value) if isinstance(value, GPTConfig | TrainingConfig | Baselines) else value
         for name, value in vars(run).items()
         if name
         not in ("state", "state_at", "state_actor", "message", "name", "note", "is_redacted")
@@ -74,6 +74,8 @@ def _add_recording(store: RunStore, parts: Any) -> str:
         facts: dict[str, Any] = parts["run"]
         facts["model_config"] = GPTConfig(**facts["model_config"])
         facts["training_config"] = TrainingConfig(**facts["training_config"])
+        if facts.get("baselines") is not None:
+            facts["baselines"] = Baselines(**facts["baselines"])
         parts.setdefault("labels", {"columns": [], "rows": []})  # before runs had names
         rows = {table: _rows_of(parts[table]) for table in TABLES}
         _check(facts, rows)

@@ -18,6 +18,13 @@ STEP_TAGS = {
     "memory": "progress/memory_bytes",
 }
 EVALUATION_TAGS = {"train_loss": "loss/training", "val_loss": "loss/validation"}
+MEASURE_TAGS = {  # of evaluations, too; missing in older runs
+    "train_bits_per_byte": "bits_per_byte/training",
+    "val_bits_per_byte": "bits_per_byte/validation",
+    "train_accuracy": "accuracy/training",
+    "val_accuracy": "accuracy/validation",
+    "exact_match": "accuracy/exact_match",
+}
 
 
 def write_event_file(store: RunStore, run: Run, logdir: Path) -> Path:
@@ -65,13 +72,14 @@ def _events(store: RunStore, run: Run) -> "Iterator[Event]":
 
     curves: tuple[tuple[Sequence[StoredRecord], dict[str, str]], ...] = (
         (records.steps, STEP_TAGS),
-        (records.evaluations, EVALUATION_TAGS),
+        (records.evaluations, EVALUATION_TAGS | MEASURE_TAGS),
     )
     for recorded, tags in curves:
         for record in recorded:
             values = [
                 Summary.Value(tag=tag, simple_value=getattr(record, name))
                 for name, tag in tags.items()
+                if getattr(record, name) is not None
             ]
             yield event(record, Summary(value=values))
     for sample in records.samples:

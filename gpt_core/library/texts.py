@@ -25,7 +25,7 @@ class LibraryText(LibraryEntry):
 
     sha256: str
     name: str
-    source: str  # where it came from: "upload", "pasted"
+    source: str  # where it came from: "uploaded", "pasted", "generated"
     characters: int
     bytes: int
     kept_at: float  # seconds since 1970

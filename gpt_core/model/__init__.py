@@ -28,6 +28,7 @@ from gpt_core.model.loss import (
     loss_in_one_call,
     loss_walkthrough,
     perplexity,
+    predict_batch,
     target_ranks,
 )
 from gpt_core.model.precision import (
@@ -75,6 +76,7 @@ __all__ = [
     "next_token_probas",
     "outline",
     "perplexity",
+    "predict_batch",
     "require_device",
     "resolve_auto",
     "stream_tokens",

@@ -23,6 +23,20 @@ def calc_loss_batch(
     return linear_cross_entropy(x, model.out_head.weight, target_batch.flatten())
 
 
+@torch.no_grad()
+def predict_batch(
+    input_batch: Tensor, target_batch: Tensor, model: GPTModel, device: torch.device | str
+) -> tuple[Tensor, Tensor]:
+    """Return the loss of :func:`calc_loss_batch`, and the most probable tokens (B, T)."""
+    input_batch, target_batch = input_batch.to(device), target_batch.to(device)
+    x = model.features(input_batch).flatten(0, 1)  # (B * T, emb_dim)
+    predicted_ids = torch.empty_like(target_batch)  # (B, T)
+    loss = linear_cross_entropy(
+        x, model.out_head.weight, target_batch.flatten(), predicted_ids.view(-1)
+    )
+    return loss, predicted_ids
+
+
 def calc_loss_loader(
     data_loader: Iterable[tuple[Tensor, Tensor]],
     model: GPTModel,

@@ -5,13 +5,20 @@ from dataclasses import dataclass, replace
 import torch
 
 from gpt_core.access import ClassRules, require_allowed_run
+from gpt_core.analysis import measure_baselines
 from gpt_core.config import TrainingConfig
 from gpt_core.model import GPTModel, count_config_parameters, resolve_auto
 from gpt_core.presets import Preset
-from gpt_core.store import RunSetup, RunStore
+from gpt_core.store import Baselines, RunSetup, RunStore
 from gpt_core.system import describe_machine
-from gpt_core.text import Corpus, TokenCache, prompt_of
-from gpt_core.training import TrainingData, fit_vocabulary, prepare_data, steps_in_run
+from gpt_core.text import Corpus, TokenCache, prompt_of, split_text
+from gpt_core.training import (
+    TrainingData,
+    fit_vocabulary,
+    prepare_data,
+    steps_in_run,
+    token_bytes,
+)
 from gpt_core.vocabularies import get_tokenizer
 from gpt_core.weights import (
     InitialWeights,
@@ -34,6 +41,7 @@ class NewRun:
     initial_name: str
     initial: GPTModel | None  # None for random weights
     initial_sha256: str
+    baselines: Baselines
 
     @property
     def setup(self) -> RunSetup:
@@ -90,6 +98,7 @@ class NewRun:
             initial_name=self.initial_name,
             initial_sha256=self.initial_sha256,
             vocabulary=self.vocabulary,
+            baselines=self.baselines,
         )
         # Again: the text may have been deleted just before there was a run that needs it.
         store.save_text(self.corpus.text, self.corpus.sha256)
@@ -123,4 +132,9 @@ def prepare_run(
         corpus.text, tokenizer, model_config, config, cache, generator=torch.Generator()
     )
     name, sha256 = (initial.name, weights_sha256(weights)) if initial and weights else ("", "")
-    return NewRun(preset, config, corpus, data, vocabulary, owner, name, weights, sha256)
+    baselines = measure_baselines(
+        *(data.train_ids, data.val_ids, model_config.vocab_size),
+        token_bytes(tokenizer),
+        split_text(corpus.text, config.train_ratio)[1],
+    )
+    return NewRun(preset, config, corpus, data, vocabulary, owner, name, weights, sha256, baselines)

@@ -13,6 +13,7 @@ from gpt_core.store.rows import (
 )
 from gpt_core.store.run import (
     LIVE_STATES,
+    Baselines,
     CheckpointKind,
     Run,
     RunSetup,
@@ -31,6 +32,7 @@ __all__ = [
     "RECORD_KINDS",
     "RECORD_TABLES",
     "RUN_ID",
+    "Baselines",
     "Checkpoint",
     "CheckpointKind",
     "FinalState",

@@ -213,4 +213,14 @@ MIGRATIONS = (
     );
     ALTER TABLE runs ADD COLUMN vocabulary_sha256 TEXT NOT NULL DEFAULT '';
     """,
+    """
+    -- NULL where not measured: before this version, and exact_match in other texts than tasks.
+    ALTER TABLE evaluations ADD COLUMN train_bits_per_byte REAL;
+    ALTER TABLE evaluations ADD COLUMN val_bits_per_byte REAL;
+    ALTER TABLE evaluations ADD COLUMN train_accuracy REAL;
+    ALTER TABLE evaluations ADD COLUMN val_accuracy REAL;
+    ALTER TABLE evaluations ADD COLUMN exact_match REAL;
+    -- What losses are compared with, as JSON; NULL where not computed.
+    ALTER TABLE runs ADD COLUMN baselines TEXT;
+    """,
 )

@@ -7,8 +7,14 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from gpt_core.config import GPTConfig, TrainingConfig
-from gpt_core.records import EvaluationRecord, ProbeRecord, SampleRecord, StepRecord, UpdateRecord
-from gpt_core.store.run import CheckpointKind, Run, RunState
+from gpt_core.records import (
+    EvaluationRecord,
+    ProbeRecord,
+    SampleRecord,
+    StepRecord,
+    UpdateRecord,
+)
+from gpt_core.store.run import Baselines, CheckpointKind, Run, RunState
 from gpt_core.validation import is_whole_text, shown
 
 Row = dict[str, Any]  # column names to SQLite values
@@ -115,7 +121,7 @@ JSON_COLUMNS = {
 
 def encoded(value: Any) -> Any:
     """Return a value for SQLite: configurations, tuples, lists and dictionaries as JSON."""
-    if isinstance(value, GPTConfig | TrainingConfig):
+    if isinstance(value, GPTConfig | TrainingConfig | Baselines):
         value = asdict(value)
     return json.dumps(value) if isinstance(value, tuple | list | dict) else value
 
@@ -187,5 +193,6 @@ def run_from_row(row: Row) -> Run:
             "model_config": GPTConfig(**json.loads(row["model_config"])),
             "training_config": TrainingConfig(**json.loads(row["training_config"])),
             "versions": json.loads(row["versions"]),
+            "baselines": Baselines(**json.loads(row["baselines"])) if row["baselines"] else None,
         }
     )

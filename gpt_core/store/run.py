@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from gpt_core.config import GPTConfig, TrainingConfig
+from gpt_core.validation import check_number
 
 
 class RunState(StrEnum):
@@ -37,6 +38,31 @@ class ShareKind(StrEnum):
     RUN = "run"
     TEXT = "text"
     MODEL = "model"
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """Losses on a run's whole validation text that its model's is compared with, in nats per token.
+
+    The floor and the entropy are known for the stories of our grammar only.
+    """
+
+    unigram: float  # of a model that knows how often each token occurs
+    bigram: float  # of one that knows which token follows which
+    bytes_per_token: float  # of the validation text
+    floor: float | None = None  # the grammar's own mean −ln p of this text
+    entropy: float | None = None  # the grammar's mean −ln p over all texts, by formula
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value is None and name in ("floor", "entropy"):
+                continue
+            check_number(name, value, lambda x: x >= 0, "of 0 or more")
+
+    @property
+    def has_useful_bigram(self) -> bool:
+        """Tell whether the training text is long enough to learn from counts of pairs."""
+        return self.bigram < self.unigram
 
 
 class RunSetup(NamedTuple):
@@ -74,6 +100,7 @@ class Run:
     initial_sha256: str = ""
     vocabulary_sha256: str = ""  # of its tokenizer.json; "" for GPT-2's vocabulary
     state_actor: str = ""  # who brought it into its state
+    baselines: Baselines | None = None  # None before 0.3.0
     is_redacted: bool = False  # private parts are left out
 
     def redacted(self) -> "Run":
@@ -131,5 +158,6 @@ class RunSummary:
     seconds: float  # spent on the run
     train_loss: float | None  # of the last evaluation
     val_loss: float | None
+    val_bits_per_byte: float | None
     lowest_val_loss: float | None
     lowest_val_step: int | None

@@ -36,7 +36,7 @@ SUMMARIES = """
         COALESCE(step.global_step + 1, 0) AS steps_done,
         MAX(COALESCE(step.seconds, 0), COALESCE(last.seconds, 0), COALESCE(sample.seconds, 0))
             AS seconds,
-        last.train_loss, last.val_loss,
+        last.train_loss, last.val_loss, last.val_bits_per_byte,
         lowest.val_loss AS lowest_val_loss, lowest.global_step AS lowest_val_step
     FROM runs
     LEFT JOIN steps AS step

@@ -17,7 +17,7 @@ from gpt_core.records import (
 )
 from gpt_core.store.database import Database, insert
 from gpt_core.store.rows import Row, check_rows
-from gpt_core.store.run import CheckpointKind, RunState, ShareKind
+from gpt_core.store.run import Baselines, CheckpointKind, RunState, ShareKind
 from gpt_core.store.run_reader import FinalState, RunReader
 from gpt_core.system import write_atomically
 
@@ -60,6 +60,7 @@ class RunWriter(RunReader):
         initial_name: str = "",
         initial_sha256: str = "",
         vocabulary: str = "",
+        baselines: Baselines | None = None,
     ) -> None:
         """Record a new run, in state ``queued``, with its vocabulary, a tokenizer.json."""
         row = {
@@ -77,6 +78,7 @@ class RunWriter(RunReader):
             "versions": versions,
             "initial_name": initial_name,
             "initial_sha256": initial_sha256,
+            "baselines": baselines,
         }
         with self._database.transaction() as connection:
             row["vocabulary_sha256"] = self._add_vocabulary(connection, vocabulary)

@@ -4,6 +4,9 @@ from gpt_core.documents import gutenberg_body
 from gpt_core.text.bundled_texts import (
     BUNDLED_TEXTS,
     DEFAULT_TEXT,
+    DESCRIPTIONS,
+    GENERATED_TEXTS,
+    STORIES,
     bundled_text,
     load_text,
     public_texts,
@@ -25,6 +28,7 @@ from gpt_core.text.dataset import (
     fitting_context_length,
     rows_to_batch,
 )
+from gpt_core.text.grammar import has_stories, stories_bits, story_entropy, write_stories
 from gpt_core.text.impressions import count_odd_characters, passages, words_beyond_ascii
 from gpt_core.text.prompts import CHAPTER_PROMPT, prompt_of
 from gpt_core.text.statistics import (
@@ -34,6 +38,7 @@ from gpt_core.text.statistics import (
     count_batches,
     count_tokens,
 )
+from gpt_core.text.tasks import TASKS, has_problems, right_answer, write_problems
 from gpt_core.text.the_verdict import (
     VERDICT,
     VERDICT_SHA256,
@@ -56,9 +61,13 @@ __all__ = [
     "BUNDLED_TEXTS",
     "CHAPTER_PROMPT",
     "DEFAULT_TEXT",
+    "DESCRIPTIONS",
     "ENGLISH_TOKENS_PER_CHARACTER",
+    "GENERATED_TEXTS",
     "IGNORE_INDEX",
     "MAX_TEXT_NAME",
+    "STORIES",
+    "TASKS",
     "VERDICT",
     "VERDICT_SHA256",
     "VERDICT_TITLE",
@@ -77,6 +86,8 @@ __all__ = [
     "download_the_verdict",
     "fitting_context_length",
     "gutenberg_body",
+    "has_problems",
+    "has_stories",
     "has_the_verdict",
     "join_texts",
     "load_text",
@@ -88,12 +99,17 @@ __all__ = [
     "read_upload",
     "read_upload_document",
     "readable_name",
+    "right_answer",
     "rows_to_batch",
     "save_the_verdict",
     "split_text",
+    "stories_bits",
+    "story_entropy",
     "text_sha256",
     "token_cache_in",
     "upload_corpus",
     "upload_reader",
     "words_beyond_ascii",
+    "write_problems",
+    "write_stories",
 ]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from gpt_core.documents import END_OF_TEXT
+from gpt_core.text.grammar import has_stories
+from gpt_core.text.tasks import has_problems
 from gpt_core.validation import is_whole_text, shown
 
 MAX_TEXT_NAME = 80  # characters
@@ -76,7 +78,13 @@ def join_texts(texts: Sequence[Corpus]) -> Corpus:
 def split_text(text: str, train_ratio: float) -> tuple[str, str]:
     """Split a text by characters: the first fraction, ``train_ratio``, and the rest.
 
+    Stories of our grammar, and problems of our tasks, are not cut in two: there, the split is at
+    the last border before.
+
     Source: the chapter, "Calculating the training and validation set losses".
     """
     split_index = int(train_ratio * len(text))
+    border = END_OF_TEXT if has_stories(text) else "\n" if has_problems(text) else ""
+    if border and border in text[:split_index]:
+        split_index = text.rindex(border, 0, split_index) + len(border)
     return text[:split_index], text[split_index:]

@@ -3,6 +3,7 @@
 from gpt_core.config import TrainingConfig
 from gpt_core.text.bundled_texts import DEFAULT_TEXT, load_text
 from gpt_core.text.corpus import Corpus
+from gpt_core.text.tasks import has_problems, right_answer
 from gpt_core.text.the_verdict import VERDICT_SHA256
 from gpt_core.vocabularies import Tokenizer
 
@@ -16,11 +17,14 @@ def prompt_of(corpus: Corpus, tokenizer: Tokenizer) -> str:
     """Return the prompt of a run on this text, unless another one is chosen.
 
     It is the beginning of the text's first line of prose or, if there is none, of verse: a prompt
-    in another language, or from another world, shows little of what the model learns. The
+    in another language, or from another world, shows little of what the model learns. A text of
+    tasks has a problem of its validation part, without the answer. The
     chapter's text, and the story that stands in for it, have the chapter's prompt.
     """
     if corpus.sha256 in (VERDICT_SHA256, load_text(DEFAULT_TEXT).sha256):
         return CHAPTER_PROMPT
+    if has_problems(corpus.text):
+        return _last_problem(corpus.text)
     lines = [line.strip() for line in corpus.text[:SEARCHED].splitlines()]
     for needed in (LINE_TOKENS, VERSE_TOKENS):
         for line in lines:
@@ -28,6 +32,13 @@ def prompt_of(corpus: Corpus, tokenizer: Tokenizer) -> str:
             if len(ids) >= needed and (prompt := _beginning(line, ids, tokenizer)):
                 return prompt
     return CHAPTER_PROMPT
+
+
+def _last_problem(text: str) -> str:
+    """Return the last problem of a text of tasks, without its answer: it is never trained on."""
+    line = text.splitlines()[-1]
+    problem = right_answer(line)
+    return line[: problem[0]] if problem else CHAPTER_PROMPT
 
 
 def _beginning(line: str, ids: list[int], tokenizer: Tokenizer) -> str:

@@ -1,7 +1,7 @@
 """The training loop in one file, and its parts."""
 
 from gpt_core.training.data import TrainingData, encode_splits, prepare_data
-from gpt_core.training.evaluation import evaluate_model
+from gpt_core.training.evaluation import Measures, evaluate_model, measure_loader, token_bytes
 from gpt_core.training.gradients import accumulate_gradients
 from gpt_core.training.loop import train
 from gpt_core.training.lr_schedule import learning_rate_at, steps_in_run
@@ -20,6 +20,7 @@ from gpt_core.training.vocabulary import FittedVocabulary, fit_vocabulary
 __all__ = [
     "PROBE_TOKENS",
     "FittedVocabulary",
+    "Measures",
     "TrainingData",
     "TrainingState",
     "accumulate_gradients",
@@ -30,11 +31,13 @@ __all__ = [
     "get_device_random_state",
     "get_random_state",
     "learning_rate_at",
+    "measure_loader",
     "prepare_data",
     "seed_device",
     "set_device_random_state",
     "set_random_state",
     "steps_in_run",
+    "token_bytes",
     "train",
     "window_beginnings",
     "with_text_probe",

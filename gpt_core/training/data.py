@@ -12,6 +12,7 @@ from gpt_core.system import count
 from gpt_core.text import (
     Batch,
     TokenCache,
+    TokenWindows,
     check_splits,
     create_dataloader,
     split_text,
@@ -32,6 +33,22 @@ class TrainingData:
     train_loader: DataLoader[Batch]
     val_loader: DataLoader[Batch]
     generator: torch.Generator | None = None
+
+    @property
+    def train_ids(self) -> Tensor:
+        """Return the token IDs of the training split, (train_tokens,)."""
+        return _token_ids(self.train_loader)
+
+    @property
+    def val_ids(self) -> Tensor:
+        """Return the token IDs of the validation split, (val_tokens,)."""
+        return _token_ids(self.val_loader)
+
+
+def _token_ids(loader: DataLoader[Batch]) -> Tensor:
+    windows = loader.dataset
+    assert isinstance(windows, TokenWindows)
+    return windows.token_ids
 
 
 def prepare_data(

@@ -1,14 +1,19 @@
 """What a run measures between its updates: both losses, the probes, and a sample."""
 
 import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from gpt_core.config import TrainingConfig
-from gpt_core.model import GPTModel, autocast, calc_loss_loader, generate
+from gpt_core.model import GPTModel, autocast, generate, predict_batch
 from gpt_core.records import EvaluationRecord, ProbeRecord, SampleRecord
 from gpt_core.text import Batch
+from gpt_core.training.exact_match import asks_problems, count_exact
 from gpt_core.training.probes import probe_model
 from gpt_core.training.state import TrainingState
 from gpt_core.vocabularies import Tokenizer, text_to_token_ids, token_ids_to_text
@@ -28,13 +33,32 @@ def evaluate(
         FloatingPointError: a loss is not finite.
     """
     with autocast(config):
-        train_loss, val_loss = evaluate_model(
-            model, train_loader, val_loader, config.device, config.eval_iter
+        train, val = evaluate_model(
+            model, train_loader, val_loader, config.device, config.eval_iter, tokenizer
         )
-    losses = EvaluationRecord(
-        state.global_step, state.epoch, state.tokens_seen, train_loss, val_loss
+    evaluation = EvaluationRecord(
+        state.global_step,
+        state.epoch,
+        state.tokens_seen,
+        train_loss=train.loss,
+        val_loss=val.loss,
+        train_bits_per_byte=train.bits_per_byte,
+        val_bits_per_byte=val.bits_per_byte,
+        train_accuracy=train.accuracy,
+        val_accuracy=val.accuracy,
+        exact_match=val.exact_match,
     )
-    return [losses, *probe_model(model, tokenizer, config, state)]
+    return [evaluation, *probe_model(model, tokenizer, config, state)]
+
+
+@dataclass(frozen=True)
+class Measures:
+    """How well a model predicts a text."""
+
+    loss: float  # mean over the batches, in nats per token
+    bits_per_byte: float  # which does not depend on how the text is cut into tokens
+    accuracy: float  # fraction of the tokens that the model finds the most probable
+    exact_match: float | None  # fraction of a task's answers that are right; None in other texts
 
 
 def evaluate_model(
@@ -43,25 +67,61 @@ def evaluate_model(
     val_loader: DataLoader[Batch],
     device: torch.device | str,
     eval_iter: int,
-) -> tuple[float, float]:
-    """Return the mean loss on up to ``eval_iter`` batches of each split, dropout off.
+    tokenizer: Tokenizer,
+) -> tuple[Measures, Measures]:
+    """Measure the model on up to ``eval_iter`` batches of each split, dropout off.
 
     Raises:
         FloatingPointError: a loss is not finite.
 
-    Source: the chapter, "Training an LLM", ``evaluate_model``.
+    Source: the chapter, "Training an LLM", ``evaluate_model``, which returns the losses.
     """
     model.eval()
-    with torch.no_grad():
-        train_loss = calc_loss_loader(train_loader, model, device, eval_iter)
-        val_loss = calc_loss_loader(val_loader, model, device, eval_iter)
+    train = measure_loader(train_loader, model, device, eval_iter, tokenizer)
+    val = measure_loader(val_loader, model, device, eval_iter, tokenizer)
     model.train()
-    if not (math.isfinite(train_loss) and math.isfinite(val_loss)):
+    if not (math.isfinite(train.loss) and math.isfinite(val.loss)):
         raise FloatingPointError(
-            f"The evaluation's losses are {train_loss:.4g} and {val_loss:.4g}: the last updates "
+            f"The evaluation's losses are {train.loss:.4g} and {val.loss:.4g}: the last updates "
             "were too large. Choose a smaller learning rate."
         )
-    return train_loss, val_loss
+    return train, val
+
+
+def measure_loader(
+    data_loader: Iterable[Batch],
+    model: GPTModel,
+    device: torch.device | str,
+    num_batches: int,
+    tokenizer: Tokenizer,
+) -> Measures:
+    """Measure the model on the first ``num_batches`` batches; its loss is the chapter's."""
+    losses, nats, num_bytes, right, tokens = [], 0.0, 0, 0, 0
+    asks, exact, asked = asks_problems(data_loader, tokenizer), 0, 0
+    for i, (input_batch, target_batch) in enumerate(data_loader):
+        if i == num_batches:
+            break
+        loss, predicted_ids = predict_batch(input_batch, target_batch, model, device)
+        losses.append(loss.item())
+        tokens += target_batch.numel()
+        nats += losses[-1] * target_batch.numel()
+        num_bytes += int(token_bytes(tokenizer)[target_batch].sum())
+        predicted_ids = predicted_ids.cpu()
+        right += int((predicted_ids == target_batch).sum())
+        if asks:
+            answers = count_exact(input_batch, target_batch, predicted_ids, tokenizer)
+            exact, asked = exact + answers[0], asked + answers[1]
+    # A mean of the batches' means, as in the chapter; the last batch may be smaller.
+    mean_loss = sum(losses) / len(losses)
+    bits_per_byte = nats / math.log(2) / num_bytes
+    return Measures(mean_loss, bits_per_byte, right / tokens, exact / asked if asked else None)
+
+
+@lru_cache(maxsize=4)
+def token_bytes(tokenizer: Tokenizer) -> Tensor:
+    """Return the number of UTF-8 bytes of each token, (n_vocab,)."""
+    ids = range(tokenizer.n_vocab)
+    return torch.tensor([len(tokenizer.decode_single_token_bytes(i)) for i in ids])
 
 
 def write_sample(

@@ -73,7 +73,7 @@ def compare(revision: str) -> str:
         subprocess.run(["tar", "-x", "-C", place], input=archive, check=True)
         then, now = records(Path(place)), records(ROOT)
     for before, after in zip(then, now, strict=False):
-        if before != after:
+        if not after.startswith(before):  # a kind of record may have more fields than then
             return f"Not equal.\n{revision}: {before}\nhere: {after}"
     if len(then) != len(now):
         return f"Not equal: {len(then)} records in {revision}, {len(now)} here."

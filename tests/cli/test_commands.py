@@ -45,7 +45,8 @@ def test_train_prints_the_books_log_lines_the_samples_and_the_last_losses(tmp_pa
     assert re.match(r"Ep 1 \(Step 000000\): Train loss 10\.\d{3}, Val loss 10\.\d{3}", lines[3])
     assert lines[-2].startswith("Count from one:")
     assert re.fullmatch(
-        r"Finished after 9 steps\. At step 000000: train loss \d+\.\d{3}, val loss \d+\.\d{3}",
+        r"Finished after 9 steps\. At step 000000: train loss \d+\.\d{3}, val loss \d+\.\d{3}"
+        r" · validation \d\.\d{3} bits per byte, \d+\.\d% of tokens right",
         lines[-1],
     )
     assert "tokens/s" in err

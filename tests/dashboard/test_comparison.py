@@ -103,7 +103,7 @@ def test_a_row_holds_what_the_table_shows_and_sorts_by(run: Run) -> None:
     pocket = PRESETS["pocket"]
     changed = replace(pocket.training, learning_rate=0.01)
     run = replace(run, preset="pocket", model_config=pocket.model, training_config=changed)
-    row = row_of(RunSummary(run, 7, 185.0, 5.0, 6.0, 5.5, 4))
+    row = row_of(RunSummary(run, 7, 185.0, 5.0, 6.0, 2.1, 5.5, 4))
     assert (row["changes"], row["steps"], row["total"]) == ("learning_rate 0.01", 7, 20)
     assert (row["train"], row["val"], row["lowest"], row["lowest_step"]) == (5.0, 6.0, 5.5, 4)
     assert (row["seconds"], row["time"]) == (185.0, "3 min 05 s")

@@ -22,7 +22,7 @@ from dashboard.charts.axes import Extent
 from dashboard.charts.figure import kept_points
 from dashboard.charts.palette import TRAINING, VALIDATION
 from gpt_core.analysis import LECTURE_RUN
-from gpt_core.store import Run
+from gpt_core.store import Baselines, Run
 
 EVALUATIONS = pd.DataFrame(
     {
@@ -108,10 +108,58 @@ def test_perplexity_is_the_exponential_of_each_loss_and_of_the_uniform_guess() -
     axes = Axes(perplexity=True, log=True)
     figure = draw_losses(EVALUATIONS, EXTENT, "a-run", STEPS, axes, vocab_size=50257)
     assert list(figure.data[0].y) == pytest.approx(np.exp([9.8, 8.1, 6.7]))
-    assert figure.layout.shapes[0].y0 == 50257
+    assert figure.layout.shapes[0].y0 == pytest.approx(50257)
     assert (figure.layout.yaxis.type, figure.layout.yaxis.title.text) == ("log", "Perplexity")
     plain = draw_losses(EVALUATIONS, EXTENT, "a-run", vocab_size=50257)
     assert plain.layout.shapes[0].y0 == pytest.approx(10.825, abs=1e-3)
+
+
+KNOWN = Baselines(unigram=7.5, bigram=7.2, bytes_per_token=4.0, floor=2.0, entropy=2.1)
+
+
+def draw_baselines(axes: Axes, evaluations: pd.DataFrame = EVALUATIONS) -> Any:
+    curves = LossCurves(evaluations, STEPS, baselines=KNOWN)
+    return go.Figure(loss_chart(curves, EXTENT, "a-run", axes, vocab_size=50257))
+
+
+def test_the_baselines_and_the_floor_are_lines_with_their_names_at_the_end() -> None:
+    figure = draw_baselines(Axes())
+    assert [shape.y0 for shape in figure.layout.shapes] == pytest.approx(
+        [10.825, 7.5, 7.2, 2], 1e-3
+    )
+    labels = {note.text: note for note in figure.layout.annotations}
+    assert list(labels)[1:] == [
+        "unigram: 7.500",
+        "bigram: 7.200",
+        "floor: 2.000 (by formula 2.100)",
+    ]
+    # Their labels cannot lie on each other; the floor's is where the curves are high.
+    assert (labels["unigram: 7.500"].yanchor, labels["bigram: 7.200"].yanchor) == ("bottom", "top")
+    assert labels["floor: 2.000 (by formula 2.100)"].xanchor == "left"
+    assert min(min(trace.y) for trace in figure.data if trace.y[0] is not None) == 2  # in view
+
+
+def test_a_baseline_far_above_all_losses_is_not_marked() -> None:
+    trained = EVALUATIONS.assign(train_loss=[3.3, 3.2, 3.1], val_loss=[3.6, 3.5, 3.4])
+    curves = LossCurves(trained, baselines=KNOWN)
+    figure = go.Figure(loss_chart(curves, EXTENT, "a-run", Axes(), vocab_size=50257))
+    assert [note.text[:5] for note in figure.layout.annotations] == ["floor"]
+
+
+def test_bits_per_byte_are_drawn_as_recorded_and_the_baselines_with_them() -> None:
+    recorded = EVALUATIONS.assign(
+        train_bits_per_byte=[3.5, 2.9, 2.4], val_bits_per_byte=[3.6, 3.0, 2.5]
+    )
+    figure = draw_baselines(Axes(bits=True), recorded)
+    assert figure.layout.yaxis.title.text == "Bits per byte"
+    assert list(figure.data[0].y) == pytest.approx([3.5, 2.9, 2.4])
+    assert not [trace for trace in figure.data if trace.name == "Each step"]  # not measured
+    per_byte = 4.0 * np.log(2)
+    heights = [shape.y0 for shape in figure.layout.shapes]
+    assert heights == pytest.approx([np.log(50257) / per_byte, 7.5 / per_byte, 7.2 / per_byte,
+                                     2 / per_byte])  # fmt: skip
+    older = EVALUATIONS.assign(train_bits_per_byte=np.nan, val_bits_per_byte=np.nan)
+    draw_losses(older, EXTENT, "a-run", axes=Axes(bits=True), vocab_size=50257)  # an empty chart
 
 
 def test_the_height_is_that_of_the_losses_and_a_far_guess_is_not_marked() -> None:

@@ -80,7 +80,8 @@ def test_pandas_reads_from_the_csv_what_was_measured_to_the_last_digit(store: Ru
         assert frame[column].tolist() == [getattr(row, column) for row in steps]
     evaluated = frame.dropna(subset=["val_loss"])
     assert evaluated["global_step"].tolist() == [row.global_step for row in evaluations]
-    for column in ("train_loss", "val_loss"):
+    for column in ("train_loss", "val_loss", "train_bits_per_byte", "val_bits_per_byte",
+                   "train_accuracy", "val_accuracy"):  # fmt: skip
         assert evaluated[column].tolist() == [getattr(row, column) for row in evaluations]
     assert evaluated["evaluation_seconds"].tolist() == [row.seconds for row in evaluations]
 

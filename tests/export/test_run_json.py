@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,8 @@ from gpt_core.export import (
     write_recording,
 )
 from gpt_core.presets import GPT_CONFIG_124M
-from gpt_core.records import SampleRecord, StepRecord
-from gpt_core.store import RunStore
+from gpt_core.records import EvaluationRecord, SampleRecord, StepRecord
+from gpt_core.store import Baselines, RunStore
 from gpt_core.system import DATA_DIR
 from gpt_core.text import load_text
 from gpt_core.training import encode_splits
@@ -65,6 +66,31 @@ def test_hostile_text_survives_and_is_only_text(store: RunStore, tmp_path: Path)
     assert other.samples("a-run")[0].copied == ((0, 2),)
     assert other.steps("a-run")[0].memory == 5
     other.close()
+
+
+def test_its_baselines_and_measures_come_along_and_are_checked(
+    store: RunStore, tmp_path: Path
+) -> None:
+    known = Baselines(unigram=6.5, bigram=4.25, bytes_per_token=4.0, floor=1.5, entropy=1.25)
+    add_run(store, baselines=known)
+    measured = EvaluationRecord(0, 1, 8, 9.0, 9.5, 3.0, 3.25, 0.25, 0.125, exact_match=0.5)
+    store.add_records("a-run", [(measured, 0.1)])
+    run = store.run("a-run")
+    assert run is not None
+    assert run.baselines == known
+    recording = write_recording(store, run)
+    with closing(RunStore(tmp_path / "elsewhere")) as other:
+        import_recording(other, recording)
+        imported = other.run("a-run")
+        assert imported is not None
+        assert imported.baselines == known
+        assert other.evaluations("a-run") == store.evaluations("a-run")
+    with closing(RunStore(tmp_path / "damaged")) as other:
+        for damage in ('"6"', "-1", "NaN", "null", '6.5, "more": 1'):
+            damaged = recording.replace('"unigram": 6.5', f'"unigram": {damage}')
+            with pytest.raises(ValueError, match="not a recording of a run"):
+                import_recording(other, damaged)
+        assert other.runs() == []
 
 
 def test_the_run_that_comes_with_the_app_is_the_chapters_model_on_our_story(

@@ -6,7 +6,7 @@ from dashboard.app import runtime
 from dashboard.data.windows import windows_drawing
 from dashboard.forms import get_library
 from gpt_core.library import TextLibrary
-from gpt_core.text import Corpus, load_text
+from gpt_core.text import Corpus, load_text, story_entropy, write_stories
 from tests.support.app_driver import button, chips, choose, finish, html, metric, open_app, texts
 
 pytestmark = pytest.mark.usefixtures("own_runtime")
@@ -20,6 +20,36 @@ def number(app, label: str):
 
 def kept() -> list[str]:
     return [card.name for card in get_library().texts()]
+
+
+def test_a_generated_text_is_offered_with_what_it_is() -> None:
+    app = open_app("data", state={"text": "reverse"})
+    assert "Write the letters backwards, as in abc<cba." in texts(app)
+    assert "The cut:" in texts(app)
+    box = next(box for box in app.selectbox if box.label == "Text")
+    assert "Simple stories (from a grammar)" in box.options
+    assert "Between two stories or problems" in texts(app)
+
+
+def test_of_the_grammars_stories_their_entropy_rules_and_code_are_shown() -> None:
+    app = open_app("data", state={"text": "simple-stories", "grammar": True})
+    assert not app.exception
+    assert f"On average −log₂ p is {story_entropy():.1f} bits" in texts(app)
+    assert any("story = <opening>" in block.value for block in app.code)
+    assert "−log₂ p" not in texts(open_app("data", state={"text": "counting"}))
+
+
+def test_other_stories_are_written_from_a_seed_and_kept() -> None:
+    app = open_app("data")
+    number(app, "Seed of its random draws").set_value(5)
+    number(app, "Size in kB").set_value(20)
+    button(app, "Write and save it").click().run()
+    assert not app.exception
+    (entry,) = get_library().texts()
+    assert entry.name == "Simple stories (from a grammar), seed 5"
+    assert get_library().load(entry.sha256).text == write_stories(seed=5, size=20_000)
+    box = next(box for box in app.selectbox if box.label == "Text")
+    assert box.value == entry.sha256
 
 
 @pytest.mark.slow

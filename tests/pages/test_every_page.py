@@ -103,7 +103,7 @@ def test_the_lectures_steps_have_pages() -> None:
 
 
 def test_the_code_that_is_shown_is_the_code_that_runs() -> None:
-    opened = ("code-evaluate_model, calc_loss_loader", "code-train, learning_rate_at")
+    opened = ("code-evaluate_model, measure_loader", "code-train, learning_rate_at")
     shown = [block.value for block in open_app("train", state=dict.fromkeys(opened, True)).code]
     assert inspect.getsource(evaluate_model).strip() in shown
     assert inspect.getsource(train).strip() in shown

@@ -84,6 +84,7 @@ def test_the_table_shows_just_the_settings_in_which_the_chosen_runs_differ() -> 
         "Run",
         "Lowest validation",
         "Last training",
+        "Bits per byte",
         "learning_rate",
     ]
     assert table.value["learning_rate"].tolist() == [4e-4, 1e-3]

@@ -18,7 +18,9 @@ from gpt_core.export import RECORDED_RUN, import_recorded_run
 from gpt_core.model import count_config_parameters
 from gpt_core.presets import PRESETS
 from gpt_core.records import SampleRecord, StepRecord
-from gpt_core.text import load_text
+from gpt_core.text import Corpus, load_text, prompt_of, write_problems
+from gpt_core.vocabularies import get_tokenizer
+from tests.conftest import TINY_TRAINING
 from tests.support.app_driver import (
     POCKET,
     button,
@@ -32,6 +34,7 @@ from tests.support.app_driver import (
     wait_for_state,
 )
 from tests.support.curves import keep_chapter_run
+from tests.support.runs import PRESET
 from tests.support.write_watch import watch_writes
 
 pytestmark = pytest.mark.usefixtures("own_runtime")
@@ -513,6 +516,26 @@ def test_watching_and_asking_change_no_loss() -> None:
     finish(run_id)
     expected = [row.loss for row in store.steps(left_alone)][:12]
     assert [row.loss for row in store.steps(run_id)][:12] == expected
+
+
+def test_of_a_task_the_exact_answers_are_shown_and_its_loss_beside_the_baselines() -> None:
+    open_app()  # makes the runtime
+    corpus = Corpus("Backwards", write_problems("reverse", seed=0, size=6_000))
+    prompt = prompt_of(corpus, get_tokenizer())
+    config = replace(TINY_TRAINING, num_epochs=1, eval_freq=20, start_context=prompt)
+    run_id = runtime.get_runner().start(PRESET, corpus, config, actor="local")
+    assert runtime.get_runner().wait(run_id, 60)
+    app = open_app("train", state={"height": "Bits per byte"}, run=run_id)
+    assert not app.exception
+    last = runtime.get_store().evaluations(run_id)[-1]
+    assert metric(app, "Exact answers") == f"{last.exact_match:.1%}"
+    assert "What it answers" in [header.value for header in app.header]
+    captions = " ".join(caption.value for caption in app.caption)
+    assert "the unigram baseline" in captions
+    assert f"Token accuracy {last.val_accuracy:.1%}" in captions
+    pieces = components(app, "sample_list")[0]["entries"][0]["pieces"]
+    assert pieces[0][1] == "prompt"
+    assert pieces[0][0].endswith("<")
 
 
 def test_samples_are_text_and_many_breaks_of_the_line_are_counted() -> None:

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gpt_core.access import LOCAL, read_rules
@@ -58,6 +59,8 @@ def test_all_that_it_recorded_is_read(older: RunStore) -> None:
     history = CachedStore(older).history(STOPPED).recorded
     assert history.steps["global_step"].tolist() == list(range(43))
     assert history.evaluations["global_step"].tolist() == list(range(0, 43, 5))
+    assert np.isnan(history.evaluations["val_bits_per_byte"]).all()  # not measured then
+    assert older.evaluations(STOPPED)[0].val_accuracy is None
     assert [sample.global_step for sample in history.samples] == [35]
     assert history.samples[0].copying is not None
     assert [update.global_step for update in history.updates] == [42]

@@ -1,5 +1,6 @@
 """Printed losses as evaluations: in a history, and in a store."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -17,8 +18,9 @@ STEPS_PER_EPOCH = 9  # of the chapter's run
 
 
 def evaluations(losses: dict[int, tuple[float, float]]) -> Numbers:
+    nan = math.nan  # what is not printed
     rows = [
-        (step, step // STEPS_PER_EPOCH + 1, 512 * (step + 1), train, val, 4.0 * step)
+        (step, step // STEPS_PER_EPOCH + 1, 512 * (step + 1), train, val, *5 * [nan], 4.0 * step)
         for step, (train, val) in losses.items()
     ]
     return np.array(rows, dtype=[(name, np.float64) for name in EVALUATION_COLUMNS])

@@ -13,9 +13,11 @@ from gpt_core.system import DATA_DIR
 from gpt_core.text import (
     BUNDLED_TEXTS,
     DEFAULT_TEXT,
+    GENERATED_TEXTS,
     VERDICT_SHA256,
     VERDICT_TITLE,
     Corpus,
+    bundled_text,
     download_the_verdict,
     has_the_verdict,
     join_texts,
@@ -45,14 +47,22 @@ def test_every_bundled_text_fits_the_pocket_preset(name: str, tokenizer: tiktoke
     assert len(data.train_loader) >= 4
 
 
-@pytest.mark.parametrize("name", BUNDLED_TEXTS)
+@pytest.mark.parametrize("name", sorted({*BUNDLED_TEXTS, "story-grammar"} - {*GENERATED_TEXTS}))
 def test_every_bundled_text_is_described_with_its_hash(name: str) -> None:
     digest = hashlib.sha256((DATA_DIR / f"{name}.txt").read_bytes()).hexdigest()
     assert digest in (DATA_DIR / "README.md").read_text()
 
 
+@pytest.mark.parametrize("name", GENERATED_TEXTS)
+def test_a_generated_text_is_the_same_everywhere(name: str) -> None:
+    assert hashlib.sha256(GENERATED_TEXTS[name].write().encode()).hexdigest() == (
+        GENERATED_TEXTS[name].sha256
+    )
+    assert bundled_text(GENERATED_TEXTS[name].sha256) == name
+
+
 def test_an_unknown_text_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="the-lamp-room, counting"):
+    with pytest.raises(ValueError, match="the-lamp-room, simple-stories"):
         load_text("ulysses")
 
 

@@ -212,7 +212,7 @@ def test_an_evaluation_that_is_not_finite_is_an_error_in_words(
     with torch.no_grad():
         model.final_norm.scale[0] = torch.nan
     with pytest.raises(FloatingPointError, match=r"evaluation's losses are nan and nan"):
-        evaluate_model(model, data.train_loader, data.val_loader, "cpu", 1)
+        evaluate_model(model, data.train_loader, data.val_loader, "cpu", 1, tokenizer)
 
 
 def test_a_model_on_another_device_than_the_configuration_says_is_refused(

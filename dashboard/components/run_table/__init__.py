@@ -64,6 +64,7 @@ def row_of(summary: RunSummary) -> dict[str, Any]:
         "color": STATE_COLORS[run.state],
         "train": summary.train_loss,
         "val": summary.val_loss,
+        "bits": summary.val_bits_per_byte,
         "lowest": summary.lowest_val_loss,
         "lowest_step": summary.lowest_val_step,
         "steps": summary.steps_done,

@@ -10,6 +10,7 @@ from dashboard.components.sample_list.entries import (
     describe_copying,
     last_sample,
     marked,
+    marked_answers,
     on_few_lines,
     sample_entries,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "describe_copying",
     "last_sample",
     "marked",
+    "marked_answers",
     "on_few_lines",
     "sample_entries",
     "sample_list",

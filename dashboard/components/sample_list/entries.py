@@ -10,6 +10,7 @@ import numpy as np
 
 from dashboard.charts import count, format_loss
 from gpt_core.analysis import CachedHistory, Copying, MeasuredSample
+from gpt_core.text import right_answer
 from gpt_core.vocabularies import text_to_token_ids
 
 LINE_BREAKS = re.compile(r"\n{3,}")
@@ -17,7 +18,10 @@ LINE_BREAKS = re.compile(r"\n{3,}")
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a text; ``kind`` is "prompt", "copied", or "" for the model's own words."""
+    """A part of a text.
+
+    ``kind`` is "prompt", "copied", "wrong", or "" for the model's own words.
+    """
 
     text: str
     kind: str = ""
@@ -65,6 +69,8 @@ def _entry(sample: MeasuredSample, losses: Any) -> Entry:
     if copying is not None:
         note += f" · {describe_copying(copying)}"
     pieces = marked(sample.text, copying)
+    if right_answer(sample.start_context) is not None:
+        pieces = marked_answers(sample.text, sample.start_context)
     return Entry(f"Epoch {sample.epoch}", note, pieces)
 
 
@@ -89,6 +95,30 @@ def marked(text: str, copying: Copying | None) -> list[Piece]:
         words = copying.tokenizer.decode([ids[i] for i in group])
         pieces.append(Piece(on_few_lines(words), kind))
     return pieces
+
+
+def marked_answers(text: str, prompt: str) -> list[Piece]:
+    """Return a text of problems in pieces: its prompt, and the wrong characters of answers.
+
+    A dot stands for each character that is missing.
+    """
+    pieces: list[Piece] = []
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        found = right_answer(line)
+        start, right = found or (len(line), "")
+        is_prompt = number == 0 and line[:start] == prompt
+        pieces.append(Piece(line[:start], "prompt" if is_prompt else ""))
+        answer = line[start:]
+        if number < len(lines) - 1:  # the last line may go on
+            answer = answer.ljust(len(right), "·")
+        for i, character in enumerate(answer):
+            pieces.append(Piece(character, "" if right[i : i + 1] == character else "wrong"))
+        pieces.append(Piece("\n"))
+    return [
+        Piece(on_few_lines("".join(piece.text for piece in group)), kind)
+        for kind, group in groupby(pieces[:-1], key=lambda piece: piece.kind)
+    ]
 
 
 def on_few_lines(text: str) -> str:

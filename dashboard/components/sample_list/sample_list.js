@@ -16,7 +16,7 @@ export default function ({ data, parentElement }) {
       const item = element("li", "", "");
       const text = element("p", "text", "");
       text.append(
-        ...entry.pieces.map(([words, kind]) => element(kind === "copied" ? "mark" : "span", kind, words)),
+        ...entry.pieces.map(([words, kind]) => element(kind === "copied" || kind === "wrong" ? "mark" : "span", kind, words)),
       );
       item.append(element("span", "heading", entry.heading), element("span", "note", entry.note), text);
       return item;

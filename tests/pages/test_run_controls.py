@@ -36,7 +36,10 @@ def test_train_shows_curve_samples_progress_and_pace() -> None:
     assert "evaluations. The last, after" in chart["description"]
     assert "After the first update, step 0, validation is" in texts(app)
     labels = [metric.label for metric in app.metric]
-    assert labels == ["Training loss", "Validation loss", "Tokens per second", "Time left"]
+    assert labels == [
+        *("Training loss", "Validation loss", "Bits per byte"),
+        *("Tokens per second", "Time left"),
+    ]
     assert all(metric.value != "–" for metric in app.metric)
     assert "pocket, changed, on Counting" in texts(app)
     labels = [b.label for b in app.main.button]

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 ROWS = 64  # of logits that are converted to float32 at once: 13 MB, which fits into caches
+SMALL_VOCABULARY = 8192  # up to this size, the logits are small, and PyTorch's own loss is faster
 COLUMNS = 12288  # of the vocabulary per product: whole cache lines, unlike 50257
 FEW_ROWS = 8  # up to this number, memory limits a product's speed, not arithmetic
 SLABS = 4  # of a weight that threads read in parallel; with more, memory is the limit
@@ -131,7 +132,7 @@ def linear_cross_entropy(x: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
     On a CPU the output layer and the loss are one operation: the only array of N × vocab_size is
     that of the logits. Their gradients are computed a few rows at a time and overwrite them.
     """
-    if x.device.type != "cpu":
+    if x.device.type != "cpu" or len(weight) <= SMALL_VOCABULARY:
         return F.cross_entropy(F.linear(x, weight), targets)
     learns = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
     loss: Tensor = _LinearCrossEntropy.apply(x, weight, targets, learns)  # type: ignore[no-untyped-call]

@@ -42,7 +42,17 @@ from gpt_core.model.size import (
     BYTES_PER_PARAMETER,
     TRAINED_BYTES_PER_PARAMETER,
     count_config_parameters,
+    count_looked_up,
     count_parameters,
+)
+from gpt_core.model.variants import (
+    RMSNorm,
+    SquaredReLU,
+    SwiGLU,
+    TiedHead,
+    draw_gpt2_weights,
+    rotary_turns,
+    rotate,
 )
 
 __all__ = [
@@ -56,6 +66,10 @@ __all__ = [
     "LayerNorm",
     "LossWalkthrough",
     "MultiHeadAttention",
+    "RMSNorm",
+    "SquaredReLU",
+    "SwiGLU",
+    "TiedHead",
     "TransformerBlock",
     "autocast",
     "binary_cross_entropy",
@@ -65,8 +79,10 @@ __all__ = [
     "categorical_cross_entropy",
     "check_device",
     "count_config_parameters",
+    "count_looked_up",
     "count_parameters",
     "describe_choice",
+    "draw_gpt2_weights",
     "generate",
     "loss_in_one_call",
     "loss_walkthrough",
@@ -77,6 +93,8 @@ __all__ = [
     "perplexity",
     "require_device",
     "resolve_auto",
+    "rotary_turns",
+    "rotate",
     "stream_tokens",
     "target_ranks",
     "transpose_weights",

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from gpt_core.config import GPTConfig, TrainingConfig
+from gpt_core.config import GPTConfig, TrainingConfig, as_settings
 from gpt_core.records import EvaluationRecord, ProbeRecord, SampleRecord, StepRecord, UpdateRecord
 from gpt_core.store.run import CheckpointKind, Run, RunState
 from gpt_core.validation import is_whole_text, shown
@@ -116,7 +116,7 @@ JSON_COLUMNS = {
 def encoded(value: Any) -> Any:
     """Return a value for SQLite: configurations, tuples, lists and dictionaries as JSON."""
     if isinstance(value, GPTConfig | TrainingConfig):
-        value = asdict(value)
+        value = as_settings(value)
     return json.dumps(value) if isinstance(value, tuple | list | dict) else value
 
 

@@ -12,7 +12,7 @@ from gpt_core.weights.checkpoints import (
     save_weights,
 )
 from gpt_core.weights.file_names import CONFIG_FILE, STATE_FILE, WEIGHTS_FILE, WEIGHTS_SUFFIXES
-from gpt_core.weights.gpt2_format import export_gpt2, read_gpt2
+from gpt_core.weights.gpt2_format import export_gpt2, read_gpt2, why_not_gpt2
 from gpt_core.weights.hub import GPT2_REPOSITORIES, download_gpt2, how_to_get, repository
 from gpt_core.weights.initial_weights import (
     FREE,
@@ -52,4 +52,5 @@ __all__ = [
     "save_initial_weights",
     "save_weights",
     "weights_sha256",
+    "why_not_gpt2",
 ]

@@ -20,9 +20,8 @@ from gpt_core.validation import (
 PRECISIONS = ("float32", "bfloat16", "auto")
 DEVICES = ("cpu", "cuda", "mps", "auto")
 SCHEDULES = ("constant", "cosine")
-NORMS = ("layernorm", "rmsnorm", "none")
+NORMS = ("layernorm", "none")
 POSITIONS = ("learned", "rotary", "none")
-ACTIVATIONS = ("gelu", "relu2", "swiglu")
 INITIALIZATIONS = ("pytorch", "gpt2")
 OPTIMIZERS = ("adamw", "muon")
 BEYOND = "beyond"  # the group of settings that the chapter does not have
@@ -110,8 +109,8 @@ class GPTConfig:
     )
     norm: str = _setting(
         "layernorm",
-        "What keeps the vectors at one size: layernorm; rmsnorm, which only divides (Zhang & "
-        "Sennrich, 2019); none, to see what it is for.",
+        "What keeps the vectors at one size: layernorm (Ba et al., 2016); none, to see what it is "
+        "for.",
         BEYOND,
         NORMS,
     )
@@ -121,13 +120,6 @@ class GPTConfig:
         "by it (Su et al., 2021); none, to see what the mask alone tells.",
         BEYOND,
         POSITIONS,
-    )
-    activation: str = _setting(
-        "gelu",
-        "What lies between the feed-forward's layers: gelu; relu2, the square of what is positive "
-        "(So et al., 2021); swiglu, a learned gate (Shazeer, 2020).",
-        BEYOND,
-        ACTIVATIONS,
     )
     initialization: str = _setting(
         "pytorch",
@@ -146,11 +138,6 @@ class GPTConfig:
     def head_dim(self) -> int:
         """Return how many numbers each attention head has."""
         return self.emb_dim // self.n_heads
-
-    @property
-    def hidden_dim(self) -> int:
-        """Return the width inside the feed-forward: with gates less, for as many parameters."""
-        return 8 * self.emb_dim // 3 if self.activation == "swiglu" else 4 * self.emb_dim
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "context_length", "emb_dim", "n_heads", "n_layers"):

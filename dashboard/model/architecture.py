@@ -15,9 +15,6 @@ from gpt_core.model import (
     GPTModel,
     LayerNorm,
     MultiHeadAttention,
-    RMSNorm,
-    SquaredReLU,
-    SwiGLU,
     TiedHead,
     TransformerBlock,
     draw_gpt2_weights,
@@ -41,13 +38,7 @@ SHAPES = {
 }
 NORM_WORDS = {
     "layernorm": ("Layer norm", "mean 0, variance 1, then scaled and shifted"),
-    "rmsnorm": ("RMS norm", "divided by its root mean square, then scaled"),
     "none": ("no norm", ""),
-}
-ACTIVATION_WORDS = {
-    "gelu": "GELU",
-    "relu2": "the square of what is positive",
-    "swiglu": "times the SiLU of as many gates",
 }
 POSITION_WORDS = {
     "learned": "",
@@ -169,7 +160,7 @@ def show_source() -> None:
     show_code(GPTModel)
     show_code(TransformerBlock)
     show_code(MultiHeadAttention, FeedForward, LayerNorm)
-    show_code(RMSNorm, rotary_turns, rotate, SquaredReLU, SwiGLU, TiedHead, draw_gpt2_weights)
+    show_code(rotary_turns, rotate, TiedHead, draw_gpt2_weights)
 
 
 def drawing(config: GPTConfig, summary: ModelSummary) -> str:
@@ -177,13 +168,12 @@ def drawing(config: GPTConfig, summary: ModelSummary) -> str:
 
     It contains only fixed text and numbers, so nothing to escape.
     """
-    emb_dim, hidden = f"{config.emb_dim:,}", f"{config.hidden_dim:,}"
+    emb_dim, hidden = f"{config.emb_dim:,}", f"{4 * config.emb_dim:,}"
     block = "trf_blocks.0."
     blocks, heads = count(config.n_layers, "transformer block"), count(config.n_heads, "head")
     norm, what_norm = NORM_WORDS[config.norm]
     second = "second layer norm" if config.norm == "layernorm" else "feed-forward's part"
     tied = ", the product with its embedding" if config.tied_head else ""
-    activation = ACTIVATION_WORDS[config.activation]
     added = ", then added to what entered the {}"
     if not config.residual:
         added = "; what entered the {} is not added"
@@ -237,7 +227,7 @@ def drawing(config: GPTConfig, summary: ModelSummary) -> str:
              f"{POSITION_WORDS[config.positions]}"),
         after(f"{block}att", f"dropout{added.format('block')}"),
         *normed(f"{block}norm2", norm, "as above"),
-        part(f"{block}ff", "Feed-forward", f"{emb_dim} → {hidden}, {activation}, → "
+        part(f"{block}ff", "Feed-forward", f"{emb_dim} → {hidden}, GELU, → "
              f"{emb_dim}, for each token by itself"),
         after(f"{block}ff", f"dropout{added.format(second)}"),
         "</div>",

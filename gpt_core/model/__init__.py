@@ -46,9 +46,6 @@ from gpt_core.model.size import (
     count_parameters,
 )
 from gpt_core.model.variants import (
-    RMSNorm,
-    SquaredReLU,
-    SwiGLU,
     TiedHead,
     draw_gpt2_weights,
     rotary_turns,
@@ -66,9 +63,6 @@ __all__ = [
     "LayerNorm",
     "LossWalkthrough",
     "MultiHeadAttention",
-    "RMSNorm",
-    "SquaredReLU",
-    "SwiGLU",
     "TiedHead",
     "TransformerBlock",
     "autocast",

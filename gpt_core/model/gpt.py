@@ -18,15 +18,7 @@ from torch import Tensor, nn
 
 from gpt_core.config import GPTConfig
 from gpt_core.model.kernels import Dropout, Linear, causal_attention
-from gpt_core.model.variants import (
-    RMSNorm,
-    SquaredReLU,
-    SwiGLU,
-    TiedHead,
-    draw_gpt2_weights,
-    rotary_turns,
-    rotate,
-)
+from gpt_core.model.variants import TiedHead, draw_gpt2_weights, rotary_turns, rotate
 
 
 class LayerNorm(nn.Module):
@@ -43,9 +35,8 @@ class LayerNorm(nn.Module):
 
 
 def create_norm(config: GPTConfig) -> nn.Module:
-    """Return a norm of the configuration's kind: the chapter's is LayerNorm."""
-    norms = {"layernorm": LayerNorm, "rmsnorm": RMSNorm, "none": nn.Identity}
-    return norms[config.norm](config.emb_dim)
+    """Return the chapter's norm, or what leaves its input as it is."""
+    return LayerNorm(config.emb_dim) if config.norm == "layernorm" else nn.Identity()
 
 
 class KeyValueCache:
@@ -111,16 +102,10 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
-        width = config.hidden_dim
-        activations = {
-            "gelu": nn.GELU(approximate="tanh"),
-            "relu2": SquaredReLU(),
-            "swiglu": SwiGLU(),  # of twice as many numbers: half of them are gates
-        }
         self.layers = nn.Sequential(
-            Linear(config.emb_dim, 2 * width if config.activation == "swiglu" else width),
-            activations[config.activation],
-            Linear(width, config.emb_dim),
+            Linear(config.emb_dim, 4 * config.emb_dim),
+            nn.GELU(approximate="tanh"),
+            Linear(4 * config.emb_dim, config.emb_dim),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -247,10 +232,9 @@ def build_model(config: GPTConfig, seed: int, generator: torch.Generator | None 
             nn.init.uniform_(module.weight, -bound, bound, generator=generator)
             if module.bias is not None:
                 nn.init.uniform_(module.bias, -bound, bound, generator=generator)
-        elif isinstance(module, LayerNorm | RMSNorm):
+        elif isinstance(module, LayerNorm):
             nn.init.ones_(module.scale)
-            if isinstance(module, LayerNorm):
-                nn.init.zeros_(module.shift)
+            nn.init.zeros_(module.shift)
     if config.initialization == "gpt2":
         draw_gpt2_weights(model, config.n_layers, generator)
     return model.eval()

@@ -7,44 +7,6 @@ from torch import Tensor, nn
 ROTARY_BASE = 10_000  # the slowest pair of numbers turns once in about this many tokens x 2 pi
 
 
-class RMSNorm(nn.Module):
-    """Divide each token's vector by its root mean square; apply a learnt scale.
-
-    Source: Zhang & Sennrich (2019), "Root Mean Square Layer Normalization".
-    """
-
-    def __init__(self, emb_dim: int) -> None:
-        super().__init__()
-        self.scale = nn.Parameter(torch.ones(emb_dim))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise x (B, T, emb_dim) over its last dimension."""
-        return F.rms_norm(x, self.scale.shape, self.scale, eps=1e-5)
-
-
-class SquaredReLU(nn.Module):
-    """The square of what is positive, else 0.
-
-    Source: So et al. (2021), "Primer: Searching for Efficient Transformers for Language Modeling".
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map x to the same shape."""
-        return F.relu(x).square()
-
-
-class SwiGLU(nn.Module):
-    """Multiply one half of the numbers by the other, which SiLU makes a soft gate.
-
-    Source: Shazeer (2020), "GLU Variants Improve Transformer".
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map x (..., 2 * hidden_dim) to (..., hidden_dim)."""
-        values, gates = x.chunk(2, dim=-1)
-        return values * F.silu(gates)
-
-
 class TiedHead(nn.Module):
     """An output head without weights of its own: a token's score is x times its embedding.
 

@@ -113,7 +113,7 @@ def why_not_gpt2(config: GPTConfig) -> str:
     foreign = [
         f"{name}={value!r}"
         for name, value in beyond_chapter(config).items()
-        if name in ("norm", "positions", "activation", "residual")
+        if name in ("norm", "positions", "residual")
     ]
     if not foreign:
         return ""

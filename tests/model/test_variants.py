@@ -22,19 +22,15 @@ from gpt_core.weights import InitialWeights, load_weights, save_weights, weights
 SMALL = GPTConfig(vocab_size=300, context_length=16, emb_dim=24, n_heads=2, n_layers=2)
 VARIANTS = [
     {"tied_head": True, "initialization": "gpt2"},
-    {"norm": "rmsnorm"},
     {"norm": "none"},
     {"positions": "rotary"},
     {"positions": "none"},
-    {"activation": "relu2"},
-    {"activation": "swiglu"},
     {"initialization": "gpt2"},
     {"residual": False},
     {
         "tied_head": True,
-        "norm": "rmsnorm",
+        "norm": "none",
         "positions": "rotary",
-        "activation": "swiglu",
         "initialization": "gpt2",
         "qkv_bias": True,
     },
@@ -141,12 +137,6 @@ def test_gpt2s_weights_are_small_and_those_into_the_residual_stream_smaller() ->
     for added in (block.ff.layers[2], block.att.out_proj):
         assert added.weight.std().item() == pytest.approx(0.02 / 16**0.5, rel=0.05)
         assert added.bias.abs().max() == 0
-
-
-def test_a_gated_feed_forward_has_about_as_many_parameters() -> None:
-    plain = count_config_parameters(replace(SMALL, emb_dim=96))
-    gated = count_config_parameters(replace(SMALL, emb_dim=96, activation="swiglu"))
-    assert gated == pytest.approx(plain, rel=0.01)
 
 
 def test_what_is_the_chapters_is_written_as_before_there_were_variants() -> None:

@@ -117,7 +117,7 @@ def test_a_tied_model_trained_here_gives_the_same_in_transformers(tmp_path: Path
 
 @pytest.mark.parametrize(
     "variant",
-    [{"norm": "none"}, {"positions": "rotary"}, {"activation": "relu2"}, {"residual": False}],
+    [{"norm": "none"}, {"positions": "rotary"}, {"residual": False}],
     ids=str,
 )
 def test_what_a_gpt2_cannot_be_is_refused_in_a_sentence(variant: dict, tmp_path: Path) -> None:

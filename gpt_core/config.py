@@ -104,7 +104,8 @@ class GPTConfig:
     qkv_bias: bool = _setting(False, "Whether query, key and value have biases (GPT-2's do).")
     tied_head: bool = _setting(
         False,
-        "Whether the token embedding is also the output head, as in GPT-2 (Press & Wolf, 2017).",
+        "Whether the token embedding is also the output head, as in GPT-2 (Press & Wolf, 2017); it "
+        "needs GPT-2's small first weights, initialization gpt2.",
         BEYOND,
     )
     norm: str = _setting(

@@ -21,6 +21,11 @@ PRECISIONS = ("float32", "bfloat16", "auto")
 DEVICES = ("cpu", "cuda", "mps", "auto")
 SCHEDULES = ("constant", "cosine")
 VOCABULARIES = ("gpt2", "characters", "bytes", "bpe")
+NORMS = ("layernorm", "none")
+POSITIONS = ("learned", "rotary", "none")
+INITIALIZATIONS = ("pytorch", "gpt2")
+OPTIMIZERS = ("adamw", "muon")
+BEYOND = "beyond"  # the group of settings that the chapter does not have
 
 
 def _setting(default: Any, help: str, group: str = "model", choices: tuple[str, ...] = ()) -> Any:
@@ -43,6 +48,36 @@ def field_groups(config_class: type) -> dict[str, list[str]]:
     for f in fields(config_class):
         groups.setdefault(f.metadata["group"], []).append(f.name)
     return groups
+
+
+def _check_choices(config: Any) -> None:
+    """Raise ValueError unless each field that lists its choices has one of them."""
+    for f in fields(config):
+        if choices := f.metadata["choices"]:
+            check_choice(f.name, getattr(config, f.name), choices)
+
+
+def beyond_chapter(config: Any) -> dict[str, Any]:
+    """Return a configuration's settings that the chapter does not have, where they are chosen."""
+    return {
+        f.name: value
+        for f in fields(config)
+        if f.metadata["group"] == BEYOND and (value := getattr(config, f.name)) != f.default
+    }
+
+
+def as_settings(config: Any) -> dict[str, Any]:
+    """Return a configuration's fields by name, for a file.
+
+    What goes beyond the chapter is left out unless it is chosen: the chapter's run has the same
+    files as before there were such settings.
+    """
+    beyond = beyond_chapter(config)
+    return {
+        f.name: getattr(config, f.name)
+        for f in fields(config)
+        if f.metadata["group"] != BEYOND or f.name in beyond
+    }
 
 
 @dataclass(frozen=True)
@@ -70,18 +105,62 @@ class GPTConfig:
         0.1, "The fraction of activations that training sets to 0 at random."
     )
     qkv_bias: bool = _setting(False, "Whether query, key and value have biases (GPT-2's do).")
+    tied_head: bool = _setting(
+        False,
+        "Whether the token embedding is also the output head, as in GPT-2 (Press & Wolf, 2017); it "
+        "needs GPT-2's small first weights, initialization gpt2.",
+        BEYOND,
+    )
+    norm: str = _setting(
+        "layernorm",
+        "What keeps the vectors at one size: layernorm (Ba et al., 2016); none, to see what it is "
+        "for.",
+        BEYOND,
+        NORMS,
+    )
+    positions: str = _setting(
+        "learned",
+        "How a token's position enters: a learned vector for each; rotary, queries and keys turned "
+        "by it (Su et al., 2021); none, to see what the mask alone tells.",
+        BEYOND,
+        POSITIONS,
+    )
+    initialization: str = _setting(
+        "pytorch",
+        "How the first weights are drawn: pytorch, its defaults as in the chapter; gpt2, all with "
+        "standard deviation 0.02, smaller towards the residual stream (Radford et al., 2019).",
+        BEYOND,
+        INITIALIZATIONS,
+    )
+    residual: bool = _setting(
+        True,
+        "Whether a block adds to what enters it (He et al., 2015); off, to see what that is for.",
+        BEYOND,
+    )
+
+    @property
+    def head_dim(self) -> int:
+        """Return how many numbers each attention head has."""
+        return self.emb_dim // self.n_heads
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "context_length", "emb_dim", "n_heads", "n_layers"):
             check_whole(name, getattr(self, name), at_least=1)
         check_number("drop_rate", self.drop_rate, lambda x: 0 <= x < 1, "from 0 to below 1")
-        check_yes_or_no("qkv_bias", self.qkv_bias)
+        for name in ("qkv_bias", "tied_head", "residual"):
+            check_yes_or_no(name, getattr(self, name))
+        _check_choices(self)
         if self.emb_dim % self.n_heads:
             below = self.emb_dim - self.emb_dim % self.n_heads
             choices = [str(n) for n in (below, below + self.n_heads) if n > 0]
             raise ValueError(
                 f"emb_dim={self.emb_dim} is not divisible by n_heads={self.n_heads}: "
                 f"choose {' or '.join(choices)}."
+            )
+        if self.positions == "rotary" and self.head_dim % 2:
+            raise ValueError(
+                f"positions='rotary' turns pairs of numbers, and {self.head_dim} in a head are "
+                f"not even: choose emb_dim={2 * self.emb_dim} or another number of heads."
             )
 
 
@@ -130,6 +209,21 @@ class TrainingConfig:
     )
     accumulation_steps: int = _setting(
         1, "Batches whose gradients are averaged for one update.", "optimizer"
+    )
+    optimizer: str = _setting(
+        "adamw",
+        "What turns gradients into updates: adamw; muon for the blocks' matrices, whose updates it "
+        "makes orthogonal (Jordan et al., 2024), with adamw for the rest.",
+        BEYOND,
+        OPTIMIZERS,
+    )
+    beta1: float = _setting(
+        0.9, "The fraction of its mean gradient that AdamW keeps at each step.", BEYOND
+    )
+    beta2: float = _setting(
+        0.999,
+        "The same for the mean square of the gradient; less (0.95, 0.99) follows it sooner.",
+        BEYOND,
     )
     eval_freq: int = _setting(5, "Steps from one evaluation to the next.", "evaluation")
     eval_iter: int = _setting(
@@ -206,6 +300,8 @@ class TrainingConfig:
             check_number(
                 "max_grad_norm", self.max_grad_norm, lambda x: 0 < x <= 1e9, "above 0, or none"
             )
+        for name in ("beta1", "beta2"):
+            check_number(name, getattr(self, name), lambda x: 0 <= x < 1, "from 0 to below 1")
         check_number("weight_decay", self.weight_decay, lambda x: 0 <= x <= 1, "from 0 to 1")
         check_text("start_context", self.start_context)
         check_yes_or_no("end_of_text", self.end_of_text)
@@ -216,6 +312,4 @@ class TrainingConfig:
         object.__setattr__(self, "probes", tuple(probes))
         for number, probe in enumerate(self.probes, start=1):
             check_text(f"row {number} of probes", probe)
-        for f in fields(self):
-            if choices := f.metadata["choices"]:
-                check_choice(f.name, getattr(self, f.name), choices)
+        _check_choices(self)

@@ -34,6 +34,7 @@ WINDOW = "window"  # session: the tokens per window
 WINDOW_START = "window_start"  # session: the first token of the window
 
 MODEL_FIELD = "model_field"  # session: a field of the model that is drawn
+BEYOND_FIELDS = "beyond_fields"  # session: whether those beyond the chapter are unfolded
 MODEL_PRESET = "model_preset"  # session: the preset that it started from
 
 WALK_ROWS = "walk_rows"  # session: the rows of text on the Loss page

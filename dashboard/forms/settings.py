@@ -12,6 +12,7 @@ from dashboard.charts import count, format_bytes
 from dashboard.forms.rows import MAX_TASKS, parse_rows
 from dashboard.forms.weights import MIN_CONTEXT_LENGTH, StartingWeights
 from gpt_core.config import (
+    BEYOND,
     GPTConfig,
     TrainingConfig,
     field_groups,
@@ -26,10 +27,10 @@ RANDOM_WEIGHTS = StartingWeights()
 FEW = 6  # up to so many settings are all shown outside the panel
 MAX_OWN_PROBES = 4
 CHOICES = {
-    field.name: field.metadata["choices"]
-    for config in (GPTConfig, TrainingConfig)
-    for field in fields(config)
-    if field.metadata["choices"]
+    f.name: f.metadata["choices"]
+    for config_class in (GPTConfig, TrainingConfig)
+    for f in fields(config_class)
+    if f.metadata["choices"]
 }
 PRECISION_NOTES = {
     "auto": "Measured: bfloat16 if this machine is clearly faster with it, else float32.",
@@ -37,6 +38,12 @@ PRECISION_NOTES = {
     "gives the book's losses digit for digit.",
     "bfloat16": "Products are rounded: faster on some CPUs, but only close to the book's losses.",
 }
+
+
+BEYOND_NOTE = (
+    "What later models do differently, one change at a time: as they are here, they are the "
+    "chapter's. The Model page shows what each makes of the parts and their sizes."
+)
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,8 @@ LIMITS = {
     "warmup_steps": Limits(0, 1_000_000, 1),
     "min_learning_rate": Limits(0.0, 1.0, 1e-5),
     "weight_decay": Limits(0.0, 1.0, 0.01),
+    "beta1": Limits(0.0, 0.999, 0.01),
+    "beta2": Limits(0.0, 0.9999, 0.001),
     "max_grad_norm": Limits(1e-3, 1000.0, 0.1),
     "accumulation_steps": Limits(1, 1024, 1),
     "eval_freq": Limits(1, 100_000, 1),
@@ -72,10 +81,11 @@ LIMITS = {
 }
 TITLES = {
     "model": "Model",
-    "data": "Data",
     "optimizer": "Optimizer",
+    "data": "Data",
     "evaluation": "Evaluation",
     "machine": "Machine",
+    BEYOND: "Beyond the chapter",
 }
 
 
@@ -101,9 +111,12 @@ def show_setting(preset: Preset, name: str, beginning: StartingWeights = RANDOM_
     chosen = st.session_state.get(key)  # may come from a run that is repeated
     common: dict[str, Any] = {"help": helped, "key": key, "persist_state": "session"}
     if _is_fixed(preset, name, beginning):
-        shown: Any = {bool: st.toggle, str: st.text_input}.get(type(default), st.number_input)
         key = f"{key}-{default}"  # separate for each value that weights fix
-        shown(label, value=default, help=helped, key=key, disabled=True)
+        if isinstance(default, str):
+            st.selectbox(label, [default], help=helped, key=key, disabled=True)
+        else:
+            shown = st.toggle if isinstance(default, bool) else st.number_input
+            shown(label, value=default, help=helped, key=key, disabled=True)
     elif beginning.weights is not None and name == "context_length":
         longest = beginning.weights.model.config.context_length
         st.number_input(label, MIN_CONTEXT_LENGTH, longest, default, step=1, **common)
@@ -224,19 +237,24 @@ def choose_settings(
 
 def _show_groups(preset: Preset, beginning: StartingWeights, names: Sequence[str]) -> None:
     """Show settings in tabs, one per group."""
-    groups = {**field_groups(GPTConfig), **field_groups(TrainingConfig)}
-    groups = {group: [n for n in fields if n in names] for group, fields in groups.items()}
-    groups = {group: fields for group, fields in groups.items() if fields}
+    by_class = (field_groups(GPTConfig), field_groups(TrainingConfig))
+    groups = {
+        group: [n for groups in by_class for n in groups.get(group, ()) if n in names]
+        for group in TITLES
+    }
+    groups = {group: own for group, own in groups.items() if own}
     tabs = st.tabs([TITLES[group] for group in groups])
-    for tab, members in zip(tabs, groups.values(), strict=True):
+    for tab, own in zip(tabs, groups.values(), strict=True):
         with tab:
-            others = [name for name in members if name != "probes"]
+            others = [name for name in own if name != "probes"]
             for column, name in zip(_columns(len(others)), others, strict=False):
                 with column:
                     show_setting(preset, name, beginning)
-            if "precision" in members:
+            if "tied_head" in own:
+                st.caption(BEYOND_NOTE)
+            if "precision" in own:
                 st.caption(PRECISION_NOTES[setting_of(preset, "precision", beginning)])
-            if "probes" in members:
+            if "probes" in own:
                 _show_own_probes()
 
 

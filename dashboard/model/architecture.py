@@ -1,6 +1,6 @@
 """The architecture of a configuration: its fields, its drawing, its size."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -8,9 +8,19 @@ import streamlit as st
 from dashboard.app import session_keys, show_refusal
 from dashboard.charts import count, format_bytes
 from dashboard.ui import common_mistake, show_code, show_numbers
-from gpt_core.config import GPTConfig, field_help
+from gpt_core.config import BEYOND, GPTConfig, field_groups, field_help
 from gpt_core.inspection import ModelSummary, summarize
-from gpt_core.model import FeedForward, GPTModel, LayerNorm, MultiHeadAttention, TransformerBlock
+from gpt_core.model import (
+    FeedForward,
+    GPTModel,
+    LayerNorm,
+    MultiHeadAttention,
+    TiedHead,
+    TransformerBlock,
+    draw_gpt2_weights,
+    rotary_turns,
+    rotate,
+)
 from gpt_core.presets import GPT2_CONFIGS, GPT_CONFIG_124M, PRESETS
 
 BATCH_SIZE = 2  # rows in the batch whose shapes are shown, as in the chapter
@@ -25,6 +35,15 @@ MOST = {  # beyond any trained model; larger ones would take minutes to draw
 SHAPES = {
     **{f"{preset.name} (a preset of this app)": preset.model for preset in PRESETS.values()},
     **{f"OpenAI's GPT-2 {name}": config for name, config in GPT2_CONFIGS.items()},
+}
+NORM_WORDS = {
+    "layernorm": ("Layer norm", "mean 0, variance 1, then scaled and shifted"),
+    "none": ("no norm", ""),
+}
+POSITION_WORDS = {
+    "learned": "",
+    "rotary": "; queries and keys are turned by their token's position",
+    "none": "; nothing but the mask tells their order",
 }
 CHAPTERS = "book-124m (a preset of this app)"
 
@@ -41,15 +60,24 @@ def choose_config() -> GPTConfig | None:
     )
     known = SHAPES[name]
     values: dict[str, Any] = {}
-    columns = st.columns(2)
-    for i, field in enumerate(fields(GPTConfig)):
-        with columns[i % 2]:
-            values[field.name] = _choose(field.name, getattr(known, field.name), name)
+    groups = field_groups(GPTConfig)
+    beyond = groups.pop(BEYOND)
+    _choose_each([field for group in groups.values() for field in group], known, name, values)
+    with st.expander("Beyond the chapter", key=session_keys.BEYOND_FIELDS):
+        _choose_each(beyond, known, name, values)
     try:
         return replace(known, **values)
     except ValueError as error:
         show_refusal(error)
         return None
+
+
+def _choose_each(names: list[str], known: GPTConfig, preset: str, values: dict[str, Any]) -> None:
+    """Let the user set fields, in two columns; add their values."""
+    columns = st.columns(2)
+    for i, name in enumerate(names):
+        with columns[i % 2]:
+            values[name] = _choose(name, getattr(known, name), preset)
 
 
 def _begin_afresh() -> None:
@@ -63,7 +91,9 @@ def _choose(field: str, value: Any, preset: str) -> Any:
         "key": f"{session_keys.MODEL_FIELD}-{preset}-{field}",
         "persist_state": "session",
     }
-    if isinstance(value, bool):
+    if choices := GPTConfig.__dataclass_fields__[field].metadata["choices"]:
+        value = st.selectbox(field, choices, choices.index(value), **about)
+    elif isinstance(value, bool):
         value = st.toggle(field, value, **about)
     elif isinstance(value, float):
         value = st.number_input(field, 0.0, 0.99, value, step=0.05, format="%.2f", **about)
@@ -99,6 +129,13 @@ def show_size(summary: ModelSummary) -> None:
 
 def show_count(config: GPTConfig, summary: ModelSummary) -> None:
     """Explain why the chapter's "124M" has more parameters than its name says."""
+    if config.tied_head:
+        st.markdown(
+            "The output head is the token embedding, “tied” as in OpenAI's GPT-2: its "
+            f"{config.vocab_size:,} × {config.emb_dim:,} numbers are counted once in these "
+            f"**{summary.parameters:,}**."
+        )
+        return
     head = summary.part("out_head").parameters
     openais = summarize(GPT2_CONFIGS["124M"], 1, 1)
     st.markdown(
@@ -123,6 +160,7 @@ def show_source() -> None:
     show_code(GPTModel)
     show_code(TransformerBlock)
     show_code(MultiHeadAttention, FeedForward, LayerNorm)
+    show_code(rotary_turns, rotate, TiedHead, draw_gpt2_weights)
 
 
 def drawing(config: GPTConfig, summary: ModelSummary) -> str:
@@ -131,9 +169,14 @@ def drawing(config: GPTConfig, summary: ModelSummary) -> str:
     It contains only fixed text and numbers, so nothing to escape.
     """
     emb_dim, hidden = f"{config.emb_dim:,}", f"{4 * config.emb_dim:,}"
-    head_dim = config.emb_dim // config.n_heads
     block = "trf_blocks.0."
     blocks, heads = count(config.n_layers, "transformer block"), count(config.n_heads, "head")
+    norm, what_norm = NORM_WORDS[config.norm]
+    second = "second layer norm" if config.norm == "layernorm" else "feed-forward's part"
+    tied = ", the product with its embedding" if config.tied_head else ""
+    added = ", then added to what entered the {}"
+    if not config.residual:
+        added = "; what entered the {} is not added"
 
     def part(name: str, title: str, what: str) -> str:
         parameters = summary.part(name).parameters
@@ -156,6 +199,14 @@ def drawing(config: GPTConfig, summary: ModelSummary) -> str:
     def after(name: str, note: str = "") -> str:
         return flow(summary.part(name).output_shape, note)
 
+    def normed(name: str, title: str, what: str) -> list[str]:
+        return [part(name, title, what), after(name)] if config.norm != "none" else []
+
+    positions = [
+        part("pos_emb", "Position embedding", f"for each of the {config.context_length:,} "
+             "positions a vector, added to the token's"),
+        after("tok_emb"),
+    ] if config.positions == "learned" else []  # fmt: skip
     tokens = summary.part("out_head").output_shape[:2]
     per_block = summary.part("trf_blocks.0").parameters
     share = 100 * config.n_layers * per_block / summary.parameters
@@ -164,30 +215,26 @@ def drawing(config: GPTConfig, summary: ModelSummary) -> str:
         part("tok_emb", "Token embedding", f"for each of the {config.vocab_size:,} tokens a vector "
              f"of {emb_dim} numbers"),
         after("tok_emb", "one vector per token"),
-        part("pos_emb", "Position embedding", f"for each of the {config.context_length:,} "
-             "positions a vector, added to the token's"),
-        after("tok_emb"),
+        *positions,
         part("drop_emb", "Dropout", f"in training, {config.drop_rate:.0%} of the numbers are set "
              "to 0"),
         after("drop_emb"),
         f'<div class="blocks"><p class="head"><span>{blocks}, one '
         f"after another</span><span>{config.n_layers} × {per_block:,} · {share:.1f}%</span></p>",
-        part(f"{block}norm1", "Layer norm", "mean 0, variance 1, then scaled and shifted"),
-        after(f"{block}norm1"),
-        part(f"{block}att", "Masked multi-head attention", f"{heads} of {head_dim} "
-             "numbers: each token looks at itself and at those before it"),
-        after(f"{block}att", "dropout, then added to what entered the block"),
-        part(f"{block}norm2", "Layer norm", "as above"),
-        after(f"{block}norm2"),
-        part(f"{block}ff", "Feed-forward", f"{emb_dim} → {hidden}, GELU, → {emb_dim}, for each "
-             "token by itself"),
-        after(f"{block}ff", "dropout, then added to what entered the second layer norm"),
+        *normed(f"{block}norm1", norm, what_norm),
+        part(f"{block}att", "Masked multi-head attention", f"{heads} of {config.head_dim} "
+             f"numbers: each token looks at itself and at those before it"
+             f"{POSITION_WORDS[config.positions]}"),
+        after(f"{block}att", f"dropout{added.format('block')}"),
+        *normed(f"{block}norm2", norm, "as above"),
+        part(f"{block}ff", "Feed-forward", f"{emb_dim} → {hidden}, GELU, → "
+             f"{emb_dim}, for each token by itself"),
+        after(f"{block}ff", f"dropout{added.format(second)}"),
         "</div>",
         after("trf_blocks.0", f"{count(config.n_layers, 'time')}, the same shape"),
-        part("final_norm", "Final layer norm", "as in the blocks"),
-        after("final_norm"),
+        *normed("final_norm", f"Final {norm[0].lower() + norm[1:]}", "as in the blocks"),
         part("out_head", "Output head", f"{emb_dim} → {config.vocab_size:,}: a score for each "
-             "token of the vocabulary"),
+             f"token of the vocabulary{tied}"),
         after("out_head", "logits"),
     ]  # fmt: skip
     return f'<div class="gpt-model">{"".join(rows)}</div>'

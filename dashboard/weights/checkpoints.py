@@ -132,6 +132,9 @@ def _show_actions(run: Run, checkpoint: Checkpoint) -> None:
     with st.popover("Export"):
         for form, facts in WEIGHT_FORMS.items():
             st.caption(facts.opens_in)
+            if reason := facts.why_not(run.model_config):
+                st.text(reason)
+                continue
             st.download_button(
                 facts.title,
                 # Made on request.

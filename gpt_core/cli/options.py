@@ -14,6 +14,7 @@ GROUPS = {
     "data": "the text",
     "optimizer": "the training",
     "evaluation": "evaluations and samples",
+    "beyond": "beyond the chapter",
     "machine": "the machine",
 }
 

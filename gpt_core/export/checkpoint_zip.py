@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gpt_core.access import require_owner, require_read_access
+from gpt_core.config import GPTConfig
 from gpt_core.store import Checkpoint, RunStore, run_locks
 from gpt_core.weights import (
     STATE_FILE,
@@ -16,6 +17,7 @@ from gpt_core.weights import (
     export_gpt2,
     load_weights,
     remove,
+    why_not_gpt2,
 )
 
 
@@ -26,6 +28,7 @@ class WeightsForm:
     title: str
     opens_in: str  # what reads it, in one sentence
     write: Callable[[Path], bytes]
+    why_not: Callable[[GPTConfig], str] = lambda config: ""  # why it cannot hold such a model
 
 
 def weights_zip(store: RunStore, checkpoint: Checkpoint, form: str, *, actor: str) -> bytes:
@@ -33,7 +36,7 @@ def weights_zip(store: RunStore, checkpoint: Checkpoint, form: str, *, actor: st
 
     Raises:
         PermissionDenied: the run is another student's, and private.
-        ValueError: the checkpoint is damaged or no longer exists.
+        ValueError: the checkpoint is damaged or no longer exists, or the format cannot hold it.
     """
     require_read_access(store, checkpoint.run_id, actor, "export the weights of")
     folder = store.runs_dir / checkpoint.folder
@@ -82,6 +85,7 @@ WEIGHT_FORMS: dict[str, WeightsForm] = {
         "writes with it. Missing biases are written as zeros, and the output head beside the "
         "embedding: nothing is lost.",
         _gpt2,
+        why_not_gpt2,
     ),
 }
 

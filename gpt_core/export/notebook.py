@@ -3,10 +3,9 @@
 import json
 import pprint
 import re
-from dataclasses import asdict
 from typing import Any
 
-from gpt_core.config import GPTConfig, TrainingConfig
+from gpt_core.config import GPTConfig, TrainingConfig, as_settings
 from gpt_core.store import Run, RunStore, StoredEvaluation
 from gpt_core.text import VERDICT_SHA256, Corpus, bundled_text
 
@@ -236,7 +235,7 @@ def _text_cell(store: RunStore, run: Run) -> str:
 
 def _as_python(config: GPTConfig | TrainingConfig) -> str:
     """Return the Python code of a configuration, one line per field."""
-    fields = "\n".join(f"    {name}={value!r}," for name, value in asdict(config).items())
+    fields = "\n".join(f"    {name}={value!r}," for name, value in as_settings(config).items())
     return f"{type(config).__name__}(\n{fields}\n)"
 
 

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from gpt_core.config import GPTConfig, TrainingConfig
+from gpt_core.config import GPTConfig, TrainingConfig, as_settings
 from gpt_core.store import RUN_ID, Baselines, Run, RunState, RunStore
 from gpt_core.system import DATA_DIR, MAX_RECORDING_BYTES, foreign_json, read_json
 from gpt_core.text import load_text
@@ -31,7 +31,11 @@ class RecordedLoss:
 def write_recording(store: RunStore, run: Run) -> str:
     """Return a run's configuration and records as JSON, a row per line, without weights."""
     facts = {
-        name: asdict(value) if isinstance(value, GPTConfig | TrainingConfig | Baselines) else value
+        name: as_settings(value)
+        if isinstance(value, GPTConfig | TrainingConfig)
+        else asdict(value)
+        if isinstance(value, Baselines)
+        else value
         for name, value in vars(run).items()
         if name
         not in ("state", "state_at", "state_actor", "message", "name", "note", "is_redacted")

@@ -1,11 +1,11 @@
 """A run's whole configuration as JSON: export and import."""
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from gpt_core.config import GPTConfig, TrainingConfig
+from gpt_core.config import GPTConfig, TrainingConfig, as_settings
 from gpt_core.presets import Preset
 from gpt_core.store import Run, RunStore
 from gpt_core.system import foreign_json
@@ -27,8 +27,8 @@ def settings_json(store: RunStore, run: Run) -> bytes:
         "note": run.note,
         "started": datetime.fromtimestamp(run.created_at, UTC).isoformat(timespec="seconds"),
         "preset": run.preset,
-        "model": asdict(run.model_config),
-        "training": asdict(run.training_config),
+        "model": as_settings(run.model_config),
+        "training": as_settings(run.training_config),
         "text": {
             "name": run.text_name,
             "sha256": run.text_sha256,

@@ -1,10 +1,10 @@
 """A run as a TensorBoard event file, in a folder named after the run's ID."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gpt_core.config import as_settings
 from gpt_core.store import Run, RunStore, StoredRecord
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ def _events(store: RunStore, run: Run) -> "Iterator[Event]":
     from tensorboardX.summary import hparams, text
 
     yield Event(wall_time=run.created_at, file_version="brain.Event:2")
-    settings = {**asdict(run.model_config), **asdict(run.training_config), "text": run.text_name}
+    settings = as_settings(run.model_config) | as_settings(run.training_config)
+    settings["text"] = run.text_name
     settings["probes"] = " | ".join(run.training_config.probes)
     for summary in hparams(settings, dict.fromkeys(EVALUATION_TAGS.values(), 0.0)):
         yield Event(wall_time=run.created_at, summary=summary)

@@ -43,7 +43,14 @@ from gpt_core.model.size import (
     BYTES_PER_PARAMETER,
     TRAINED_BYTES_PER_PARAMETER,
     count_config_parameters,
+    count_looked_up,
     count_parameters,
+)
+from gpt_core.model.variants import (
+    TiedHead,
+    draw_gpt2_weights,
+    rotary_turns,
+    rotate,
 )
 
 __all__ = [
@@ -57,6 +64,7 @@ __all__ = [
     "LayerNorm",
     "LossWalkthrough",
     "MultiHeadAttention",
+    "TiedHead",
     "TransformerBlock",
     "autocast",
     "binary_cross_entropy",
@@ -66,8 +74,10 @@ __all__ = [
     "categorical_cross_entropy",
     "check_device",
     "count_config_parameters",
+    "count_looked_up",
     "count_parameters",
     "describe_choice",
+    "draw_gpt2_weights",
     "generate",
     "loss_in_one_call",
     "loss_walkthrough",
@@ -79,6 +89,8 @@ __all__ = [
     "predict_batch",
     "require_device",
     "resolve_auto",
+    "rotary_turns",
+    "rotate",
     "stream_tokens",
     "target_ranks",
     "transpose_weights",

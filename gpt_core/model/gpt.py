@@ -4,6 +4,8 @@ The parameters have the book's names and are created in the book's order, so the
 seed gives the same weights. The kernels (fused attention, layer norm, GELU) draw dropout
 in the book's order, too: in float32 on a CPU a run's losses equal the book's.
 
+What goes beyond the chapter is in ``variants.py`` and chosen by the configuration.
+
 Shapes: B rows in a batch, T tokens in a row, emb_dim numbers per token.
 """
 
@@ -16,6 +18,7 @@ from torch import Tensor, nn
 
 from gpt_core.config import GPTConfig
 from gpt_core.model.kernels import Dropout, Linear, causal_attention
+from gpt_core.model.variants import TiedHead, draw_gpt2_weights, rotary_turns, rotate
 
 
 class LayerNorm(nn.Module):
@@ -29,6 +32,11 @@ class LayerNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Normalise x (B, T, emb_dim) over its last dimension."""
         return F.layer_norm(x, self.scale.shape, self.scale, self.shift, eps=1e-5)
+
+
+def create_norm(config: GPTConfig) -> nn.Module:
+    """Return the chapter's norm, or what leaves its input as it is."""
+    return LayerNorm(config.emb_dim) if config.norm == "layernorm" else nn.Identity()
 
 
 class KeyValueCache:
@@ -63,14 +71,19 @@ class MultiHeadAttention(nn.Module):
         self.W_value = Linear(config.emb_dim, config.emb_dim, bias=config.qkv_bias)
         self.out_proj = Linear(config.emb_dim, config.emb_dim)
 
-    def forward(self, x: Tensor, cache: KeyValueCache | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, cache: KeyValueCache | None = None, turns: Tensor | None = None
+    ) -> Tensor:
         """Mix each token's vector with its predecessors': (B, T, emb_dim) to the same shape.
 
-        With a cache, x holds the whole prompt or, after that, one new token at a time.
+        With a cache, x holds the whole prompt or, after that, one new token at a time. Rotary
+        positions turn queries and keys by turns (2, T, head_dim).
         """
         queries = self._split_heads(self.W_query(x))  # (B, n_heads, T, head_dim)
         keys = self._split_heads(self.W_key(x))  # (B, n_heads, T, head_dim)
         values = self._split_heads(self.W_value(x))  # (B, n_heads, T, head_dim)
+        if turns is not None:
+            queries, keys = rotate(queries, turns), rotate(keys, turns)
         if cache is not None:
             keys, values = cache.extend(keys, values)  # (B, n_heads, T so far, head_dim)
         drop_rate = self.drop_rate if self.training else 0.0
@@ -107,14 +120,19 @@ class TransformerBlock(nn.Module):
         super().__init__()
         self.att = MultiHeadAttention(config, generator)
         self.ff = FeedForward(config)
-        self.norm1 = LayerNorm(config.emb_dim)
-        self.norm2 = LayerNorm(config.emb_dim)
+        self.norm1 = create_norm(config)
+        self.norm2 = create_norm(config)
         self.drop_resid = Dropout(config.drop_rate, generator)
+        self.residual = config.residual
 
-    def forward(self, x: Tensor, cache: KeyValueCache | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, cache: KeyValueCache | None = None, turns: Tensor | None = None
+    ) -> Tensor:
         """Refine each token's vector: (B, T, emb_dim) to the same shape."""
-        x = x + self.drop_resid(self.att(self.norm1(x), cache))
-        return x + self.drop_resid(self.ff(self.norm2(x)))
+        attended = self.drop_resid(self.att(self.norm1(x), cache, turns))
+        x = x + attended if self.residual else attended
+        transformed = self.drop_resid(self.ff(self.norm2(x)))
+        return x + transformed if self.residual else transformed
 
 
 class GPTModel(nn.Module):
@@ -135,13 +153,20 @@ class GPTModel(nn.Module):
         self.generator = generator
         self.vocabulary = ""  # what its token IDs mean: a tokenizer.json; "" for GPT-2's
         self.tok_emb = nn.Embedding(config.vocab_size, config.emb_dim)
-        self.pos_emb = nn.Embedding(config.context_length, config.emb_dim)
+        if config.positions == "learned":  # the other kinds have no weights
+            self.pos_emb = nn.Embedding(config.context_length, config.emb_dim)
         self.drop_emb = Dropout(config.drop_rate, generator)
         self.trf_blocks = nn.Sequential(
             *[TransformerBlock(config, generator) for _ in range(config.n_layers)]
         )
-        self.final_norm = LayerNorm(config.emb_dim)
-        self.out_head = Linear(config.emb_dim, config.vocab_size, bias=False)
+        self.final_norm = create_norm(config)
+        self.out_head = (
+            TiedHead(self.tok_emb)
+            if config.tied_head
+            else Linear(config.emb_dim, config.vocab_size, bias=False)
+        )
+        if config.initialization == "gpt2":
+            draw_gpt2_weights(self, config.n_layers)
 
     def forward(self, ids: Tensor) -> Tensor:
         """Map token IDs (B, T) to logits (B, T, vocab_size).
@@ -170,10 +195,14 @@ class GPTModel(nn.Module):
                 "give the model only the last ones, ids[:, -context_length:]."
             )
         positions = torch.arange(start, num_tokens, device=ids.device)  # (T,)
-        x = self.tok_emb(ids) + self.pos_emb(positions)  # (B, T, emb_dim)
+        x = self.tok_emb(ids)  # (B, T, emb_dim)
+        if self.config.positions == "learned":
+            x = x + self.pos_emb(positions)  # (B, T, emb_dim)
+        is_rotary = self.config.positions == "rotary"
+        turns = rotary_turns(positions, self.config.head_dim) if is_rotary else None
         x = self.drop_emb(x)
         for block, cache in zip_longest(self.trf_blocks, caches):
-            x = block(x, cache)
+            x = block(x, cache, turns)
         return self.final_norm(x)
 
 
@@ -207,4 +236,6 @@ def build_model(config: GPTConfig, seed: int, generator: torch.Generator | None 
         elif isinstance(module, LayerNorm):
             nn.init.ones_(module.scale)
             nn.init.zeros_(module.shift)
+    if config.initialization == "gpt2":
+        draw_gpt2_weights(model, config.n_layers, generator)
     return model.eval()

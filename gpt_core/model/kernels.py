@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 ROWS = 64  # of logits that are converted to float32 at once: 13 MB, which fits into caches
+SMALL_VOCABULARY = 8192  # up to this size, the logits are small, and PyTorch's own loss is faster
 COLUMNS = 12288  # of the vocabulary per product: whole cache lines, unlike 50257
 FEW_ROWS = 8  # up to this number, memory limits a product's speed, not arithmetic
 SLABS = 4  # of a weight that threads read in parallel; with more, memory is the limit
@@ -135,7 +136,7 @@ def linear_cross_entropy(
     On a CPU the output layer and the loss are one operation: the only array of N × vocab_size is
     that of the logits. Their gradients are computed a few rows at a time and overwrite them.
     """
-    if x.device.type != "cpu":
+    if x.device.type != "cpu" or len(weight) <= SMALL_VOCABULARY:
         logits = F.linear(x, weight)  # (N, vocab_size)
         if predicted is not None:
             predicted.copy_(logits.argmax(dim=-1))

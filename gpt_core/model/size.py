@@ -25,3 +25,14 @@ def count_config_parameters(config: GPTConfig) -> int:
     """
     model = outline(replace(config, n_layers=1))
     return count_parameters(model) + (config.n_layers - 1) * count_parameters(model.trf_blocks)
+
+
+def count_looked_up(config: GPTConfig) -> int:
+    """Return how many parameters are in tables only: looked up, and in no product.
+
+    A tied head's table is in the last product.
+    """
+    rows = 0 if config.tied_head else config.vocab_size
+    if config.positions == "learned":
+        rows += config.context_length
+    return rows * config.emb_dim

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import psutil
 import torch
 from torch import Tensor
-from torch.optim import AdamW
+from torch.optim import Optimizer
 
 from gpt_core.analysis import find_copying
 from gpt_core.inspection import UpdateInspector
@@ -56,7 +56,7 @@ class OpenModel:
     """The state of a session while its model is in memory."""
 
     model: GPTModel
-    optimizer: AdamW
+    optimizer: Optimizer
     records: Iterator[Record]  # the training loop, advanced record by record
     replay: ReplayCheck
     device_random_state: Tensor | None  # of a GPU's generator, between turns

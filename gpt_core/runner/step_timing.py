@@ -14,6 +14,7 @@ from gpt_core.model import (
     build_model,
     calc_loss_batch,
     count_config_parameters,
+    count_looked_up,
     generate,
     measure_memory,
     measure_products,
@@ -26,6 +27,7 @@ from gpt_core.text import count_batches
 from gpt_core.training import (
     TrainingData,
     accumulate_gradients,
+    count_muon_operations,
     create_optimizer,
     get_device_random_state,
     set_device_random_state,
@@ -114,7 +116,7 @@ def _estimate(model_config: GPTConfig, config: TrainingConfig, evaluated: int) -
     parameters = count_config_parameters(model_config)
     vocab_size, context_length = model_config.vocab_size, model_config.context_length
     tokens = config.batch_size * context_length
-    multiplied = parameters - (vocab_size + context_length) * model_config.emb_dim
+    multiplied = parameters - count_looked_up(model_config)
     # A forward pass: two operations for each weight and token, and attention's two products.
     attention = 4 * model_config.n_layers * context_length * model_config.emb_dim
     forward = (2 * multiplied + attention) * tokens
@@ -122,6 +124,8 @@ def _estimate(model_config: GPTConfig, config: TrainingConfig, evaluated: int) -
 
     batch = 3 * forward / products + STEP_PASSES * logits / memory  # forward and backward
     update = STEP_PASSES * 4 * parameters / memory
+    if config.optimizer == "muon":
+        update += count_muon_operations(model_config) / products
     evaluation = evaluated * (forward / products + EVALUATION_PASSES * logits / memory)
     token = EVALUATION_PASSES * 4 * multiplied / memory
     step = config.accumulation_steps * batch + update

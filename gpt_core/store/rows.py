@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from gpt_core.config import GPTConfig, TrainingConfig
+from gpt_core.config import GPTConfig, TrainingConfig, as_settings
 from gpt_core.records import (
     EvaluationRecord,
     ProbeRecord,
@@ -121,7 +121,9 @@ JSON_COLUMNS = {
 
 def encoded(value: Any) -> Any:
     """Return a value for SQLite: configurations, tuples, lists and dictionaries as JSON."""
-    if isinstance(value, GPTConfig | TrainingConfig | Baselines):
+    if isinstance(value, GPTConfig | TrainingConfig):
+        value = as_settings(value)
+    elif isinstance(value, Baselines):
         value = asdict(value)
     return json.dumps(value) if isinstance(value, tuple | list | dict) else value
 

@@ -5,7 +5,7 @@ from gpt_core.training.evaluation import Measures, evaluate_model, measure_loade
 from gpt_core.training.gradients import accumulate_gradients
 from gpt_core.training.loop import train
 from gpt_core.training.lr_schedule import learning_rate_at, steps_in_run
-from gpt_core.training.optimizer import create_optimizer
+from gpt_core.training.optimizer import count_muon_operations, create_optimizer
 from gpt_core.training.probes import PROBE_TOKENS, window_beginnings, with_text_probe
 from gpt_core.training.random_state import (
     get_device_random_state,
@@ -24,6 +24,7 @@ __all__ = [
     "TrainingData",
     "TrainingState",
     "accumulate_gradients",
+    "count_muon_operations",
     "create_optimizer",
     "encode_splits",
     "evaluate_model",

@@ -31,6 +31,8 @@ def clip_gradients(model: GPTModel, max_grad_norm: float, grad_norm: float) -> N
 
     Source: Pascanu et al. (2013), "On the difficulty of training recurrent neural networks".
     """
+    if grad_norm + 1e-6 <= max_grad_norm:  # PyTorch's function would multiply by exactly 1
+        return
     norm = torch.tensor(grad_norm)
     torch.nn.utils.clip_grads_with_norm_(model.parameters(), max_grad_norm, norm)
 

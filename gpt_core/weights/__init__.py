@@ -18,7 +18,7 @@ from gpt_core.weights.file_names import (
     WEIGHTS_FILE,
     WEIGHTS_SUFFIXES,
 )
-from gpt_core.weights.gpt2_format import export_gpt2, read_gpt2
+from gpt_core.weights.gpt2_format import export_gpt2, read_gpt2, why_not_gpt2
 from gpt_core.weights.hub import GPT2_REPOSITORIES, download_gpt2, how_to_get, repository
 from gpt_core.weights.initial_weights import (
     FREE,
@@ -61,4 +61,5 @@ __all__ = [
     "save_initial_weights",
     "save_weights",
     "weights_sha256",
+    "why_not_gpt2",
 ]

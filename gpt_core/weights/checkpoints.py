@@ -8,7 +8,6 @@ import base64
 import json
 import os
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
-from gpt_core.config import GPTConfig
+from gpt_core.config import GPTConfig, as_settings
 from gpt_core.model import (
     BYTES_PER_PARAMETER,
     TRAINED_BYTES_PER_PARAMETER,
@@ -102,7 +101,7 @@ def load_checkpoint(folder: Path, model: GPTModel, optimizer: Optimizer) -> Trai
         moments = load_file(folder / OPTIMIZER_FILE, device=str(device))
         for name, parameter in model.named_parameters():
             optimizer.state[parameter] = {
-                key: moments[f"{name}.{key}"] for key in ("step", "exp_avg", "exp_avg_sq")
+                key: moments[f"{name}.{key}"] for key in optimizer.state[parameter]
             }
         training = facts["training"]
         if training["epoch_rng_state"] is not None:
@@ -121,7 +120,8 @@ def max_checkpoint_bytes(config: GPTConfig, keep_epochs: int) -> int:
     """Return the maximum size of a run's checkpoints, in bytes.
 
     Kept are one whole checkpoint (two while the next is written), the best weights, and the
-    weights of ``keep_epochs`` epochs (and one more while it is written).
+    weights of ``keep_epochs`` epochs (and one more while it is written). Muon keeps less than
+    AdamW.
     """
     weights = BYTES_PER_PARAMETER * (keep_epochs + 2)
     return count_config_parameters(config) * (2 * TRAINED_BYTES_PER_PARAMETER + weights)
@@ -165,7 +165,7 @@ def _write_whole(
         for name, values in tensors.items():
             save_file(values, part / name)
         facts = {"model": model.config, **facts}
-        (part / STATE_FILE).write_text(json.dumps(facts, default=asdict, indent=1))
+        (part / STATE_FILE).write_text(json.dumps(facts, default=as_settings, indent=1))
         if model.vocabulary:
             (part / TOKENIZER_FILE).write_bytes(model.vocabulary.encode())
         for path in (*part.iterdir(), part):
@@ -189,7 +189,10 @@ def _flush_to_disk(path: Path) -> None:
 
 
 def _moments(model: GPTModel, optimizer: Optimizer) -> dict[str, Tensor]:
-    """Return AdamW's step count and two moments of each parameter, by the parameter's name."""
+    """Return what the optimizer keeps of each parameter, by the parameter's name.
+
+    AdamW keeps its step count and two moments, Muon a momentum.
+    """
     return {
         f"{name}.{key}": value
         for name, parameter in model.named_parameters()

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from gpt_core.config import GPTConfig
+from gpt_core.config import GPTConfig, beyond_chapter
 from gpt_core.model import GPTModel
 from gpt_core.vocabularies import read_vocabulary, tokenizer_files
 from gpt_core.weights.assembly import (
@@ -107,6 +107,21 @@ def _read_facts(tensors: NamedTensors, is_nanogpt: bool) -> dict[str, Any]:
     return {"n_head": DEFAULT_HEADS} | facts if "model_type" in facts else facts
 
 
+def why_not_gpt2(config: GPTConfig) -> str:
+    """Return why a Hugging Face GPT-2 cannot be a model of a configuration, or an empty text."""
+    foreign = [
+        f"{name}={value!r}"
+        for name, value in beyond_chapter(config).items()
+        if name in ("norm", "positions", "residual")
+    ]
+    if not foreign:
+        return ""
+    return (
+        f"A Hugging Face GPT-2 has no {' and no '.join(foreign)}: export the weights as "
+        "safetensors and JSON instead."
+    )
+
+
 def export_gpt2(model: GPTModel, folder: str | Path) -> None:
     """Write a model as a Hugging Face GPT-2 folder, with the tokenizer, for transformers.
 
@@ -114,8 +129,11 @@ def export_gpt2(model: GPTModel, folder: str | Path) -> None:
     that differs from the embedding is written, with ``tie_word_embeddings`` false.
 
     Raises:
+        ValueError: a GPT-2 cannot be such a model.
         OSError: the folder cannot be written to.
     """
+    if reason := why_not_gpt2(model.config):
+        raise ValueError(reason)
     folder, config, ours = Path(folder), model.config, model.state_dict()
     weights: dict[str, Tensor] = {}
     for name, tensor in ours.items():
@@ -132,9 +150,9 @@ def export_gpt2(model: GPTModel, folder: str | Path) -> None:
         their_name = f"transformer.h.{i}.attn.c_attn"
         weights[f"{their_name}.weight"] = torch.cat([ours[f"{p}.weight"].T for p in parts], dim=1)
         weights[f"{their_name}.bias"] = torch.cat([ours.get(f"{p}.bias", zeros) for p in parts])
-    head = weights.pop("transformer.lm_head.weight")
-    is_tied = torch.equal(head, ours["tok_emb.weight"])
-    if not is_tied:
+    head = weights.pop("transformer.lm_head.weight", None)
+    is_tied = head is None or torch.equal(head, ours["tok_emb.weight"])
+    if head is not None and not is_tied:
         weights["lm_head.weight"] = head
     folder.mkdir(parents=True, exist_ok=True)
     save_file(weights, folder / WEIGHTS_FILE, {"format": "pt"})

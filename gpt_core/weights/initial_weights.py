@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import asdict, dataclass, replace
 
-from gpt_core.config import GPTConfig
+from gpt_core.config import GPTConfig, beyond_chapter
 from gpt_core.model import GPTModel, outline
 from gpt_core.store import CheckpointKind, RunState, RunStore
 from gpt_core.system import describe_error
@@ -59,15 +59,23 @@ class InitialWeights:
         model.vocabulary = self.model.vocabulary
         # A cached model's weights may be transposed in memory; a file needs them contiguous.
         state = {name: weight.contiguous() for name, weight in self.model.state_dict().items()}
-        state["pos_emb.weight"] = state["pos_emb.weight"][: config.context_length].contiguous()
+        if (positions := state.get("pos_emb.weight")) is not None:
+            state["pos_emb.weight"] = positions[: config.context_length].contiguous()
         model.load_state_dict(state, assign=True)
         return model.eval()
 
 
 def weights_sha256(model: GPTModel) -> str:
-    """Return a hash of a model's weights, and of what they do not show: heads and vocabulary."""
+    """Return a hash of a model's weights and of what they do not show.
+
+    That is its number of heads, its vocabulary and, where it goes beyond the chapter, how it
+    computes.
+    """
     digest = hashlib.sha256(b"%d heads" % model.config.n_heads)
     digest.update(model.vocabulary.encode())  # nothing for GPT-2's
+    for name, value in beyond_chapter(model.config).items():
+        if name != "initialization":  # the weights are given
+            digest.update(f"{name}={value}".encode())
     for name, weight in model.state_dict().items():
         digest.update(name.encode())
         digest.update(weight.contiguous().numpy().data)

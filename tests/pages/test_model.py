@@ -1,5 +1,7 @@
 """The Model page: what follows from a configuration, as it is shown."""
 
+from dataclasses import replace
+
 import pytest
 
 from dashboard.model.architecture import drawing
@@ -54,6 +56,31 @@ def test_the_drawing_shows_the_shape_at_each_arrow() -> None:
     assert set(flows[1:-1]) == {"(2, 8, 16)"}
     assert "2 heads of 8" in shown
     assert "16 → 64, GELU, → 16" in shown
+
+
+def test_what_goes_beyond_the_chapter_is_drawn_and_counted() -> None:
+    small = GPTConfig(context_length=8, emb_dim=16, n_heads=2, n_layers=3, vocab_size=99)
+    chapters = drawing(small, summarize(small, 2, 8))
+    assert "pos_emb" in chapters
+    assert "then added to what entered the block" in chapters
+    config = replace(
+        small, tied_head=True, norm="none", positions="rotary", initialization="gpt2",
+        residual=False,
+    )  # fmt: skip
+    shown = drawing(config, summarize(config, 2, 8))
+    assert "pos_emb" not in shown
+    assert "norm" not in shown
+    assert "queries and keys are turned by their token's position" in shown
+    assert "what entered the block is not added" in shown
+    assert "the product with its embedding" in shown
+    assert summarize(config, 2, 8).part("out_head").parameters == 0
+
+
+def test_a_tied_head_is_chosen_below_and_counted_once() -> None:
+    app = open_app("model")
+    next(box for box in app.toggle if box.label == "tied_head").set_value(True).run()
+    assert metric(app, "Parameters") == "123,822,336"
+    assert "counted once in these **123,822,336**" in texts(app)
 
 
 def test_a_combination_that_cannot_be_says_why() -> None:

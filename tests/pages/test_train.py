@@ -77,6 +77,7 @@ def test_every_field_of_both_configurations_is_there_with_its_help() -> None:
         "Data",
         "Evaluation",
         "Machine",
+        "Beyond the chapter",
     ]
 
 

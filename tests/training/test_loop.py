@@ -333,6 +333,9 @@ def test_clipped_gradients_are_those_of_pytorch() -> None:
     clip_gradients(ours, 0.1, norm)
     for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(one.grad, other.grad)
+    before = [p.grad.clone() for p in ours.parameters() if p.grad is not None]
+    clip_gradients(ours, 1.0, 0.1)  # within the norm: not touched
+    assert all(map(torch.equal, before, (p.grad for p in ours.parameters() if p.grad is not None)))
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import re
 import struct
 import subprocess
 import sys
@@ -103,6 +104,29 @@ def test_a_tied_head_leaves_tied(tmp_path: Path) -> None:
     assert again.lm_head.weight.data_ptr() == again.transformer.wte.weight.data_ptr()
     for name, tensor in theirs.state_dict().items():
         assert torch.equal(tensor, again.state_dict()[name]), name
+
+
+def test_a_tied_model_trained_here_gives_the_same_in_transformers(tmp_path: Path) -> None:
+    model = build_model(replace(TINY, tied_head=True, initialization="gpt2"), seed=2)
+    export_gpt2(model, tmp_path)
+    theirs = GPT2LMHeadModel.from_pretrained(tmp_path).eval()
+    assert theirs.config.tie_word_embeddings
+    with torch.no_grad():
+        torch.testing.assert_close(theirs(IDS).logits, model(IDS), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "variant",
+    [{"norm": "none"}, {"positions": "rotary"}, {"residual": False}],
+    ids=str,
+)
+def test_what_a_gpt2_cannot_be_is_refused_in_a_sentence(variant: dict, tmp_path: Path) -> None:
+    model = build_model(replace(TINY, **variant), seed=2)
+    [(name, value)] = variant.items()
+    message = f"GPT-2 has no {name}={value!r}: export the weights as safetensors and JSON instead."
+    with pytest.raises(ValueError, match=re.escape(message)):
+        export_gpt2(model, tmp_path / "folder")
+    assert not (tmp_path / "folder").exists()
 
 
 @pytest.mark.slow

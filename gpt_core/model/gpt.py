@@ -68,9 +68,7 @@ class MultiHeadAttention(nn.Module):
 
         With a cache, x holds the whole prompt or, after that, one new token at a time.
         """
-        queries = self._split_heads(self.W_query(x))  # (B, n_heads, T, head_dim)
-        keys = self._split_heads(self.W_key(x))  # (B, n_heads, T, head_dim)
-        values = self._split_heads(self.W_value(x))  # (B, n_heads, T, head_dim)
+        queries, keys, values = self.project(x)  # (B, n_heads, T, head_dim) each
         if cache is not None:
             keys, values = cache.extend(keys, values)  # (B, n_heads, T so far, head_dim)
         drop_rate = self.drop_rate if self.training else 0.0
@@ -79,9 +77,17 @@ class MultiHeadAttention(nn.Module):
         )  # (B, n_heads, T, head_dim)
         return self.out_proj(context.transpose(1, 2).flatten(2))  # (B, T, emb_dim)
 
-    def _split_heads(self, x: Tensor) -> Tensor:
-        """Reshape (B, T, emb_dim) to (B, n_heads, T, head_dim)."""
-        return x.unflatten(2, (self.n_heads, -1)).transpose(1, 2)
+    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Map x (B, T, emb_dim) to queries, keys and values, (B, n_heads, T, head_dim) each."""
+
+        def split_heads(projected: Tensor) -> Tensor:
+            return projected.unflatten(2, (self.n_heads, -1)).transpose(1, 2)
+
+        return (
+            split_heads(self.W_query(x)),
+            split_heads(self.W_key(x)),
+            split_heads(self.W_value(x)),
+        )
 
 
 class FeedForward(nn.Module):

@@ -18,7 +18,7 @@ from gpt_core.model.gpt import (
     build_model,
     outline,
 )
-from gpt_core.model.kernels import transpose_weights
+from gpt_core.model.kernels import causal_attention, transpose_weights
 from gpt_core.model.loss import (
     LossWalkthrough,
     binary_cross_entropy,
@@ -72,6 +72,7 @@ __all__ = [
     "calc_loss_batch",
     "calc_loss_loader",
     "categorical_cross_entropy",
+    "causal_attention",
     "check_device",
     "count_config_parameters",
     "count_looked_up",

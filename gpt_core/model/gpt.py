@@ -79,11 +79,7 @@ class MultiHeadAttention(nn.Module):
         With a cache, x holds the whole prompt or, after that, one new token at a time. Rotary
         positions turn queries and keys by turns (2, T, head_dim).
         """
-        queries = self._split_heads(self.W_query(x))  # (B, n_heads, T, head_dim)
-        keys = self._split_heads(self.W_key(x))  # (B, n_heads, T, head_dim)
-        values = self._split_heads(self.W_value(x))  # (B, n_heads, T, head_dim)
-        if turns is not None:
-            queries, keys = rotate(queries, turns), rotate(keys, turns)
+        queries, keys, values = self.project(x, turns)  # (B, n_heads, T, head_dim) each
         if cache is not None:
             keys, values = cache.extend(keys, values)  # (B, n_heads, T so far, head_dim)
         drop_rate = self.drop_rate if self.training else 0.0
@@ -91,6 +87,15 @@ class MultiHeadAttention(nn.Module):
             queries, keys, values, drop_rate, self.generator
         )  # (B, n_heads, T, head_dim)
         return self.out_proj(context.transpose(1, 2).flatten(2))  # (B, T, emb_dim)
+
+    def project(self, x: Tensor, turns: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Map x (B, T, emb_dim) to queries, keys and values, (B, n_heads, T, head_dim) each."""
+        queries = self._split_heads(self.W_query(x))  # (B, n_heads, T, head_dim)
+        keys = self._split_heads(self.W_key(x))  # (B, n_heads, T, head_dim)
+        values = self._split_heads(self.W_value(x))  # (B, n_heads, T, head_dim)
+        if turns is not None:
+            queries, keys = rotate(queries, turns), rotate(keys, turns)
+        return queries, keys, values
 
     def _split_heads(self, x: Tensor) -> Tensor:
         """Reshape (B, T, emb_dim) to (B, n_heads, T, head_dim)."""
@@ -198,12 +203,17 @@ class GPTModel(nn.Module):
         x = self.tok_emb(ids)  # (B, T, emb_dim)
         if self.config.positions == "learned":
             x = x + self.pos_emb(positions)  # (B, T, emb_dim)
-        is_rotary = self.config.positions == "rotary"
-        turns = rotary_turns(positions, self.config.head_dim) if is_rotary else None
+        turns = self.rotary_turns(positions)
         x = self.drop_emb(x)
         for block, cache in zip_longest(self.trf_blocks, caches):
             x = block(x, cache, turns)
         return self.final_norm(x)
+
+    def rotary_turns(self, positions: Tensor) -> Tensor | None:
+        """Return by what positions (T,) turn queries and keys, (2, T, head_dim), if they do."""
+        if self.config.positions != "rotary":
+            return None
+        return rotary_turns(positions, self.config.head_dim)
 
 
 def outline(config: GPTConfig, generator: torch.Generator | None = None) -> GPTModel:

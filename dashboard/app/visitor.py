@@ -126,12 +126,16 @@ def allowed_presets() -> list[str]:
 
 
 def own_preset(name: str, corpus: Corpus | None = None) -> Preset:
+    """Return a named preset as :func:`for_visitor` does."""
+    return for_visitor(PRESETS[name], corpus)
+
+
+def for_visitor(preset: Preset, corpus: Corpus | None = None) -> Preset:
     """Return a preset with the prompt that suits a text and, for a student, their own seed.
 
     So no two students' runs are the same. The chapter's own settings keep its seed, and so its
     losses.
     """
-    preset = PRESETS[name]
     training = preset.training
     if is_restricted() and training != TrainingConfig():
         training = replace(training, seed=student_seed(current_actor()))

@@ -19,7 +19,7 @@ from gpt_core.config import (
     field_help,
 )
 from gpt_core.model import BYTES_PER_PARAMETER, count_config_parameters
-from gpt_core.presets import Preset
+from gpt_core.presets import PRESETS, Preset
 from gpt_core.vocabularies import get_tokenizer, token_ids_to_text
 from gpt_core.weights import FREE
 
@@ -63,7 +63,7 @@ LIMITS = {
     "n_layers": Limits(1, 64, 1),
     "drop_rate": Limits(0.0, 0.95, 0.05),
     "batch_size": Limits(1, 64, 1),
-    "stride": Limits(1, 1024, 1),
+    "stride": Limits(1, 1_000_000, 1),
     "num_epochs": Limits(1, 100_000, 1),
     "learning_rate": Limits(1e-7, 1.0, 1e-4),
     "warmup_steps": Limits(0, 1_000_000, 1),
@@ -187,7 +187,9 @@ def key_of(preset: Preset, name: str, beginning: StartingWeights = RANDOM_WEIGHT
     has_weights = _comes_with_weights(preset, name) and beginning.option
     of_weights = f"-{beginning.option}" if has_weights else ""
     of_text = f"-{preset.training.start_context}" if name == "start_context" else ""
-    return f"{session_keys.SETTING}-{name}-{preset.name}{of_weights}{of_text}"
+    # A proposal's defaults follow from the text: other ones are other widgets.
+    of_proposal = "" if preset.name in PRESETS else f"-{hash((preset.model, preset.training))}"
+    return f"{session_keys.SETTING}-{name}-{preset.name}{of_proposal}{of_weights}{of_text}"
 
 
 def choose_settings(

@@ -1,5 +1,6 @@
 """The vocabulary that a run with the chosen settings has, and its tokens of the text."""
 
+import math
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ import streamlit as st
 from torch import Tensor
 
 from dashboard.app import get_store
+from gpt_core.model import count_config_parameters
 from gpt_core.presets import Preset
 from gpt_core.text import Corpus, split_text, token_cache_in
 from gpt_core.training import encode_splits, fit_vocabulary
@@ -52,6 +54,19 @@ def count_tokens(corpus: Corpus, fitted: FittedPreset) -> tuple[int, int]:
         corpus.text, fitted.tokenizer, fitted.preset.training, cache
     )
     return len(splits[0]), len(splits[1])
+
+
+def show_size(fitted: FittedPreset, tokens: int) -> None:
+    """Show what the vocabulary makes of the text and of the model."""
+    model = fitted.preset.model
+    parameters = count_config_parameters(model)
+    rows = model.vocab_size * model.emb_dim * (1 if model.tied_head else 2)
+    st.caption(
+        f"A vocabulary of {model.vocab_size:,} tokens: the text has {tokens:,} of them, a guess "
+        f"among all costs ln V = {math.log(model.vocab_size):.2f} nats, and "
+        f"{100 * rows / parameters:.0f}% of the model's parameters are its rows in the token "
+        "embedding and the output head."
+    )
 
 
 def show_notes(corpus: Corpus, fitted: FittedPreset) -> None:

@@ -55,6 +55,7 @@ def fill_form(run: Run) -> bool:
             st.session_state[key_of(preset, name, beginning)] = value
     st.session_state[session_keys.OWN_PROBES] = "\n".join(_own_probes(run, preset, corpus, notes))
     st.session_state[session_keys.PRESET] = preset.name
+    st.session_state[session_keys.TIME] = None
     st.session_state[session_keys.FILLED] = (preset.name, notes)
     st.session_state[
         session_keys.QUEUE if get_visible_runs().own_live_runs() else session_keys.START

@@ -4,11 +4,14 @@ import streamlit as st
 
 from dashboard.app import (
     allowed_presets,
+    for_visitor,
     get_cached_store,
     hidden_controls,
+    is_restricted,
     own_preset,
     select_run,
     session_keys,
+    show_refusal,
 )
 from dashboard.forms import (
     StartingWeights,
@@ -60,6 +63,22 @@ def choose_preset(corpus: Corpus | None) -> Preset:
     name = st.selectbox(
         "Model and training", allowed_presets(), key=session_keys.PRESET, persist_state="session"
     )
+    time = None
+    if corpus is not None and not is_restricted():
+        time = st.pills(
+            "Or settings made for this text and the time you have",
+            list(preflight.TIMES),
+            key=session_keys.TIME,
+            persist_state="session",
+        )
+    if corpus is not None and time is not None:
+        try:
+            proposal = preflight.propose_for(corpus, time)
+        except ValueError as error:
+            show_refusal(error)
+        else:
+            st.caption(proposal.reason)
+            return for_visitor(proposal.preset, corpus)
     preset = own_preset(name, corpus)
     st.caption(f"{preset.description} {describe_seed(preset)}".strip())
     if corpus is not None:

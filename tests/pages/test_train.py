@@ -589,3 +589,21 @@ def test_the_projector_shows_only_what_matters_and_is_left_again() -> None:
     assert [title.value for title in app.title] == ["Train"]
     assert "its text is The Lamp Room" in texts(app)
     assert "Is mine right?" not in texts(app)
+
+
+def test_settings_are_made_for_the_text_and_the_time_one_has() -> None:
+    app = open_app("train")
+    pills = next(group for group in app.button_group if "time you have" in group.label)
+    pills.select("20 minutes").run()
+    assert not app.exception
+    assert "this machine can read the text" in texts(app)
+    assert "for each of the model's" in texts(app)
+    assert "A vocabulary of 512 tokens: the text has" in texts(app)
+    button(app, "Start training").click().run()
+    assert not app.exception
+    run = runtime.get_store().runs()[0]
+    assert run.preset == "20 minutes"
+    assert run.training_config.vocabulary == "bpe"
+    assert run.model_config.vocab_size == 512
+    assert run.vocabulary_sha256
+    finish(run.id)

@@ -310,6 +310,7 @@ async def _many_texts(target: Attacked) -> Outcome:
     )
     for task in writing:
         task.cancel()
+    await asyncio.gather(*writing, return_exceptions=True)
     for tab in greedy:
         if "Stop" in tab.widgets:
             await tab.click("Stop")

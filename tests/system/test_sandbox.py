@@ -282,3 +282,10 @@ def test_a_reader_that_is_killed_is_a_sentence_and_the_run_beside_it_goes_on(
     assert read_upload("a.txt", b"the next text").text == "the next text"
     runner.stop(run_id, actor="local").result(60)
     assert store.run(run_id).state is RunState.STOPPED
+
+
+def test_a_reader_lets_what_trains_compute_first() -> None:
+    pid = os.getpid()
+    with Sandbox(LIMITS) as sandbox:
+        reader = sandbox.call(f"{HERE}:echo", b"", {})[0]["pid"]
+        assert psutil.Process(reader).nice() == min(19, psutil.Process(pid).nice() + 10)

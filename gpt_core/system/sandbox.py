@@ -37,7 +37,7 @@ from gpt_core.system.turns import POLL_SECONDS, Watch
 
 MAX_HEADER_BYTES = 2**20
 INHERITED = ("SYSTEMROOT", "LD_LIBRARY_PATH")  # without which Python may not start
-NICENESS = 10  # of 19: with a core to itself the process is as fast as any
+NICENESS = 13  # of 19: what trains keeps more than half of its speed
 PR_SET_PDEATHSIG = 1  # of prctl(2)
 JOIN_SECONDS = 5.0  # for what is left in the pipes of a process that was killed
 
@@ -252,6 +252,8 @@ def _restrict(limits: Limits, parent: int, folder: Path | None, imports: str) ->
             sys.exit(1)
     if sys.platform != "win32":
         os.nice(NICENESS)  # what trains has its turn first
+        with suppress(OSError):  # on Linux the niceness of its session counts, if there are such
+            Path("/proc/self/autogroup").write_text(str(NICENESS))
     restrict(folder)  # before there is another thread
     if imports:
         import_module(imports)

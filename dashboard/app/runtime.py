@@ -73,6 +73,7 @@ class Services:
 
 JOIN_CODE, PASSPHRASE = "GPT_LAB_JOIN_CODE", "GPT_LAB_PASSPHRASE"  # for a class; generated if unset
 SIGNED_IN_HOURS = "GPT_LAB_SIGNED_IN_HOURS"  # how long a browser stays in the class
+WRITING_NICENESS = 5  # in a class: 24 texts of one student leave training more than half
 FRESH_SECONDS = 0.5  # cached records are at most this old, times the viewers of a second
 CLASS_MODE = "GPT_LAB_CLASS"  # the environment variable that classroom.py sets
 
@@ -221,7 +222,7 @@ def _get_services() -> Services:
                 store=store,
                 runner=runner,
                 model_cache=ModelCache(),
-                generation_worker=GenerationWorker(),
+                generation_worker=GenerationWorker(WRITING_NICENESS if is_class() else 0),
                 cached_store=cached_store,
                 models=ModelLibrary(store, reading_turns),
                 reading_turns=reading_turns,

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gpt_core.access import require_class_member
 from gpt_core.model import GREEDY, Choice, Decoding, GPTModel, describe_choice, stream_tokens
+from gpt_core.system import compute_after_others
 
 TURN_TOKENS = 8  # before the turn of the next who asked
 MAX_TEXTS = 24  # of one owner, that are written or wait
@@ -43,9 +44,13 @@ class GenerationWorker:
     """Generates texts in a thread of its own: the owners take turns, each of some tokens.
 
     The texts of one owner are generated in the order of submission.
+
+    Args:
+        niceness: 0 to 19, how much what else computes goes first; in a class training does.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, niceness: int = 0) -> None:
+        self._niceness = niceness
         # Guards _waiting and _closing; notified when one of them changes.
         self._changed = threading.Condition()
         # By owner, in the order of their turns: the one whose last turn is longest ago is first.
@@ -108,6 +113,7 @@ class GenerationWorker:
         atexit.unregister(self.close)
 
     def _work(self) -> None:
+        compute_after_others(self._niceness)
         while (turn := self._next_turn()) is not None:
             owner, job, tokens = turn
             try:

@@ -13,7 +13,7 @@ from gpt_core.system.bounded_json import (
 )
 from gpt_core.system.data_dir import DATA_DIR, FETCHED_DIR, USER_DIR
 from gpt_core.system.display_text import count, printable, shorten
-from gpt_core.system.environment import describe_change, describe_machine
+from gpt_core.system.environment import compute_after_others, describe_change, describe_machine
 from gpt_core.system.errors import DAMAGED, describe_error, lacks_file_handles
 from gpt_core.system.malloc import keep_freed_memory, return_freed_memory, start_thread
 from gpt_core.system.turns import ReadingTurns, Watch
@@ -27,6 +27,7 @@ __all__ = [
     "USER_DIR",
     "ReadingTurns",
     "Watch",
+    "compute_after_others",
     "count",
     "describe_change",
     "describe_error",

@@ -1,6 +1,9 @@
-"""The environment of a run, and its changes that may alter a resumed run's numbers."""
+"""The machine: what of it may alter a resumed run's numbers, and which thread computes first."""
 
+import os
 import platform
+import sys
+import threading
 
 
 def describe_machine(threads: int) -> dict[str, str]:
@@ -23,3 +26,17 @@ def describe_change(then: dict[str, str], now: dict[str, str]) -> str:
     if not changes:
         return ""
     return f"Resumed with {', '.join(changes)}: its numbers may differ in the last digits."
+
+
+def compute_after_others(niceness: int) -> None:
+    """Let the process's other threads compute before this one and those that it starts.
+
+    Only Linux has priorities of threads; elsewhere nothing happens.
+
+    Args:
+        niceness: how much lower its priority becomes; 0 leaves it.
+    """
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        now = os.getpriority(os.PRIO_PROCESS, thread)
+        os.setpriority(os.PRIO_PROCESS, thread, min(19, now + niceness))

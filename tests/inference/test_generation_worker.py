@@ -1,6 +1,8 @@
 """The worker that generates texts: what it writes, in which order, and how it is stopped."""
 
 import gc
+import os
+import sys
 import threading
 import time
 import weakref
@@ -126,3 +128,22 @@ def test_a_worker_that_is_closed_ends_what_waits() -> None:
     assert all(job.ended.is_set() for job in jobs)
     with pytest.raises(ValueError, match="closing"):
         worker.submit(model, PROMPT, 3, owner="ann")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has priorities of threads")
+def test_in_a_class_texts_are_written_after_what_trains() -> None:
+    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    worker = GenerationWorker(niceness=5)
+    seen: list[int] = []
+
+    def model() -> GPTModel:
+        seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        return ModelCache().untrained(TINY)
+
+    try:
+        job = worker.submit(model, torch.tensor([[1, 2]]), 3, owner="local")
+        assert job.ended.wait(30)
+    finally:
+        worker.close()
+    assert seen == [min(19, before + 5)]
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before

@@ -52,16 +52,22 @@ class Proposal:
     def reason(self) -> str:
         """Return why it fits, in one sentence."""
         model, training = self.preset.model, self.preset.training
-        passes = f"{training.num_epochs} times"
-        if training.stride is not None:
-            passes = f"in every {training.stride // model.context_length}. window"
-        elif training.num_epochs == 1:
-            passes = "once"
-        return (
-            f"In the time there is, this machine can read the text {passes}: "
-            f"{self.tokens_read:,} tokens, about {self.tokens_read // weights_of(model):,} for "
-            f"each of the model's {weights_of(model):,} weights beside the embeddings."
+        per_weight = self.tokens_read // weights_of(model)
+        reads = (
+            f"{self.tokens_read:,} tokens, about {per_weight:,} for each of the model's "
+            f"{weights_of(model):,} weights beside the embeddings."
         )
+        if training.num_epochs == MOST_EPOCHS:
+            return (
+                f"The text is short: after {MOST_EPOCHS} passes through it a model would only "
+                f"learn it by heart. They are {reads}"
+            )
+        times = f"the text {training.num_epochs} times"
+        if training.stride is not None:
+            times = f"one window in {training.stride // model.context_length} of the text"
+        elif training.num_epochs == 1:
+            times = "the text once"
+        return f"In the time there is, this machine can read {times}: {reads}"
 
 
 def propose(name: str, text_bytes: int, minutes: float, seconds_of: SecondsOf) -> Proposal:

@@ -24,7 +24,6 @@ from typing import Protocol
 
 import torch
 import torch.nn.functional as F
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from torch import Tensor
 
 from benchmarks.nanogpt import Recipe, Trainer
@@ -35,6 +34,7 @@ from gpt_core.system import keep_freed_memory
 from gpt_core.training import create_optimizer
 from gpt_core.training.gradients import accumulate_gradients, clip_gradients, finite_grad_norm
 from gpt_core.training.lr_schedule import learning_rate_at, set_learning_rate
+from gpt_core.vocabularies import encode_corpus, learn_vocabulary, read_vocabulary
 
 TEXT = Path(__file__).parents[1].parent / "shared/data/tinyshakespeare.txt"
 TARGET = 1.886  # nats per character: nanoGPT's validation loss after its 2,000 steps here
@@ -243,14 +243,8 @@ def learn_characters(text: str) -> tuple[int, Encode]:
 
 def learn_bpe(text: str, vocab_size: int) -> tuple[int, Encode]:
     """Return the size and the encoder of a byte-pair encoding learnt from a text."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocab_size, initial_alphabet=alphabet, show_progress=False
-    )
-    tokenizer.train_from_iterator([text], trainer)
-    return tokenizer.get_vocab_size(), lambda part: tokenizer.encode(part).ids
+    tokenizer = read_vocabulary(learn_vocabulary("bpe", text, vocab_size))
+    return tokenizer.n_vocab, lambda part: encode_corpus(part, tokenizer).tolist()
 
 
 def measure_steps(rounds: int, steps: int = 20) -> dict[str, float]:

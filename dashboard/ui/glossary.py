@@ -56,7 +56,7 @@ _ON_PAGE = {
     "Train": (
         "token, token ID, vocabulary, end of text, context length, window, stride, batch, GPT, "
         "parameters, embedding, transformer block, attention, head, dropout, loss, "
-        "perplexity, uniform guess, bits per byte, token accuracy, unigram, bigram, floor, "
+        "nat, perplexity, uniform guess, bits per byte, token accuracy, unigram, bigram, floor, "
         "training loss, validation loss, run, preset, step, epoch, tokens seen, gradient, "
         "gradient norm, AdamW, learning rate, weight decay, "
         "evaluation, sample, probe, memorising, seed, precision, checkpoint, prompt"

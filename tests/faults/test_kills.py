@@ -6,7 +6,8 @@ from tests.faults.kill_and_resume import run_faults
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kills", [1, pytest.param(5, marks=pytest.mark.whole_run)])
+@pytest.mark.whole_run  # one kill each: tests/runner/test_crash.py, server_faults.py
+@pytest.mark.parametrize("kills", [5])
 def test_a_run_killed_at_random_loses_nothing_and_ends_with_the_same_losses(
     kills: int, tmp_path: Path
 ) -> None:

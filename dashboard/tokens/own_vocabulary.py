@@ -1,6 +1,6 @@
 """A vocabulary as it is learnt from a text: its merges in order, and a sentence after each."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import streamlit as st
 
@@ -39,6 +39,9 @@ class Learnt:
     text_sha256: str
     merges: list[tuple[bytes, bytes]]
     counts: list[int]  # how often each pair occurred when it was merged
+    characters: CharacterTokenizer  # of the text
+    # The text's most frequent tokens and their counts, by the merges made: counted when looked at.
+    frequent: dict[int, tuple[tuple[int, int], ...]] = field(default_factory=dict)
 
 
 def show_own_vocabulary(sentence: str) -> None:
@@ -62,7 +65,8 @@ def show_own_vocabulary(sentence: str) -> None:
     _show_sentence(sentence, tokenizer, SINGLE_BYTES + _before(merges, available))
     _show_merges(learnt, merges)
     st.subheader("One sentence in three vocabularies")
-    _compare(sentence, corpus, tokenizer)
+    _compare(sentence, learnt, tokenizer)
+    _show_frequent(learnt, merges, corpus, tokenizer)
 
 
 def _learn(corpus: Corpus) -> Learnt:
@@ -77,7 +81,7 @@ def _learn(corpus: Corpus) -> Learnt:
         bar.progress(fraction, text=LEARNING)
 
     merges = learn_merges(text, STEPS[-1], on_progress=report)
-    learnt = Learnt(corpus.sha256, merges, count_merges(text, merges))
+    learnt = Learnt(corpus.sha256, merges, count_merges(text, merges), CharacterTokenizer(text))
     bar.empty()
     st.session_state[session_keys.LEARNT] = learnt
     return learnt
@@ -131,14 +135,12 @@ def _show_merges(learnt: Learnt, merges: int) -> None:
     )
 
 
-def _compare(sentence: str, corpus: Corpus, own: Tokenizer) -> None:
+def _compare(sentence: str, learnt: Learnt, own: Tokenizer) -> None:
     """Show the sentence in GPT-2's tokens, in the text's own byte pairs and in its characters."""
-    text = corpus.text[:MAX_TEXT]
-    characters = CharacterTokenizer(text)
     named = {
         "GPT-2's": get_tokenizer(),
         "Byte pairs of the chosen text": own,
-        "Characters of the chosen text": characters,
+        "Characters of the chosen text": learnt.characters,
     }
     for name, tokenizer in named.items():
         ids = text_to_token_ids(sentence, tokenizer, allow_special=False)[0].tolist()
@@ -147,19 +149,26 @@ def _compare(sentence: str, corpus: Corpus, own: Tokenizer) -> None:
             f"{count(len(ids), 'token')}"
         )
         token_chips(ids, label=f"{name}: your sentence", key=f"in {name}", tokenizer=tokenizer)
-    if unknown := describe_unknown(sentence, characters, "The sentence"):
+    if unknown := describe_unknown(sentence, learnt.characters, "The sentence"):
         st.text(printable(unknown))
     st.caption(
         "A large vocabulary makes texts short, but each token is a row of the model's two largest "
         "tables and must occur often enough to be learnt. A small one gives a small, fast model "
         "that sees fewer words at once."
     )
+
+
+def _show_frequent(learnt: Learnt, merges: int, corpus: Corpus, own: Tokenizer) -> None:
+    """Show the text's most frequent tokens after the merges made so far."""
     st.subheader("The text's most frequent tokens, in its byte pairs")
-    statistics = count_tokens(text, encode_corpus(text, own), own)
+    if merges not in learnt.frequent:
+        text = corpus.text[:MAX_TEXT]
+        statistics = count_tokens(text, encode_corpus(text, own), own)
+        learnt.frequent[merges] = statistics.most_frequent
     token_chips(
-        [token_id for token_id, _ in statistics.most_frequent],
+        [token_id for token_id, _ in learnt.frequent[merges]],
         label="The most frequent tokens of the chosen text",
         key="own-frequent",
-        second_line=[f"{times:,}×" for _, times in statistics.most_frequent],
+        second_line=[f"{times:,}×" for _, times in learnt.frequent[merges]],
         tokenizer=own,
     )

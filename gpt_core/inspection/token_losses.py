@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from gpt_core.inspection.trace import target_losses
+from gpt_core.inspection.trace import require_eval_mode, target_losses
 from gpt_core.model import GPTModel
 
 BATCH_TOKENS = 1024  # tokens whose logits are in memory at once: 200 MB with GPT-2's vocabulary
@@ -24,8 +24,7 @@ def token_losses(model: GPTModel, ids: Tensor) -> Tensor:
     Raises:
         ValueError: the text has fewer than two tokens, or the model is not in eval mode.
     """
-    if model.training:
-        raise ValueError("The model is in training mode, with dropout on: call model.eval() first.")
+    require_eval_mode(model)
     if ids.dim() != 1 or len(ids) < 2:
         raise ValueError(f"ids has the shape {tuple(ids.shape)}: give at least two tokens, (T,).")
     ids = ids.long()

@@ -94,8 +94,7 @@ def one_row(model: GPTModel, ids: Tensor) -> Tensor:
         ValueError: there are several rows, no token, more tokens than the model's context_length,
             or the model is not in eval mode.
     """
-    if model.training:
-        raise ValueError("The model is in training mode, with dropout on: call model.eval() first.")
+    require_eval_mode(model)
     if ids.dim() != 2 or ids.shape[0] != 1 or ids.shape[1] == 0:
         raise ValueError(f"ids has the shape {tuple(ids.shape)}: give one row of tokens, (1, T).")
     if ids.shape[1] > model.config.context_length:
@@ -104,6 +103,16 @@ def one_row(model: GPTModel, ids: Tensor) -> Tensor:
             "give the model only the last ones, ids[:, -context_length:]."
         )
     return ids[0]
+
+
+def require_eval_mode(model: GPTModel) -> None:
+    """Refuse a model whose dropout is on.
+
+    Raises:
+        ValueError: so.
+    """
+    if model.training:
+        raise ValueError("The model is in training mode, with dropout on: call model.eval() first.")
 
 
 def chosen_layers(config: GPTConfig, layers: Collection[int] | None) -> list[int]:

@@ -7,7 +7,8 @@ teacher's live run, each against the axis of their own choice, which they change
 press the button that trains a small GPT; three reload at random. Two runs train by turns.
 
 Measured: seconds from a click to the chart that it asked for; training steps per second of all runs
-together, with the class (B) beside before and after it (A), in one run; the server's memory.
+together, with the class (B) beside before and after it (A), in one run; the server's memory; the
+CPU time of a redraw, of which other work on the machine takes nothing.
 Checked, and counted as faults: a page's error, a chart that shows somebody else's choice, a button
 for somebody else's run, a run that is lost. The clients compute on the same machine, which
 students' laptops would not.
@@ -25,23 +26,16 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.parse
-import urllib.request
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psutil
-from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.Element_pb2 import Element
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from streamlit.proto.WidgetStates_pb2 import WidgetState
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.typing import Subprotocol
 
+from benchmarks import visitor as visitor_module
 from benchmarks.pairs import print_result
-from dashboard.charts import AXES
+from benchmarks.visitor import TITLES, Visitor, enter
 from gpt_core.presets import PRESETS
 from gpt_core.runner import TrainingRunner
 from gpt_core.store import RunStore
@@ -50,175 +44,19 @@ from tests.browser.conftest import Server, start_server
 from tests.support.paths import ROOT
 
 CODE, PASSPHRASE = "abc234", "the teacher's"
-TITLES = {"Epochs": "epochs", "Steps": "global_step", "Tokens": "tokens_seen", "Minutes": "minutes"}
 CLICK_EVERY = 30.0  # seconds between a student's clicks, on average
 QUEUING, RELOADING = 10, 3  # students
 ALONE_SECONDS = 40.0  # before and after the class, each after a quarter of it to warm up
-MAX_WAIT = 60.0  # seconds, for a button to appear
-HOME, TRAIN = "", "train"
+TRAIN = "train"
 # Of one class, those that are compared with another commit's: lower is better but for training's.
-COMPARED = ("pace_over_unwatched", "click_p50_s", "click_p95_s", "click_worst_s", "mb_per_student")
-
-
-class NoRedirect(urllib.request.HTTPRedirectHandler):
-    """The answer at the door is a redirect with a cookie."""
-
-    def redirect_request(self, *_: Any) -> None:
-        """Follow nothing."""
-
-
-def enter(url: str, **fields: str) -> str:
-    """Go through the door; return the cookie."""
-    body = urllib.parse.urlencode(fields).encode()
-    try:
-        urllib.request.build_opener(NoRedirect).open(f"{url}/join", body, timeout=20)
-    except urllib.error.HTTPError as answer:
-        return str(answer.headers["Set-Cookie"]).split(";")[0]
-    raise AssertionError("the door let nobody in")
-
-
-@dataclass
-class Widget:
-    """A button or a choice on a page, as its front end knows it."""
-
-    id: str
-    fragment: str
-
-
-@dataclass
-class Visitor:
-    """One browser tab without a browser."""
-
-    url: str
-    cookie: str
-    name: str
-    page: str = HOME
-    query: str = ""
-    page_hash: str = ""
-    widgets: dict[str, Widget] = field(default_factory=dict)  # by label
-    states: dict[str, WidgetState] = field(default_factory=dict)  # what was chosen, by widget
-    due: dict[str, tuple[float, float]] = field(default_factory=dict)  # next time, interval
-    buttons_of: set[str] = field(default_factory=set)  # runs for which a button was shown
-    axis: str = "Epochs"  # what the chart is to be drawn against
-    awaited: float = 0.0  # when another was clicked that is not seen yet
-    clicks: list[float] = field(default_factory=list)  # seconds
-    faults: list[str] = field(default_factory=list)
-    ticks: int = 0
-    is_asking: bool = False
-    socket: ClientConnection | None = None
-
-    async def open(self) -> None:
-        """Open the page, or open it again: a new session with the same cookie."""
-        if self.socket is not None:
-            await self.socket.close()
-        self.widgets.clear()
-        self.states.clear()
-        self.due.clear()
-        self.axis, self.awaited = "Epochs", 0.0
-        self.socket = await connect(
-            self.url.replace("http", "ws", 1) + "/_stcore/stream",
-            subprotocols=[Subprotocol("streamlit")],
-            additional_headers={"Cookie": self.cookie},
-            max_size=None,
-            compression=None,
-        )
-        await self._ask()
-
-    async def wait_for(self, label: str) -> None:
-        """Hear what comes until a widget is there: on a busy machine a page takes its time."""
-        until = time.perf_counter() + MAX_WAIT
-        while label not in self.widgets:
-            assert time.perf_counter() < until, f"{self.name} waits for {label!r}"
-            await self.live(time.perf_counter() + 0.2)
-
-    async def click(self, label: str) -> None:
-        """Press a button."""
-        await self.wait_for(label)
-        widget = self.widgets[label]
-        await self._ask(widget.fragment, WidgetState(id=widget.id, trigger_value=True))
-
-    async def choose_axis(self, label: str) -> None:
-        """Have the chart drawn against something else."""
-        widget = self.widgets["Against"]
-        state = WidgetState(id=widget.id)
-        state.string_array_value.data.append(label)
-        self.states[widget.id] = state
-        self.axis, self.awaited = label, time.perf_counter()
-        await self._ask(widget.fragment)
-
-    async def live(self, until: float) -> None:
-        """Hear what comes, and let the page's fragments run when they are due."""
-        assert self.socket is not None
-        while (now := time.perf_counter()) < until:
-            fragment = min(self.due, key=lambda name: self.due[name][0], default="")
-            wait = self.due[fragment][0] - now if fragment else 1.0
-            if fragment and not self.is_asking and wait <= 0:
-                self.due[fragment] = (now + self.due[fragment][1], self.due[fragment][1])
-                await self._ask(fragment, auto=True)
-                continue
-            wait = min(1.0 if self.is_asking else max(0.001, wait), max(0.001, until - now))
-            try:
-                data = await asyncio.wait_for(self.socket.recv(), wait)
-            except TimeoutError:
-                continue
-            assert isinstance(data, bytes)
-            self._hear(ForwardMsg.FromString(data))
-
-    async def _ask(self, fragment: str = "", *more: WidgetState, auto: bool = False) -> None:
-        assert self.socket is not None
-        message = BackMsg()
-        ask = message.rerun_script
-        ask.query_string, ask.page_script_hash = self.query, self.page_hash
-        ask.page_name = "" if fragment else self.page
-        ask.fragment_id, ask.is_auto_rerun = fragment, auto
-        ask.widget_states.widgets.extend([*self.states.values(), *more])
-        self.is_asking = True
-        await self.socket.send(message.SerializeToString())
-
-    def _hear(self, message: ForwardMsg) -> None:
-        kind = message.WhichOneof("type")
-        if kind == "navigation":
-            self.page_hash = message.navigation.page_script_hash
-        elif kind == "page_info_changed":
-            self.query = message.page_info_changed.query_string
-        elif kind == "stop_auto_rerun":
-            self.due.clear()
-        elif kind == "auto_rerun":
-            interval = message.auto_rerun.interval
-            self.due[message.auto_rerun.fragment_id] = (time.perf_counter() + interval, interval)
-        elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
-            self._see(message.delta.new_element, message.delta.fragment_id)
-        elif kind == "script_finished":
-            self.is_asking = False
-            self.ticks += 1
-
-    def _see(self, element: Element, fragment: str) -> None:
-        kind = element.WhichOneof("type")
-        if kind == "exception":
-            self.faults.append(f"{self.name}: {element.exception.message}")
-        elif kind == "button":
-            self.widgets[element.button.label] = Widget(element.button.id, fragment)
-            for part in ("Pause ", "Stop ", "Resume "):  # a run's button has its ID in its key
-                if part in element.button.id:
-                    self.buttons_of.add(element.button.id.split(part)[1].split(" ")[0])
-        elif kind == "button_group":
-            group = element.button_group
-            self.widgets[group.label] = Widget(group.id, fragment)
-        elif kind == "bidi_component":
-            self._see_chart(element.bidi_component.json)
-
-    def _see_chart(self, data: str) -> None:
-        facts = json.loads(data or "{}")
-        if "figure" not in facts or "save_as" not in facts or not facts["save_as"]:
-            return
-        figure = json.loads(facts["figure"])
-        shown = figure["layout"]["xaxis"]["title"]["text"]
-        if shown == AXES[TITLES[self.axis]]:
-            if self.awaited:
-                self.clicks.append(time.perf_counter() - self.awaited)
-                self.awaited = 0.0
-        elif not self.awaited:
-            self.faults.append(f"{self.name}: chose {self.axis}, and the chart shows {shown}")
+COMPARED = (
+    "pace_over_unwatched",
+    "click_p50_s",
+    "click_p95_s",
+    "click_worst_s",
+    "cpu_ms_per_redraw",
+    "mb_per_student",
+)
 
 
 async def press_start(url: str, cookie: str, name: str) -> tuple[Visitor, float]:
@@ -287,6 +125,18 @@ def steps_done(store: RunStore) -> tuple[int, float]:
     return sum(summary.steps_done for summary in store.summaries()), time.perf_counter()
 
 
+def cpu_of_threads(process: psutil.Process) -> dict[int, float]:
+    """Return the seconds that each living thread of a process has computed."""
+    return {thread.id: thread.user_time + thread.system_time for thread in process.threads()}
+
+
+def cpu_beside(process: psutil.Process, trains: set[int]) -> float:
+    """Return the seconds that a process has computed in all threads but those that train."""
+    whole = process.cpu_times()
+    living = cpu_of_threads(process)
+    return whole.user + whole.system - sum(living.get(key, 0.0) for key in trains)
+
+
 def pace_between(before: tuple[int, float], after: tuple[int, float]) -> float:
     """Return the steps per second between two moments."""
     return (after[0] - before[0]) / (after[1] - before[1])
@@ -308,10 +158,13 @@ async def teach(
     assert teacher.socket is not None
     await teacher.socket.close()  # nobody watches
     await asyncio.sleep(warm_up)
-    first = steps_done(store)
+    first, busy = steps_done(store), cpu_of_threads(process)
     await asyncio.sleep(alone_seconds)
     alone = pace_between(first, steps_done(store))
+    after = cpu_of_threads(process)
+    trains = {key for key in after if after[key] - busy.get(key, 0.0) > 0.1 * alone_seconds}
     memory_before = process.memory_info().rss
+    redraws_cpu = cpu_beside(process, trains)
 
     cookies = [enter(url, name=f"Student {i:02}", code=CODE) for i in range(students)]
     visitors = [
@@ -336,6 +189,8 @@ async def teach(
     watched = pace_between(first, steps_done(store))
     clients = (time.process_time() - cpu_before[0]) / (time.perf_counter() - cpu_before[1])
     await asyncio.gather(*tasks)
+    redraws_cpu = cpu_beside(process, trains) - redraws_cpu
+    redraws = sum(visitor.ticks for visitor in visitors)
     await asyncio.sleep(warm_up)
     first = steps_done(store)
     await asyncio.sleep(alone_seconds)
@@ -357,7 +212,8 @@ async def teach(
         "memory_mb": [round(rss / 1e6) for rss in (memory_before, *memory)],
         "mb_per_student": round((memory[0] - memory_before) / 1e6 / students, 1),
         "clients_cores": round(clients, 2),
-        "redraws": sum(visitor.ticks for visitor in visitors),
+        "redraws": redraws,
+        "cpu_ms_per_redraw": round(1000 * redraws_cpu / redraws, 1),
         "faults": faults,
     }
 
@@ -430,7 +286,8 @@ def compare(commit: str, students: int, minutes: float, pairs: int) -> dict[str,
             ["git", "archive", commit], cwd=ROOT, capture_output=True, check=True
         )
         subprocess.run(["tar", "-x", "-C", place], input=archive.stdout, check=True)
-        shutil.copy(__file__, Path(place) / "benchmarks")  # both classes do the same
+        for module in (__file__, visitor_module.__file__):  # both classes do the same
+            shutil.copy(module, Path(place) / "benchmarks")
         held = [(hold(Path(place)), hold(ROOT)) for _ in range(pairs)]
     result: dict[str, Any] = {"commit": commit, "pairs": pairs}
     for name in COMPARED:

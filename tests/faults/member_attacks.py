@@ -22,11 +22,13 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus, WebSocketException
 
-from benchmarks.classroom import TITLES, TRAIN, Visitor, Widget
+from benchmarks.classroom import TRAIN
+from benchmarks.visitor import TITLES, Visitor, Widget
 from dashboard.classroom.sessions import MAX_TABS
 from gpt_core.access import ClassRules
 from gpt_core.inference.generation_worker import MAX_TEXTS
 from gpt_core.store import RunStore
+from gpt_core.store.database import WATCH_SECONDS
 from tests.faults.attack import Attacked, Outcome
 from tests.hostile.test_members import (
     SENTENCE,
@@ -365,6 +367,7 @@ def held_socket(target: Attacked) -> Outcome:
     with _tabs(target, 1) as [(tab, messages)], closing(RunStore(target.runs_dir)) as store:
         member_id = _member_id(store, target)
         store.class_store.revoke_member(member_id, "teacher")
+        time.sleep(2 * WATCH_SECONDS)  # the server is another process
         outcome = Outcome()
         answers: Counter[bool] = Counter()
         until = time.monotonic() + target.seconds

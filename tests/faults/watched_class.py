@@ -21,17 +21,8 @@ from pathlib import Path
 import psutil
 from websockets.exceptions import WebSocketException
 
-from benchmarks.classroom import (
-    CODE,
-    PASSPHRASE,
-    TITLES,
-    TRAIN,
-    Visitor,
-    enter,
-    pace_between,
-    prepare,
-    steps_done,
-)
+from benchmarks.classroom import CODE, PASSPHRASE, TRAIN, pace_between, prepare, steps_done
+from benchmarks.visitor import TITLES, Visitor, enter
 from gpt_core.store import RunState, RunStore
 from tests.browser.conftest import Server, start_server
 from tests.faults.kill_and_resume import Seen, count_missing, is_sound, read_everything

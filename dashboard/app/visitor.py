@@ -30,10 +30,8 @@ def current_member() -> Member | None:
     """Return the member of the class whose browser this is; None without a class, or if the
     browser is not a member's.
     """
-    roster, token = get_roster(), _token()
-    if roster is None or token is None:
-        return None
-    return get_cached_store().cached(("member", token), lambda: roster.who(token))
+    roster = get_roster()
+    return None if roster is None else roster.who(_token())
 
 
 def _token() -> str | None:
@@ -97,8 +95,7 @@ def is_restricted() -> bool:
 
 def was_sent_out() -> bool:
     """Return whether there is a class and this browser is not a member's at this moment."""
-    roster = get_roster()
-    return roster is not None and roster.who(_token()) is None
+    return get_roster() is not None and current_member() is None
 
 
 def require_member() -> None:

@@ -52,15 +52,17 @@ class MemberSessions:
             await send({"type": "websocket.close", "code": REFUSED})
             return
 
+        roster, token = get_class_roster(), _token(scope)
+
         async def receive_checked() -> Message:
             message = await receive()
-            if message["type"] == "websocket.receive" and await _member(scope) != member:
+            # Not in a thread: unless the members have changed, the answer is in memory.
+            if message["type"] == "websocket.receive" and roster.who(token) != member:
                 return {"type": "websocket.receive", "bytes": PLAIN_RERUN}
             return message
 
         others = [header for header in scope["headers"] if header[0].lower() != MEMBER_HEADER]
         headers = [*others, (MEMBER_HEADER, member.id.encode())]
-        roster = get_class_roster()
         roster.open_tab(member.id)
         try:
             await self._app({**scope, "headers": headers}, receive_checked, send)
@@ -77,8 +79,12 @@ def _has_too_many(member: Member | None) -> bool:
 
 async def _member(scope: Scope) -> Member | None:
     """Return the member whose browser this is at this moment."""
-    token = HTTPConnection(scope).cookies.get(COOKIE)
-    return await run_in_threadpool(get_class_roster().who, token)
+    return await run_in_threadpool(get_class_roster().who, _token(scope))
+
+
+def _token(scope: Scope) -> str | None:
+    """Return the member token in the browser's cookie."""
+    return HTTPConnection(scope).cookies.get(COOKIE)
 
 
 async def actor_of(scope: Scope) -> str:

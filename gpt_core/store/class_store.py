@@ -62,23 +62,28 @@ class ClassStore:
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
         self._database = database
         self._clock = clock
+        self._changes = 0  # of this process to the members, each counted once it is committed
+        self._browsers: tuple[tuple[int, int], dict[str, tuple[StoredMember, float]]] | None = None
 
     def add_member(self, member_id: str, name: str, token_sha256: str) -> None:
         """Record a browser of a member, by the hash of its token."""
         row = {"member_id": member_id, "at": self._clock(), "name": name}
         with self._database.transaction() as connection:
             insert(connection, "members", {**row, "token_sha256": token_sha256})
+        self._changes += 1
 
     def revoke_member(self, member_id: str, actor: str) -> None:
         """Revoke a member's browsers and rejoin codes, and record by whom."""
         with self._database.transaction() as connection:
             for table in ("members", "rejoin_codes"):
                 _revoke(connection, table, "member_id", member_id, actor)
+        self._changes += 1
 
     def revoke_browser(self, token_sha256: str, actor: str) -> None:
         """Revoke one browser of a member; their rejoin codes stay valid."""
         with self._database.transaction() as connection:
             _revoke(connection, "members", "token_sha256", token_sha256, actor)
+        self._changes += 1
 
     def add_rejoin_code(
         self, member_id: str, code_hash: str, token_sha256: str | None, actor: str
@@ -109,11 +114,26 @@ class ClassStore:
 
     def member(self, token_sha256: str, max_seconds: float) -> StoredMember | None:
         """Return the browser of a token, or None if it is unknown, revoked or older than that."""
-        sql = """
-            SELECT member_id, name FROM members
-            WHERE token_sha256 = ? AND revoked_by IS NULL AND at > ?"""
-        found = self._database.select(sql, token_sha256, self._clock() - max_seconds)
-        return StoredMember(**found[0]) if found else None
+        member, at = self._signed_in().get(token_sha256, (None, 0.0))
+        return member if at > self._clock() - max_seconds else None
+
+    def _signed_in(self) -> dict[str, tuple[StoredMember, float]]:
+        """Return each browser that is not revoked, and when it came, by its token's hash.
+
+        Every message of every page asks for one, so they are read only after a change: one of
+        this process shows at once, one of another within 0.25 s.
+        """
+        state = self._changes, self._database.version()[1]  # first: what is read may be newer
+        if self._browsers is None or self._browsers[0] != state:
+            sql = "SELECT token_sha256, member_id, name, at FROM members WHERE revoked_by IS NULL"
+            self._browsers = (
+                state,
+                {
+                    row["token_sha256"]: (StoredMember(row["member_id"], row["name"]), row["at"])
+                    for row in self._database.select(sql)
+                },
+            )
+        return self._browsers[1]
 
     def names(self) -> dict[str, str]:
         """Return the name of each member, by ID, removed members included."""

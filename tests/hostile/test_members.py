@@ -2,6 +2,7 @@
 
 import ast
 import http.client
+import time
 import urllib.parse
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -18,6 +19,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from dashboard.classroom.sessions import MAX_TABS
 from gpt_core.store import RunStore
+from gpt_core.store.database import WATCH_SECONDS
 from tests.browser.conftest import Server, start_server
 from tests.support.paths import ROOT
 
@@ -116,11 +118,15 @@ def join(server: Server, name: str) -> str:
 
 
 def send_out(server: Server, name: str) -> str:
-    """Send a student out of the class, as the teacher's button does; return their ID."""
+    """Send a student out of the class, as the teacher's button does; return their ID.
+
+    Unlike the button's, this is another process than the server, which hears of it a moment later.
+    """
     store = RunStore(server.runs_dir)
     [member_id] = {r.member_id for r in store.class_store.members() if r.name == name}
     store.class_store.revoke_member(member_id, "teacher")
     store.close()
+    time.sleep(2 * WATCH_SECONDS)
     return member_id
 
 

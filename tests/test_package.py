@@ -68,6 +68,7 @@ def test_only_our_two_packages_are_installed(installed: Path) -> None:
     assert bundled >= {"gpt2.tiktoken", "the-lamp-room.txt", "lamp-room-124m.json"}
 
 
+@pytest.mark.whole_run
 def test_it_trains_and_exports_in_an_empty_folder(
     installed: Path, environment: dict[str, str], elsewhere: Path, tmp_path: Path
 ) -> None:

@@ -95,6 +95,7 @@ def test_on_a_phone_nothing_is_wider_than_the_page(shown: Page) -> None:
     shown.set_viewport_size({"width": 1440, "height": 900})
 
 
+@pytest.mark.whole_run
 def test_scripts_in_every_field_of_a_page_stay_text(shown: Page) -> None:
     fill_fields(shown)
     for tab in shown.get_by_role("tab").all():

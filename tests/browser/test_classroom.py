@@ -130,6 +130,7 @@ def test_a_wrong_code_is_refused_and_names_are_text(address: str, visitor: Brows
     assert page.evaluate("window.hacked") is None
 
 
+@pytest.mark.whole_run
 def test_a_class_of_three_has_its_own_buttons_each(address: str, browser: Browser) -> None:
     contexts = [browser.new_context(viewport={"width": 1440, "height": 900}) for _ in range(3)]
     ann, ben, teacher = (context.new_page() for context in contexts)

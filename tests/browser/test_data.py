@@ -31,6 +31,7 @@ def readers(server: Server) -> list[psutil.Process]:
     return [child for child in children if "gpt_core.system.sandbox" in child.cmdline()]
 
 
+@pytest.mark.whole_run
 def test_two_files_are_read_at_once_and_closing_their_tabs_ends_that(
     browser: Browser, server: Server, tmp_path: Path
 ) -> None:

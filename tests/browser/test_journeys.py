@@ -159,7 +159,10 @@ def write(page: Page) -> None:
     wait_until_settled(page)
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(
+    "name",
+    [name if name == "Loss" else pytest.param(name, marks=pytest.mark.whole_run) for name in PAGES],
+)
 def test_each_page_comes_with_its_frame_when_it_is_the_first_that_is_asked_for(
     name: str, page: Page, server: Server, problems: list[str]
 ) -> None:

@@ -127,6 +127,7 @@ def test_the_chart_is_saved_as_a_picture(page: Page, server: Server) -> None:
     assert all(run in texts for run in ("slow", "chapter", "fast", "Validation loss", "Epochs"))
 
 
+@pytest.mark.whole_run
 def test_each_download_opens_in_what_it_is_for(page: Page, server: Server) -> None:
     open_page(page, f"{server.url}/runs?run=lamp-room-124m")
     expect(page.locator(LINES)).to_have_count(2, timeout=FIRST_CHART)

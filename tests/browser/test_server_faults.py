@@ -14,16 +14,14 @@ from tests.faults.server_faults import FAULTS
 
 pytestmark = pytest.mark.slow
 
-ALWAYS = ("SIGKILL", "full")
+ALWAYS = "SIGKILL"
 LOSES = "overwritten"  # what stood there is lost, and that is told
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        name
-        if any(word in name for word in ALWAYS)
-        else pytest.param(name, marks=pytest.mark.whole_run)
+        name if ALWAYS in name else pytest.param(name, marks=pytest.mark.whole_run)
         for name in FAULTS
     ],
 )

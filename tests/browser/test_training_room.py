@@ -133,6 +133,7 @@ def zoom(page: Page) -> list[float]:
     return zoomed
 
 
+@pytest.mark.whole_run
 def test_zoom_stays_within_an_axis_and_another_axis_has_its_own(
     page: Page, server: Server, problems: list[str]
 ) -> None:
@@ -151,6 +152,7 @@ def test_zoom_stays_within_an_axis_and_another_axis_has_its_own(
     assert page.evaluate(f"{y_axis}.type") == "log"
 
 
+@pytest.mark.whole_run
 def test_the_verdict_in_each_of_its_cases(page: Page, server: Server, problems: list[str]) -> None:
     near = {step: (a + 0.1, b) for step, (a, b) in BOOK_RUN.losses.items()}
     far = {step: (a + BAND.train_loss + 1, b) for step, (a, b) in BOOK_RUN.losses.items()}

@@ -37,6 +37,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, hub: tuple[Hub, str]) -> It
     server.end()
 
 
+@pytest.mark.whole_run
 def test_openais_weights_come_from_the_hub_write_and_train_on(
     page: Page, server: Server, hub: tuple[Hub, str], problems: list[str]
 ) -> None:

@@ -232,6 +232,7 @@ def test_the_notebooks_settings_and_text_are_the_runs(store: RunStore) -> None:
     assert names["corpus"] == OWN_TEXT
 
 
+@pytest.mark.whole_run
 @pytest.mark.slow
 def test_the_notebook_repeats_a_pocket_run_with_the_same_losses(tmp_path: Path) -> None:
     store = RunStore(tmp_path / "runs")

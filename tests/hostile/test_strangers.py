@@ -143,6 +143,7 @@ def test_half_a_form_is_given_up_and_keeps_no_server_from_ending(tmp_path: Path)
         assert list(serving) == []  # it ended with code 0, without a traceback
 
 
+@pytest.mark.whole_run
 def test_a_flood_of_idle_connections_closes_no_door(tmp_path: Path) -> None:
     program = tmp_path / "few_files.py"
     program.write_text("import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))")
@@ -189,6 +190,7 @@ def keep_connection(server: Server, cookie: str) -> socket.socket:
     return client
 
 
+@pytest.mark.whole_run
 def test_forwarded_addresses_are_believed_from_a_named_proxy_alone(tmp_path: Path) -> None:
     forwarded = {"X_Forwarded_Proto": "https", "X_Forwarded_For": "192.0.2.7"}
     form = {"name": "Ann", "code": CODE}
@@ -213,6 +215,7 @@ def test_sixty_wrong_codes_keep_out_nobody_who_knows_the_right_ones(class_server
     assert ask(class_server, "POST", "/join", {"passphrase": PASSPHRASE})[0] == 303
 
 
+@pytest.mark.whole_run
 def test_a_flood_from_its_own_address_takes_no_request_that_waits_for_its_answer(
     class_server: Server,
 ) -> None:

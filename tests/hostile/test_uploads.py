@@ -186,6 +186,7 @@ def test_a_member_has_so_many_uploads_at_once(
     assert upload(server, ann, one_more.upload_url, b"x")[0] == 204
 
 
+@pytest.mark.whole_run
 def test_an_upload_that_stalls_is_ended_and_leaves_nothing_in_memory_or_on_disk(
     tmp_path: Path,
 ) -> None:
@@ -225,6 +226,7 @@ def wait_for(holds, seconds: float = 30.0) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.whole_run
 def test_the_memory_of_uploads_is_given_back_when_their_page_is_closed(tmp_path: Path) -> None:
     server = start_class(tmp_path, ClassRules(), STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL="2")
     upload_show_and_close(server, PART)
@@ -252,6 +254,7 @@ def memory(server: Server) -> int:
     return int(psutil.Process(server.process.pid).memory_info().rss)
 
 
+@pytest.mark.whole_run
 def test_ten_tabs_that_save_at_once_get_no_more_than_their_quota(tmp_path: Path) -> None:
     server = start_class(tmp_path, ClassRules(most_megabytes=1))
     token = join(server, "Ann")

@@ -69,6 +69,7 @@ runner.close()
 """
 
 
+@pytest.mark.whole_run
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such limit")
 def test_a_run_for_which_no_file_handle_is_left_gives_the_same_losses(tmp_path: Path) -> None:
     done = subprocess.run(

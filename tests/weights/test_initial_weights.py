@@ -249,6 +249,7 @@ def test_a_recording_tells_what_the_run_began_with(begun: RunStore, tmp_path: Pa
         assert only_run(other).initial_sha256 == run.initial_sha256
 
 
+@pytest.mark.whole_run
 @pytest.mark.slow
 def test_the_notebook_asks_for_the_weights_and_repeats_the_run_with_them(
     begun: RunStore, tmp_path: Path

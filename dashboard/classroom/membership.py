@@ -13,6 +13,7 @@ from dashboard.app import (
     session_keys,
 )
 from dashboard.charts import count, format_bytes, format_duration
+from dashboard.components.door_watch import watch_for_the_door
 from gpt_core.access import MEGABYTE, Member, bytes_used, seconds_left
 
 EVERY_SECONDS = 20  # what is left changes slowly
@@ -20,6 +21,7 @@ EVERY_SECONDS = 20  # what is left changes slowly
 
 def show_member() -> None:
     """Show who this visitor is in the class; redraw regularly what is left of their limits."""
+    watch_for_the_door()
     if not is_projected():
         shows = bool(st.session_state.get(session_keys.SHOWS_PRIVATE, False))
         fragment(_show, run_every=EVERY_SECONDS * refresh_seconds())(shows)

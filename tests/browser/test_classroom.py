@@ -3,6 +3,7 @@
 import re
 import signal
 import socket
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -10,9 +11,10 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, WebSocketRoute, expect
 
 from gpt_core.store import RunStore
+from gpt_core.store.database import WATCH_SECONDS
 from tests.browser.conftest import (
     Server,
     assert_no_error_box,
@@ -261,8 +263,10 @@ def test_the_teachers_wall_and_a_student_who_is_sent_out(
     send = teacher.get_by_role("button", name="Remove", exact=True)
     expect(send).to_be_enabled(timeout=30_000)
     send.click()
+    # Without a click of hers; at the door, if her page was just connecting again.
     gone = eve.get_by_role("heading", name="You are not in this class any more")
-    expect(gone).to_be_visible(timeout=60_000)  # without a click of hers
+    door = eve.get_by_role("heading", name="Join the class")
+    expect(gone.or_(door)).to_be_visible(timeout=60_000)
     expect(eve.get_by_role("button", name="Stop")).to_have_count(0)
     assert status(path, cookie=f"gpt_lab_member={token}") == 401
     eve.reload()
@@ -274,6 +278,28 @@ def test_the_teachers_wall_and_a_student_who_is_sent_out(
     assert heard == [[], []]
     for context in contexts:
         context.close()
+
+
+def test_a_page_that_was_away_when_its_student_was_sent_out_goes_to_the_door(
+    server: Server, address: str, visitor: BrowserContext
+) -> None:
+    page = visitor.new_page()
+    routes: list[WebSocketRoute] = []
+
+    def connect(route: WebSocketRoute) -> None:
+        route.connect_to_server()
+        routes.append(route)
+
+    page.route_web_socket(re.compile("/_stcore/stream"), connect)
+    join(page, address, "Sleeper")
+    expect(page.get_by_role("heading", name="Watch a GPT learn")).to_be_visible(timeout=60_000)
+    wait_until_settled(page)
+    with closing(RunStore(server.runs_dir)) as store:
+        [member] = [row for row in store.class_store.members() if row.name == "Sleeper"]
+        store.class_store.revoke_member(member.member_id, "teacher")
+    time.sleep(2 * WATCH_SECONDS)  # the server is another process
+    routes[-1].close()  # as when a laptop wakes up
+    expect(page.get_by_role("heading", name="Join the class")).to_be_visible(timeout=60_000)
 
 
 def test_what_trains_is_saved_when_the_class_ends(

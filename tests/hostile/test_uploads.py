@@ -95,23 +95,30 @@ def tabs(server: Server) -> Iterator[tuple[UploadTab, str, UploadTab, str]]:
 
 
 def begin(
-    server: Server, token: str, url: str, data: bytes, sent: int | None = None
+    server: Server,
+    token: str,
+    url: str,
+    data: bytes,
+    sent: int | None = None,
+    says_length: bool = True,
 ) -> http.client.HTTPConnection:
-    """Send the beginning of an upload, ``sent`` bytes of its file or all."""
+    """Send the beginning of an upload, ``sent`` bytes of its file or all; without a length none."""
     connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=60)
     connection.request("GET", "/_stcore/health")
     answer = connection.getresponse()
     answer.read()
     xsrf = (answer.getheader("Set-Cookie") or "").partition(";")[0]
     connection.putrequest("PUT", url)
+    length = str(len(START) + len(data) + len(END))
     for name, value in {
         "Cookie": f"gpt_lab_member={token}; {xsrf}",
         "X-Xsrftoken": xsrf.partition("=")[2],
         "Content-Type": "multipart/form-data; boundary=part",
-        "Content-Length": str(len(START) + len(data) + len(END)),
+        **({"Content-Length": length} if says_length else {"Transfer-Encoding": "chunked"}),
     }.items():
         connection.putheader(name, value)
-    connection.endheaders(START + data[:sent] + (END if sent is None else b""))
+    body = START + data[:sent] + (END if sent is None else b"")
+    connection.endheaders(body if says_length else None)
     return connection
 
 
@@ -142,6 +149,19 @@ def test_an_upload_needs_a_page_of_the_same_member_that_asked_for_it(
     [later] = anns.ask_urls("b.txt")
     anns.close()
     assert upload(server, ann, later.upload_url) == (403, NOT_ASKED)
+
+
+def test_an_upload_that_does_not_say_how_large_it_is_is_refused(
+    server: Server, tabs: tuple[UploadTab, str, UploadTab, str]
+) -> None:
+    anns, ann, _, _ = tabs
+    [urls] = anns.ask_urls("a.txt")
+    with closing(begin(server, ann, urls.upload_url, PART, says_length=False)) as connection:
+        answer = connection.getresponse()
+        assert (answer.status, answer.read().decode()) == (
+            411,
+            "An upload must say how large it is.",
+        )
 
 
 def test_a_member_has_so_many_bytes_in_memory_until_they_are_saved_or_the_page_is_left(

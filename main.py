@@ -32,7 +32,8 @@ general = [
     st.Page("pages/glossary.py", title="Glossary"),
 ]
 steps = [st.Page(f"pages/{title.lower()}.py", title=title) for title in PAGES]
-page = st.navigation({"": general, "The seven steps": steps})
+beyond = [st.Page("pages/inside.py", title="Inside")]
+page = st.navigation({"": general, "The seven steps": steps, "Beyond the chapter": beyond})
 try:
     uploads = get_uploads()  # created on the first visit, as all services
     require_member()

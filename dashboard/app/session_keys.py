@@ -94,3 +94,6 @@ SENT_OUT = "sent_out"  # session: the member to be sent out of the class
 REJOINING = "rejoining"  # session: the member who gets a new rejoin code
 REJOIN_CODE = "rejoin_code"  # session: the member and the code that was issued last
 ALL_SAMPLES = "all_samples"  # session: whether the early samples of a long run are shown too
+
+INSIDE_TEXT = "inside_text"  # session: the text of the Inside page
+INSIDE_TOKEN = "inside_token"  # session: the position of the token chosen there

@@ -1,0 +1,1 @@
+"""The parts of the page Inside, each a function that gets what the chosen model read."""

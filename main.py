@@ -24,7 +24,6 @@ PAGES = ("Tokens", "Model", "Loss", "Data", "Train", "Generate", "Weights")  # b
 st.set_page_config(page_title="GPT Pretraining Lab", page_icon=ICON, layout="wide")
 st.logo(ICON, size="large")
 apply_look()
-
 general = [
     st.Page("pages/home.py", title="Home", default=True),
     st.Page("pages/runs.py", title="Runs"),

@@ -96,4 +96,16 @@ REJOIN_CODE = "rejoin_code"  # session: the member and the code that was issued 
 ALL_SAMPLES = "all_samples"  # session: whether the early samples of a long run are shown too
 
 INSIDE_TEXT = "inside_text"  # session: the text of the Inside page
-INSIDE_TOKEN = "inside_token"  # session: the position of the token chosen there
+INSIDE_TOKEN = "inside_token"  # session: the position of the token chosen there  # noqa: S105
+INSIDE_CHIPS = "inside_chips"  # session: the chips among which it is chosen
+INSIDE_LINK = "inside_link"  # session: the address of the page when it was drawn last
+INSIDE_FINDINGS = "inside_findings"  # session: what models do with texts, computed before
+INSIDE_OFF = "inside_off"  # session: the parts that are switched off
+INSIDE_REPLACEMENT = "inside_replacement"  # session: what stands in their place
+INSIDE_COLUMN = "inside_column"  # session: the answers of the drawing of the model
+INSIDE_HEAD = "inside_head"  # session: the chosen attention head, (layer, head)
+INSIDE_ASKED = "inside_asked"  # session: whether it was just asked for in another part
+INSIDE_MAPS = "inside_maps"  # session: the answers of the heads' maps
+INSIDE_COMPARES = "inside_compares"  # session: whether a second model is beside the first
+INSIDE_LENS = "inside_lens"  # session: the answers of the lens's table
+INSIDE_SECOND = "-second"  # slot of the choice of that model

@@ -28,7 +28,7 @@ PAGES = {
         name: name
         for name in (
             *("Runs", "Glossary", "Tokens", "Model", "Loss", "Data", "Train", "Generate"),
-            "Weights",
+            *("Weights", "Inside"),
         )
     },
 }

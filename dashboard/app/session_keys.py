@@ -106,6 +106,7 @@ INSIDE_COLUMN = "inside_column"  # session: the answers of the drawing of the mo
 INSIDE_HEAD = "inside_head"  # session: the chosen attention head, (layer, head)
 INSIDE_ASKED = "inside_asked"  # session: whether it was just asked for in another part
 INSIDE_MAPS = "inside_maps"  # session: the answers of the heads' maps
+INSIDE_NUMBERS = "inside_numbers"  # session: whether a row of a head is open in numbers
 INSIDE_COMPARES = "inside_compares"  # session: whether a second model is beside the first
 INSIDE_LENS = "inside_lens"  # session: the answers of the lens's table
 INSIDE_SECOND = "-second"  # slot of the choice of that model

@@ -6,7 +6,7 @@ import streamlit as st
 from torch import Tensor
 
 from dashboard.app import show_refusal
-from dashboard.inside import way_through
+from dashboard.inside import attention, lens, way_through
 from dashboard.inside.reading import Reading, choose_reading
 from gpt_core.model import GPTModel
 
@@ -15,6 +15,8 @@ __all__ = ["PARTS", "Reading", "choose_reading", "show_part"]
 # The page's story, by its headings.
 PARTS: dict[str, Callable[[Reading], None]] = {
     "The way through the model": way_through.show,
+    "Attention": attention.show,
+    "The logit lens": lens.show,
 }
 
 

@@ -18,3 +18,16 @@ def head_habit(scores: HeadScores | None, layer: int, head: int) -> str:
     found = {name: getattr(scores, name)[layer, head].item() for name in HABITS}
     best = max(found, key=lambda name: found[name])
     return f"{HABITS[best]}, {found[best]:.2f}" if found[best] >= TELLING else ""
+
+
+def most_telling_head(scores: HeadScores | None) -> tuple[int, int]:
+    """Return the layer and number of the head with the highest induction score.
+
+    Where no head is telling by it, it is the one that most looks at the token before.
+    """
+    if scores is None:
+        return 0, 0
+    induction, previous = scores.induction, scores.previous  # (n_layers, n_heads)
+    telling = induction if induction.max() >= TELLING else previous
+    layer, head = divmod(int(telling.argmax()), telling.shape[1])
+    return layer, head

@@ -8,7 +8,7 @@ from dashboard.app import session_keys
 from dashboard.charts import format_probability
 from dashboard.components.model_column import Candidate, Part, Stage, model_column
 from dashboard.inside import address
-from dashboard.inside.findings import Effect, Findings, effect_without, find
+from dashboard.inside.findings import BEST, Effect, Findings, effect_without, find
 from dashboard.inside.head_words import head_habit
 from dashboard.inside.reading import Reading
 from dashboard.ui import show_code
@@ -193,7 +193,7 @@ def _candidates(reading: Reading, found: Findings, now: Effect) -> list[Candidat
     before = dict(zip(whole.best_ids[at].tolist(), whole.best_probas[at].tolist(), strict=True))
     after = dict(zip(now.best_ids[at].tolist(), now.best_probas[at].tolist(), strict=True))
     before[target], after[target] = whole.target_probas[at].item(), now.target_probas[at].item()
-    shown = [target, *(token_id for token_id in after if token_id != target)]
+    shown = [target, *(token_id for token_id in after if token_id != target)][:BEST]
     return [
         Candidate(
             reading.token(token_id),

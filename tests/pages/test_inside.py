@@ -1,5 +1,8 @@
 """The page Inside: every kind of model, what happens without a part, and its address."""
 
+import base64
+import json
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -8,12 +11,22 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from dashboard.app import runtime, session_keys
+from dashboard.components.attention_maps import maps_data
+from dashboard.inside import findings
+from dashboard.inside.head_words import head_habit, most_telling_head
 from dashboard.inside.reading import DEFAULT
 from dashboard.ui.glossary import ON_PAGE
 from gpt_core.config import GPTConfig
-from gpt_core.inspection import ablate, residual_stream
+from gpt_core.inspection import (
+    HeadScores,
+    ablate,
+    attention_weights,
+    lens_summary,
+    residual_stream,
+    trace,
+)
 from gpt_core.model import GPTModel, build_model
-from gpt_core.vocabularies import get_tokenizer, text_to_token_ids
+from gpt_core.vocabularies import get_tokenizer, learn_vocabulary, text_to_token_ids
 from tests.conftest import TINY
 from tests.pages.test_glossary import words_of
 from tests.support.app_driver import (
@@ -106,9 +119,9 @@ def test_a_part_that_is_off_changes_the_loss_as_its_ablation_does(part: str, wor
     shown = parts_of(app)
     assert shown[part]["is_off"]
     assert sum(p["is_off"] for p in shown.values()) == {"trf_blocks.1": 5}.get(part, 1)
-    best = without.probas[IDS.shape[1] - 2].topk(5).values
+    best = without.probas[IDS.shape[1] - 2].topk(4).values
     found = sorted((c["after"] for c in column(app)["candidates"]), reverse=True)
-    assert torch.allclose(torch.tensor(found[:5]), best, atol=1e-6)
+    assert torch.allclose(torch.tensor(found[:4]), best, atol=1e-6)  # and the target
 
     app.button_group(key=session_keys.INSIDE_REPLACEMENT).set_value("mean").run()
     mean = ablate(model, IDS, [part], replacement="mean")
@@ -219,6 +232,117 @@ def test_a_model_that_disappears_meanwhile_is_one_sentence() -> None:
     assert not app.exception
     assert "The chosen model is not here any more" in texts(app)
     assert not components(app, "model_column")
+
+
+def maps(app: AppTest) -> dict[str, Any]:
+    [data] = components(app, "attention_maps")
+    return data
+
+
+def test_the_large_map_is_the_chosen_heads_attention_and_the_small_ones_are_all_heads() -> None:
+    model, name = keep()
+    app = inside(query={"model": name, "head": "1.0"})
+    weights = attention_weights(model, IDS)  # (n_layers, n_heads, T, T)
+    shown = maps(app)
+    T = IDS.shape[1]
+    assert (shown["layers"], shown["heads"], shown["side"], shown["chosen"]) == (2, 2, T, 2)
+    for i, row in enumerate(shown["weights"]):
+        assert torch.allclose(torch.tensor(row), weights[1, 0, i, : i + 1], atol=1e-4)
+    cells = torch.tensor(list(base64.b64decode(shown["cells"]))).view(4, -1)
+    last_row = weights[0, 1, -1]
+    assert torch.allclose(cells[1, -T:] / 255, last_row, atol=1 / 255)
+    assert app.query_params["head"] == "1.0"
+
+
+def test_a_row_of_a_head_is_computed_with_its_real_numbers() -> None:
+    model, name = keep()
+    app = inside(name, inside_head=(1, 1), inside_token=4)
+    block = trace(model, IDS).blocks[1]
+    scores = block.keys[1, :5] @ block.queries[1, 4] / math.sqrt(8)  # (5,)
+    weights = scores.softmax(dim=0)
+    [latex] = [formula.value for formula in app.latex]
+    assert rf"w_{{4,{weights.argmax().item()}}} = \frac{{e^{{{scores.max().item():.2f}}}}}" in latex
+    assert f"= {weights.max().item():.3f}" in latex
+    table = app.dataframe[0].value
+    assert table["weight"].tolist() == pytest.approx(weights.sort(descending=True).values.tolist())
+    assert table["divided by √d"].tolist() == pytest.approx(
+        scores[weights.argsort(descending=True)].tolist(), abs=1e-5
+    )
+
+
+def test_maps_of_many_heads_and_long_texts_stay_small_enough_to_send() -> None:
+    weights = torch.rand(12, 12, 64, 64).tril()
+    habits = [[""] * 12] * 12
+    data = maps_data(weights, ["a"] * 64, habits, (0, 0), 0)
+    assert data["side"] == 64
+    assert len(json.dumps(data)) < 500_000
+    weights = torch.rand(48, 25, 128, 128).tril()
+    data = maps_data(weights, ["a"] * 128, [[""] * 25] * 48, (47, 24), 0)
+    assert len(json.dumps(data)) < 700_000
+    side, cell = data["side"], 128 // data["side"] + 1
+    assert side * cell >= 128
+    assert len(data["weights"][127]) == 128  # the large one is whole
+
+
+def test_a_head_is_named_by_what_it_looks_at_only_where_that_is_telling() -> None:
+    scores = HeadScores(
+        previous=torch.tensor([[0.93, 0.1]]),
+        first=torch.tensor([[0.05, 0.2]]),
+        same=torch.tensor([[0.0, 0.29]]),
+        induction=torch.tensor([[0.0, 0.28]]),
+    )
+    assert head_habit(scores, 0, 0) == "looks at the token before, 0.93"
+    assert head_habit(scores, 0, 1) == ""
+    assert most_telling_head(scores) == (0, 0)
+    assert head_habit(None, 0, 0) == ""
+
+
+def test_the_lens_shows_what_each_layer_reads() -> None:
+    model, name = keep()
+    [data] = components(inside(name), "lens_table")
+    [lens] = data["lenses"]
+    summary = lens_summary(model, IDS)
+    for i in (0, 7, IDS.shape[1] - 1):
+        for layer in range(2):
+            cell = lens["cells"][i][layer]
+            assert cell["target_proba"] == pytest.approx(summary.target_probas[layer, i].item())
+            assert cell["probas"] == pytest.approx(
+                summary.best_probas[layer, i].tolist(), rel=1e-2, abs=1e-6
+            )
+    assert lens["targets"][:-1] == lens["tokens"][1:]
+
+
+def test_a_second_model_reads_the_same_text_beside_the_first() -> None:
+    _, one = keep()
+    pairs = build_model(replace(TINY, vocab_size=270, n_layers=1), 1)
+    pairs.vocabulary = learn_vocabulary("bpe", DEFAULT * 20, 270)
+    other = f"model:{runtime.get_models().keep(pairs, 'other', actor='local').key}"
+    slot = session_keys.INSIDE_SECOND
+    app = inside(one, inside_compares=True)
+    [data] = components(app, "lens_table")
+    assert len(data["lenses"]) == 2  # at first the same model
+    assert data["lenses"][0]["cells"] == data["lenses"][1]["cells"]
+    app = inside(one, inside_compares=True, **{session_keys.WALK_MODEL + slot: other})
+    [data] = components(app, "lens_table")
+    assert "another vocabulary" in texts(app)
+    assert [len(lens["cells"][0]) for lens in data["lenses"]] == [2, 1]
+    assert "".join(data["lenses"][1]["tokens"]).replace("·", " ") in DEFAULT
+    assert "Loss on this text: " in texts(app)
+
+
+def test_choosing_another_token_or_head_does_not_run_the_model_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = inside(keep()[1])
+    passes: list[object] = []
+    monkeypatch.setattr(findings, "trace", lambda *args: passes.append(args))
+    app.session_state[session_keys.INSIDE_TOKEN] = 2
+    app.session_state[session_keys.INSIDE_HEAD] = (0, 1)
+    app.run()
+    assert not app.exception
+    assert column(app)["target"] == "·the"
+    assert maps(app)["chosen"] == 1
+    assert not passes
 
 
 def test_every_term_on_the_page_is_among_its_words() -> None:

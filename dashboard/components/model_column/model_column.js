@@ -86,7 +86,10 @@ function createDetails(state, part) {
     const look = element("button", "look", "Its attention");
     look.type = "button";
     look.setAttribute("aria-label", `Show the attention of ${nameOf(head).toLowerCase()}`);
-    look.addEventListener("click", () => state.report("head", head.name));
+    look.addEventListener("click", () => {
+      state.report("head", head.name);
+      document.getElementById("attention")?.scrollIntoView({ block: "start" }); // the next part
+    });
     row.node.append(look);
     node.append(row.node);
     return row;
@@ -191,8 +194,9 @@ function showCandidates(list, candidates) {
         bar.dataset.changed = "";
         bar.style.setProperty("--before", `${100 * candidate.before}%`);
       }
-      row.append(element("span", "token", candidate.token), element("span", "values", values), bar);
+      row.append(element("span", "token", candidate.token));
       if (candidate.is_target) row.append(element("span", "mark", "target"));
+      row.append(element("span", "values", values), bar);
       return row;
     }),
   );

@@ -24,7 +24,6 @@ PAGES = ("Tokens", "Model", "Loss", "Data", "Train", "Generate", "Weights")  # b
 st.set_page_config(page_title="GPT Pretraining Lab", page_icon=ICON, layout="wide")
 st.logo(ICON, size="large")
 apply_look()
-
 general = [
     st.Page("pages/home.py", title="Home", default=True),
     st.Page("pages/runs.py", title="Runs"),
@@ -32,7 +31,8 @@ general = [
     st.Page("pages/glossary.py", title="Glossary"),
 ]
 steps = [st.Page(f"pages/{title.lower()}.py", title=title) for title in PAGES]
-page = st.navigation({"": general, "The seven steps": steps})
+beyond = [st.Page("pages/inside.py", title="Inside")]
+page = st.navigation({"": general, "The seven steps": steps, "Beyond the chapter": beyond})
 try:
     uploads = get_uploads()  # created on the first visit, as all services
     require_member()

@@ -121,6 +121,11 @@ def do_something(page: Page, name: str, i: int) -> float:
             page.get_by_role("radio", name=str(settings), exact=True).click,
             f"{sliders} == {settings}",
         )
+    if name == "Inside":
+        followed = "document.querySelector('.model-column .column').getAttribute('aria-label')"
+        changed = f"{followed} != {page.evaluate(followed)!r}"
+        chip = page.locator(".token-chips .chip").nth((1, 2, 4)[i % 3])  # all different tokens
+        return timed(page, chip.click, changed)
     tab = ("A file of yours", "Large files", "OpenAI's GPT-2")[i % 3]
     selected = 'document.querySelector(\'[role="tab"][aria-selected="true"]\').textContent'
     return timed(page, page.get_by_role("tab", name=tab).click, f"{selected} == {tab!r}")

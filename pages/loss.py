@@ -6,7 +6,7 @@ from dashboard.app import fragment, session_keys
 from dashboard.charts import count
 from dashboard.forms import choose_model, chosen_run
 from dashboard.loss import contents, cross_entropies, probe_history, text_loss, walk_section
-from dashboard.ui import page_title
+from dashboard.ui import heading, page_title, show_contents
 from gpt_core.model import count_parameters
 
 page_title(
@@ -18,7 +18,7 @@ page_title(
 
 def show_own_rows() -> None:
     """Show the probes of the chosen run."""
-    contents.heading(contents.OWN_ROWS)
+    heading(contents.OWN_ROWS)
     probe_history.show(chosen_run())
 
 
@@ -26,7 +26,7 @@ from_run = (
     session_keys.RUN in st.query_params
 )  # opened by a run's link to its rows: they come first
 own = [contents.OWN_ROWS]
-contents.show_contents([*own * from_run, *contents.CONTENTS, *own * (not from_run)])
+show_contents([*own * from_run, *contents.CONTENTS, *own * (not from_run)])
 chosen = choose_model()
 if chosen:
     config = chosen.model.config
@@ -46,10 +46,10 @@ if chosen:
 else:
     fragment(walk_section.show_walk)(None)
 
-contents.heading("Two classes, many classes: one cross-entropy")
+heading("Two classes, many classes: one cross-entropy")
 cross_entropies.show()
 
-contents.heading("Its loss on a whole text")
+heading("Its loss on a whole text")
 text_loss.show(chosen)
 
 if not from_run:

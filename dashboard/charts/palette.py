@@ -10,6 +10,7 @@ VALIDATION = "#d9691e"
 TARGET = "#1f9d6b"
 PREDICTED = "#a463c9"
 COPIED = "#c2477a"  # text copied verbatim from the training text
+ATTENTION = "#5b6fd6"  # attention weights
 MEASURED = "#74838a"  # quantities that are not losses: norms, rates, sizes
 
 # Runs in a comparison, in the order in which they were chosen. After the last colour they repeat,

@@ -11,9 +11,15 @@ from torch import Tensor
 from dashboard.charts import count, format_exactly, loss_walk, probability_strength
 from dashboard.components.live_chart import live_chart
 from dashboard.components.token_chips import PROBABILITIES, Row, token_chips
-from dashboard.loss.contents import heading
 from dashboard.loss.walk import Position, Walk, readable_token
-from dashboard.ui import common_mistake, formula, show_code, show_numbers, show_statements
+from dashboard.ui import (
+    common_mistake,
+    formula,
+    heading,
+    show_code,
+    show_numbers,
+    show_statements,
+)
 from gpt_core.model import loss_in_one_call, loss_walkthrough, perplexity
 from gpt_core.text import IGNORE_INDEX, rows_to_batch
 

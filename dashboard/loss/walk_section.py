@@ -8,9 +8,8 @@ from dashboard.app import session_keys, show_refusal
 from dashboard.charts import format_exactly
 from dashboard.forms import MAX_TASKS, enter_rows
 from dashboard.loss import steps
-from dashboard.loss.contents import heading
 from dashboard.loss.walk import Position, Walk, compute_walk
-from dashboard.ui import show_code, show_numbers, show_table
+from dashboard.ui import heading, show_code, show_numbers, show_table
 from gpt_core.model import GPTModel, loss_walkthrough
 from gpt_core.vocabularies import GPT2_VOCABULARY, read_vocabulary
 

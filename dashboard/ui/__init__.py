@@ -7,7 +7,7 @@ from dashboard.ui.glossary import as_html
 from dashboard.ui.glossary_terms import GROUPS
 from dashboard.ui.look import apply_look, delete_button, way_button
 from dashboard.ui.notices import show_notices
-from dashboard.ui.page_title import page_title
+from dashboard.ui.page_title import heading, page_title, show_contents
 from dashboard.ui.probes import show_probes
 from dashboard.ui.run_controls import (
     run_buttons,
@@ -38,11 +38,13 @@ __all__ = [
     "describe_run",
     "describe_seed",
     "formula",
+    "heading",
     "page_title",
     "run_buttons",
     "run_title",
     "share_toggle",
     "show_code",
+    "show_contents",
     "show_current_run",
     "show_notices",
     "show_numbers",

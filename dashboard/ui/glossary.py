@@ -37,7 +37,7 @@ _ON_PAGE = {
     "Model": (
         "token, token ID, vocabulary, context length, batch, tensor, GPT, parameters, "
         "embedding, transformer block, attention, head, layer norm, GELU, dropout, "
-        "logits, preset, gradient, AdamW, checkpoint"
+        "logits, preset, gradient, AdamW, checkpoint, residual stream"
     ),
     "Loss": (
         "token, token ID, vocabulary, inputs and targets, prediction task, context "
@@ -68,6 +68,12 @@ _ON_PAGE = {
     "Weights": (
         "token, GPT, parameters, embedding, transformer block, head, loss, validation "
         "loss, run, step, epoch, AdamW, evaluation, seed, checkpoint, pretrained"
+    ),
+    "Inside": (
+        "token, token ID, vocabulary, inputs and targets, GPT, parameters, embedding, transformer "
+        "block, attention, head, layer norm, logits, softmax, loss, run, step, epoch, seed, "
+        "checkpoint, residual stream, logit lens, direct logit attribution, ablation, "
+        "attention weights, induction head"
     ),
     "Classroom": (
         "GPT, transformer block, loss, perplexity, validation loss, run, preset, step, "

@@ -1,4 +1,7 @@
-"""The beginning of a page: title, glossary, lead."""
+"""The beginning of a page: title, glossary, lead; and its headings, with links to them."""
+
+import re
+from collections.abc import Iterable
 
 import streamlit as st
 
@@ -23,3 +26,19 @@ def page_title(title: str, lead: str = "", page: str = "") -> None:
                 st.page_link("pages/glossary.py", label="All words")
     if lead:
         st.html(f'<p class="gpt-lead">{lead}</p>')
+
+
+def show_contents(titles: Iterable[str]) -> None:
+    """Link to the page's headings; on a wide screen the list stays in view (look.css)."""
+    items = "".join(f'<li><a href="#{anchor(title)}">{title}</a></li>' for title in titles)
+    st.html(f'<nav class="gpt-contents" aria-label="On this page"><ul>{items}</ul></nav>')
+
+
+def heading(title: str) -> None:
+    """Show a heading that the table of contents links to."""
+    st.header(title, anchor=anchor(title))
+
+
+def anchor(title: str) -> str:
+    """Return the ID of a heading: its words, joined by hyphens."""
+    return re.sub(r"\W+", "-", title).strip("-").lower()

@@ -1,7 +1,7 @@
 """A GPT from inside: its parts and their sizes, what they do with a text, how they learn."""
 
 from gpt_core.inspection.ablation import Ablation, ablate
-from gpt_core.inspection.attention import attention_weights
+from gpt_core.inspection.attention import attention_weights, block_weights
 from gpt_core.inspection.embeddings import (
     embedding_map,
     embedding_neighbours,
@@ -36,6 +36,7 @@ __all__ = [
     "UpdateInspector",
     "ablate",
     "attention_weights",
+    "block_weights",
     "embedding_map",
     "embedding_neighbours",
     "head_scores",

@@ -29,7 +29,7 @@ PAGES = {
         name: name
         for name in (
             *("Runs", "Glossary", "Tokens", "Model", "Loss", "Data", "Train", "Generate"),
-            "Weights",
+            *("Weights", "Inside"),
         )
     },
 }

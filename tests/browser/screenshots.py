@@ -67,6 +67,7 @@ def main() -> None:
         runs = f"{server.url}/runs?{page.url.split('?')[1]}&run={RECORDED_RUN}"
         take(browser, runs, "runs", "2 runs side by side")
         take(browser, f"{server.url}/weights", "weights", "From elsewhere")
+        take(browser, f"{server.url}/inside", "inside", "The way through the model")
         take(browser, f"{server.url}/glossary", "glossary", "Writing")
         browser.close()
         server.end(signal.SIGTERM)

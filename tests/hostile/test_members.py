@@ -143,7 +143,7 @@ def test_after_a_restart_the_first_page_asked_for_by_its_address_has_its_frame(
 
 def every_kind_of_message(messages: list[ForwardMsg]) -> Iterator[BackMsg]:
     """Yield what a browser can send: a page, a button's callback, each fragment, the rest."""
-    for name in ("train", "runs", "generate", "data", "weights", "loss"):
+    for name in ("train", "runs", "generate", "data", "weights", "loss", "inside"):
         yield BackMsg(rerun_script=ClientState(page_name=name))
     yield pressed(button_id(messages, "Train a small GPT now"))
     for fragment_id in fragment_ids(messages):

@@ -32,7 +32,18 @@ from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.usefixtures("own_runtime")
 
-PAGES = ("home", "runs", "tokens", "model", "loss", "data", "train", "generate", "weights")
+PAGES = (
+    "home",
+    "runs",
+    "tokens",
+    "model",
+    "loss",
+    "data",
+    "train",
+    "generate",
+    "weights",
+    "inside",
+)
 SMALL = {"walk_model": "pocket", "write_tokens": 1}  # so that tests need not wait
 NAME = "<img src=x onerror=h()> **b** $x$ [l](javascript:h()) :red[r]"  # as long as names may be
 STUDENT = "<img src=x onerror=h()> **b** :red[r]"

@@ -49,7 +49,9 @@ def labels(app: AppTest) -> list[str]:
     return [button.label for button in app.button]
 
 
-@pytest.mark.parametrize("page", ["home", "runs", "loss", "data", "train", "generate", "weights"])
+@pytest.mark.parametrize(
+    "page", ["home", "runs", "loss", "data", "train", "generate", "weights", "inside"]
+)
 def test_every_page_comes_up_for_student_and_teacher(lesson: Class, page: str) -> None:
     lesson.train("Ann", SECRET)
     for name in ("Ann", "Ben", "Teacher"):
@@ -315,7 +317,7 @@ def test_what_a_teacher_projects_names_and_quotes_no_private_text(lesson: Class)
     projected = lesson.visit("Teacher", "train", run=run_id, projector="1")
     others = [
         lesson.visit("Teacher", page, run=run_id)
-        for page in ("train", "loss", "data", "runs", "weights", "generate", "home")
+        for page in ("train", "loss", "data", "runs", "weights", "generate", "home", "inside")
     ]
     for app in (wall, projected, *others):
         assert not {word for word in ("heron", "diary", "Dear") if word in shown(app)}

@@ -11,7 +11,7 @@ from gpt_core.export import import_recorded_run
 from tests.support.app_driver import button, open_app, texts
 
 pytestmark = pytest.mark.usefixtures("own_runtime")
-PAGES = ("home", "runs", "train", "loss", "weights", "generate", "data")
+PAGES = ("home", "runs", "train", "loss", "weights", "generate", "data", "inside")
 
 
 def test_a_record_that_was_damaged_is_told_on_every_page_until_it_is_read(runs_dir: Path) -> None:

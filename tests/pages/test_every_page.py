@@ -28,7 +28,7 @@ from tests.support.network_watch import watched_environment
 
 pytestmark = pytest.mark.usefixtures("own_runtime")
 SMALL_MODEL = {"walk_model": "pocket"}  # what the Loss page looks into, so that tests need not wait
-STILL_PAGES = ("tokens", "model", "data", "generate", "weights")
+STILL_PAGES = ("tokens", "model", "data", "generate", "weights", "inside")
 STATES = ("queued", "paused", "finished", "stopped", "failed", "interrupted")
 
 

@@ -1,6 +1,6 @@
 """The tokens of a text as selectable chips, each with its ID and further details."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,8 @@ def token_chips(
     rows: Sequence[Row] = (),
     marks: Sequence[str] = (),
     tokenizer: Tokenizer | None = None,
+    selected: int | None = None,
+    on_select: Callable[[int], object] | None = None,
 ) -> int | None:
     """Show tokens as chips; return the position of the selected one, or None.
 
@@ -63,18 +65,33 @@ def token_chips(
         rows: divides the chips into rows with headings; the first starts at 0.
         marks: a word that marks a chip ("target", "new"), or "", for each.
         tokenizer: of the vocabulary that the IDs belong to; None is GPT-2's.
+        selected: the position that is selected, if the page keeps it and not the chips.
+        on_select: is called then with the position that the user selects, before the page is drawn.
 
     Raises:
         ValueError: a column is not as long as the tokens, or an ID is outside the vocabulary.
     """
+
+    def report() -> None:
+        picked = st.session_state.get(key, {}).get("picked")
+        if on_select is not None and isinstance(picked, int) and 0 <= picked < len(token_ids):
+            on_select(picked)
+
     data = chips_data(
         token_ids, label, second_line, details, strengths, scale, rows, marks, tokenizer
     )
     # A newly mounted page starts from the selection that Python still has.
-    data["selected"] = st.session_state.get(key, {}).get("selected")
-    result = _component(data=data, key=key, on_selected_change=_nothing)
-    selected = result.selected
-    return selected if isinstance(selected, int) and selected < len(token_ids) else None
+    data["is_kept"] = selected is not None
+    if selected is None:
+        selected = st.session_state.get(key, {}).get("selected")
+    data["selected"] = selected
+    result = _component(data=data, key=key, on_selected_change=_nothing, on_picked_change=report)
+    found = result.selected
+    return found if isinstance(found, int) and found < len(token_ids) else None
+
+
+def _nothing() -> None:
+    """Do nothing: the callback is what makes Streamlit keep the selection."""
 
 
 def chips_data(
@@ -137,7 +154,3 @@ def _bytes_of(token_id: int, tokenizer: Tokenizer) -> bytes:
             f"Token ID {token_id} does not exist: IDs go from 0 to {tokenizer.n_vocab - 1}."
         )
     return tokenizer.decode_single_token_bytes(token_id)
-
-
-def _nothing() -> None:
-    """Do nothing: the callback is what makes Streamlit keep the selection."""

@@ -95,10 +95,26 @@ function hint(state, i) {
   state.hint.textContent = i === undefined || i === null || i >= state.data.ids.length ? "" : describe(state.data, i);
 }
 
-function select(state, i) {
-  state.selected = state.selected === i ? null : i;
+const ANSWER_MS = 3000; // after a selection, an older one that the page still has is ignored
+
+function mark(state) {
   state.chips.forEach((chip, j) => chip.setAttribute("aria-selected", String(j === state.selected)));
+}
+
+function select(state, i) {
+  state.selected = state.selected === i && !state.data.is_kept ? null : i;
+  state.until = Date.now() + ANSWER_MS;
+  mark(state);
   state.report(state.selected);
+}
+
+// The page keeps the selection: it may come from elsewhere than the chips.
+function follow(state) {
+  if (state.data.selected === state.selected) state.until = 0;
+  else if (!(Date.now() < state.until)) {
+    state.selected = state.data.selected;
+    mark(state);
+  }
 }
 
 function focus(state, i) {
@@ -137,19 +153,19 @@ function listen(state) {
   });
 }
 
-export default function ({ data, parentElement, setStateValue }) {
+export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
   const host = parentElement.querySelector(".token-chips");
   let state = host.tokenChips;
   if (!state) {
     state = host.tokenChips = { host, selected: data.selected ?? null };
     listen(state);
   }
-  state.report = (i) => setStateValue("selected", i);
+  state.report = (i) => (data.is_kept ? setTriggerValue("picked", i) : setStateValue("selected", i));
   state.data = data;
   const shape = JSON.stringify([data.ids, data.second_line.length > 0, data.scale, data.rows]);
   if (shape !== state.shape) {
     // The tokens changed: clear the selection.
-    if (state.shape !== undefined && state.selected !== null) {
+    if (state.shape !== undefined && state.selected !== null && !data.is_kept) {
       state.selected = null;
       state.report(null);
     }
@@ -157,5 +173,6 @@ export default function ({ data, parentElement, setStateValue }) {
     state.pointed = undefined;
     build(state);
   }
+  if (data.is_kept) follow(state);
   update(state);
 }

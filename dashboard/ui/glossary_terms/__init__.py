@@ -1,17 +1,9 @@
 """The terms of the app, each with its meaning in one sentence."""
 
-from dataclasses import dataclass
+from dashboard.ui.glossary_terms.inside import INSIDE
+from dashboard.ui.glossary_terms.term import Term
 
-
-@dataclass(frozen=True)
-class Term:
-    """A term, its meaning in one sentence, and the page that shows it."""
-
-    name: str
-    meaning: str
-    page: str
-    also: str = ""  # its other forms on pages: a regular expression
-
+__all__ = ["GROUPS", "TERMS", "Term"]
 
 GROUPS: dict[str, tuple[Term, ...]] = {
     "Text and tokens": (
@@ -367,6 +359,7 @@ GROUPS: dict[str, tuple[Term, ...]] = {
             "Generate",
         ),
     ),
+    "Inside a model": INSIDE,
 }
 
 TERMS = {term.name: term for terms in GROUPS.values() for term in terms}

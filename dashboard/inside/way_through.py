@@ -1,0 +1,281 @@
+"""The way through the model: what each part adds for one token, and what happens without it."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from dashboard.app import session_keys
+from dashboard.charts import format_probability
+from dashboard.components.model_column import Candidate, Part, Stage, model_column
+from dashboard.inside import address
+from dashboard.inside.findings import BEST, Effect, Findings, effect_without, find
+from dashboard.inside.head_words import head_habit
+from dashboard.inside.reading import Reading
+from dashboard.ui import show_code
+from gpt_core.config import GPTConfig
+from gpt_core.inspection import ablate, lens_summary, residual_stream
+
+REPLACEMENTS = {"zero": "nothing (zeros)", "mean": "its mean over the text"}
+MAX_NAMED = 4  # parts that a sentence names one by one
+SAME = 0.005  # losses that differ less are the same in a sentence, and so are probabilities
+
+
+def show(reading: Reading) -> None:
+    """Show the parts of the model as a column, and what it predicts with and without them."""
+    found, config = find(reading), reading.model.config
+    target = reading.token(int(found.targets[reading.position]))
+    st.text(_introduction(reading, target))
+    for sentence in _missing(config):
+        st.caption(sentence)
+    replacement = st.segmented_control(
+        "A part that is switched off is replaced by",
+        list(REPLACEMENTS),
+        default="zero",
+        required=True,
+        format_func=REPLACEMENTS.__getitem__,
+        key=session_keys.INSIDE_REPLACEMENT,
+        persist_state="session",
+    )
+    off = _parts_off(config)
+    now = effect_without(reading, found, off, replacement) if off else found.whole
+    model_column(
+        _stages(reading, found, off),
+        _describe(reading, found.whole, now, off, target),
+        _candidates(reading, found, now),
+        target,
+        f"The parts of the model, and what each adds for “{reading.tokens()[reading.position]}”",
+        key=session_keys.INSIDE_COLUMN,
+        on_switch=_switch,
+        on_head=_choose_head,
+    )
+    if off:
+        st.button("Switch all parts on", on_click=_switch_all_on)
+    st.caption(
+        "To the right a bar raises the logit of the target, to the left it lowers it (direct logit "
+        "attribution); all bars together are the target's logit. Its width is to one scale. The "
+        "band is the residual stream: as wide as its vector is long. At the right of each layer, "
+        "what the logit lens reads there, and the target's probability. Bars, band and lens are "
+        "those of the whole model, also when parts are off. Layers and heads are counted from 0, "
+        "as in the code."
+    )
+    show_code(residual_stream, ablate, lens_summary)
+    address.keep()
+    if st.session_state.pop(session_keys.INSIDE_ASKED, False):
+        st.rerun()  # the part about attention is another fragment
+
+
+def _introduction(reading: Reading, target: str) -> str:
+    token = reading.tokens()[reading.position]
+    is_last = reading.position == reading.ids.shape[1] - 1
+    what = (
+        f"the text ends here, so its target is what the model finds most probable: “{target}”"
+        if is_last
+        else f"its target is the next token of the text, “{target}”"
+    )
+    return (
+        f"“{token}” enters as a vector; each part reads the vectors so far and adds one of its "
+        f"own. Their sum is the residual stream. At the end it becomes a score for each token of "
+        f"the vocabulary: {what}."
+    )
+
+
+def _missing(config: GPTConfig) -> list[str]:
+    """Return what of the usual picture this model lacks, and so what is not shown."""
+    said = []
+    if config.positions == "rotary":
+        said.append(
+            "Rotary positions turn queries and keys and add nothing to the stream: they have a "
+            "switch, but no bar."
+        )
+    if config.positions == "none":
+        said.append("This model has no position embedding: there is none to show or switch off.")
+    if not config.residual:
+        said.append(
+            "This model has no residual connections: each part replaces the stream instead of "
+            "adding to it. Only the last feed-forward reaches the logit directly, so the other "
+            "bars are 0; and nothing gets past a part that is replaced by zeros."
+        )
+    if config.norm == "none":
+        said.append("This model has no final norm, so the output has no shift of its own.")
+    return said
+
+
+def _stages(reading: Reading, found: Findings, off: Sequence[str]) -> list[Stage]:
+    """Return the column's rows for the chosen token."""
+    config, at = reading.model.config, reading.position
+    adds = dict(zip(found.stream.parts, found.stream.contributions[:, at].tolist(), strict=True))
+    norms = found.stream.norms[:, at].tolist()
+
+    embeddings = [
+        Part("tok_emb", "Token", reading.tokens()[at], adds["tok_emb"], has_switch=False,
+             details=("The token's row of the embedding matrix: the same wherever it occurs.",)),
+    ]  # fmt: skip
+    if config.positions != "none":
+        what = (
+            f"The vector of position {at}: the same whatever token is there."
+            if config.positions == "learned"
+            else "Queries and keys are turned by an angle that grows with the position."
+        )
+        embeddings.append(
+            Part("pos_emb", "Position", f"{at}", adds.get("pos_emb"), (what,), "Positions",
+                 is_off="pos_emb" in off)
+        )  # fmt: skip
+    stages = [Stage(Part("embedding", "Embedding", has_switch=False), tuple(embeddings),
+                    (norms[0], norms[0]))]  # fmt: skip
+    for layer in range(config.n_layers):
+        name = f"trf_blocks.{layer}"
+        stages.append(
+            Stage(
+                Part(name, f"Layer {layer}", is_off=name in off),
+                (
+                    _attention_part(found, adds, off, layer, at),
+                    Part(f"{name}.ff", "Feed-forward", "", adds[f"{name}.ff"],
+                         (_length(found, layer, 1, at),), f"Feed-forward of layer {layer}",
+                         is_off=_is_off(f"{name}.ff", off)),
+                ),
+                tuple(norms[2 * layer : 2 * layer + 3]),
+                reading.token(int(found.lens.best_ids[layer, at, 0])),
+                found.lens.best_probas[layer, at, 0].item(),
+                found.lens.target_probas[layer, at].item(),
+            )
+        )  # fmt: skip
+    if "final_norm.shift" in adds:
+        shift = Part("final_norm.shift", "Final norm's shift", "", adds["final_norm.shift"],
+                     ("The same for every token and position.",), has_switch=False)  # fmt: skip
+        stages.append(Stage(Part("output", "Output", has_switch=False), (shift,),
+                            (norms[-1], norms[-1])))  # fmt: skip
+    return stages
+
+
+def _attention_part(
+    found: Findings, adds: dict[str, float], off: Sequence[str], layer: int, at: int
+) -> Part:
+    """Return a layer's attention with its heads; its bias is part of what it adds."""
+    name = f"trf_blocks.{layer}.att"
+    heads = tuple(
+        Part(
+            f"{name}.{head}",
+            f"Head {layer}.{head}",
+            head_habit(found.scores, layer, head),
+            adds[f"{name}.{head}"],
+            is_off=_is_off(f"{name}.{head}", off),
+        )
+        for head in range(found.weights.shape[1])
+    )
+    bias = adds[f"{name}.out_proj.bias"]
+    return Part(
+        name,
+        "Attention",
+        "",
+        sum(head.value or 0 for head in heads) + bias,
+        (_length(found, layer, 0, at), f"Of its bar, {_signed(bias)} are the bias of out_proj."),
+        f"Attention of layer {layer}",
+        is_off=_is_off(name, off),
+        heads=heads,
+    )
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−")
+
+
+def _length(found: Findings, layer: int, kind: int, at: int) -> str:
+    """Say how long the vector is that a part adds, and the stream to which it adds it."""
+    added = found.added[layer, kind, at].item()
+    before = found.stream.norms[2 * layer + kind, at].item()
+    return f"It writes a vector of length {added:.2f} into a stream of length {before:.2f}."
+
+
+def _candidates(reading: Reading, found: Findings, now: Effect) -> list[Candidate]:
+    """Return the most probable tokens with all parts and without those that are off."""
+    at, whole = reading.position, found.whole
+    target = int(found.targets[at])
+    before = dict(zip(whole.best_ids[at].tolist(), whole.best_probas[at].tolist(), strict=True))
+    after = dict(zip(now.best_ids[at].tolist(), now.best_probas[at].tolist(), strict=True))
+    before[target], after[target] = whole.target_probas[at].item(), now.target_probas[at].item()
+    shown = [target, *(token_id for token_id in after if token_id != target)][:BEST]
+    return [
+        Candidate(
+            reading.token(token_id),
+            before.get(token_id),
+            after[token_id],
+            token_id == target,
+        )
+        for token_id in shown
+    ]
+
+
+def _describe(reading: Reading, whole: Effect, now: Effect, off: Sequence[str], target: str) -> str:
+    """Return in words what the model predicts, and what changed without the parts that are off."""
+    before, after = (effect.target_probas[reading.position].item() for effect in (whole, now))
+    if not off:
+        return (
+            f"With all its parts the model's loss on this text is {whole.loss:.2f}, and it gives "
+            f"“{target}” the probability {format_probability(before)}. Switch a part off to see "
+            "what it is for."
+        )
+    verb = "stays at" if abs(now.loss - whole.loss) < SAME else (
+        "rises from" if now.loss > whole.loss else "falls from"
+    )  # fmt: skip
+    change = f"{whole.loss:.2f}" if verb == "stays at" else f"{whole.loss:.2f} to {now.loss:.2f}"
+    return (
+        f"Without {_named(off)} the loss {verb} {change}; the probability of “{target}” goes from "
+        f"{format_probability(before)} to {format_probability(after)}."
+    )
+
+
+def _named(parts: Sequence[str]) -> str:
+    """Return parts in words: ``head 2.3 and the feed-forward of layer 1``."""
+    if len(parts) > MAX_NAMED:
+        return f"{len(parts)} parts"
+    names = [describe_part(part) for part in parts]
+    return " and ".join([", ".join(names[:-1])] * (len(names) > 1) + names[-1:])
+
+
+def describe_part(part: str) -> str:
+    """Return a part in words: ``head 2.3``."""
+    if part == "pos_emb":
+        return "its positions"
+    _, layer, *inner = part.split(".")
+    if not inner:
+        return f"layer {layer}"
+    if len(inner) == 2:
+        return f"head {layer}.{inner[1]}"
+    return f"the {'attention' if inner[0] == 'att' else 'feed-forward'} of layer {layer}"
+
+
+def _is_off(name: str, off: Sequence[str]) -> bool:
+    """Tell whether a part is off, by itself or with the part that it belongs to."""
+    return any(name == part or name.startswith(f"{part}.") for part in off)
+
+
+def _parts_off(config: GPTConfig) -> list[str]:
+    """Return the parts that are switched off, of those that this model has."""
+    layers, heads = range(config.n_layers), range(config.n_heads)
+    there = ["pos_emb"] * (config.positions != "none")
+    for layer in layers:
+        name = f"trf_blocks.{layer}"
+        there += [name, f"{name}.att", f"{name}.ff", *(f"{name}.att.{head}" for head in heads)]
+    wanted = set(st.session_state.get(session_keys.INSIDE_OFF, ()))
+    return [part for part in there if part in wanted]
+
+
+def _switch(name: str) -> None:
+    """Switch a part off or, if it or what it belongs to is off, on."""
+    off: list[str] = st.session_state.get(session_keys.INSIDE_OFF, [])
+    if _is_off(name, off):
+        off = [part for part in off if not _is_off(name, [part])]
+    else:
+        off = [*off, name]
+    st.session_state[session_keys.INSIDE_OFF] = off
+
+
+def _switch_all_on() -> None:
+    st.session_state[session_keys.INSIDE_OFF] = []
+
+
+def _choose_head(name: str) -> None:
+    """Show a head in the part about attention."""
+    _, layer, _, head = name.split(".")
+    st.session_state[session_keys.INSIDE_HEAD] = (int(layer), int(head))
+    st.session_state[session_keys.INSIDE_ASKED] = True

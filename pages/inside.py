@@ -1,6 +1,9 @@
 """Inside: what forms in a GPT while it learns, seen with one text and one model."""
 
+import streamlit as st
+
 from dashboard.forms import choose_model
+from dashboard.inside import text_in_colour
 from dashboard.inside.reading import choose_reading
 from dashboard.ui import page_title
 
@@ -10,3 +13,6 @@ page_title(
 )
 chosen = choose_model()
 reading = choose_reading(chosen) if chosen else None
+if reading:
+    st.header("Text in colour")
+    text_in_colour.show(reading)

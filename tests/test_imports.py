@@ -19,7 +19,7 @@ CORE_LAYERS = (
 )
 DASHBOARD_LAYERS = (
     "charts < app < components < ui < forms "
-    "< tokens, model, loss, data, train, generate, weights, runs, classroom < launcher"
+    "< tokens, model, loss, data, train, generate, inside, weights, runs, classroom < launcher"
 )
 SOURCES = [
     path

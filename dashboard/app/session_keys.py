@@ -96,4 +96,15 @@ REJOIN_CODE = "rejoin_code"  # session: the member and the code that was issued 
 ALL_SAMPLES = "all_samples"  # session: whether the early samples of a long run are shown too
 
 INSIDE_TEXT = "inside_text"  # session: the text of the Inside page
-INSIDE_TOKEN = "inside_token"  # session: the position of the token chosen there
+INSIDE_TOKEN = "inside_token"  # session: the position of the token chosen there  # noqa: S105
+INSIDE_RESULTS = "inside_results"  # session: what was computed of models there, for the next draw
+INSIDE_SOURCE = "inside_source"  # session: which whole text is coloured
+INSIDE_PART = "inside_part"  # session: its training or its validation part
+INSIDE_LENGTH = "inside_length"  # session: how many of its tokens
+INSIDE_START = "inside_start"  # session: the first of them
+INSIDE_COUNTS = "inside_counts"  # session: how often tokens occur in the text chosen last
+INSIDE_COMPARED = "inside_compared"  # session: whether two models are compared on it
+INSIDE_OTHER = "-compared"  # slot of the choice of the second of them
+INSIDE_COLOURED = "inside_coloured"  # session: the coloured text; the token that was picked
+INSIDE_TAKEN = "inside_taken"  # session: whether a token was just taken into the page's text
+INSIDE_WORST = "inside_worst"  # session: the list of its worst tokens

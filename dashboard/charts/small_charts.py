@@ -8,7 +8,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from dashboard.charts.figure import kept_points
+from dashboard.charts.figure import kept_points, plain
 from dashboard.charts.palette import MEASURED
 
 
@@ -59,6 +59,59 @@ def small_charts(panels: Sequence[Panel], x_title: str, run_id: str, columns: in
     figure.update_annotations(font_size=13)
     figure.update_xaxes(matches="x", zeroline=False)
     return figure
+
+
+@dataclass(frozen=True)
+class Bars:
+    """The values whose means are drawn as bars of one colour."""
+
+    name: str  # text, not markup
+    values: npt.NDArray[np.float32]  # (N,)
+    color: str
+
+
+def mean_bars(
+    series: Sequence[Bars], keys: npt.NDArray[np.int64], starts: Sequence[int], x_title: str
+) -> go.Figure:
+    """Draw the mean loss of each group of values as a bar.
+
+    Args:
+        series: one set of bars each.
+        keys: what the values are grouped by, (N,), the smallest of ``starts`` or more.
+        starts: the smallest key of each group, ascending. Groups without values are left out.
+        x_title: what the keys are.
+    """
+    ends = [*starts[1:], None]
+    group_of = np.searchsorted(starts, keys, side="right") - 1  # (N,)
+    groups = np.unique(group_of)
+    numbers = [int((group_of == group).sum()) for group in groups]
+    figure = go.Figure()
+    for bars in series:
+        figure.add_bar(
+            x=[_span(starts[group], ends[group]) for group in groups],
+            y=[float(bars.values[group_of == group].mean()) for group in groups],
+            name=plain(bars.name),
+            marker={"color": bars.color},
+            customdata=numbers,
+            hovertemplate="%{y:.3f}, the mean of %{customdata:,}<extra></extra>",
+        )
+    figure.update_layout(
+        template="none",
+        height=250,
+        margin={"l": 45, "r": 10, "t": 10, "b": 60},
+        showlegend=False,
+        uirevision=x_title,
+        xaxis={"type": "category", "title": x_title, "showgrid": False, "zeroline": False},
+        yaxis={"title": "Mean loss", "rangemode": "tozero"},
+    )
+    return figure
+
+
+def _span(start: int, end: int | None) -> str:
+    """Return the whole numbers from a start up to an end, not included, in words."""
+    if end is None:
+        return f"{start:,}+"
+    return f"{start:,}" if end == start + 1 else f"{start:,}–{end - 1:,}"
 
 
 def part_bars(values: Mapping[str, float], title: str) -> go.Figure:

@@ -43,25 +43,36 @@ class ChosenModel:
     fetch: Callable[[], GPTModel | None]
 
 
-def choose_model() -> ChosenModel | None:
+def choose_model(
+    label: str = "Model", slot: str = "", *, prefers_run: bool = False
+) -> ChosenModel | None:
     """Let the user choose a model, and build or load it; None after saying why it fails.
 
     Runs without weights are left out, except the one that a link names: its page says why.
+
+    Args:
+        label: the name of the choice.
+        slot: tells the choice from others on its page; a link to a run is for that without one.
+        prefers_run: whether, until the user chooses, the current run's model is shown.
     """
+    model_key = session_keys.WALK_MODEL + slot
     runs = {run.id: run for run in get_visible_runs().runs() if not run.is_redacted}
     kept = library_titles()
     with_weights = [run_id for run_id in runs if _has_weights(run_id)]
     options = [*sorted(PRESETS), *kept, *with_weights]  # the chapter's model first
     wanted = st.query_params.get(session_keys.RUN)
-    if wanted != st.session_state.get(session_keys.WALK_LINK):  # opened by another link
+    if not slot and wanted != st.session_state.get(session_keys.WALK_LINK):  # by another link
         st.session_state[session_keys.WALK_LINK] = wanted
         if wanted in runs:
-            st.session_state[session_keys.WALK_MODEL] = wanted
-    before = st.session_state.get(session_keys.WALK_MODEL)
+            st.session_state[model_key] = wanted
+    current = current_run()
+    if prefers_run and model_key not in st.session_state and current and current.id in with_weights:
+        st.session_state[model_key] = current.id
+    before = st.session_state.get(model_key)
     if before is not None and before not in options:
         options.append(before)  # it must not be replaced by another unnoticed
     choice = st.selectbox(
-        "Model",
+        label,
         options,
         format_func=lambda option: (
             f"Untrained {option}, seed {UNTRAINED_SEED}"
@@ -69,7 +80,7 @@ def choose_model() -> ChosenModel | None:
             else kept.get(option)
             or (f"{run_title(runs[option])} · {option}" if option in runs else GONE)
         ),
-        key=session_keys.WALK_MODEL,
+        key=model_key,
         persist_state="session",
     )
     try:
@@ -88,7 +99,7 @@ def choose_model() -> ChosenModel | None:
             return chosen
         if choice not in runs:
             raise ValueError("The chosen model is not here any more: choose another one.")
-        return _choose_moment(runs[choice])
+        return _choose_moment(runs[choice], slot, "When" if not slot else f"{label}: when")
     except TimeoutError:
         st.text("The run did not finish a step within a minute. Try again.")
     except ValueError as error:
@@ -127,7 +138,7 @@ def show_library_note(option: str) -> None:
         st.caption(entry.note)
 
 
-def _choose_moment(run: Run) -> ChosenModel | None:
+def _choose_moment(run: Run, slot: str, label: str) -> ChosenModel | None:
     """Let the user choose the model of a run: as it is now, or at one of its checkpoints."""
     visible = get_visible_runs()
     steps = sorted({int(row.global_step) for row in visible.checkpoints(run.id)}, reverse=True)
@@ -146,13 +157,13 @@ def _choose_moment(run: Run) -> ChosenModel | None:
         epoch = run.epoch_ended_by(step)
         return f"at step {step:,}" + (f", the end of epoch {epoch}" if epoch else "")
 
-    key = f"{session_keys.WALK_STEP}-{run.id}"
+    key = f"{session_keys.WALK_STEP}{slot}-{run.id}"
     before = st.session_state.get(key)
-    step = st.selectbox("When", steps, format_func=describe, key=key)
+    step = st.selectbox(label, steps, format_func=describe, key=key)
     if before is not None and before != step:
         st.text(f"No longer available: {describe(before)}. Another moment is shown.")
     if step == NOW:
-        return _snapshot(run)
+        return _snapshot(run, slot)
     if best is not None and step == best.global_step:
         st.caption("The one with the lowest validation loss, which need not be the last.")
     fetch = partial(get_model_cache().checkpoint, get_store(), run.id, step, actor=current_actor())
@@ -160,10 +171,11 @@ def _choose_moment(run: Run) -> ChosenModel | None:
         return ChosenModel(fetch(), f"{run_title(run)}, {describe(step)}", fetch)
 
 
-def _snapshot(run: Run) -> ChosenModel:
+def _snapshot(run: Run, slot: str) -> ChosenModel:
     """Return a copy of a live run's model: the last one, until the user asks for a new one."""
-    key = f"{session_keys.SNAPSHOT}-{run.id}"
-    if st.button("Take a new copy", help="Takes a new copy of the model between two steps."):
+    key = f"{session_keys.SNAPSHOT}{slot}-{run.id}"
+    about = "Takes a new copy of the model between two steps."
+    if st.button("Take a new copy", key=f"new-{key}", help=about):
         st.session_state.pop(key, None)
     step = st.session_state.get(key, NOW)
     model = get_model_cache().last_snapshot(get_store(), run.id, step, actor=current_actor())

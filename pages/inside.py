@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard.forms import choose_model
-from dashboard.inside import text_in_colour
+from dashboard.inside import text_in_colour, words
 from dashboard.inside.reading import choose_reading
 from dashboard.ui import page_title
 
@@ -16,3 +16,5 @@ reading = choose_reading(chosen) if chosen else None
 if reading:
     st.header("Text in colour")
     text_in_colour.show(reading)
+    st.header("Words as places")
+    words.show(reading)

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from dashboard.charts.figure import kept_points, plain
-from dashboard.charts.palette import MEASURED
+from dashboard.charts.palette import MEASURED, PREDICTED, TARGET
 
 
 @dataclass(frozen=True)
@@ -133,3 +133,36 @@ def part_bars(values: Mapping[str, float], title: str) -> go.Figure:
         yaxis={"autorange": "reversed"},
     )
     return figure
+
+
+def cosine_map(
+    cosines: npt.NDArray[np.float32], positions: Sequence[int], names: str = "Position"
+) -> go.Figure:
+    """Draw the cosines of each two positions, (N, N), −1 to 1, as a map in two colours."""
+    figure = go.Figure()
+    figure.add_heatmap(
+        z=cosines.round(3),
+        x=list(positions),
+        y=list(positions),
+        zmin=-1,
+        zmax=1,
+        colorscale=[[0, _faded(PREDICTED, 1)], [0.5, _faded(PREDICTED, 0)],
+                    [0.5, _faded(TARGET, 0)], [1, _faded(TARGET, 1)]],
+        showscale=False,
+        hovertemplate="%{x} and %{y}: %{z:.2f}<extra></extra>",
+    )  # fmt: skip
+    axis = {"title": names, "showgrid": False, "zeroline": False, "constrain": "domain"}
+    figure.update_layout(
+        template="none",
+        height=360,
+        margin={"l": 55, "r": 10, "t": 15, "b": 50},
+        uirevision="cosines",
+        xaxis=axis,
+        yaxis={**axis, "autorange": "reversed", "scaleanchor": "x"},
+    )
+    return figure
+
+
+def _faded(color: str, opacity: float) -> str:
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"

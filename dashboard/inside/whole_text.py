@@ -84,7 +84,7 @@ class _Source:
 
 def choose_whole_text(reading: Reading) -> WholeText | None:
     """Let the user choose a text, its part and its length; None after saying what is missing."""
-    run = _chosen_run()
+    run = run_of_model()
     sources = [*[RUNS_TEXT] * (run is not None), LIBRARY_TEXT, OWN_TEXT]
     if st.session_state.get(session_keys.INSIDE_SOURCE) not in sources:
         st.session_state[session_keys.INSIDE_SOURCE] = sources[0]
@@ -115,11 +115,11 @@ def training_counts(reading: Reading) -> Counts | None:
     kept = st.session_state.get(session_keys.INSIDE_COUNTS)
     if isinstance(kept, Counts) and kept.vocabulary == reading.model.vocabulary:
         return kept
-    run = _chosen_run()
+    run = run_of_model()
     return _of_run(run).count(reading) if run else None
 
 
-def _chosen_run() -> Run | None:
+def run_of_model() -> Run | None:
     """Return the run whose model is chosen; None if it is no run's, or its text is private."""
     choice = st.session_state.get(session_keys.WALK_MODEL)
     run = get_visible_runs().run(choice) if choice else None

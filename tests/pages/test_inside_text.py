@@ -7,40 +7,19 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from dashboard.app import runtime, session_keys
+from dashboard.app import session_keys
 from dashboard.inside.text_in_colour import Losses, coloured, text_up_to, tokens_before
-from gpt_core.config import GPTConfig, TrainingConfig
+from gpt_core.config import TrainingConfig
 from gpt_core.inspection import token_losses
 from gpt_core.model import GPTModel, build_model
-from gpt_core.presets import Preset
 from gpt_core.text import load_text
 from gpt_core.training import encode_splits
 from gpt_core.vocabularies import get_tokenizer, read_vocabulary, text_to_token_ids
-from tests.conftest import TINY, TINY_TRAINING
+from tests.conftest import TINY
 from tests.support.app_driver import button, components, metric, open_app, texts
+from tests.support.finished_runs import finished_run, model_of, steps_of
 
 pytestmark = pytest.mark.usefixtures("own_runtime")
-
-
-SHAPE = replace(TINY, vocab_size=300)
-TRAINING = replace(TINY_TRAINING, vocabulary="bpe", num_epochs=3, keep_epochs=3, eval_freq=1000)
-
-
-def finished_run(shape: GPTConfig = SHAPE, **training) -> str:
-    runner = runtime.get_runner()
-    preset = Preset("pocket", "Two layers.", shape, replace(TRAINING, **training))
-    run_id = runner.start(preset, load_text("counting"), actor="local")
-    assert runner.wait(run_id, 60)
-    return run_id
-
-
-def steps_of(run_id: str) -> list[int]:
-    return sorted(row.global_step for row in runtime.get_store().checkpoints(run_id))
-
-
-def model_of(run_id: str, step: int) -> GPTModel:
-    cache, store = runtime.get_model_cache(), runtime.get_store()
-    return cache.checkpoint(store, run_id, step, actor="local")
 
 
 def tokens_of(model: GPTModel, part: int, length: int = 500) -> torch.Tensor:
@@ -68,7 +47,7 @@ def snippets(app: AppTest) -> list[dict]:
 def test_each_token_of_the_runs_own_text_has_the_colour_of_its_loss() -> None:
     run_id = finished_run()
     app = open_inside(run_id)
-    model = model_of(run_id, steps_of(run_id)[-1])
+    model = model_of(run_id)
     ids = tokens_of(model, 0)
     losses = token_losses(model, ids)
     data = coloured_text(app)
@@ -85,7 +64,7 @@ def test_each_token_of_the_runs_own_text_has_the_colour_of_its_loss() -> None:
 def test_the_worst_tokens_are_listed_with_the_words_around_them() -> None:
     run_id = finished_run()
     app = open_inside(run_id)
-    model = model_of(run_id, steps_of(run_id)[-1])
+    model = model_of(run_id)
     losses = token_losses(model, tokens_of(model, 0))
     worst = losses.topk(10)
     listed = snippets(app)
@@ -97,7 +76,7 @@ def test_the_validation_part_has_its_own_tokens_and_colour() -> None:
     run_id = finished_run()
     trained = coloured_text(open_inside(run_id))
     app = open_inside(run_id, inside_part="Validation part", inside_length=250)
-    model = model_of(run_id, steps_of(run_id)[-1])
+    model = model_of(run_id)
     ids = tokens_of(model, 1, 250)
     data = coloured_text(app)
     assert "".join(data["texts"]).replace("↵", "") == decoded(model, ids)
@@ -106,10 +85,10 @@ def test_the_validation_part_has_its_own_tokens_and_colour() -> None:
 
 def test_what_was_learnt_between_two_steps_lights_up() -> None:
     run_id = finished_run(learning_rate=0.01)
-    first, *_, last = steps_of(run_id)
+    first = steps_of(run_id)[0]
     app = open_inside(run_id, inside_compared=True)  # with the first checkpoint, unless told
-    ids = tokens_of(model_of(run_id, last), 0)
-    change = token_losses(model_of(run_id, last), ids) - token_losses(model_of(run_id, first), ids)
+    ids = tokens_of(model_of(run_id), 0)
+    change = token_losses(model_of(run_id), ids) - token_losses(model_of(run_id, first), ids)
     data = coloured_text(app)
     strengths = torch.tensor(data["strengths"][1:])
     clearly = change.abs() > 0.1
@@ -148,7 +127,7 @@ def test_a_text_that_was_read_is_not_read_again() -> None:
     run_id = finished_run()
     app = open_inside(run_id)
     reads: list[int] = []
-    model = model_of(run_id, steps_of(run_id)[-1])
+    model = model_of(run_id)
     hook = model.register_forward_hook(lambda *_: reads.append(1))
     next(b for b in app.segmented_control if b.label == "Part").set_value("Validation part").run()
     assert reads
@@ -173,7 +152,7 @@ def test_a_large_model_waits_for_a_click(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_the_pages_own_text_is_coloured_and_counted_in_the_runs_text() -> None:
     run_id = finished_run()
     app = open_inside(run_id, inside_source="The text above", inside_text="one two three four")
-    model = model_of(run_id, steps_of(run_id)[-1])
+    model = model_of(run_id)
     ids = text_to_token_ids("one two three four", read_vocabulary(model.vocabulary))[0]
     data = coloured_text(app)
     assert "".join(data["texts"]) == "one two three four"

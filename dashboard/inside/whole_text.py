@@ -84,6 +84,7 @@ class _Source:
 
 def choose_whole_text(reading: Reading) -> WholeText | None:
     """Let the user choose a text, its part and its length; None after saying what is missing."""
+    st.session_state.pop(session_keys.INSIDE_COUNTS, None)  # another text may be chosen now
     run = run_of_model()
     sources = [*[RUNS_TEXT] * (run is not None), LIBRARY_TEXT, OWN_TEXT]
     if st.session_state.get(session_keys.INSIDE_SOURCE) not in sources:
@@ -97,7 +98,7 @@ def choose_whole_text(reading: Reading) -> WholeText | None:
     )
     try:
         if chosen == OWN_TEXT:
-            counts = _of_run(run).count(reading) if run else None
+            counts = training_counts(reading)
             return WholeText("The text above", reading.ids[0], False, counts)
         source = _of_run(run) if run and chosen == RUNS_TEXT else _of_library(choose_corpus())
         if source is None:
@@ -145,7 +146,8 @@ def _choose_part(reading: Reading, source: _Source) -> WholeText:
     Raises:
         ValueError: the chosen part is too short, or the text cannot be read.
     """
-    counts = source.count(reading)
+    with st.spinner("Encoding the text…"):
+        counts = source.count(reading)
     with st.container(horizontal=True):
         name = st.segmented_control(
             "Part",

@@ -1,6 +1,7 @@
 """Part 5 of the page Inside: the embeddings as places, of words and of positions."""
 
 import re
+from dataclasses import dataclass
 from functools import partial
 
 import streamlit as st
@@ -38,6 +39,15 @@ NUM_PATHS = 5
 NUM_LINES = 3  # to the words of the map that are nearest to the selected one
 MAX_CHECKPOINTS = 12  # over which paths are drawn: each is a model that is loaded
 MAX_POSITIONS = 64  # on either side of the map of positions
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The tokens whose embeddings are nearest to a word's, the nearest first."""
+
+    ids: list[int]  # of those that the training text has
+    cosines: list[float]  # theirs
+    on_map: list[int]  # the IDs of the nearest of a map
 
 
 def show(reading: Reading) -> None:
@@ -123,15 +133,17 @@ def _show_map(reading: Reading, ids: list[int], counts: Counts | None) -> None:
             key=session_keys.INSIDE_WORD,
             persist_state="session",
         )
-        order = _show_neighbours(reading, word, counts)
+        near = remember(
+            model, ("near", word, *ids), lambda: find_neighbours(model, word, ids, counts)
+        )
+        _show_neighbours(near, counts is not None, tokenizer)
         paths, said = _choose_paths(reading, tokens, places, ids.index(word))
-    on_map = [ids.index(i) for i in order if i in ids]
     with left:
         word_map(
             [_name(token_id, tokenizer).removeprefix("·") or "·" for token_id in ids],
             [(x, y) for x, y in places.tolist()],
             ids.index(word),
-            on_map[:NUM_LINES],
+            [ids.index(i) for i in near.on_map],
             paths,
             label="Words on the plane of their embeddings",
             key=session_keys.INSIDE_MAP,
@@ -145,35 +157,35 @@ def _show_map(reading: Reading, ids: list[int], counts: Counts | None) -> None:
         )
 
 
-def _show_neighbours(reading: Reading, word: int, counts: Counts | None) -> list[int]:
-    """Show the tokens whose embeddings are nearest to a word's; return the IDs of all by distance.
+def find_neighbours(
+    model: GPTModel, word: int, ids: list[int], counts: Counts | None
+) -> Neighbours:
+    """Find the tokens that are nearest to a word, in the vocabulary and among those of a map.
 
     Tokens that do not occur in the training text are left out: they are as near as chance has it.
     """
-    model = reading.model
-    found, cosines = remember(
-        model,
-        ("neighbours", word),
-        partial(embedding_neighbours, model, word, model.config.vocab_size),
-    )  # (vocab_size − 1,) each
+    everything = model.config.vocab_size
+    found, cosines = embedding_neighbours(model, word, everything)  # (vocab_size − 1,) each
+    on_map = [i for i in found.tolist() if i in ids][:NUM_LINES]
     if counts is not None:
         occurs = counts.of[found] > 0
         found, cosines = found[occurs], cosines[occurs]
-    st.caption(
-        "Its nearest neighbours by the cosine of their embeddings, among all tokens"
-        + (":" if counts is None else " that the training text has:")
-    )
-    nearest = cosines[:NUM_NEIGHBOURS].tolist()
+    return Neighbours(found[:NUM_NEIGHBOURS].tolist(), cosines[:NUM_NEIGHBOURS].tolist(), on_map)
+
+
+def _show_neighbours(near: Neighbours, are_seen: bool, tokenizer: Tokenizer) -> None:
+    """Show the nearest tokens with their cosines."""
+    among = " that the training text has" if are_seen else ""
+    st.caption(f"Nearest, by the cosine of their embeddings, among all tokens{among}:")
     token_chips(
-        found[:NUM_NEIGHBOURS].tolist(),
+        near.ids,
         label="The nearest neighbours",
         key=session_keys.INSIDE_NEAR,
-        second_line=[f"{cosine:.2f}".replace("-", "−") for cosine in nearest],
-        strengths=[max(0.0, cosine) for cosine in nearest],
+        second_line=[f"{cosine:.2f}".replace("-", "−") for cosine in near.cosines],
+        strengths=[max(0.0, cosine) for cosine in near.cosines],
         scale=Scale("cosine 0", "1"),
-        tokenizer=reading.tokenizer,
+        tokenizer=tokenizer,
     )
-    return found.tolist()
 
 
 def _select(ids: list[int], word: int) -> None:

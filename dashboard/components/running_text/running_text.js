@@ -38,6 +38,7 @@ function buildText({ data, host }) {
   const list = element("div", "words");
   const options = data.texts.map((text, i) => {
     const node = option("span", "", text);
+    if (!text.trim()) node.setAttribute("aria-label", "blank");
     node.position = i;
     colour(node, data.strengths[i]);
     return node;

@@ -174,7 +174,7 @@ def _choose_part(reading: Reading, source: _Source) -> WholeText:
                 "From token",
                 1,
                 size - length + 1,
-                step=length,
+                step=min(length, size - length),
                 key=f"{session_keys.INSIDE_START}-{source.sha256[:8]}-{part}-{length}",
                 width=170,
             )

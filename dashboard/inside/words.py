@@ -87,7 +87,7 @@ def _choose_words(reading: Reading, counts: Counts | None) -> list[int]:
             "of its own."
         )
     source = "the text above" if counts is None else f"the training part of {counts.name}"
-    st.caption(f"Without yours, the {NUM_FREQUENT} most frequent of {source}.")
+    st.caption(f"Shown besides: the {NUM_FREQUENT} most frequent words and signs of {source}.")
     frequent = frequent_words(candidates, reading.tokenizer)[:NUM_FREQUENT]
     return list(dict.fromkeys([*frequent, *(i for i in found.values() if i is not None)]))
 

@@ -4,8 +4,8 @@
 const SVG = "http://www.w3.org/2000/svg";
 const MARGIN = 26; // pixels around the outermost places
 const RADIUS = 3.5;
-const LETTER = 7; // pixels of a letter's width, about
-const LINE = 14; // pixels of a name's height
+const LETTER = 0.55; // a letter's width by the size of the font, about
+const LINE = 1.1; // a name's height by the size of the font
 
 function shape(tag, attributes = {}, text) {
   const node = document.createElementNS(SVG, tag);
@@ -29,7 +29,7 @@ function projection(data, width, height) {
 }
 
 // Where each name goes: right, left, above or below its point, or nowhere if all are taken.
-function placeNames(data, points, width, height) {
+function placeNames(data, points, width, height, font) {
   const taken = points.map(([x, y]) => [x - RADIUS, y - RADIUS, x + RADIUS, y + RADIUS]);
   const free = ([a, b, c, d], own) =>
     a >= 0 && b >= 0 && c <= width && d <= height &&
@@ -39,13 +39,14 @@ function placeNames(data, points, width, height) {
   const names = new Map();
   for (const i of order) {
     const [x, y] = points[i];
-    const length = LETTER * [...data.words[i]].length;
+    const length = LETTER * font * [...data.words[i]].length;
+    const line = LINE * font;
     const gap = RADIUS + 4;
     const choices = [
-      { anchor: "start", x: gap, y: 4.5, box: [x + gap, y - LINE / 2, x + gap + length, y + LINE / 2] },
-      { anchor: "end", x: -gap, y: 4.5, box: [x - gap - length, y - LINE / 2, x - gap, y + LINE / 2] },
-      { anchor: "middle", x: 0, y: -gap, box: [x - length / 2, y - gap - LINE, x + length / 2, y - gap] },
-      { anchor: "middle", x: 0, y: gap + 10, box: [x - length / 2, y + gap, x + length / 2, y + gap + LINE] },
+      { anchor: "start", x: gap, y: font / 3, box: [x + gap, y - line / 2, x + gap + length, y + line / 2] },
+      { anchor: "end", x: -gap, y: font / 3, box: [x - gap - length, y - line / 2, x - gap, y + line / 2] },
+      { anchor: "middle", x: 0, y: -gap, box: [x - length / 2, y - gap - line, x + length / 2, y - gap] },
+      { anchor: "middle", x: 0, y: gap + 0.8 * font, box: [x - length / 2, y + gap, x + length / 2, y + gap + line] },
     ];
     const chosen = choices.find((choice) => free(choice.box, i));
     if (chosen) taken.push(chosen.box);
@@ -72,13 +73,14 @@ function draw(state) {
   const { data, nodes, svg, lines } = state;
   const width = state.host.clientWidth;
   if (!width) return;
-  const height = Math.round(Math.min(480, Math.max(300, width * 0.62)));
+  const height = Math.round(Math.min(560, Math.max(300, width * 0.62)));
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   svg.setAttribute("height", height);
   state.list.setAttribute("aria-label", data.label);
   const project = projection(data, width, height);
   const points = data.places.map(project);
-  const names = placeNames(data, points, width, height);
+  const font = parseFloat(getComputedStyle(nodes[0].lastChild).fontSize);
+  const names = placeNames(data, points, width, height, font);
   const colors = new Map(data.paths.map((path) => [path.word, path.color]));
   nodes.forEach((node, i) => {
     node.style.transform = `translate(${points[i][0]}px, ${points[i][1]}px)`;

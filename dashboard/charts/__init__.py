@@ -26,7 +26,14 @@ from dashboard.charts.loss_chart import LossCurves, describe_losses, loss_chart
 from dashboard.charts.loss_walk import probe_lines
 from dashboard.charts.palette import PREDICTED, RUNS
 from dashboard.charts.run_words import STATE_COLORS, changes_from_preset, describe_wait
-from dashboard.charts.small_charts import Panel, part_bars, small_charts
+from dashboard.charts.small_charts import (
+    Bars,
+    Panel,
+    cosine_map,
+    mean_bars,
+    part_bars,
+    small_charts,
+)
 from gpt_core.system import count
 
 __all__ = [
@@ -36,12 +43,14 @@ __all__ = [
     "RUNS",
     "STATE_COLORS",
     "Axes",
+    "Bars",
     "Curve",
     "LossCurves",
     "Panel",
     "changes_from_preset",
     "choice_bars",
     "comparison_chart",
+    "cosine_map",
     "count",
     "describe_comparison",
     "describe_losses",
@@ -55,6 +64,7 @@ __all__ = [
     "format_probability",
     "last_losses",
     "loss_chart",
+    "mean_bars",
     "numbers_frame",
     "part_bars",
     "position_name",

@@ -3,6 +3,7 @@
 from dashboard.forms.axes import AXIS_NAMES, BITS_PER_BYTE, choose_axes
 from dashboard.forms.model import (
     LIBRARY,
+    NOW,
     ChosenModel,
     choose_model,
     chosen_run,
@@ -30,6 +31,7 @@ __all__ = [
     "MAX_OWN_PROBES",
     "MAX_TASKS",
     "MIN_CONTEXT_LENGTH",
+    "NOW",
     "ChosenModel",
     "StartingWeights",
     "checkpoint_option",

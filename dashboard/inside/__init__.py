@@ -6,7 +6,7 @@ import streamlit as st
 from torch import Tensor
 
 from dashboard.app import show_refusal
-from dashboard.inside import attention, lens, way_through
+from dashboard.inside import attention, lens, text_in_colour, way_through, words
 from dashboard.inside.reading import Reading, choose_reading
 from gpt_core.model import GPTModel
 
@@ -17,6 +17,8 @@ PARTS: dict[str, Callable[[Reading], None]] = {
     "The way through the model": way_through.show,
     "Attention": attention.show,
     "The logit lens": lens.show,
+    "A text in colour": text_in_colour.show,
+    "Words as places": words.show,
 }
 
 

@@ -1,0 +1,124 @@
+// A text whose tokens are coloured, or a list of single tokens in their context. Users' text is
+// only ever set as textContent. One token has the tab stop; the arrow keys move it, Enter picks it.
+
+const HINT = "Point at a token, or reach it with the arrow keys, to see its loss here.";
+
+function element(tag, className, text) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  if (text !== undefined) node.textContent = text;
+  return node;
+}
+
+function colour(node, strength) {
+  if (strength < 0) node.classList.add("low");
+  node.style.setProperty("--ink", `var(--${strength < 0 ? "low" : "high"})`);
+  node.style.setProperty("--strength", Math.abs(strength));
+}
+
+function option(tag, className, text) {
+  const node = element(tag, className, text);
+  node.setAttribute("role", "option");
+  node.setAttribute("aria-selected", "false");
+  node.tabIndex = -1;
+  return node;
+}
+
+function legend({ low, low_words, high_words }) {
+  const node = element("div", "legend");
+  const bar = element("span", "bar");
+  const ends = ["low", "high"].map((end) => `color-mix(in srgb, var(--${end}) 62%, transparent)`);
+  const stops = low === "transparent" ? `transparent, ${ends[1]}` : `${ends[0]}, transparent, ${ends[1]}`;
+  bar.style.background = `linear-gradient(to right, ${stops})`;
+  node.append(element("span", "", low_words), bar, element("span", "", high_words));
+  return node;
+}
+
+function buildText({ data, host }) {
+  const list = element("div", "words");
+  const options = data.texts.map((text, i) => {
+    const node = option("span", "", text);
+    if (!text.trim()) node.setAttribute("aria-label", "blank");
+    node.position = i;
+    colour(node, data.strengths[i]);
+    return node;
+  });
+  list.append(...options);
+  const hint = element("div", "hint", HINT);
+  hint.setAttribute("role", "status"); // read aloud when another token has the focus
+  host.replaceChildren(legend(data.colors), list, hint);
+  return { list, options, hint };
+}
+
+function buildSnippets({ data, host }) {
+  const list = element("div", "snippets");
+  const options = data.snippets.map((snippet) => {
+    const node = option("div", "");
+    node.position = snippet.position;
+    const line = element("span", "line");
+    const mark = element("mark", "", snippet.token);
+    colour(mark, snippet.strength);
+    line.append(element("span", "around", snippet.before), mark, element("span", "around", snippet.after));
+    node.append(element("span", "note", snippet.note), line);
+    return node;
+  });
+  list.append(...options);
+  host.replaceChildren(list);
+  return { list, options };
+}
+
+function tell(state, node) {
+  if (state.hint) state.hint.textContent = node ? `“${node.textContent}” · ${state.data.details[node.position]}` : HINT;
+}
+
+function focus(state, i) {
+  const next = state.options[Math.max(0, Math.min(state.options.length - 1, i))];
+  for (const node of state.list.querySelectorAll('[tabindex="0"]')) node.tabIndex = -1;
+  next.tabIndex = 0;
+  next.focus();
+}
+
+function listen(state) {
+  const { host } = state;
+  const at = (event) => event.target.closest?.('[role="option"]');
+  const point = (event) => tell(state, at(event));
+  host.addEventListener("mouseover", point);
+  host.addEventListener("focusin", point);
+  host.addEventListener("mouseleave", () => tell(state, state.options.find((node) => node === document.activeElement)));
+  host.addEventListener("click", (event) => {
+    const node = at(event);
+    if (!node || String(getSelection())) return; // words that were marked to be copied
+    focus(state, state.options.indexOf(node));
+    state.report(node.position);
+  });
+  host.addEventListener("keydown", (event) => {
+    const node = at(event);
+    if (!node) return;
+    const i = state.options.indexOf(node);
+    const to = { ArrowRight: i + 1, ArrowDown: i + 1, ArrowLeft: i - 1, ArrowUp: i - 1, Home: 0, End: Infinity }[event.key];
+    if (to !== undefined) focus(state, to);
+    else if (event.key === "Enter" || event.key === " ") state.report(node.position);
+    else return;
+    event.preventDefault();
+  });
+}
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const host = parentElement.querySelector(".running-text");
+  let state = host.runningText;
+  if (!state) {
+    state = host.runningText = { host };
+    listen(state);
+  }
+  state.report = (position) => setTriggerValue("picked", position);
+  const shape = JSON.stringify(data);
+  if (shape === state.shape) return;
+  state.shape = shape;
+  state.data = data;
+  Object.assign(state, { hint: undefined }, data.snippets ? buildSnippets(state) : buildText(state));
+  state.list.setAttribute("role", "listbox");
+  state.list.setAttribute("aria-label", data.label);
+  if (state.options.length) state.options[0].tabIndex = 0;
+  host.style.setProperty("--high", data.colors.high);
+  host.style.setProperty("--low", data.colors.low);
+}

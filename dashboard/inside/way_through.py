@@ -1,6 +1,6 @@
 """The way through the model: what each part adds for one token, and what happens without it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -17,7 +17,6 @@ from gpt_core.inspection import ablate, lens_summary, residual_stream
 
 REPLACEMENTS = {"zero": "nothing (zeros)", "mean": "its mean over the text"}
 MAX_NAMED = 4  # parts that a sentence names one by one
-SAME = 0.005  # losses that differ less are the same in a sentence, and so are probabilities
 
 
 def show(reading: Reading) -> None:
@@ -40,7 +39,7 @@ def show(reading: Reading) -> None:
     now = effect_without(reading, found, off, replacement) if off else found.whole
     model_column(
         _stages(reading, found, off),
-        _describe(reading, found.whole, now, off, target),
+        _describe(reading, found.whole, now, off, replacement, target),
         _candidates(reading, found, now),
         target,
         f"The parts of the model, and what each adds for “{reading.tokens()[reading.position]}”",
@@ -205,7 +204,14 @@ def _candidates(reading: Reading, found: Findings, now: Effect) -> list[Candidat
     ]
 
 
-def _describe(reading: Reading, whole: Effect, now: Effect, off: Sequence[str], target: str) -> str:
+def _describe(
+    reading: Reading,
+    whole: Effect,
+    now: Effect,
+    off: Sequence[str],
+    replacement: str,
+    target: str,
+) -> str:
     """Return in words what the model predicts, and what changed without the parts that are off."""
     before, after = (effect.target_probas[reading.position].item() for effect in (whole, now))
     if not off:
@@ -214,14 +220,20 @@ def _describe(reading: Reading, whole: Effect, now: Effect, off: Sequence[str], 
             f"“{target}” the probability {format_probability(before)}. Switch a part off to see "
             "what it is for."
         )
-    verb = "stays at" if abs(now.loss - whole.loss) < SAME else (
-        "rises from" if now.loss > whole.loss else "falls from"
-    )  # fmt: skip
-    change = f"{whole.loss:.2f}" if verb == "stays at" else f"{whole.loss:.2f} to {now.loss:.2f}"
+    instead = " (the mean in its place)" if replacement == "mean" else ""
     return (
-        f"Without {_named(off)} the loss {verb} {change}; the probability of “{target}” goes from "
-        f"{format_probability(before)} to {format_probability(after)}."
+        f"Without {_named(off)}{instead} the loss "
+        f"{_change(whole.loss, now.loss, '{:.2f}'.format)}; the probability of “{target}” "
+        f"{_change(before, after, format_probability)}."
     )
+
+
+def _change(before: float, after: float, form: Callable[[float], str]) -> str:
+    """Return in words how a number changes: ``rises from 2.10 to 3.40``."""
+    if form(before) == form(after):
+        return f"stays at {form(before)}"
+    verb = "rises" if after > before else "falls"
+    return f"{verb} from {form(before)} to {form(after)}"
 
 
 def _named(parts: Sequence[str]) -> str:

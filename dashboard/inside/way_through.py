@@ -1,6 +1,7 @@
 """The way through the model: what each part adds for one token, and what happens without it."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -44,7 +45,7 @@ def show(reading: Reading) -> None:
         target,
         f"The parts of the model, and what each adds for “{reading.tokens()[reading.position]}”",
         key=session_keys.INSIDE_COLUMN,
-        on_switch=_switch,
+        on_switch=partial(_switch, config.n_heads),
         on_head=_choose_head,
     )
     if off:
@@ -272,14 +273,31 @@ def _parts_off(config: GPTConfig) -> list[str]:
     return [part for part in there if part in wanted]
 
 
-def _switch(name: str) -> None:
-    """Switch a part off or, if it or what it belongs to is off, on."""
-    off: list[str] = st.session_state.get(session_keys.INSIDE_OFF, [])
-    if _is_off(name, off):
-        off = [part for part in off if not _is_off(name, [part])]
-    else:
-        off = [*off, name]
-    st.session_state[session_keys.INSIDE_OFF] = off
+def _switch(n_heads: int, name: str) -> None:
+    off = st.session_state.get(session_keys.INSIDE_OFF, [])
+    st.session_state[session_keys.INSIDE_OFF] = switched(off, name, n_heads)
+
+
+def switched(off: Sequence[str], name: str, n_heads: int) -> list[str]:
+    """Return the parts that are off once a part's switch was moved.
+
+    If the part is on, it goes off, with all that is in it. If it is off, it goes on; if that is
+    because a larger part is off, the other parts of that one stay off.
+    """
+    if not _is_off(name, off):
+        return [*(part for part in off if not _is_off(part, [name])), name]
+    on = [part for part in off if not _is_off(part, [name]) and not _is_off(name, [part])]
+    return on + [other for whole in off for other in _others(whole, name, n_heads)]
+
+
+def _others(whole: str, name: str, n_heads: int) -> list[str]:
+    """Return the parts of a part, all but one; none if that one is not in it."""
+    if whole == name or not _is_off(name, [whole]):
+        return []
+    is_layer = whole.count(".") == 1
+    parts = [f"{whole}.{part}" for part in (("att", "ff") if is_layer else range(n_heads))]
+    within = [other for part in parts for other in _others(part, name, n_heads)]
+    return within + [part for part in parts if not _is_off(name, [part])]
 
 
 def _switch_all_on() -> None:

@@ -15,6 +15,7 @@ from dashboard.components.attention_maps import maps_data
 from dashboard.inside import findings
 from dashboard.inside.head_words import head_habit, most_telling_head
 from dashboard.inside.reading import DEFAULT
+from dashboard.inside.way_through import switched
 from dashboard.ui.glossary import ON_PAGE
 from gpt_core.config import GPTConfig
 from gpt_core.inspection import (
@@ -132,6 +133,17 @@ def test_a_part_that_is_off_changes_the_loss_as_its_ablation_does(part: str, wor
     button(app, "Switch all parts on").click().run()
     assert column(app)["sentence"].startswith("With all its parts the model's loss")
     assert not any(p["is_off"] for p in parts_of(app).values())
+
+
+def test_a_switch_moves_a_part_with_all_that_is_in_it_and_leaves_the_rest() -> None:
+    layer, att, ff = "trf_blocks.1", "trf_blocks.1.att", "trf_blocks.1.ff"
+    heads = [f"{att}.{head}" for head in range(3)]
+    assert switched([], att, 3) == [att]
+    assert switched(["pos_emb", heads[1]], layer, 3) == ["pos_emb", layer]
+    assert switched(["pos_emb", layer], layer, 3) == ["pos_emb"]
+    assert switched(["pos_emb", layer], att, 3) == ["pos_emb", ff]
+    assert switched([layer], heads[1], 3) == [heads[0], heads[2], ff]
+    assert switched([att, "trf_blocks.11.att"], heads[2], 3) == ["trf_blocks.11.att", *heads[:2]]
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ if chosen:
             "dropout off."
         )
         st.page_link("pages/model.py", label="The parts of a GPT")
+        st.page_link("pages/inside.py", label="Inside this model")
 
 if from_run:
     show_own_rows()

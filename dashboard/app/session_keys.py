@@ -96,6 +96,7 @@ REJOIN_CODE = "rejoin_code"  # session: the member and the code that was issued 
 ALL_SAMPLES = "all_samples"  # session: whether the early samples of a long run are shown too
 
 INSIDE_TEXT = "inside_text"  # session: the text of the Inside page
+INSIDE_BEGAN = "inside_began"  # session: the text that the page proposed
 INSIDE_TOKEN = "inside_token"  # session: the position of the token chosen there  # noqa: S105
 INSIDE_CHIPS = "inside_chips"  # session: the chips among which it is chosen
 INSIDE_LINK = "inside_link"  # session: the address of the page when it was drawn last

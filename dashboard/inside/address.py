@@ -11,7 +11,9 @@ import streamlit as st
 from dashboard.app import session_keys
 from dashboard.inside.reading import DEFAULT, MAX_CHARACTERS
 
-MODEL, STEP, TEXT, TOKEN, HEAD, OFF = NAMES = ("model", "step", "text", "token", "head", "off")
+MODEL, STEP, TEXT, TOKEN, HEAD, OFF = "model", "step", "text", "token", "head", "off"
+SECOND, SECOND_STEP = "second", "second_step"  # the model beside the first, and its step
+NAMES = (MODEL, STEP, TEXT, TOKEN, HEAD, OFF, SECOND, SECOND_STEP)
 MAX_NAME = 100  # characters of a model's name
 MAX_OFF = 64  # parts that are switched off
 INTEGER = re.compile(r"-?[0-9]{1,9}")
@@ -25,10 +27,10 @@ def restore() -> None:
     if query == state.get(session_keys.INSIDE_LINK):
         return
     state[session_keys.INSIDE_LINK] = query
-    if model := query.get(MODEL, "")[:MAX_NAME]:
-        state[session_keys.WALK_MODEL] = model  # the choice says so if there is no such model
-        if INTEGER.fullmatch(query.get(STEP, "")):
-            state[f"{session_keys.WALK_STEP}-{model}"] = int(query[STEP])
+    _restore_model(query.get(MODEL, ""), query.get(STEP, ""), "")
+    _restore_model(query.get(SECOND, ""), query.get(SECOND_STEP, ""), session_keys.INSIDE_SECOND)
+    if query:
+        state[session_keys.INSIDE_COMPARES] = SECOND in query
     if text := query.get(TEXT, "")[:MAX_CHARACTERS]:
         state[session_keys.INSIDE_TEXT] = text
     if INTEGER.fullmatch(query.get(TOKEN, "")):
@@ -40,12 +42,23 @@ def restore() -> None:
         state[session_keys.INSIDE_OFF] = [part for part in parts if PART.fullmatch(part)]
 
 
+def _restore_model(model: str, step: str, slot: str) -> None:
+    """Choose a model and its step; the choice says so if there is no such model."""
+    if model := model[:MAX_NAME]:
+        st.session_state[session_keys.WALK_MODEL + slot] = model
+        if INTEGER.fullmatch(step):
+            st.session_state[f"{session_keys.WALK_STEP}{slot}-{model}"] = int(step)
+
+
 def keep() -> None:
     """Write into the address what the page shows."""
     state = st.session_state
     model = state.get(session_keys.WALK_MODEL)
     layer, head = state.get(session_keys.INSIDE_HEAD, (None, None))
     text = state.get(session_keys.INSIDE_TEXT, DEFAULT)
+    slot = session_keys.INSIDE_SECOND
+    compares = state.get(session_keys.INSIDE_COMPARES)
+    second = state.get(session_keys.WALK_MODEL + slot) if compares else None
     said = {
         MODEL: model,
         STEP: state.get(f"{session_keys.WALK_STEP}-{model}"),
@@ -53,6 +66,8 @@ def keep() -> None:
         TOKEN: state.get(session_keys.INSIDE_TOKEN),
         HEAD: None if head is None else f"{layer}.{head}",
         OFF: ",".join(state.get(session_keys.INSIDE_OFF, [])) or None,
+        SECOND: second,
+        SECOND_STEP: state.get(f"{session_keys.WALK_STEP}{slot}-{second}"),
     }
     query = {name: str(value) for name, value in said.items() if value is not None}
     if query != _address():

@@ -14,7 +14,7 @@ from dashboard.inside.reading import Reading, choose_token
 from dashboard.ui import formula, show_code, show_table
 from gpt_core.inspection import attention_weights, block_weights, head_scores
 
-SPELT_OUT = 3  # terms of a sum that the formula writes down
+SPELT_OUT = 2  # terms of a sum that the formula writes down
 MAX_ROWS = 8  # tokens in the table of one row
 
 

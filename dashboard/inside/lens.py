@@ -6,6 +6,7 @@ from dashboard.app import get_visible_runs, session_keys, show_refusal
 from dashboard.charts import count, probability_strength
 from dashboard.components.lens_table import Cell, Lens, lens_table
 from dashboard.forms import ChosenModel, choose_model
+from dashboard.inside import address
 from dashboard.inside.findings import find
 from dashboard.inside.reading import Reading, choose_token
 from dashboard.ui import show_code
@@ -38,6 +39,7 @@ def show(reading: Reading) -> None:
         "At the last token the target is the model's own choice."
     )
     show_code(logit_lens, lens_summary)
+    address.keep()
     if st.session_state.pop(session_keys.INSIDE_ASKED, False):
         st.rerun()  # another token: all parts follow it
 

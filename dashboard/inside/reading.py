@@ -5,11 +5,16 @@ from dataclasses import dataclass
 import streamlit as st
 from torch import Tensor
 
-from dashboard.app import session_keys, show_refusal
+from dashboard.app import get_visible_runs, session_keys, show_refusal
 from dashboard.components.token_chips import readable, token_chips
 from dashboard.forms import ChosenModel
 from gpt_core.model import GPTModel
-from gpt_core.vocabularies import Tokenizer, read_vocabulary, text_to_token_ids
+from gpt_core.vocabularies import (
+    GPT2_VOCABULARY,
+    Tokenizer,
+    read_vocabulary,
+    text_to_token_ids,
+)
 
 MAX_TOKENS = 128  # that a model reads at once here: the attention of more cannot be seen
 MAX_CHARACTERS = 1000  # of a text, which is part of the address
@@ -41,9 +46,9 @@ class Reading:
 
 def choose_reading(chosen: ChosenModel) -> Reading | None:
     """Let the user enter a text and choose a token; None after saying what is missing."""
+    _begin_with_a_text(chosen.model)
     text = st.text_area(
         "Text",
-        DEFAULT,
         height=80,
         max_chars=MAX_CHARACTERS,
         key=session_keys.INSIDE_TEXT,
@@ -74,6 +79,17 @@ def choose_reading(chosen: ChosenModel) -> Reading | None:
         on_select=choose_token,
     )
     return Reading(chosen.name, chosen.model, ids, position)
+
+
+def _begin_with_a_text(model: GPTModel) -> None:
+    """Let the text be one that suits the model, until the user enters another."""
+    state = st.session_state
+    suits, run = DEFAULT, get_visible_runs().run(state[session_keys.WALK_MODEL])
+    if run is not None and model.vocabulary != GPT2_VOCABULARY:
+        suits = [DEFAULT, *run.training_config.probes][-1]  # the app adds a line of the run's text
+    if state.get(session_keys.INSIDE_TEXT) in (None, state.get(session_keys.INSIDE_BEGAN)):
+        state[session_keys.INSIDE_TEXT] = suits
+    state[session_keys.INSIDE_BEGAN] = suits
 
 
 def choose_token(position: int) -> None:

@@ -1,6 +1,7 @@
 """The way through the model: what each part adds for one token, and what happens without it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -17,7 +18,6 @@ from gpt_core.inspection import ablate, lens_summary, residual_stream
 
 REPLACEMENTS = {"zero": "nothing (zeros)", "mean": "its mean over the text"}
 MAX_NAMED = 4  # parts that a sentence names one by one
-SAME = 0.005  # losses that differ less are the same in a sentence, and so are probabilities
 
 
 def show(reading: Reading) -> None:
@@ -40,12 +40,12 @@ def show(reading: Reading) -> None:
     now = effect_without(reading, found, off, replacement) if off else found.whole
     model_column(
         _stages(reading, found, off),
-        _describe(reading, found.whole, now, off, target),
+        _describe(reading, found.whole, now, off, replacement, target),
         _candidates(reading, found, now),
         target,
         f"The parts of the model, and what each adds for “{reading.tokens()[reading.position]}”",
         key=session_keys.INSIDE_COLUMN,
-        on_switch=_switch,
+        on_switch=partial(_switch, config.n_heads),
         on_head=_choose_head,
     )
     if off:
@@ -205,7 +205,14 @@ def _candidates(reading: Reading, found: Findings, now: Effect) -> list[Candidat
     ]
 
 
-def _describe(reading: Reading, whole: Effect, now: Effect, off: Sequence[str], target: str) -> str:
+def _describe(
+    reading: Reading,
+    whole: Effect,
+    now: Effect,
+    off: Sequence[str],
+    replacement: str,
+    target: str,
+) -> str:
     """Return in words what the model predicts, and what changed without the parts that are off."""
     before, after = (effect.target_probas[reading.position].item() for effect in (whole, now))
     if not off:
@@ -214,14 +221,20 @@ def _describe(reading: Reading, whole: Effect, now: Effect, off: Sequence[str], 
             f"“{target}” the probability {format_probability(before)}. Switch a part off to see "
             "what it is for."
         )
-    verb = "stays at" if abs(now.loss - whole.loss) < SAME else (
-        "rises from" if now.loss > whole.loss else "falls from"
-    )  # fmt: skip
-    change = f"{whole.loss:.2f}" if verb == "stays at" else f"{whole.loss:.2f} to {now.loss:.2f}"
+    instead = " (the mean in its place)" if replacement == "mean" else ""
     return (
-        f"Without {_named(off)} the loss {verb} {change}; the probability of “{target}” goes from "
-        f"{format_probability(before)} to {format_probability(after)}."
+        f"Without {_named(off)}{instead} the loss "
+        f"{_change(whole.loss, now.loss, '{:.2f}'.format)}; the probability of “{target}” "
+        f"{_change(before, after, format_probability)}."
     )
+
+
+def _change(before: float, after: float, form: Callable[[float], str]) -> str:
+    """Return in words how a number changes: ``rises from 2.10 to 3.40``."""
+    if form(before) == form(after):
+        return f"stays at {form(before)}"
+    verb = "rises" if after > before else "falls"
+    return f"{verb} from {form(before)} to {form(after)}"
 
 
 def _named(parts: Sequence[str]) -> str:
@@ -260,14 +273,31 @@ def _parts_off(config: GPTConfig) -> list[str]:
     return [part for part in there if part in wanted]
 
 
-def _switch(name: str) -> None:
-    """Switch a part off or, if it or what it belongs to is off, on."""
-    off: list[str] = st.session_state.get(session_keys.INSIDE_OFF, [])
-    if _is_off(name, off):
-        off = [part for part in off if not _is_off(name, [part])]
-    else:
-        off = [*off, name]
-    st.session_state[session_keys.INSIDE_OFF] = off
+def _switch(n_heads: int, name: str) -> None:
+    off = st.session_state.get(session_keys.INSIDE_OFF, [])
+    st.session_state[session_keys.INSIDE_OFF] = switched(off, name, n_heads)
+
+
+def switched(off: Sequence[str], name: str, n_heads: int) -> list[str]:
+    """Return the parts that are off once a part's switch was moved.
+
+    If the part is on, it goes off, with all that is in it. If it is off, it goes on; if that is
+    because a larger part is off, the other parts of that one stay off.
+    """
+    if not _is_off(name, off):
+        return [*(part for part in off if not _is_off(part, [name])), name]
+    on = [part for part in off if not _is_off(part, [name]) and not _is_off(name, [part])]
+    return on + [other for whole in off for other in _others(whole, name, n_heads)]
+
+
+def _others(whole: str, name: str, n_heads: int) -> list[str]:
+    """Return the parts of a part, all but one; none if that one is not in it."""
+    if whole == name or not _is_off(name, [whole]):
+        return []
+    is_layer = whole.count(".") == 1
+    parts = [f"{whole}.{part}" for part in (("att", "ff") if is_layer else range(n_heads))]
+    within = [other for part in parts for other in _others(part, name, n_heads)]
+    return within + [part for part in parts if not _is_off(name, [part])]
 
 
 def _switch_all_on() -> None:

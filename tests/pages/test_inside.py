@@ -15,6 +15,7 @@ from dashboard.components.attention_maps import maps_data
 from dashboard.inside import findings
 from dashboard.inside.head_words import head_habit, most_telling_head
 from dashboard.inside.reading import DEFAULT
+from dashboard.inside.way_through import switched
 from dashboard.ui.glossary import ON_PAGE
 from gpt_core.config import GPTConfig
 from gpt_core.inspection import (
@@ -26,10 +27,12 @@ from gpt_core.inspection import (
     trace,
 )
 from gpt_core.model import GPTModel, build_model
+from gpt_core.text import load_text
 from gpt_core.vocabularies import get_tokenizer, learn_vocabulary, text_to_token_ids
 from tests.conftest import TINY
 from tests.pages.test_glossary import words_of
 from tests.support.app_driver import (
+    POCKET,
     button,
     chips,
     components,
@@ -126,9 +129,21 @@ def test_a_part_that_is_off_changes_the_loss_as_its_ablation_does(part: str, wor
     app.button_group(key=session_keys.INSIDE_REPLACEMENT).set_value("mean").run()
     mean = ablate(model, IDS, [part], replacement="mean")
     assert f"{mean.loss:.2f}" in column(app)["sentence"]
+    assert "(the mean in its place)" in column(app)["sentence"]
     button(app, "Switch all parts on").click().run()
     assert column(app)["sentence"].startswith("With all its parts the model's loss")
     assert not any(p["is_off"] for p in parts_of(app).values())
+
+
+def test_a_switch_moves_a_part_with_all_that_is_in_it_and_leaves_the_rest() -> None:
+    layer, att, ff = "trf_blocks.1", "trf_blocks.1.att", "trf_blocks.1.ff"
+    heads = [f"{att}.{head}" for head in range(3)]
+    assert switched([], att, 3) == [att]
+    assert switched(["pos_emb", heads[1]], layer, 3) == ["pos_emb", layer]
+    assert switched(["pos_emb", layer], layer, 3) == ["pos_emb"]
+    assert switched(["pos_emb", layer], att, 3) == ["pos_emb", ff]
+    assert switched([layer], heads[1], 3) == [heads[0], heads[2], ff]
+    assert switched([att, "trf_blocks.11.att"], heads[2], 3) == ["trf_blocks.11.att", *heads[:2]]
 
 
 @pytest.mark.parametrize(
@@ -187,6 +202,20 @@ def test_an_address_restores_what_was_seen_and_says_it_again() -> None:
     app.query_params["text"] = "Two one"  # as the browser's way back
     app.run()
     assert chips(app, "The tokens of the text")["texts"] == ["Two", "·one"]
+
+
+def test_a_run_with_a_vocabulary_of_its_own_begins_with_a_line_of_its_text() -> None:
+    runner, line = runtime.get_runner(), "one two three four five six seven"
+    training = replace(POCKET.training, num_epochs=1, vocabulary="characters", probes=(line,))
+    run_id = runner.start(POCKET, load_text("counting"), training, actor="local")
+    assert runner.wait(run_id, 60)
+    app = inside(run_id)
+    assert "".join(chips(app, "The tokens")["texts"]).replace("·", " ") == line[:32]
+    box(app, "Model").select("pocket").run()
+    assert app.text_area(key=session_keys.INSIDE_TEXT).value == DEFAULT
+    app.text_area(key=session_keys.INSIDE_TEXT).set_value("six seven").run()
+    box(app, "Model").select(run_id).run()
+    assert app.text_area(key=session_keys.INSIDE_TEXT).value == "six seven"
 
 
 def test_an_address_that_means_no_good_shows_an_ordinary_page() -> None:
@@ -317,17 +346,17 @@ def test_a_second_model_reads_the_same_text_beside_the_first() -> None:
     pairs = build_model(replace(TINY, vocab_size=270, n_layers=1), 1)
     pairs.vocabulary = learn_vocabulary("bpe", DEFAULT * 20, 270)
     other = f"model:{runtime.get_models().keep(pairs, 'other', actor='local').key}"
-    slot = session_keys.INSIDE_SECOND
     app = inside(one, inside_compares=True)
     [data] = components(app, "lens_table")
     assert len(data["lenses"]) == 2  # at first the same model
     assert data["lenses"][0]["cells"] == data["lenses"][1]["cells"]
-    app = inside(one, inside_compares=True, **{session_keys.WALK_MODEL + slot: other})
+    app = inside(query={"model": one, "second": other})
     [data] = components(app, "lens_table")
     assert "another vocabulary" in texts(app)
     assert [len(lens["cells"][0]) for lens in data["lenses"]] == [2, 1]
     assert "".join(data["lenses"][1]["tokens"]).replace("·", " ") in DEFAULT
     assert "Loss on this text: " in texts(app)
+    assert app.query_params["second"] == other
 
 
 def test_choosing_another_token_or_head_does_not_run_the_model_again(

@@ -66,11 +66,12 @@ function drawLarge(state) {
   const { data, large, ink } = state;
   const T = data.tokens.length;
   const longest = Math.max(...data.tokens.map((token) => token.length));
-  const beside = Math.min(130, 20 + 8 * longest);
+  const em = parseFloat(getComputedStyle(state.host).fontSize); // larger on a projector
+  const beside = em * Math.min(9, 1.4 + 0.53 * longest);
   const room = large.clientWidth - beside - 2;
-  const size = Math.max(2, Math.min(26, Math.floor(room / T)));
+  const size = Math.max(2, Math.floor(Math.min(1.8 * em, room / T)));
   state.plot.style.setProperty("--size", `${size}px`);
-  state.plot.style.setProperty("--above", `${Math.min(6, 0.8 + 0.52 * longest)}rem`);
+  state.plot.style.setProperty("--above", `${em * Math.min(7, 1.2 + 0.53 * longest)}px`);
   state.plot.style.setProperty("--beside", `${beside}px`);
   state.plot.classList.toggle("unlabelled", size < LABELLED);
   const context = prepare(state.canvas, T * size, T * size);

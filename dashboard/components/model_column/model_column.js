@@ -183,6 +183,7 @@ function createStage(state, stage, number) {
 }
 
 function showCandidates(list, candidates) {
+  list.toggleAttribute("data-changed", candidates.some((candidate) => candidate.before !== candidate.after));
   list.replaceChildren(
     ...candidates.map((candidate) => {
       const row = element("li", candidate.is_target ? "candidate target" : "candidate");

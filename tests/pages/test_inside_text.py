@@ -7,7 +7,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from dashboard.app import session_keys
+from dashboard.app import runtime, session_keys
 from dashboard.inside.text_in_colour import Losses, coloured, text_up_to, tokens_before
 from gpt_core.config import TrainingConfig
 from gpt_core.inspection import token_losses
@@ -18,6 +18,7 @@ from gpt_core.vocabularies import get_tokenizer, read_vocabulary, text_to_token_
 from tests.conftest import TINY
 from tests.support.app_driver import button, components, metric, open_app, texts
 from tests.support.finished_runs import finished_run, model_of, steps_of
+from tests.support.lesson import CODE, PASSPHRASE, SECRET, Class
 
 pytestmark = pytest.mark.usefixtures("own_runtime")
 
@@ -167,6 +168,29 @@ def test_a_text_of_the_library_needs_no_run() -> None:
         ["One of the library", "The text above"]
     ]
     assert len(coloured_text(app)["texts"]) == 500
+
+
+@pytest.mark.slow
+def test_in_a_class_a_private_text_is_coloured_for_its_owner_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(runtime.CLASS_MODE, "1")
+    monkeypatch.setenv(runtime.JOIN_CODE, CODE)
+    monkeypatch.setenv(runtime.PASSPHRASE, PASSPHRASE)
+    lesson = Class(monkeypatch)
+    run_id = lesson.train("Ann", SECRET)
+    own = lesson.visit("Ann", "inside", state={"walk_model": run_id})
+    assert "heron" in "".join(coloured_text(own)["texts"])
+    compared = {
+        "walk_model": "pocket",
+        f"walk_model{session_keys.INSIDE_OTHER}": run_id,
+        "inside_compared": True,
+    }
+    for state in ({"walk_model": run_id}, compared):
+        app = lesson.visit("Ben", "inside", state={"inside_source": "The run's own", **state})
+        assert "heron" not in texts(app) + str(components(app, "running_text"))
+        assert not any("heron" in word for d in components(app, "word_map") for word in d["words"])
+        assert "not here any more" in texts(app)
 
 
 def test_a_picked_token_comes_last_and_its_prediction_is_looked_at() -> None:

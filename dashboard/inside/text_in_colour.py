@@ -247,7 +247,7 @@ def _show_charts(whole: WholeText, losses: Losses) -> None:
     left, right = st.columns(2)
     with left:
         st.subheader("By the tokens before it", anchor=False)
-        powers = [2**i for i in range(losses.window.bit_length())]
+        powers = [2**i for i in range(max(1, (losses.window - 1).bit_length()))]
         live_chart(
             mean_bars(series, before, powers, "Tokens before it in the window"),
             "Mean loss by the number of tokens that the model saw before the token.",

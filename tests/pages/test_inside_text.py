@@ -41,6 +41,10 @@ def coloured_text(app: AppTest) -> dict:
     return next(data for data in components(app, "running_text") if "texts" in data)
 
 
+def as_text(data: dict) -> str:
+    return "".join(data["texts"]).replace("↵\n", "↵").replace("↵", "\n")
+
+
 def snippets(app: AppTest) -> list[dict]:
     return next(d["snippets"] for d in components(app, "running_text") if "snippets" in d)
 
@@ -52,7 +56,7 @@ def test_each_token_of_the_runs_own_text_has_the_colour_of_its_loss() -> None:
     ids = tokens_of(model, 0)
     losses = token_losses(model, ids)
     data = coloured_text(app)
-    assert "".join(data["texts"]).replace("↵", "") == decoded(model, ids)
+    assert as_text(data) == decoded(model, ids)
     expected = (losses / math.log(300)).clamp(0, 1)
     assert data["strengths"][0] == 0.0
     assert data["strengths"][1:] == pytest.approx(expected.tolist(), abs=1e-3)
@@ -80,7 +84,7 @@ def test_the_validation_part_has_its_own_tokens_and_colour() -> None:
     model = model_of(run_id)
     ids = tokens_of(model, 1, 250)
     data = coloured_text(app)
-    assert "".join(data["texts"]).replace("↵", "") == decoded(model, ids)
+    assert as_text(data) == decoded(model, ids)
     assert data["colors"]["high"] != trained["colors"]["high"]
 
 
@@ -121,7 +125,7 @@ def test_models_with_different_vocabularies_are_not_subtracted() -> None:
 def test_a_vocabulary_of_characters_is_coloured_too() -> None:
     run_id = finished_run(TINY, vocabulary="characters")
     data = coloured_text(open_inside(run_id))
-    assert {len(text.replace("↵\n", "\n")) for text in data["texts"]} == {1}
+    assert {len(text.replace("↵\n", "↵")) for text in data["texts"]} == {1}
 
 
 def test_a_text_that_was_read_is_not_read_again() -> None:

@@ -1,5 +1,6 @@
 // A text whose tokens are coloured, or a list of single tokens in their context. Users' text is
-// only ever set as textContent. One token has the tab stop; the arrow keys move it, Enter picks it.
+// only ever set as textContent. One token has the tab stop; the arrow keys move it along
+// and across the lines, Enter picks it.
 
 const HINT = "Point at a token, or reach it with the arrow keys, to see its loss here.";
 
@@ -78,6 +79,22 @@ function focus(state, i) {
   next.focus();
 }
 
+// The option nearest to the one at i on the next line, or on the line before.
+function onNextLine({ options }, i, step) {
+  const here = options[i].getClientRects()[0];
+  let found = i;
+  let line, distance;
+  for (let j = i + step; options[j]; j += step) {
+    const there = options[j].getClientRects()[0];
+    if (!there || (there.top - here.top) * step < here.height / 2) continue;
+    line ??= there.top;
+    if (Math.abs(there.top - line) > here.height / 2) break;
+    const away = Math.abs(there.left - here.left);
+    if (distance === undefined || away < distance) [found, distance] = [j, away];
+  }
+  return found;
+}
+
 function listen(state) {
   const { host } = state;
   const at = (event) => event.target.closest?.('[role="option"]');
@@ -95,8 +112,10 @@ function listen(state) {
     const node = at(event);
     if (!node) return;
     const i = state.options.indexOf(node);
-    const to = { ArrowRight: i + 1, ArrowDown: i + 1, ArrowLeft: i - 1, ArrowUp: i - 1, Home: 0, End: Infinity }[event.key];
+    const to = { ArrowRight: i + 1, ArrowLeft: i - 1, Home: 0, End: Infinity }[event.key];
     if (to !== undefined) focus(state, to);
+    else if (event.key === "ArrowDown") focus(state, onNextLine(state, i, 1));
+    else if (event.key === "ArrowUp") focus(state, onNextLine(state, i, -1));
     else if (event.key === "Enter" || event.key === " ") state.report(node.position);
     else return;
     event.preventDefault();

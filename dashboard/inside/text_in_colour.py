@@ -53,7 +53,7 @@ def show(reading: Reading) -> None:
         st.rerun()  # the parts above, too
     st.text(
         "A whole text, each token in the colour of its loss: the stronger, the less the model "
-        "expected it. Select a token to look at its prediction in the parts above."
+        "expected it. Select a token to take it, with the text before it, into the parts above."
     )
     whole = choose_whole_text(reading)
     is_compared = st.toggle(
@@ -77,12 +77,13 @@ def show(reading: Reading) -> None:
 
 def _choose_other() -> ChosenModel | None:
     """Let the user choose the second model: at first the same run's, at its first checkpoint."""
-    slot, first = session_keys.INSIDE_OTHER, st.session_state.get(session_keys.WALK_MODEL)
-    if session_keys.WALK_MODEL + slot not in st.session_state:
-        st.session_state[session_keys.WALK_MODEL + slot] = first
+    state, slot = st.session_state, session_keys.INSIDE_OTHER
+    first = state.get(session_keys.WALK_MODEL)
+    step_key = f"{session_keys.WALK_STEP}{slot}-{first}"
+    if state.setdefault(session_keys.WALK_MODEL + slot, first) == first and step_key not in state:
         steps = [row.global_step for row in get_visible_runs().checkpoints(str(first))]
         if steps:
-            st.session_state[f"{session_keys.WALK_STEP}{slot}-{first}"] = min(steps)
+            state[step_key] = min(steps)
     return choose_model("Compared with", slot)
 
 
@@ -247,7 +248,7 @@ def _show_charts(whole: WholeText, losses: Losses) -> None:
     left, right = st.columns(2)
     with left:
         st.subheader("By the tokens before it", anchor=False)
-        powers = [2**i for i in range(losses.window.bit_length())]
+        powers = [2**i for i in range(max(1, (losses.window - 1).bit_length()))]
         live_chart(
             mean_bars(series, before, powers, "Tokens before it in the window"),
             "Mean loss by the number of tokens that the model saw before the token.",

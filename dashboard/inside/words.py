@@ -35,6 +35,7 @@ MAX_CANDIDATES = 400  # frequent tokens among which words are looked for
 MIN_WORDS = 12  # fewer are no vocabulary of words
 MAX_ADDED = 40
 NUM_NEIGHBOURS = 10
+MAX_LABEL = 20  # characters of a word on the map
 NUM_PATHS = 5
 NUM_LINES = 3  # to the words of the map that are nearest to the selected one
 MAX_CHECKPOINTS = 12  # over which paths are drawn: each is a model that is loaded
@@ -87,7 +88,9 @@ def _choose_words(reading: Reading, counts: Counts | None) -> list[int]:
             "of its own."
         )
     source = "the text above" if counts is None else f"the training part of {counts.name}"
-    st.caption(f"Shown besides: the {NUM_FREQUENT} most frequent words and signs of {source}.")
+    st.caption(
+        f"On the map are the {NUM_FREQUENT} most frequent words and signs of {source}, and yours."
+    )
     frequent = frequent_words(candidates, reading.tokenizer)[:NUM_FREQUENT]
     return list(dict.fromkeys([*frequent, *(i for i in found.values() if i is not None)]))
 
@@ -117,6 +120,12 @@ def _name(token_id: int, tokenizer: Tokenizer) -> str:
     return readable(tokenizer.decode_single_token_bytes(token_id))
 
 
+def _label(token_id: int, tokenizer: Tokenizer) -> str:
+    """Return a token's name on the map: a word without the space before it."""
+    name = _name(token_id, tokenizer).removeprefix("·") or "·"
+    return name if len(name) <= MAX_LABEL else f"{name[: MAX_LABEL - 1]}…"
+
+
 def _show_map(reading: Reading, ids: list[int], counts: Counts | None) -> None:
     """Show the words at their places, one of them with its neighbours, and words' paths."""
     model, tokenizer = reading.model, reading.tokenizer
@@ -134,13 +143,13 @@ def _show_map(reading: Reading, ids: list[int], counts: Counts | None) -> None:
             persist_state="session",
         )
         near = remember(
-            model, ("near", word, *ids), lambda: find_neighbours(model, word, ids, counts)
+            model, ("near", word, *ids), lambda: find_neighbours(reading, word, ids, counts)
         )
         _show_neighbours(near, counts is not None, tokenizer)
         paths, said = _choose_paths(reading, tokens, places, ids.index(word))
     with left:
         word_map(
-            [_name(token_id, tokenizer).removeprefix("·") or "·" for token_id in ids],
+            [_label(token_id, tokenizer) for token_id in ids],
             [(x, y) for x, y in places.tolist()],
             ids.index(word),
             [ids.index(i) for i in near.on_map],
@@ -158,14 +167,16 @@ def _show_map(reading: Reading, ids: list[int], counts: Counts | None) -> None:
 
 
 def find_neighbours(
-    model: GPTModel, word: int, ids: list[int], counts: Counts | None
+    reading: Reading, word: int, ids: list[int], counts: Counts | None
 ) -> Neighbours:
     """Find the tokens that are nearest to a word, in the vocabulary and among those of a map.
 
     Tokens that do not occur in the training text are left out: they are as near as chance has it.
     """
-    everything = model.config.vocab_size
-    found, cosines = embedding_neighbours(model, word, everything)  # (vocab_size − 1,) each
+    everything = reading.model.config.vocab_size
+    found, cosines = embedding_neighbours(reading.model, word, everything)  # (vocab_size − 1,) each
+    is_token = found < reading.tokenizer.n_vocab  # a model from elsewhere may have rows for none
+    found, cosines = found[is_token], cosines[is_token]
     on_map = [i for i in found.tolist() if i in ids][:NUM_LINES]
     if counts is not None:
         occurs = counts.of[found] > 0

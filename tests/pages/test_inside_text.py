@@ -7,7 +7,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from dashboard.app import session_keys
+from dashboard.app import runtime, session_keys
 from dashboard.inside.text_in_colour import Losses, coloured, text_up_to, tokens_before
 from gpt_core.config import TrainingConfig
 from gpt_core.inspection import token_losses
@@ -18,6 +18,7 @@ from gpt_core.vocabularies import get_tokenizer, read_vocabulary, text_to_token_
 from tests.conftest import TINY
 from tests.support.app_driver import button, components, metric, open_app, texts
 from tests.support.finished_runs import finished_run, model_of, steps_of
+from tests.support.lesson import CODE, PASSPHRASE, SECRET, Class
 
 pytestmark = pytest.mark.usefixtures("own_runtime")
 
@@ -40,6 +41,10 @@ def coloured_text(app: AppTest) -> dict:
     return next(data for data in components(app, "running_text") if "texts" in data)
 
 
+def as_text(data: dict) -> str:
+    return "".join(data["texts"]).replace("↵\n", "↵").replace("↵", "\n")
+
+
 def snippets(app: AppTest) -> list[dict]:
     return next(d["snippets"] for d in components(app, "running_text") if "snippets" in d)
 
@@ -51,7 +56,7 @@ def test_each_token_of_the_runs_own_text_has_the_colour_of_its_loss() -> None:
     ids = tokens_of(model, 0)
     losses = token_losses(model, ids)
     data = coloured_text(app)
-    assert "".join(data["texts"]).replace("↵", "") == decoded(model, ids)
+    assert as_text(data) == decoded(model, ids)
     expected = (losses / math.log(300)).clamp(0, 1)
     assert data["strengths"][0] == 0.0
     assert data["strengths"][1:] == pytest.approx(expected.tolist(), abs=1e-3)
@@ -79,7 +84,7 @@ def test_the_validation_part_has_its_own_tokens_and_colour() -> None:
     model = model_of(run_id)
     ids = tokens_of(model, 1, 250)
     data = coloured_text(app)
-    assert "".join(data["texts"]).replace("↵", "") == decoded(model, ids)
+    assert as_text(data) == decoded(model, ids)
     assert data["colors"]["high"] != trained["colors"]["high"]
 
 
@@ -120,7 +125,7 @@ def test_models_with_different_vocabularies_are_not_subtracted() -> None:
 def test_a_vocabulary_of_characters_is_coloured_too() -> None:
     run_id = finished_run(TINY, vocabulary="characters")
     data = coloured_text(open_inside(run_id))
-    assert {len(text.replace("↵\n", "\n")) for text in data["texts"]} == {1}
+    assert {len(text.replace("↵\n", "↵")) for text in data["texts"]} == {1}
 
 
 def test_a_text_that_was_read_is_not_read_again() -> None:
@@ -167,6 +172,29 @@ def test_a_text_of_the_library_needs_no_run() -> None:
         ["One of the library", "The text above"]
     ]
     assert len(coloured_text(app)["texts"]) == 500
+
+
+@pytest.mark.slow
+def test_in_a_class_a_private_text_is_coloured_for_its_owner_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(runtime.CLASS_MODE, "1")
+    monkeypatch.setenv(runtime.JOIN_CODE, CODE)
+    monkeypatch.setenv(runtime.PASSPHRASE, PASSPHRASE)
+    lesson = Class(monkeypatch)
+    run_id = lesson.train("Ann", SECRET)
+    own = lesson.visit("Ann", "inside", state={"walk_model": run_id})
+    assert "heron" in "".join(coloured_text(own)["texts"])
+    compared = {
+        "walk_model": "pocket",
+        f"walk_model{session_keys.INSIDE_OTHER}": run_id,
+        "inside_compared": True,
+    }
+    for state in ({"walk_model": run_id}, compared):
+        app = lesson.visit("Ben", "inside", state={"inside_source": "The run's own", **state})
+        assert "heron" not in texts(app) + str(components(app, "running_text"))
+        assert not any("heron" in word for d in components(app, "word_map") for word in d["words"])
+        assert "not here any more" in texts(app)
 
 
 def test_a_picked_token_comes_last_and_its_prediction_is_looked_at() -> None:

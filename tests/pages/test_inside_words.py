@@ -6,9 +6,17 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from dashboard.inside.words import NUM_PATHS, earlier_maps, find_token, frequent_words
+from dashboard.inside.reading import Reading
+from dashboard.inside.whole_text import Counts
+from dashboard.inside.words import (
+    NUM_PATHS,
+    earlier_maps,
+    find_neighbours,
+    find_token,
+    frequent_words,
+)
 from gpt_core.inspection import embedding_map, embedding_neighbours
-from gpt_core.model import GPTModel
+from gpt_core.model import GPTModel, build_model
 from gpt_core.vocabularies import Tokenizer, get_tokenizer, read_vocabulary
 from tests.conftest import TINY
 from tests.support.app_driver import chips, components, open_app, texts
@@ -62,6 +70,16 @@ def test_another_word_has_its_own_neighbours_by_cosine() -> None:
     order = dict(zip(ids.tolist(), cosines.tolist(), strict=True))
     assert shown["ids"] == sorted(shown["ids"], key=lambda i: -order[i])
     assert float(shown["second_line"][0].replace("−", "-")) == round(order[shown["ids"][0]], 2)
+
+
+def test_neighbours_are_tokens_that_exist_and_occur() -> None:
+    model = build_model(replace(TINY, vocab_size=50_300), seed=1)  # more rows than GPT-2 has tokens
+    reading = Reading("m", model.eval(), torch.tensor([[1, 2]]), 0)
+    everything = find_neighbours(reading, 5, [5, 7, 9], None)
+    assert max(everything.ids) < 50257
+    assert set(everything.on_map) == {7, 9}
+    counts = Counts("text", "", torch.bincount(torch.tensor([11, 12, 5]), minlength=50257), (3, 0))
+    assert set(find_neighbours(reading, 5, [5, 7, 9], counts).ids) == {11, 12}
 
 
 def test_words_are_added_and_what_is_no_token_is_said() -> None:

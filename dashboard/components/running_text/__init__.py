@@ -15,6 +15,7 @@ from dashboard.components.token_chips import readable
 from gpt_core.vocabularies import Tokenizer
 
 BLANKS = re.compile(r"\s+")
+EMPTY_LINE = re.compile(r"↵\n(?=↵)")
 SNIPPET_TOKENS = 12  # on either side of the token that a snippet shows
 
 _component = register("running_text", '<div class="running-text"></div>')
@@ -107,9 +108,13 @@ def text_data(
     for name, column in (("strengths", strengths), ("details", details)):
         if len(column) != len(token_ids):
             raise ValueError(f"{name} has {len(column)} entries for {len(token_ids)} tokens.")
+    texts = [running(tokenizer.decode_single_token_bytes(i)) for i in token_ids]
+    for i, following in enumerate(texts[1:]):
+        if texts[i].endswith("↵\n") and following.startswith("↵"):
+            texts[i] = texts[i].removesuffix("\n")
     return {
         "label": label,
-        "texts": [running(tokenizer.decode_single_token_bytes(i)) for i in token_ids],
+        "texts": texts,
         "strengths": [round(strength, 3) for strength in strengths],
         "details": list(details),
         "colors": vars(colors),
@@ -148,9 +153,12 @@ def snippets_data(
 
 
 def running(token: bytes) -> str:
-    """Return a token as it is in a text: with its blanks, and a sign before each line break."""
+    """Return a token as it is in a text: with its blanks, and a sign for each line break.
+
+    Empty lines take no room: only the last of several line breaks ends a line.
+    """
     lines = [" ".join(map(readable, line.split(b" "))) for line in token.split(b"\n")]
-    return "↵\n".join(lines)
+    return EMPTY_LINE.sub("↵", "↵\n".join(lines))
 
 
 def _mount(data: dict[str, Any], key: str, length: int, on_picked: Callable[[int], None]) -> None:

@@ -1,5 +1,6 @@
 // A text whose tokens are coloured, or a list of single tokens in their context. Users' text is
-// only ever set as textContent. One token has the tab stop; the arrow keys move it, Enter picks it.
+// only ever set as textContent. One token has the tab stop; the arrow keys move it along
+// and across the lines, Enter picks it.
 
 const HINT = "Point at a token, or reach it with the arrow keys, to see its loss here.";
 
@@ -46,8 +47,38 @@ function buildText({ data, host }) {
   list.append(...options);
   const hint = element("div", "hint", HINT);
   hint.setAttribute("role", "status"); // read aloud when another token has the focus
-  host.replaceChildren(legend(data.colors), list, hint);
-  return { list, options, hint };
+  const overview = element("canvas", "overview");
+  overview.setAttribute("aria-hidden", "true"); // it shows nothing that the text does not
+  overview.addEventListener("click", (event) => {
+    list.scrollTop = (event.offsetY / list.clientHeight) * list.scrollHeight - list.clientHeight / 2;
+  });
+  const body = element("div", "body");
+  body.append(list, overview);
+  host.replaceChildren(legend(data.colors), body, hint);
+  return { list, options, hint, overview };
+}
+
+// Draws the whole text beside its visible part, each line in the mean colour of its tokens.
+function drawOverview({ data, host, list, options, overview }) {
+  overview.hidden = list.scrollHeight < 2 * list.clientHeight;
+  if (overview.hidden) return;
+  const lines = new Map(); // each line's place: the sum of its strengths, and their number
+  options.forEach((node, i) => {
+    const line = lines.get(node.offsetTop) ?? [0, 0];
+    lines.set(node.offsetTop, [line[0] + data.strengths[i], line[1] + 1]);
+  });
+  overview.width = 1; // stretched by its style
+  overview.height = list.clientHeight;
+  overview.style.height = `${list.clientHeight}px`;
+  const scale = list.clientHeight / list.scrollHeight;
+  const tops = [...lines.keys()];
+  const context = overview.getContext("2d");
+  tops.forEach((top, i) => {
+    const [sum, number] = lines.get(top);
+    context.fillStyle = getComputedStyle(host).getPropertyValue(sum < 0 ? "--low" : "--high");
+    context.globalAlpha = Math.min(1, Math.abs(sum) / number);
+    context.fillRect(0, top * scale, 1, ((tops[i + 1] ?? list.scrollHeight) - top) * scale);
+  });
 }
 
 function buildSnippets({ data, host }) {
@@ -78,6 +109,22 @@ function focus(state, i) {
   next.focus();
 }
 
+// The option nearest to the one at i on the next line, or on the line before.
+function onNextLine({ options }, i, step) {
+  const here = options[i].getClientRects()[0];
+  let found = i;
+  let line, distance;
+  for (let j = i + step; options[j]; j += step) {
+    const there = options[j].getClientRects()[0];
+    if (!there || (there.top - here.top) * step < here.height / 2) continue;
+    line ??= there.top;
+    if (Math.abs(there.top - line) > here.height / 2) break;
+    const away = Math.abs(there.left - here.left);
+    if (distance === undefined || away < distance) [found, distance] = [j, away];
+  }
+  return found;
+}
+
 function listen(state) {
   const { host } = state;
   const at = (event) => event.target.closest?.('[role="option"]');
@@ -95,8 +142,10 @@ function listen(state) {
     const node = at(event);
     if (!node) return;
     const i = state.options.indexOf(node);
-    const to = { ArrowRight: i + 1, ArrowDown: i + 1, ArrowLeft: i - 1, ArrowUp: i - 1, Home: 0, End: Infinity }[event.key];
+    const to = { ArrowRight: i + 1, ArrowLeft: i - 1, Home: 0, End: Infinity }[event.key];
     if (to !== undefined) focus(state, to);
+    else if (event.key === "ArrowDown") focus(state, onNextLine(state, i, 1));
+    else if (event.key === "ArrowUp") focus(state, onNextLine(state, i, -1));
     else if (event.key === "Enter" || event.key === " ") state.report(node.position);
     else return;
     event.preventDefault();
@@ -115,10 +164,14 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (shape === state.shape) return;
   state.shape = shape;
   state.data = data;
-  Object.assign(state, { hint: undefined }, data.snippets ? buildSnippets(state) : buildText(state));
+  Object.assign(state, { hint: undefined, overview: undefined }, data.snippets ? buildSnippets(state) : buildText(state));
   state.list.setAttribute("role", "listbox");
   state.list.setAttribute("aria-label", data.label);
   if (state.options.length) state.options[0].tabIndex = 0;
   host.style.setProperty("--high", data.colors.high);
   host.style.setProperty("--low", data.colors.low);
+  state.sizes?.disconnect();
+  if (!state.overview) return;
+  state.sizes = new ResizeObserver(() => drawOverview(state)); // calls it at first, too
+  state.sizes.observe(state.list);
 }

@@ -1,6 +1,9 @@
 """Inside: what forms in a GPT while it learns, seen with one text and one model."""
 
-from dashboard.forms import choose_model
+import streamlit as st
+
+from dashboard.forms import choose_model, chosen_run
+from dashboard.inside import over_time
 from dashboard.inside.reading import choose_reading
 from dashboard.ui import page_title
 
@@ -10,3 +13,6 @@ page_title(
 )
 chosen = choose_model()
 reading = choose_reading(chosen) if chosen else None
+
+st.header("Time")
+over_time.show(chosen_run())

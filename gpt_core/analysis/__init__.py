@@ -4,11 +4,12 @@ from gpt_core.analysis.baselines import describe_baselines, measure_baselines
 from gpt_core.analysis.book_comparison import BookComparison, compare_with_book, is_comparable
 from gpt_core.analysis.cached_store import CachedStore
 from gpt_core.analysis.inside import (
+    HABITS,
     HEALTHY_UPDATES,
-    USUAL_UPDATE,
     TellingHead,
     attention_of,
     describe_faults,
+    describe_head,
     part_numbers,
     telling_head,
 )
@@ -21,12 +22,12 @@ from gpt_core.analysis.run_history import CachedHistory, MeasuredSample, Numbers
 
 __all__ = [
     "BOOK_RUN",
+    "HABITS",
     "HEALTHY_UPDATES",
     "LECTURE_RUN",
     "MIN_COPIED_TOKENS",
     "NOTEBOOK_RUN",
     "SPEED_STEPS",
-    "USUAL_UPDATE",
     "BookComparison",
     "CachedHistory",
     "CachedStore",
@@ -43,6 +44,7 @@ __all__ = [
     "describe_baselines",
     "describe_curve",
     "describe_faults",
+    "describe_head",
     "describe_start",
     "differing_settings",
     "find_copying",

@@ -20,10 +20,17 @@ LEAST_UPDATE, GREATEST_UPDATE = 1e-5, 1e-1
 # about the same size (Glorot & Bengio, 2010, section 4.2).
 VANISHING, EXPLODING = 1e-3, 1e3
 SILENT = 0.5  # of a feed-forward's units: fewer are silent by chance on a row this short
+TELLING = 0.3  # a smaller score says nothing about a head
+HABITS = {
+    "induction": "looks at what followed the equal token",
+    "previous": "looks at the token before",
+    "same": "looks at the equal token",
+    "first": "looks at the first token",
+}
 
 
 class TellingHead(NamedTuple):
-    """The head that does one thing most clearly."""
+    """The head whose habit says most about the model."""
 
     layer: int  # counted from 0
     head: int
@@ -73,20 +80,22 @@ def part_numbers(record: InsideRecord) -> list[PartNumbers]:
 
 
 def telling_head(record: InsideRecord) -> TellingHead:
-    """Return the head with the highest score for a habit, induction before the simpler ones.
-
-    Looking at the first token is not counted: heads that have nothing to do rest there.
+    """Return the head with the highest induction score or, if none is telling, the one that most
+    looks at the token before.
     """
+    if not record.head_scores:
+        return TellingHead(0, 0, "", 0.0)
     scores = {name: np.array(values) for name, values in record.head_scores}
-    best = TellingHead(0, 0, "", 0.0)
-    for habit in ("induction", "same", "previous"):
-        if habit in scores:
-            layer, head = np.unravel_index(int(scores[habit].argmax()), scores[habit].shape)
-            score = float(scores[habit].max())
-            # On an untrained model all scores are near 0: which is the highest means nothing.
-            if score > best.score + 0.1 or not best.habit:
-                best = TellingHead(int(layer), int(head), habit, score)
-    return best
+    habit = "induction" if scores["induction"].max() >= TELLING else "previous"
+    layer, head = divmod(int(scores[habit].argmax()), scores[habit].shape[1])
+    return TellingHead(layer, head, habit, float(scores[habit].max()))
+
+
+def describe_head(record: InsideRecord, layer: int, head: int) -> str:
+    """Return what a head looks at, with its score, or "" if it has no telling habit."""
+    found = {name: values[layer][head] for name, values in record.head_scores}
+    best = max(found, key=lambda name: found[name], default="")
+    return f"{HABITS[best]}, {found[best]:.2f}" if best and found[best] >= TELLING else ""
 
 
 def size_of(values: Bins) -> float:

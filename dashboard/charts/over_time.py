@@ -168,7 +168,7 @@ def update_lines(
         )
     layout = _over_steps(360, at, run_id)
     layout["yaxis"] = {
-        "title": {"text": "Update / weights"},
+        "title": {"text": "Update / weights", "standoff": 4},
         "type": "log",
         "exponentformat": "power",
     }
@@ -227,7 +227,7 @@ def _over_steps(height: int, at: int, run_id: str) -> Chart:
     mark = {"type": "line", "x0": at, "x1": at, "yref": "paper", "y0": 0, "y1": 1}
     return {
         "height": height,
-        "margin": {"l": 60, "r": 15, "t": 10, "b": 45},
+        "margin": {"l": 68, "r": 15, "t": 10, "b": 45},
         "hovermode": "x unified",
         "uirevision": run_id,
         "legend": {"orientation": "h", "x": 0, "y": -0.16, "yanchor": "top"},

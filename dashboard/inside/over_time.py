@@ -22,7 +22,7 @@ from dashboard.charts import (
 )
 from dashboard.components.live_chart import live_chart
 from dashboard.components.seek_bar import seek_bar
-from dashboard.components.token_chips import readable
+from dashboard.components.token_chips import readable_tokens
 from dashboard.ui import run_title
 from gpt_core.analysis import (
     HABITS,
@@ -155,17 +155,17 @@ def _show_reading(run: Run, record: StoredInside, tokenizer: Tokenizer) -> None:
     """Show how the model reads the line of the text: where it looks, what it would say."""
     weights = attention_of(record, run.model_config)  # (n_layers, n_heads, T, T)
     tokens = readable_tokens(record.token_ids, tokenizer)
-    places = list(np.ndindex(*weights.shape[:2]))
+    names = [f"{layer}.{head}" for layer, head in np.ndindex(*weights.shape[:2])]
     left, right = st.columns([2, 3], gap="large")
     with left:
         st.subheader("Where it looks")
-        chosen = st.selectbox(
+        name = st.selectbox(
             "Head",
-            [None, *places],
-            format_func=lambda place: "head {}.{}".format(*place) if place else "The most telling",
+            ["", *names],
+            format_func=lambda name: f"head {name}" if name else "The most telling",
             key=f"{session_keys.INSIDE_ONE_HEAD}-{run.id}",
         )
-        layer, head = chosen or telling_head(record)[:2]
+        layer, head = map(int, name.split(".")) if name else telling_head(record)[:2]
         live_chart(
             to_json(attention_map(weights[layer, head].astype(float), tokens[:-1])),
             f"Attention of head {layer}.{head} after step {record.global_step:,}: rows look, "
@@ -286,14 +286,6 @@ def _describe_missing(run: Run, tokenizer: Tokenizer) -> str:
     if run.is_live:
         return f"{run_title(run)}: its first moment is recorded at its first evaluation."
     return f"{run_title(run)} ended before its first evaluation: there is no moment to look at."
-
-
-def readable_tokens(ids: Sequence[int], tokenizer: Tokenizer) -> list[str]:
-    """Return tokens as text, with visible blanks."""
-    return [
-        readable(tokenizer.decode_single_token_bytes(i)) if i < tokenizer.n_vocab else f"#{i}"
-        for i in ids
-    ]
 
 
 def _number(value: float | None) -> float:

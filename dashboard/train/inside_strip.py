@@ -1,12 +1,20 @@
 """What forms inside a run's model, in a strip: its most telling head, and what it would say."""
 
+from dataclasses import replace
+
 import numpy as np
 import streamlit as st
 
 from dashboard.app import get_store, get_visible_runs, session_keys, show_refusal
-from dashboard.charts import attention_map, format_probability, probability_strength, to_json
+from dashboard.charts import (
+    attention_map,
+    format_probability,
+    palette,
+    probability_strength,
+    to_json,
+)
 from dashboard.components.live_chart import live_chart
-from dashboard.components.token_chips import PROBABILITIES, readable, token_chips
+from dashboard.components.token_chips import PROBABILITIES, readable_tokens, token_chips
 from gpt_core.analysis import CachedHistory, attention_of, describe_head, telling_head
 from gpt_core.store import Run, StoredInside
 from gpt_core.vocabularies import Tokenizer, run_tokenizer
@@ -30,32 +38,32 @@ def show_inside(run: Run, history: CachedHistory) -> None:
 
 def _show_moment(run: Run, record: StoredInside, tokenizer: Tokenizer) -> None:
     weights = attention_of(record, run.model_config)  # (n_layers, n_heads, T, T)
-    tokens = [readable(tokenizer.decode_single_token_bytes(i)) for i in record.token_ids]
+    tokens = readable_tokens(record.token_ids[:-1], tokenizer)
     layer, head, *_ = telling_head(record)
     habit = describe_head(record, layer, head) or "looks at no one place yet"
     left, right = st.columns([2, 3], gap="large")
     with left:
         live_chart(
-            to_json(attention_map(weights[layer, head].astype(np.float64), tokens[:-1])),
+            to_json(attention_map(weights[layer, head].astype(np.float64), tokens)),
             f"Attention of head {layer}.{head} after step {record.global_step:,}.",
             key="strip-attention",
         )
     with right:
         st.text(
             f"After step {record.global_step:,} head {layer}.{head} {habit}. Rows look, columns "
-            "are looked at: the line of the text, as the model reads it."
+            "are looked at: this is a line of the text. Below each token is what the model would "
+            "go on with after it, and how probable it finds that."
         )
-        probas = record.target_probas[-1]  # (T,), after the last block
-        guesses = [
-            readable(tokenizer.decode_single_token_bytes(ids[0])) for ids in record.best_ids[-1]
-        ]
+        guesses = readable_tokens([ids[0] for ids in record.best_ids[-1]], tokenizer)
+        probas = [best[0] for best in record.best_probas[-1]]  # (T,), after the last block
         token_chips(
-            record.token_ids[1:],
-            label="The tokens that follow, and their probabilities after the last block",
+            record.token_ids[:-1],
+            label="A line of the text, and what the model would go on with after each token",
             key="strip-lens",
-            second_line=[format_probability(p) for p in probas],
-            details=[f"the model would say “{guess}”" for guess in guesses],
+            second_line=[
+                f"{guess} {format_probability(p)}" for guess, p in zip(guesses, probas, strict=True)
+            ],
             strengths=[probability_strength(p) for p in probas],
-            scale=PROBABILITIES,
+            scale=replace(PROBABILITIES, color=palette.PREDICTED),
             tokenizer=tokenizer,
         )

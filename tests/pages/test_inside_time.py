@@ -137,9 +137,10 @@ def test_train_shows_the_last_moment_in_a_strip_and_in_a_replay_that_of_then() -
     app = open_app("train", run="a-run")
     assert "After step 5 head 1.0 looks at what followed the equal token, 0.75." in texts(app)
     assert chart(app, "Attention of head 1.0 after step 5")
-    shown = chips(app, "The tokens that follow")
-    assert shown["ids"] == [12, 13, 14]
-    assert shown["strengths"] == [probability_strength(0.25)] * 3
+    shown = chips(app, "A line of the text")
+    assert shown["ids"] == [11, 12, 13]
+    assert shown["second_line"] == ['" 0.500'] * 3  # token 1 of GPT-2's
+    assert shown["strengths"] == [probability_strength(0.5)] * 3
     app.query_params["replay"] = "step-4,10"
     app.run()
     assert not app.exception

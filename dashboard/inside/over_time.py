@@ -224,7 +224,7 @@ def _show_heads(run: Run, records: Sequence[StoredInside], record: StoredInside)
 def _show_parts(run: Run, records: Sequence[StoredInside], record: StoredInside) -> None:
     """Show how the parts learn: what is wrong, the size of the updates, and histograms."""
     st.subheader("How its parts learn")
-    faults = describe_faults(record)
+    faults = describe_faults(record, _learning_rate_fraction(run, record))
     st.text("\n".join(faults) or "Nothing looks wrong at this moment.")
     by_step = [{part.name: part for part in _learning_parts(r)} for r in records]
     names = list(by_step[-1])
@@ -276,6 +276,13 @@ def _show_parts(run: Run, records: Sequence[StoredInside], record: StoredInside)
 def _learning_parts(record: StoredInside) -> list[PartNumbers]:
     """Return the parts that hold matrices; the norms' few numbers are left out."""
     return [part for part in part_numbers(record) if "norm" not in part.name]
+
+
+def _learning_rate_fraction(run: Run, record: StoredInside) -> float:
+    """Return the learning rate at a moment, divided by the run's highest."""
+    steps = get_visible_runs().history(run.id).recorded.steps
+    at = steps["learning_rate"][steps["global_step"] == record.global_step]
+    return float(at[0]) / run.training_config.learning_rate if len(at) else 1.0
 
 
 def _describe_missing(run: Run, tokenizer: Tokenizer) -> str:

@@ -23,6 +23,7 @@ _OFFERED = {
     ),
     "records": (
         "EvaluationRecord",
+        "InsideRecord",
         "ProbeRecord",
         "Record",
         "SampleRecord",

@@ -254,6 +254,12 @@ class TrainingConfig:
         "data",
         VOCABULARIES,
     )
+    record_inside: bool = _setting(
+        False,
+        "Whether up to 40 evaluations also record how the model reads a line of the text and how "
+        "its parts learn, for the page Inside; no loss changes by it.",
+        BEYOND,
+    )
     keep_epochs: int = _setting(
         1, "Last epochs whose weights are kept, besides the best weights and the last.", "machine"
     )
@@ -304,7 +310,8 @@ class TrainingConfig:
             check_number(name, getattr(self, name), lambda x: 0 <= x < 1, "from 0 to below 1")
         check_number("weight_decay", self.weight_decay, lambda x: 0 <= x <= 1, "from 0 to 1")
         check_text("start_context", self.start_context)
-        check_yes_or_no("end_of_text", self.end_of_text)
+        for name in ("end_of_text", "record_inside"):
+            check_yes_or_no(name, getattr(self, name))
         # JSON returns a list. The dataclass is frozen, hence object.__setattr__.
         probes: Any = self.probes
         if not isinstance(probes, tuple | list):

@@ -46,7 +46,13 @@ PRESETS: dict[str, Preset] = {
             "pocket",
             "A GPT small enough to learn a short story while you watch.",
             GPTConfig(context_length=64, emb_dim=128, n_heads=4, n_layers=3),
-            TrainingConfig(num_epochs=12, learning_rate=2e-3, eval_freq=10, precision="auto"),
+            TrainingConfig(
+                num_epochs=12,
+                learning_rate=2e-3,
+                eval_freq=10,
+                precision="auto",
+                record_inside=True,
+            ),
         ),
         Preset(
             "evening",
@@ -63,6 +69,7 @@ PRESETS: dict[str, Preset] = {
                 max_grad_norm=1.0,
                 eval_freq=20,
                 precision="auto",
+                record_inside=True,
             ),
         ),
         Preset(

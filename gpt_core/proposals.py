@@ -143,4 +143,5 @@ def _training(
         vocabulary="bpe",
         eval_freq=max(1, steps // EVALUATIONS),
         precision="auto",
+        record_inside=True,
     )

@@ -6,6 +6,7 @@ update, and ``epoch`` starts at 1.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True)
@@ -83,4 +84,44 @@ class UpdateRecord:
     largest_change_in: str  # the name of its parameter
 
 
-Record = StepRecord | EvaluationRecord | SampleRecord | ProbeRecord | UpdateRecord
+class Bins(NamedTuple):
+    """A histogram: how many values lie in each of the bins of equal width from low to high."""
+
+    low: float
+    high: float
+    counts: tuple[int, ...]  # (bins,)
+
+
+class PartNumbers(NamedTuple):
+    """What training does to one part of the model; None is what is not known."""
+
+    name: str  # as in the model: "tok_emb", "trf_blocks.0.att"
+    weights: Bins
+    gradients: Bins | None  # after any clipping
+    updates: Bins | None  # of the last update
+    update_to_weight: float | None  # the update's norm divided by the weights'
+
+
+@dataclass(frozen=True)
+class InsideRecord:
+    """What is inside the model at an evaluation: how it reads one probe, and how its parts learn.
+
+    T is the number of the probe's tokens that are read, k that of the tokens kept by the lens.
+    """
+
+    global_step: int
+    epoch: int
+    tokens_seen: int
+    token_ids: tuple[int, ...]  # (T + 1,): the last one is only a target
+    attention: bytes  # float16, little-endian: (n_layers, n_heads, T, T)
+    best_ids: tuple[tuple[tuple[int, ...], ...], ...]  # (n_layers, T, k), by the logit lens
+    best_probas: tuple[tuple[tuple[float, ...], ...], ...]  # (n_layers, T, k)
+    target_probas: tuple[tuple[float, ...], ...]  # (n_layers, T)
+    # The name of each head score and its values (n_layers, n_heads); () in a model too small.
+    head_scores: tuple[tuple[str, tuple[tuple[float, ...], ...]], ...]
+    parts: tuple[PartNumbers, ...]
+    stream_norms: tuple[float, ...]  # (n_layers + 1,), after the embedding and each block
+    silent_units: tuple[float, ...]  # (n_layers,): the fraction of units that never fire
+
+
+Record = StepRecord | EvaluationRecord | SampleRecord | ProbeRecord | UpdateRecord | InsideRecord

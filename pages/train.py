@@ -26,6 +26,7 @@ from dashboard.train import (
     show_earlier_samples,
     show_expectations,
     show_form,
+    show_inside,
     show_latest_sample,
     show_others,
     show_small_charts,
@@ -76,6 +77,7 @@ def show_rest(run_id: str) -> None:
         show_expectations(run, last_probes(run, history))
         link = {session_keys.RUN: run.id}
         st.page_link("pages/loss.py", label="See these rows step by step", query_params=link)
+        show_inside(run, history)
         show_earlier_samples(run, history)
     run_heading.show_settings(run)
 

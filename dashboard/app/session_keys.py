@@ -95,6 +95,13 @@ REJOINING = "rejoining"  # session: the member who gets a new rejoin code
 REJOIN_CODE = "rejoin_code"  # session: the member and the code that was issued last
 ALL_SAMPLES = "all_samples"  # session: whether the early samples of a long run are shown too
 
+INSIDE_MOMENT = "moment"  # query parameter: the recorded step that the part Time shows
+INSIDE_PLAYS = "inside_plays"  # session: the recorded step that it is at while it plays
+INSIDE_HABIT = "inside_habit"  # session: the habit of heads that is drawn over the steps
+INSIDE_VALUES = (
+    "inside_values"  # session: whose histograms are drawn: of weights, gradients, updates
+)
+INSIDE_ONE_HEAD = "inside_one_head"  # session: the head whose attention is shown there
 INSIDE_TEXT = "inside_text"  # session: the text of the Inside page
 INSIDE_BEGAN = "inside_began"  # session: the text that the page proposed
 INSIDE_TOKEN = "inside_token"  # session: the position of the token chosen there  # noqa: S105

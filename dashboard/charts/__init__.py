@@ -24,6 +24,13 @@ from dashboard.charts.frames import (
 )
 from dashboard.charts.loss_chart import LossCurves, describe_losses, loss_chart
 from dashboard.charts.loss_walk import probe_lines
+from dashboard.charts.over_time import (
+    attention_map,
+    lens_map,
+    ridgelines,
+    score_lines,
+    update_lines,
+)
 from dashboard.charts.palette import PREDICTED, RUNS
 from dashboard.charts.run_words import STATE_COLORS, changes_from_preset, describe_wait
 from dashboard.charts.small_charts import (
@@ -47,6 +54,7 @@ __all__ = [
     "Curve",
     "LossCurves",
     "Panel",
+    "attention_map",
     "changes_from_preset",
     "choice_bars",
     "comparison_chart",
@@ -63,6 +71,7 @@ __all__ = [
     "format_loss",
     "format_probability",
     "last_losses",
+    "lens_map",
     "loss_chart",
     "mean_bars",
     "numbers_frame",
@@ -71,8 +80,11 @@ __all__ = [
     "probability_strength",
     "probe_lines",
     "published_frame",
+    "ridgelines",
+    "score_lines",
     "small_charts",
     "to_json",
     "tokens_per_second",
+    "update_lines",
     "word_bars",
 ]

@@ -27,7 +27,7 @@ def logits_heatmap(
         y=list(range(len(positions))),
         text=[[f"{value:.1f}" for value in row] for row in logits],
         texttemplate="%{text}",
-        colorscale=_tint(PREDICTED),
+        colorscale=tint(PREDICTED),
         showscale=False,
         xgap=2,
         ygap=2,
@@ -218,7 +218,7 @@ def _frame(
     return {"template": "none", "height": height, "margin": margin, "uirevision": "walk"}
 
 
-def _tint(color: str) -> list[list[float | str]]:
+def tint(color: str) -> list[list[float | str]]:
     """Return a colour scale from transparent to about half opaque, for light and dark pages."""
     red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
     return [

@@ -6,11 +6,11 @@ import streamlit as st
 from torch import Tensor
 
 from dashboard.app import show_refusal
-from dashboard.inside import attention, lens, text_in_colour, way_through, words
+from dashboard.inside import attention, lens, over_time, text_in_colour, way_through, words
 from dashboard.inside.reading import Reading, choose_reading
 from gpt_core.model import GPTModel
 
-__all__ = ["PARTS", "Reading", "choose_reading", "show_part"]
+__all__ = ["OVER_TIME", "PARTS", "Reading", "choose_reading", "over_time", "show_part"]
 
 # The page's story, by its headings.
 PARTS: dict[str, Callable[[Reading], None]] = {
@@ -20,6 +20,7 @@ PARTS: dict[str, Callable[[Reading], None]] = {
     "A text in colour": text_in_colour.show,
     "Words as places": words.show,
 }
+OVER_TIME = "Over the training"  # the last part, about a run
 
 
 def show_part(

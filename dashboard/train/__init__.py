@@ -9,6 +9,7 @@ from dashboard.train.curve import (
     show_small_charts,
 )
 from dashboard.train.expectations import last_probes, show_expectations
+from dashboard.train.inside_strip import show_inside
 from dashboard.train.other_runs import show_others
 from dashboard.train.run_again import fill_form
 from dashboard.train.run_form import show_form
@@ -25,6 +26,7 @@ __all__ = [
     "show_earlier_samples",
     "show_expectations",
     "show_form",
+    "show_inside",
     "show_latest_sample",
     "show_others",
     "show_small_charts",

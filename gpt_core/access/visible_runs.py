@@ -1,5 +1,6 @@
 """VisibleRuns: the recorded runs as one actor may see them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from typing_extensions import override
@@ -16,6 +17,7 @@ from gpt_core.store import (
     RecordedRuns,
     Run,
     RunSummary,
+    StoredInside,
     StoredProbe,
     StoredStep,
 )
@@ -95,6 +97,10 @@ class VisibleRuns(RecordedRuns):
     @override
     def probes_at(self, run_id: str, global_step: int) -> list[StoredProbe]:
         return self._record.probes_at(run_id, global_step) if self._may_look_inside(run_id) else []
+
+    @override
+    def inside(self, run_id: str) -> Sequence[StoredInside]:
+        return self._record.inside(run_id) if self._may_look_inside(run_id) else ()
 
     @override
     def checkpoints(self, run_id: str) -> list[Checkpoint]:

@@ -3,6 +3,16 @@
 from gpt_core.analysis.baselines import describe_baselines, measure_baselines
 from gpt_core.analysis.book_comparison import BookComparison, compare_with_book, is_comparable
 from gpt_core.analysis.cached_store import CachedStore
+from gpt_core.analysis.inside import (
+    HABITS,
+    HEALTHY_UPDATES,
+    TellingHead,
+    attention_of,
+    describe_faults,
+    describe_head,
+    part_numbers,
+    telling_head,
+)
 from gpt_core.analysis.loss_curve import CurveReading, describe_curve, describe_start, read_curve
 from gpt_core.analysis.memorization import MIN_COPIED_TOKENS, Copying, find_copying, measure_copying
 from gpt_core.analysis.progress import SPEED_STEPS, Progress, run_progress
@@ -12,6 +22,8 @@ from gpt_core.analysis.run_history import CachedHistory, MeasuredSample, Numbers
 
 __all__ = [
     "BOOK_RUN",
+    "HABITS",
+    "HEALTHY_UPDATES",
     "LECTURE_RUN",
     "MIN_COPIED_TOKENS",
     "NOTEBOOK_RUN",
@@ -26,15 +38,21 @@ __all__ = [
     "Progress",
     "PublishedRun",
     "RunHistory",
+    "TellingHead",
+    "attention_of",
     "compare_with_book",
     "describe_baselines",
     "describe_curve",
+    "describe_faults",
+    "describe_head",
     "describe_start",
     "differing_settings",
     "find_copying",
     "is_comparable",
     "measure_baselines",
     "measure_copying",
+    "part_numbers",
     "read_curve",
     "run_progress",
+    "telling_head",
 ]

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from typing_extensions import override
 
+from gpt_core.analysis.inside import InsideReader
 from gpt_core.analysis.run_history import TABLES, CachedHistory, HistoryReader, Numbers
 from gpt_core.store import (
     Checkpoint,
@@ -17,6 +18,7 @@ from gpt_core.store import (
     RunStore,
     RunSummary,
     Shared,
+    StoredInside,
     StoredProbe,
     StoredStep,
     mark_interrupted_runs,
@@ -26,6 +28,7 @@ T = TypeVar("T")
 
 MAX_ROWS = 2_000_000  # of histories in memory, at about 100 bytes per step
 MAX_CURVE_ROWS = 400_000  # of evaluations alone, for comparisons
+MAX_INSIDE_ROWS = 320  # of models' insides, at about 100 kB; a run has at most 40
 FRESH_SECONDS = 0.5
 CHECK_SECONDS = 1.0  # how often live runs are checked for a living process
 
@@ -55,6 +58,7 @@ class CachedStore(RecordedRuns):
         self._read: dict[Hashable, Any] = {}
         self._readers: OrderedDict[str, HistoryReader] = OrderedDict()
         self._curves: OrderedDict[str, HistoryReader] = OrderedDict()
+        self._insides: OrderedDict[str, InsideReader] = OrderedDict()
         self._last_deletion = 0
         self._checked = timer() - CHECK_SECONDS
 
@@ -115,6 +119,18 @@ class CachedStore(RecordedRuns):
         return self.cached(key, lambda: self._store.probes_at(run_id, global_step))
 
     @override
+    def inside(self, run_id: str) -> tuple[StoredInside, ...]:
+        with self._lock:
+            self._forget_deleted_runs()
+            reader = self._insides.setdefault(run_id, InsideReader(run_id))
+            self._insides.move_to_end(run_id)
+            rows = sum(len(reader.records) for reader in self._insides.values())
+            while len(self._insides) > 1 and rows > MAX_INSIDE_ROWS:
+                _, oldest = self._insides.popitem(last=False)
+                rows -= len(oldest.records)
+            return self.cached(("inside", run_id), lambda: reader.read_new(self._store))
+
+    @override
     def checkpoints(self, run_id: str) -> list[Checkpoint]:
         return self.cached(("checkpoints", run_id), lambda: self._store.checkpoints(run_id))
 
@@ -170,3 +186,4 @@ class CachedStore(RecordedRuns):
             self._last_deletion = deletion.id
             self._readers.pop(deletion.run_id, None)
             self._curves.pop(deletion.run_id, None)
+            self._insides.pop(deletion.run_id, None)

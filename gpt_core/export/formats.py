@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gpt_core.access import require_class_member, require_read_access
+from gpt_core.export.inside import inside_parquet
 from gpt_core.export.metrics import metrics_csv, metrics_parquet
 from gpt_core.export.notebook import text_file_name, write_notebook
 from gpt_core.export.run_json import write_recording
@@ -50,6 +51,13 @@ EXPORTS: dict[str, Export] = {
         metrics_parquet,
         is_curves=True,
     ),
+    "inside": Export(
+        "Inside, Parquet",
+        "What was recorded of the model's inside at some evaluations: attention, logit lens, head "
+        "scores, and histograms of each part's weights, gradients and updates.",
+        lambda run: f"{run.id}.inside.parquet",
+        inside_parquet,
+    ),
     "notebook": Export(
         "Notebook",
         "Repeats the run with gpt_core in Jupyter and compares the losses. It contains your own "
@@ -72,7 +80,7 @@ EXPORTS: dict[str, Export] = {
     "record": Export(
         "Everything, JSON",
         "Everything recorded, for your own programs: steps, evaluations, samples, "
-        "probabilities; no weights. gpt_core.import_recording reads it.",
+        "probabilities, the model's inside; no weights. gpt_core.import_recording reads it.",
         lambda run: f"{run.id}.json",
         lambda store, run: write_recording(store, run).encode(),
     ),

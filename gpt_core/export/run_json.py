@@ -1,5 +1,6 @@
 """A run as one JSON file: its configuration and everything it recorded."""
 
+import base64
 import json
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -14,7 +15,8 @@ from gpt_core.validation import check_whole, shown
 from gpt_core.vocabularies import read_vocabulary
 
 FORMAT = 1
-TABLES = ("transitions", "steps", "evaluations", "samples", "probes", "updates", "labels")
+TABLES = ("transitions", "steps", "evaluations", "samples", "probes", "updates", "labels", "inside")
+NEWER_TABLES = ("labels", "inside")  # that older recordings do not have
 RECORDED_RUN = "lamp-room-124m"  # bundled: the chapter's model trained on our story
 RECORDED_TEXT = "the-lamp-room"
 
@@ -45,9 +47,16 @@ def write_recording(store: RunStore, run: Run) -> str:
         parts.append(f'"vocabulary": {json.dumps(store.vocabulary(run.vocabulary_sha256))}')
     for table, rows in store.rows_of(run.id, TABLES).items():
         columns = [name for name in (rows[0] if rows else ()) if name not in ("id", "run_id")]
-        lines = ",\n".join(json.dumps([row[name] for name in columns]) for row in rows)
+        lines = ",\n".join(
+            json.dumps([row[name] for name in columns], default=_base64) for row in rows
+        )
         parts.append(f'"{table}": {{"columns": {json.dumps(columns)}, "rows": [\n{lines}\n]}}')
     return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _base64(value: bytes) -> str:
+    """Return bytes as text, for JSON."""
+    return base64.b64encode(value).decode()
 
 
 def import_recording(store: RunStore, recording: str) -> str:
@@ -80,8 +89,11 @@ def _add_recording(store: RunStore, parts: Any) -> str:
         facts["training_config"] = TrainingConfig(**facts["training_config"])
         if facts.get("baselines") is not None:
             facts["baselines"] = Baselines(**facts["baselines"])
-        parts.setdefault("labels", {"columns": [], "rows": []})  # before runs had names
+        for table in NEWER_TABLES:
+            parts.setdefault(table, {"columns": [], "rows": []})
         rows = {table: _rows_of(parts[table]) for table in TABLES}
+        for row in rows["inside"]:
+            row["attention"] = base64.b64decode(row["attention"], validate=True)
         _check(facts, rows)
         vocabulary = parts.get("vocabulary", "")
         read_vocabulary(vocabulary)

@@ -9,6 +9,8 @@ from torch import Tensor
 from gpt_core.inspection.trace import Trace, check_memory, chosen_layers, next_targets, trace
 from gpt_core.model import GPTModel
 
+ROWS = 64  # of the streams that are multiplied with the output head at once
+
 
 @torch.no_grad()
 def logit_lens(
@@ -88,7 +90,12 @@ def lens_summary(
 
 
 def _logits(model: GPTModel, traced: Trace, layers: list[int]) -> Iterator[Tensor]:
-    """Give the logits (T, vocab_size) after each of the layers."""
-    streams = traced.streams()  # (2 · n_layers + 1, T, emb_dim)
-    for layer in layers:
-        yield model.out_head(model.final_norm(streams[2 * layer + 2]))  # (T, vocab_size)
+    """Give the logits (T, vocab_size) after each of the layers.
+
+    A product with the head reads all its weights: on a short text, several layers share one.
+    """
+    streams = traced.streams()[2::2]  # (n_layers, T, emb_dim)
+    together = max(1, ROWS // streams.shape[1])
+    for i in range(0, len(layers), together):
+        x = streams[layers[i : i + together]]  # (up to together, T, emb_dim)
+        yield from model.out_head(model.final_norm(x))  # (T, vocab_size) each

@@ -47,6 +47,7 @@ def tensor_statistics(
     optimizer: Optimizer | None = None,
     ids: Tensor | None = None,
     bins: int = BINS,
+    max_values: int | None = None,
 ) -> TensorStatistics:
     """Return histograms of each part's weights, gradients and updates, and how healthy they look.
 
@@ -58,16 +59,22 @@ def tensor_statistics(
         optimizer: whose state gives the last update, of what AdamW updates; None gives none.
         ids: one row of token IDs, (1, T), for the norms of the stream and the silent units.
         bins: of each histogram.
+        max_values: of a part; of more, evenly spaced ones stand for all. None takes all.
 
     Raises:
         ValueError: as :func:`trace`, for ids.
     """
     parts = []
     for name, parameters in parts_of(model).items():
-        weights = torch.cat([p.detach().flatten() for p in parameters])
-        grads = [p.grad.flatten() for p in parameters if p.grad is not None]
-        moves = [u for p in parameters if (u := last_update(optimizer, p)) is not None]
-        update = torch.cat([move.flatten() for move in moves]) if moves else None
+        numbers = sum(p.numel() for p in parameters)
+        # Odd, so that the values are not all of a few columns of a matrix.
+        every = (
+            1 if max_values is None or numbers <= max_values else (numbers // max_values + 1) | 1
+        )
+        weights = torch.cat([sampled(p.detach(), every) for p in parameters])
+        grads = [sampled(p.grad, every) for p in parameters if p.grad is not None]
+        moves = [u for p in parameters if (u := last_update(optimizer, p, every)) is not None]
+        update = torch.cat(moves) if len(moves) == len(parameters) else None
         parts.append(
             PartStatistics(
                 name,
@@ -102,10 +109,16 @@ def parts_of(model: GPTModel) -> dict[str, list[Tensor]]:
     return parts
 
 
-def last_update(optimizer: Optimizer | None, parameter: Tensor) -> Tensor | None:
-    """Return what AdamW's last step added to a parameter, from its moments.
+def sampled(tensor: Tensor, every: int) -> Tensor:
+    """Return every so many-th value of a tensor, (N,)."""
+    return tensor.flatten()[::every]
 
-    None if there was no step, or another optimizer updates the parameter.
+
+def last_update(optimizer: Optimizer | None, parameter: Tensor, every: int = 1) -> Tensor | None:
+    """Return what AdamW's last step added to a parameter, from its moments, (N,).
+
+    None if there was no step, or another optimizer updates the parameter. Of the parameter's
+    values, every so many-th is returned.
 
     Source: Loshchilov, Hutter (2019), "Decoupled Weight Decay Regularization", algorithm 2.
     """
@@ -114,12 +127,13 @@ def last_update(optimizer: Optimizer | None, parameter: Tensor) -> Tensor | None
         return None
     group = next(g for g in optimizer.param_groups if any(parameter is p for p in g["params"]))
     beta1, beta2 = group["betas"]
-    mean = state["exp_avg"] / (1 - beta1**step)
-    spread = (state["exp_avg_sq"] / (1 - beta2**step)).sqrt_().add_(group["eps"])
+    mean = sampled(state["exp_avg"], every) / (1 - beta1**step)
+    spread = (sampled(state["exp_avg_sq"], every) / (1 - beta2**step)).sqrt_().add_(group["eps"])
     decay = 1 - group["lr"] * group["weight_decay"]
     moved = mean.div_(spread).mul_(-group["lr"])
     # w' = decay · w + moved, so w = (w' − moved) / decay.
-    return moved if decay == 1 else parameter - (parameter - moved) / decay
+    weights = sampled(parameter.detach(), every)
+    return moved if decay == 1 else weights - (weights - moved) / decay
 
 
 def histogram(values: Tensor, bins: int) -> Histogram:

@@ -34,9 +34,10 @@ class ReplayCheck:
         for name, value in asdict(record).items():
             then = getattr(recorded, name)
             if then is not None and then != value and not self.mismatch:
+                values = f" {value} now, {then} then" if isinstance(value, int | float) else ""
                 self.mismatch = (
                     f"Replayed step {record.global_step} differs from what was recorded: "
-                    f"{name} {value} now, {then} then."
+                    f"{name}{values}."
                 )
         return True
 

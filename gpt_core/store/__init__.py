@@ -5,6 +5,7 @@ from gpt_core.store.recorded_runs import RecordedRuns
 from gpt_core.store.rows import (
     Checkpoint,
     StoredEvaluation,
+    StoredInside,
     StoredProbe,
     StoredRecord,
     StoredSample,
@@ -47,6 +48,7 @@ __all__ = [
     "ShareKind",
     "Shared",
     "StoredEvaluation",
+    "StoredInside",
     "StoredProbe",
     "StoredRecord",
     "StoredSample",

@@ -223,4 +223,26 @@ MIGRATIONS = (
     -- What losses are compared with, as JSON; NULL where not computed.
     ALTER TABLE runs ADD COLUMN baselines TEXT;
     """,
+    """
+    -- What is inside a run's model at some of its evaluations; all but the attention as JSON.
+    CREATE TABLE inside (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        run_id TEXT NOT NULL REFERENCES runs (id),
+        global_step INTEGER NOT NULL,
+        epoch INTEGER NOT NULL,
+        tokens_seen INTEGER NOT NULL,
+        token_ids TEXT NOT NULL,      -- of the probe
+        attention BLOB NOT NULL,      -- float16, little-endian
+        best_ids TEXT NOT NULL,
+        best_probas TEXT NOT NULL,
+        target_probas TEXT NOT NULL,
+        head_scores TEXT NOT NULL,
+        parts TEXT NOT NULL,
+        stream_norms TEXT NOT NULL,
+        silent_units TEXT NOT NULL,
+        seconds REAL NOT NULL,
+        UNIQUE (run_id, global_step)
+    );
+    CREATE INDEX inside_by_run ON inside (run_id, id);
+    """,
 )

@@ -5,8 +5,9 @@ The store reads them from its file (:class:`RunReader`), the cache shares them b
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
-from gpt_core.store.rows import Checkpoint, StoredProbe, StoredStep
+from gpt_core.store.rows import Checkpoint, StoredInside, StoredProbe, StoredStep
 from gpt_core.store.run import Run, RunSummary
 
 
@@ -54,6 +55,10 @@ class RecordedRuns(ABC):
     @abstractmethod
     def probes_at(self, run_id: str, global_step: int) -> list[StoredProbe]:
         """Return the probes of the evaluation after a step, in the configuration's order."""
+
+    @abstractmethod
+    def inside(self, run_id: str) -> Sequence[StoredInside]:
+        """Return what a run recorded of its model's inside, oldest first."""
 
     @abstractmethod
     def checkpoints(self, run_id: str) -> list[Checkpoint]:

@@ -135,7 +135,7 @@ def _drop_what_makes_no_sense(into: sqlite3.Connection) -> None:
             run_from_row({**dict(row), **state})
         except (TypeError, ValueError, RecursionError):
             into.execute("DELETE FROM runs WHERE id = ?", (row["id"],))
-    for table in ("samples", "probes", "updates"):
+    for table in ("samples", "probes", "updates", "inside"):
         for row in into.execute(f"SELECT * FROM {table}").fetchall():  # noqa: S608
             try:
                 decoded(table, dict(row))

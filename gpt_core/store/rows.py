@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from gpt_core.config import GPTConfig, TrainingConfig, as_settings
 from gpt_core.records import (
     EvaluationRecord,
+    InsideRecord,
     ProbeRecord,
     SampleRecord,
     StepRecord,
@@ -62,6 +63,14 @@ class StoredUpdate(UpdateRecord):
     seconds: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class StoredInside(InsideRecord):
+    """A stored record of a model's inside."""
+
+    id: int
+    seconds: float
+
+
 @dataclass(frozen=True)
 class Transition:
     """A run's transition to a state."""
@@ -99,13 +108,16 @@ class Deletion:
     seconds: float  # of training time
 
 
-StoredRecord = StoredStep | StoredEvaluation | StoredSample | StoredProbe | StoredUpdate
+StoredRecord = (
+    StoredStep | StoredEvaluation | StoredSample | StoredProbe | StoredUpdate | StoredInside
+)
 TABLES: dict[type, str] = {
     StoredStep: "steps",
     StoredEvaluation: "evaluations",
     StoredSample: "samples",
     StoredProbe: "probes",
     StoredUpdate: "updates",
+    StoredInside: "inside",
     Transition: "transitions",
     Checkpoint: "checkpoints",
     Deletion: "deletions",
@@ -116,6 +128,10 @@ JSON_COLUMNS = {
     "samples": ("copied",),
     "probes": ("target_probas", "predicted_ids"),
     "updates": ("grad_norms", "changes"),
+    "inside": (
+        *("token_ids", "best_ids", "best_probas", "target_probas"),
+        *("head_scores", "parts", "stream_norms", "silent_units"),
+    ),
 }
 
 
@@ -153,6 +169,8 @@ def _fits(value: Any, kind: str, is_json: bool) -> bool:
     """Tell whether a value has a column's type."""
     if is_json:
         return isinstance(value, list)
+    if isinstance(value, bytes) or kind == "BLOB":
+        return isinstance(value, bytes) and kind == "BLOB"
     if kind == "TEXT":
         return not isinstance(value, int | float) and is_whole_text(str(encoded(value)))
     if isinstance(value, int):

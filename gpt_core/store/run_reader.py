@@ -17,6 +17,7 @@ from gpt_core.store.rows import (
     Deletion,
     Row,
     StoredEvaluation,
+    StoredInside,
     StoredProbe,
     StoredSample,
     StoredStep,
@@ -59,6 +60,7 @@ class RunRecords:
     samples: list[StoredSample] = field(default_factory=list)
     probes: list[StoredProbe] = field(default_factory=list)
     updates: list[StoredUpdate] = field(default_factory=list)
+    inside: list[StoredInside] = field(default_factory=list)
 
 
 RECORD_KINDS: dict[str, type] = {
@@ -144,6 +146,10 @@ class RunReader(RecordedRuns):
     def probes_at(self, run_id: str, global_step: int) -> list[StoredProbe]:
         where = "run_id = ? AND global_step = ? ORDER BY probe"
         return self._select(StoredProbe, where, run_id, global_step)
+
+    @override
+    def inside(self, run_id: str) -> list[StoredInside]:
+        return self.records_since(run_id, ("inside",), {}).inside
 
     @override
     def checkpoints(self, run_id: str) -> list[Checkpoint]:

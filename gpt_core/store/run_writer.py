@@ -9,6 +9,7 @@ from pathlib import Path
 from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.records import (
     EvaluationRecord,
+    InsideRecord,
     ProbeRecord,
     Record,
     SampleRecord,
@@ -27,6 +28,7 @@ RECORD_TABLES: dict[type, str] = {
     SampleRecord: "samples",
     ProbeRecord: "probes",
     UpdateRecord: "updates",
+    InsideRecord: "inside",
 }
 RUN_TABLES = (*RECORD_TABLES.values(), "transitions", "checkpoints", "labels")
 

@@ -3,6 +3,7 @@
 from gpt_core.training.data import TrainingData, encode_splits, prepare_data
 from gpt_core.training.evaluation import Measures, evaluate_model, measure_loader, token_bytes
 from gpt_core.training.gradients import accumulate_gradients
+from gpt_core.training.inside import InsidePlan, plan_inside
 from gpt_core.training.loop import train
 from gpt_core.training.lr_schedule import learning_rate_at, steps_in_run
 from gpt_core.training.optimizer import count_muon_operations, create_optimizer
@@ -20,6 +21,7 @@ from gpt_core.training.vocabulary import FittedVocabulary, fit_vocabulary
 __all__ = [
     "PROBE_TOKENS",
     "FittedVocabulary",
+    "InsidePlan",
     "Measures",
     "TrainingData",
     "TrainingState",
@@ -33,6 +35,7 @@ __all__ = [
     "get_random_state",
     "learning_rate_at",
     "measure_loader",
+    "plan_inside",
     "prepare_data",
     "seed_device",
     "set_device_random_state",

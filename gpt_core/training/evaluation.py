@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from gpt_core.config import TrainingConfig
 from gpt_core.model import GPTModel, autocast, generate, predict_batch
-from gpt_core.records import EvaluationRecord, ProbeRecord, SampleRecord
+from gpt_core.records import EvaluationRecord, Record, SampleRecord
 from gpt_core.text import Batch
 from gpt_core.training.exact_match import asks_problems, count_exact
 from gpt_core.training.probes import probe_model
@@ -26,7 +26,7 @@ def evaluate(
     tokenizer: Tokenizer,
     config: TrainingConfig,
     state: TrainingState,
-) -> list[EvaluationRecord | ProbeRecord]:
+) -> list[Record]:
     """Return a record of both losses after an update, then one record per probe.
 
     Raises:

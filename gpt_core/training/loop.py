@@ -14,6 +14,7 @@ from gpt_core.records import Record, StepRecord
 from gpt_core.text import Batch
 from gpt_core.training.evaluation import evaluate, write_sample
 from gpt_core.training.gradients import accumulate_gradients, clip_gradients, finite_grad_norm
+from gpt_core.training.inside import InsideRecorder
 from gpt_core.training.lr_schedule import learning_rate_at, set_learning_rate, steps_in_run
 from gpt_core.training.state import TrainingState
 from gpt_core.vocabularies import Tokenizer
@@ -33,9 +34,9 @@ def train(
 ) -> Iterator[Record]:
     """Train the model, yielding a record for each step, evaluation and sample as it happens.
 
-    Nothing runs between two records: the caller may pause, inspect the model, or end the run by
-    requesting no further record. If model and loaders have the same random generator, it is drawn
-    from in the order of the chapter's code: with the same seed, the losses are those in the book.
+    Nothing runs between two records: the caller may pause, inspect the model, or end the run. If
+    model and loaders have the same random generator, it is drawn from in the order of the chapter's
+    code: with the same seed, the losses are those in the book.
 
     Args:
         model: a new model, or a model with loaded weights.
@@ -44,11 +45,9 @@ def train(
         optimizer: from :func:`create_optimizer`.
         tokenizer: for the samples and probes.
         config: how the model is trained.
-        state: where to resume, loaded together with weights, optimizer and random state; None
-            starts from the beginning. It is updated in place, and complete whenever
-            ``between_steps`` is true.
-        inspect_update: maps an update's batches to a context that is entered around the update,
-            with the gradients ready and the weights still unchanged.
+        state: where to resume, loaded with weights, optimizer and random state; None starts anew.
+            It is updated in place, and complete whenever ``between_steps`` is true.
+        inspect_update: maps an update's batches to a context around it, gradients ready.
 
     Raises:
         ValueError: the model is not on the configuration's device.
@@ -60,6 +59,7 @@ def train(
     state = TrainingState() if state is None else state
     require_device(model, config.device)
     total_steps = steps_in_run(len(train_loader), config)
+    inside = InsideRecorder(model, optimizer, train_loader, tokenizer, config)
 
     while state.epoch <= config.num_epochs:
         model.train()
@@ -82,7 +82,8 @@ def train(
             yield StepRecord(step, epoch, tokens_seen, loss.item(), grad_norm, learning_rate)
 
             if evaluates:
-                *records, last = evaluate(model, train_loader, val_loader, tokenizer, config, state)
+                measured = evaluate(model, train_loader, val_loader, tokenizer, config, state)
+                *records, last = measured + inside.records(state)
                 yield from records
                 state.between_steps = not ends_epoch
                 yield last

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from gpt_core.store import RunStore
 from gpt_core.text import Corpus, load_text
 from tests.conftest import TINY, TINY_TRAINING
 
-PRESET = Preset("tiny", "Two layers.", TINY, TINY_TRAINING)
+PRESET = Preset("tiny", "Two layers.", TINY, replace(TINY_TRAINING, record_inside=True))
 SECRET = Corpus("diary.txt", "Dear diary, today the heron came. " * 60)
 OPEN = load_text("counting")
 
@@ -53,7 +54,7 @@ def test_nothing_of_a_private_run_gives_its_text_away(cached_store: CachedStore)
     seen = [
         *(run, view.summaries(), view.runs(), view.live_runs(), view.latest_run()),
         *(view.history("anns").recorded.samples, view.probes("anns"), view.probes_at("anns", 0)),
-        *(view.checkpoints("anns"), view.best_checkpoint("anns")),
+        *(view.checkpoints("anns"), view.best_checkpoint("anns"), view.inside("anns")),
     ]
     shown = repr(seen)
     assert "diary" not in shown
@@ -61,6 +62,8 @@ def test_nothing_of_a_private_run_gives_its_text_away(cached_store: CachedStore)
     assert SECRET.sha256 not in shown
     assert not view.history("anns").recorded.samples
     assert not view.checkpoints("anns")
+    assert not view.inside("anns")  # its token IDs are those of a line of the text
+    assert view.inside("bens")
 
 
 @pytest.mark.parametrize("actor", ["ann", "teacher"])
@@ -72,6 +75,7 @@ def test_what_the_whole_class_watches_is_redacted_for_owner_and_teacher(
         *(view.run("anns"), view.summaries(), view.latest_run(), view.checkpoints("anns")),
         *view.probes("anns"),
     ]
+    assert not view.inside("anns")
     assert "diary" not in repr(seen)
     assert "heron" not in repr(seen)
     assert not view.history("anns").recorded.samples
@@ -101,6 +105,7 @@ def test_owner_and_teacher_see_everything(cached_store: CachedStore, actor: str)
     assert view.run("anns") == cached_store.run("anns")
     assert view.history("anns") is cached_store.history("anns")
     assert view.probes("anns")
+    assert view.inside("anns")
     assert view.checkpoints("anns")
     assert view.best_checkpoint("anns")
     assert {run.id: run.is_redacted for run in view.runs()} == {"anns": False, "bens": False}

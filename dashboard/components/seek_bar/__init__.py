@@ -4,6 +4,8 @@ Not ``st.slider``: a redraw that is asked for while its value changes sends the 
 which looks like a move. This component reports only what the user does.
 """
 
+from collections.abc import Sequence
+
 from dashboard.components.registration import register
 
 _component = register(
@@ -11,7 +13,9 @@ _component = register(
 )
 
 
-def seek_bar(step: int, last_step: int, label: str, key: str) -> int | None:
+def seek_bar(
+    step: int, last_step: int, label: str, key: str, names: Sequence[str] = ()
+) -> int | None:
     """Show a bar from step 0 to the last; return the step to which it was just moved, or None.
 
     Args:
@@ -19,8 +23,9 @@ def seek_bar(step: int, last_step: int, label: str, key: str) -> int | None:
         last_step: its end.
         label: its name for screen readers.
         key: identifies the bar on its page.
+        names: what is shown for each step instead of its number.
     """
-    data = {"step": step, "last_step": last_step, "label": label}
+    data = {"step": step, "last_step": last_step, "label": label, "names": list(names)}
     moved = _component(data=data, key=key, on_moved_change=_nothing).moved
     is_step = isinstance(moved, int) and 0 <= moved <= last_step  # the browser may send anything
     return int(moved) if is_step else None

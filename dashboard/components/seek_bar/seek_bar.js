@@ -6,7 +6,9 @@ const ANSWER_MS = 3000; // after a move, older positions are ignored for so long
 function show(state, step) {
   state.bar.value = step;
   state.bar.style.setProperty("--done", `${(100 * step) / Math.max(1, state.bar.max)}%`);
-  state.output.textContent = Number(step).toLocaleString("en");
+  const name = state.names[step] ?? Number(step).toLocaleString("en");
+  state.output.textContent = name;
+  state.bar.setAttribute("aria-valuetext", name);
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -22,6 +24,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
       state.timer = setTimeout(() => state.report(state.wanted), PAUSE_MS);
     });
   }
+  state.names = data.names;
   state.report = (step) => setTriggerValue("moved", step);
   state.bar.max = data.last_step;
   state.bar.setAttribute("aria-label", data.label);

@@ -148,6 +148,15 @@ def readable(token: bytes) -> str:
     return "".join(c if c.isprintable() else f"⟨U+{ord(c):04X}⟩" for c in text)
 
 
+def readable_tokens(token_ids: Sequence[int], tokenizer: Tokenizer) -> list[str]:
+    """Return the readable text of each token.
+
+    Raises:
+        ValueError: an ID is outside the vocabulary.
+    """
+    return [readable(_bytes_of(token_id, tokenizer)) for token_id in token_ids]
+
+
 def _bytes_of(token_id: int, tokenizer: Tokenizer) -> bytes:
     if not 0 <= token_id < tokenizer.n_vocab:
         raise ValueError(

@@ -19,7 +19,7 @@ CORE_LAYERS = (
 )
 DASHBOARD_LAYERS = (
     "charts < app < components < ui < forms "
-    "< tokens, model, loss, data, train, generate, weights, runs, classroom < launcher"
+    "< home, tokens, model, loss, data, train, generate, weights, runs, classroom < launcher"
 )
 SOURCES = [
     path

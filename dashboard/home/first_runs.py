@@ -28,14 +28,13 @@ class FirstRun:
 GENERALISES = FirstRun(
     "minute",
     STORIES,
-    "The text is a megabyte of simple stories by a grammar, which tells how low the loss of any "
-    "model can be: validation falls to near that floor.",
+    "On a megabyte of simple stories, its validation loss falls to near the lowest possible.",
 )
 MEMORISES = FirstRun(
     "pocket",
     DEFAULT_TEXT,
-    "The text is one short story that comes with the app. The model learns it by heart: the "
-    "training loss falls on, the validation loss soon does not.",
+    "It learns that one story by heart: the training loss keeps falling, the validation loss does "
+    "not.",
 )
 
 
@@ -43,7 +42,7 @@ def first_runs() -> list[FirstRun]:
     """Return the runs that are offered; in a class, of the presets that its rules allow."""
     allowed = allowed_presets()
     runs = [run for run in (GENERALISES, MEMORISES) if run.preset in allowed]
-    return runs or [FirstRun(allowed[0], DEFAULT_TEXT, "The text is one short story.")]
+    return runs or [FirstRun(allowed[0], DEFAULT_TEXT, "The text is a short story.")]
 
 
 def offer_first_runs() -> None:

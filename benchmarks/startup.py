@@ -2,9 +2,9 @@
 
 Start: seconds until ``import torch`` is done (A), until ``import gpt_core`` is done, until
 ``streamlit run app.py`` has sent its first page whole to a client (B), and until a Chromium that is
-already open shows it; by turns. Pocket: from the press of Home's button, two seconds after the page
-came, to the first point on the screen, and to the end of the whole run while that page watches.
-Files are read once before, so that the disk's cache is warm.
+already open shows it; by turns. First run: from the press of Home's button, two seconds after the
+page came, to the first point on the screen, and to the end of the whole run while that page
+watches. Files are read once before, so that the disk's cache is warm.
 """
 
 import shutil
@@ -56,7 +56,7 @@ def seconds_to_serve() -> float:
 
 
 def measure_app(browser: Browser) -> dict[str, float]:
-    """Return the seconds to the first page, to the first point and to the end of a pocket run."""
+    """Return the seconds to the first page, to the first point and to the end of the first run."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         server = start_server(Path(folder))
@@ -77,7 +77,7 @@ def measure_app(browser: Browser) -> dict[str, float]:
         result = {
             "first_page_on_screen": first_page,
             "first_point": first_point,
-            "whole_pocket_run": run.state_at - pressed_at,
+            "whole_first_run": run.state_at - pressed_at,
         }
         store.close()
         page.close()

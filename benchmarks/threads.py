@@ -27,7 +27,7 @@ def measure(browser: Browser, threads: int) -> tuple[float, float]:
         server = start_server(Path(folder), GPT_LAB_THREADS=str(threads))
         page = browser.new_page(bypass_csp=True)
         open_page(page, server.url)
-        page.get_by_role("button", name="Train a small GPT now").click()
+        page.get_by_role("button", name="Learn a story by heart").click()
         page.wait_for_url("**/train?run=*")
         expect(page.locator(".js-plotly-plot").first).to_be_visible(timeout=60_000)
         store = RunStore(server.runs_dir)

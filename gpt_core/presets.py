@@ -55,6 +55,35 @@ PRESETS: dict[str, Preset] = {
             ),
         ),
         Preset(
+            "minute",
+            "A small GPT that learns to write in about a minute, with byte pairs learnt from its "
+            "text.",
+            GPTConfig(
+                vocab_size=1024,
+                context_length=256,
+                emb_dim=128,
+                n_heads=4,
+                n_layers=2,
+                drop_rate=0.0,
+                positions="rotary",
+                initialization="gpt2",
+            ),
+            TrainingConfig(
+                num_epochs=8,
+                batch_size=8,
+                learning_rate=1.2e-2,
+                schedule="cosine",
+                warmup_steps=20,
+                min_learning_rate=1e-5,
+                max_grad_norm=1.0,
+                optimizer="muon",
+                beta2=0.99,
+                vocabulary="bpe",
+                eval_freq=20,
+                sample_tokens=110,
+            ),
+        ),
+        Preset(
             "evening",
             "For a book of your own: a third of the chapter's size, "
             "with warm-up, cosine decay and clipping.",

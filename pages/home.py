@@ -1,25 +1,18 @@
-"""Home: what this is, one button that starts it, and the path through the lecture."""
+"""Home: what this is, the runs to begin with, and the path through the lecture."""
 
 import time
 from contextlib import suppress
 
 import streamlit as st
 
-from dashboard.app import (
-    allowed_presets,
-    get_store,
-    get_visible_runs,
-    own_preset,
-    session_keys,
-    show_refusal,
-)
+from dashboard.app import get_store, get_visible_runs, session_keys, show_refusal
 from dashboard.components.live_chart import preload
 from dashboard.components.recorded_curve import recorded_curve
+from dashboard.home import offer_comparison, offer_first_runs
 from dashboard.train import replay
-from dashboard.ui import STEPS, describe_seed, page_title, run_title, start_run, state_badge
+from dashboard.ui import STEPS, page_title, run_title, state_badge
 from gpt_core.export import import_recorded_run, recorded_losses
 from gpt_core.store import RunState
-from gpt_core.text import DEFAULT_TEXT, load_text
 
 TRAIN_PAGE = "pages/train.py"
 
@@ -36,7 +29,6 @@ page_title(
 
 def offer_runs() -> None:
     """Offer to train a run, and to watch the recorded one."""
-    preset = own_preset(allowed_presets()[0])
     live = get_visible_runs().own_live_runs()
     if live:
         training = [run for run in live if run.state is RunState.RUNNING]
@@ -44,14 +36,7 @@ def offer_runs() -> None:
             chosen = (training or live)[0]
             st.switch_page(TRAIN_PAGE, query_params={session_keys.RUN: chosen.id})
     else:
-        if st.button("Train a small GPT now", type="primary"):
-            run_id = start_run(preset, load_text(DEFAULT_TEXT))
-            if run_id:
-                st.switch_page(TRAIN_PAGE, query_params={session_keys.RUN: run_id})
-        st.caption(
-            f"{preset.description} The text is a short story that comes with the app. "
-            f"{describe_seed(preset)}".strip()
-        )
+        offer_first_runs()
     if st.button(f"Watch a recorded run, {replay.SPEED} × as fast"):
         try:
             recorded = import_recorded_run(get_store())
@@ -87,6 +72,7 @@ if latest:
         st.text(f"Latest run: {run_title(latest)}")
         state_badge(latest)
         st.page_link(TRAIN_PAGE, label="Open", query_params={session_keys.RUN: latest.id})
+offer_comparison()
 
 st.header("The seven steps")
 st.markdown(

@@ -19,7 +19,8 @@ CORE_LAYERS = (
 )
 DASHBOARD_LAYERS = (
     "charts < app < components < ui < forms "
-    "< tokens, model, loss, data, train, generate, inside, weights, runs, classroom < launcher"
+    "< home, tokens, model, loss, data, train, generate, inside, weights, runs, classroom "
+    "< launcher"
 )
 SOURCES = [
     path

@@ -51,9 +51,10 @@ LIMITS = {
 QR_PIXELS = 220
 WHY = (
     "A new class begins with limits for thirty students on a laptop with two cores, where one run "
-    "trains at a time. The preset pocket has 13 million parameters, evening 49 and book-124m 162: "
-    "the limit of 20 million allows pocket alone. One run of pocket takes about a minute on such a "
-    "laptop, needs up to 485 MB of disk and keeps 108 MB; one of evening needs up to 1.8 GB."
+    "trains at a time. The preset pocket has 13 million parameters, minute 0.7, evening 49 and "
+    "book-124m 162: the limit of 20 million allows pocket and minute alone. A run of either takes "
+    "about a minute on such a laptop. One of pocket needs up to 485 MB of disk and keeps 108 MB; "
+    "one of evening needs up to 1.8 GB."
 )
 
 

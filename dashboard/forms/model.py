@@ -26,6 +26,8 @@ from gpt_core.store import Run
 from gpt_core.weights import INITIAL_STEP
 
 UNTRAINED_SEED = 123
+# The presets that are offered untrained: with byte pairs of its own, a model needs a text first.
+UNTRAINED = sorted(name for name, preset in PRESETS.items() if preset.training.vocabulary == "gpt2")
 LIBRARY = "model:"  # prefix of the key of a library model
 GONE = "The chosen model is not here any more"
 NOW = -2  # among a run's steps: the model as it is now (-1 is before the first update)
@@ -59,7 +61,7 @@ def choose_model(
     runs = {run.id: run for run in get_visible_runs().runs() if not run.is_redacted}
     kept = library_titles()
     with_weights = [run_id for run_id in runs if _has_weights(run_id)]
-    options = [*sorted(PRESETS), *kept, *with_weights]  # the chapter's model first
+    options = [*UNTRAINED, *kept, *with_weights]  # the chapter's model first
     wanted = st.query_params.get(session_keys.RUN)
     if not slot and wanted != st.session_state.get(session_keys.WALK_LINK):  # by another link
         st.session_state[session_keys.WALK_LINK] = wanted
@@ -76,7 +78,7 @@ def choose_model(
         options,
         format_func=lambda option: (
             f"Untrained {option}, seed {UNTRAINED_SEED}"
-            if option in PRESETS
+            if option in UNTRAINED
             else kept.get(option)
             or (f"{run_title(runs[option])} · {option}" if option in runs else GONE)
         ),
@@ -84,7 +86,7 @@ def choose_model(
         persist_state="session",
     )
     try:
-        if choice in PRESETS:
+        if choice in UNTRAINED:
             fetch = partial(get_model_cache().untrained, PRESETS[choice].model, UNTRAINED_SEED)
             with st.spinner("Building the model…"):
                 return ChosenModel(fetch(), f"Untrained {choice}, seed {UNTRAINED_SEED}", fetch)

@@ -86,9 +86,9 @@ def show_expected_times(corpus: Corpus, presets: Sequence[Preset]) -> None:
     """Show how long each preset is expected to train on a text."""
     try:
         times = {}
-        for fitted in (vocabulary.fit_preset(corpus, preset) for preset in presets):
-            seconds = expected_seconds(fitted.preset, *vocabulary.count_tokens(corpus, fitted))
-            times[fitted.preset.name] = _in_words(seconds)
+        for preset in presets:
+            seconds = expected_seconds(preset, *vocabulary.expect_tokens(corpus, preset))
+            times[preset.name] = _in_words(seconds)
     except ValueError:
         return  # the form says why this text cannot be trained on
     st.caption(

@@ -222,7 +222,7 @@ def choose_settings(
                 _show_groups(preset, beginning, folded)
     values = settings | {name: setting_of(preset, name, beginning) for name in shown}
     if values["vocabulary"] != "bpe" and beginning.weights is None:
-        values["vocab_size"] = preset.model.vocab_size  # it follows from the vocabulary
+        values["vocab_size"] = GPTConfig().vocab_size  # it follows from the vocabulary
     own = st.session_state.get(session_keys.OWN_PROBES) if "probes" in folded else None
     try:
         probes = own_probes(own or "", values["context_length"])

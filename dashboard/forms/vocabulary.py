@@ -15,6 +15,7 @@ from gpt_core.training import encode_splits, fit_vocabulary
 from gpt_core.vocabularies import Tokenizer, describe_sample, describe_unknown
 
 LONG_TEXT = 300_000  # characters; learning from a longer text gets a progress bar
+BYTES_PER_TOKEN = 3.0  # of byte pairs learnt from a text, roughly
 
 
 class FittedPreset(NamedTuple):
@@ -54,6 +55,19 @@ def count_tokens(corpus: Corpus, fitted: FittedPreset) -> tuple[int, int]:
         corpus.text, fitted.tokenizer, fitted.preset.training, cache
     )
     return len(splits[0]), len(splits[1])
+
+
+def expect_tokens(corpus: Corpus, preset: Preset) -> tuple[int, int]:
+    """Return about how many tokens of a preset's vocabulary a text's two splits have.
+
+    Byte pairs are not learnt for this: from a long text it would take a minute.
+    """
+    training = preset.training
+    if training.vocabulary != "bpe":
+        return count_tokens(corpus, fit_preset(corpus, preset))
+    tokens = len(corpus.text.encode()) / BYTES_PER_TOKEN
+    train_tokens = int(training.train_ratio * tokens)
+    return train_tokens, int(tokens) - train_tokens
 
 
 def show_size(fitted: FittedPreset, tokens: int) -> None:

@@ -23,8 +23,8 @@ def _pattern(term: Term) -> re.Pattern[str]:
 # The terms of each page, in the glossary's order; a test reads the pages.
 _ON_PAGE = {
     "Home": (
-        "token, token ID, batch, GPT, parameters, loss, validation loss, run, step, "
-        "epoch, evaluation, sample, pretrained, prompt, decoding, temperature, top-k"
+        "token, token ID, batch, GPT, parameters, loss, training loss, validation loss, run, step, "
+        "epoch, evaluation, sample, memorising, pretrained, prompt, decoding, temperature, top-k"
     ),
     "Runs": (
         "token, vocabulary, loss, perplexity, bits per byte, training loss, validation loss, run, "

@@ -62,11 +62,14 @@ def train_command(options: argparse.Namespace) -> int:
         preset = replace(preset, model=initial.config(preset.model), training=training)
     if initial is not None:
         _check_weights(initial, preset, initial_sha256)
-    model = replace(preset.model, **chosen_settings(options, GPTConfig))
+    changes = chosen_settings(options, TrainingConfig)
+    shape = chosen_settings(options, GPTConfig)
+    if initial is None and changes.get("vocabulary", "bpe") != "bpe":
+        shape = {"vocab_size": GPTConfig().vocab_size, **shape}  # it follows from the vocabulary
+    model = replace(preset.model, **shape)
     preset = replace(preset, model=model)
     if initial is not None:
         initial.fitted(model)  # refuses settings that are not those of the weights
-    changes = chosen_settings(options, TrainingConfig)
     probes = (*preset.training.probes, *options.probe)
     config = replace(preset.training, **changes, probes=probes)
     if options.text or not sha256:

@@ -56,12 +56,12 @@ def check(
     )
 
 
-def test_what_a_class_begins_with_allows_the_pocket_preset_alone() -> None:
+def test_what_a_class_begins_with_allows_the_two_small_presets_alone() -> None:
     for preset in PRESETS.values():
         parameters = count_config_parameters(preset.model)
         asked = (preset, preset.training, 10**6, parameters, False, "", ANN)
         require_allowed_run(ClassRules(most_parameters=None), *asked)
-        if preset is POCKET:
+        if preset.name in ("pocket", "minute"):
             require_allowed_run(ClassRules(), *asked)
             continue
         with pytest.raises(

@@ -1,6 +1,6 @@
 """Retake the screenshots in docs/: ``python -m tests.browser.screenshots``.
 
-A fresh server, a pocket run started with Home's button, and each page at both widths, light
+A fresh server, the run that Home's button starts, and each page at both widths, light
 and dark, while the run is in its later half.
 """
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from gpt_core.export import RECORDED_RUN
+from gpt_core.presets import PRESETS
 from tests.browser.conftest import CHROMIUM_FLAGS, ROOT, open_page, start_server
 
 FOLDER = ROOT / "docs" / "screenshots"
@@ -60,7 +61,7 @@ def main() -> None:
         open_page(page, server.url)
         page.get_by_role("button", name="Train a small GPT now").click()
         page.wait_for_url("**/train?run=*")
-        take(browser, page.url, "train", "Epoch 8")
+        take(browser, page.url, "train", f"Epoch {PRESETS['minute'].training.num_epochs // 2}")
         recorded = f"{server.url}/train?run={RECORDED_RUN}"
         take(browser, recorded, "recorded", "The model overfits")
         take(browser, f"{recorded}&projector=1", "projector", "Epoch 10", SIZES[:1])

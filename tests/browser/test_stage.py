@@ -20,7 +20,7 @@ def train_url(server: Server, browser: Browser) -> str:
     """The address of a run that trains; the other tests of this file watch it."""
     page = browser.new_page()
     open_page(page, server.url)
-    page.get_by_role("button", name="Train a small GPT now").click()
+    page.get_by_role("button", name="Learn a story by heart").click()
     page.wait_for_url(re.compile(r"/train\?run=pocket-"))
     expect(page.locator(POINTS).nth(3)).to_be_visible(timeout=90_000)
     url = page.url

@@ -139,7 +139,7 @@ def test_the_probes_of_a_run_come_in_while_one_watches_the_loss_page(
     page: Page, server: Server, problems: list[str]
 ) -> None:
     open_page(page, server.url)
-    page.get_by_role("button", name="Train a small GPT now").click()
+    page.get_by_role("button", name="Learn a story by heart").click()
     page.wait_for_url(re.compile(r"/train\?run=pocket-"))
     run = page.url.split("?")[1]
     open_page(page, f"{server.url}/loss?{run}")

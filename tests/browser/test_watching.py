@@ -20,8 +20,8 @@ pytestmark = pytest.mark.slow
 
 # Buttons that start, change or end a run, ask the network, or go to another page.
 LEFT_ALONE = re.compile(
-    r"train|start|stop|pause|resume|step|delete|remove|run again|queue|fetch|download|watch|bring"
-    r"|save|open|hub|replay|guided|check|leave|keep|project|generate",
+    r"train|by heart|start|stop|pause|resume|step|delete|remove|run again|queue|fetch|download"
+    r"|watch|bring|save|open|hub|replay|guided|check|leave|keep|project|generate",
     re.IGNORECASE,
 )
 UNFOLD = "details:not([open]) > summary"
@@ -54,7 +54,7 @@ def test_every_page_is_opened_and_used_and_the_run_is_that_of_the_terminal(
 ) -> None:
     server = start_server(tmp_path / "server")
     page.goto(server.url)
-    start = page.get_by_role("button", name="Train a small GPT now")
+    start = page.get_by_role("button", name="Learn a story by heart")
     expect(start).to_be_visible(timeout=60_000)
     wait_until_settled(page)
     start.click()

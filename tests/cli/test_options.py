@@ -145,6 +145,17 @@ def test_a_vocabulary_of_ones_own_is_trained_from_the_terminal(
     assert "vocabulary=bytes does not fit the initial weights" in capsys.readouterr().err
 
 
+def test_a_preset_with_byte_pairs_takes_characters_as_well(tmp_path: Path) -> None:
+    shape = ["--n-layers", "1", "--emb-dim", "16", "--n-heads", "2", "--context-length", "32"]
+    command = ["train", "--preset", "minute", "--text", "counting", "--runs-dir", str(tmp_path)]
+    own = ["--vocabulary", "characters", "--epochs", "1", "--run-id", "letters"]
+    assert main([*command, *shape, *own]) == 0
+    with closing(RunStore(tmp_path)) as store:
+        run = store.run("letters")
+        assert run is not None
+        assert run.model_config.vocab_size < 100
+
+
 def test_an_export_that_there_is_not_lists_those_there_are(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -65,7 +65,7 @@ class Outcome:
 def train(page: Page, url: str) -> str:
     """Start the pocket run as a visitor does; return its ID."""
     open_page(page, url)
-    page.get_by_role("button", name="Train a small GPT now").click()
+    page.get_by_role("button", name="Learn a story by heart").click()
     page.wait_for_url(re.compile(r"/train\?run=pocket-"), timeout=60_000)
     return page.url.split("run=")[1]
 

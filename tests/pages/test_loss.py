@@ -219,6 +219,14 @@ def test_a_link_to_a_run_chooses_it_also_after_another_was_chosen() -> None:
     assert next(box for box in app.selectbox if box.label == "Model").value == "pocket"
 
 
+def test_only_presets_with_gpt_2s_vocabulary_are_offered_untrained() -> None:
+    app = open_app("loss", state=SMALL_MODEL)
+    model = next(box for box in app.selectbox if box.label == "Model")
+    untrained = {option for option in model.options if option.startswith("Untrained")}
+    named = {f"Untrained {name}, seed 123" for name in ("book-124m", "evening", "pocket")}
+    assert untrained == named  # minute would have to learn its byte pairs first
+
+
 def test_a_run_stays_chosen_when_it_pauses_and_when_it_ends() -> None:
     run_id = start_pocket_run()
     app = open_app("loss", run=run_id)

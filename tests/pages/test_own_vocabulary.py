@@ -161,6 +161,15 @@ def test_the_form_offers_a_vocabulary_and_starts_a_run_with_it(kind: str, size: 
     runtime.get_runner().stop(started.id, actor="local").result(60)
 
 
+def test_a_preset_with_byte_pairs_takes_characters_as_well() -> None:
+    state = {session_keys.PRESET: "minute", session_keys.OTHER_SETTINGS: True}
+    app = open_app("train", state=state)
+    choose(app, "vocabulary", "characters")
+    assert not app.exception
+    assert "contradicts" not in texts(app)
+    assert not button(app, "Start training").disabled
+
+
 def test_data_shows_the_text_in_the_chosen_vocabulary() -> None:
     app = open_app("data", state={session_keys.OTHER_SETTINGS: True, session_keys.TEXT: "counting"})
     choose(app, "vocabulary", "characters")

@@ -1,6 +1,7 @@
 """The vocabulary that a run with the chosen settings has, and its tokens of the text."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ import streamlit as st
 from torch import Tensor
 
 from dashboard.app import get_store
+from dashboard.components.token_chips import token_chips
 from gpt_core.model import count_config_parameters
 from gpt_core.presets import Preset
 from gpt_core.text import Corpus, split_text, token_cache_in
@@ -66,6 +68,26 @@ def show_size(fitted: FittedPreset, tokens: int) -> None:
         f"among all costs ln V = {math.log(model.vocab_size):.2f} nats, and "
         f"{100 * rows / parameters:.0f}% of the model's parameters are its rows in the token "
         "embedding and the output head."
+    )
+
+
+def show_frequent(
+    most_frequent: Sequence[tuple[int, int]], tokenizer: Tokenizer, label: str, key: str
+) -> None:
+    """Show a text's most frequent tokens, each with how often it occurs.
+
+    Args:
+        most_frequent: token IDs and their counts.
+        tokenizer: of their vocabulary.
+        label: the list's name for screen readers.
+        key: identifies the chips on their page.
+    """
+    token_chips(
+        [token_id for token_id, _ in most_frequent],
+        label=label,
+        key=key,
+        second_line=[f"{times:,}×" for _, times in most_frequent],
+        tokenizer=tokenizer,
     )
 
 

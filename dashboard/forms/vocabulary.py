@@ -8,8 +8,9 @@ from typing import NamedTuple
 import streamlit as st
 from torch import Tensor
 
-from dashboard.app import get_store
+from dashboard.app import get_store, session_keys
 from dashboard.components.token_chips import token_chips
+from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.model import count_config_parameters
 from gpt_core.presets import Preset
 from gpt_core.text import Corpus, split_text, token_cache_in
@@ -44,9 +45,23 @@ def fit_preset(corpus: Corpus, preset: Preset, given: str | None = None) -> Fitt
         def report(fraction: float) -> None:
             bar.progress(fraction, text="Learning byte pairs from the text…")
 
-        fitted = fit_vocabulary(corpus.text, model, training, given, cache, report)
-        bar.empty()
+        try:
+            fitted = fit_vocabulary(corpus.text, model, training, given, cache, report)
+        finally:
+            bar.empty()
     return FittedPreset(replace(preset, model=fitted.model_config), fitted.tokenizer)
+
+
+def gives_byte_pairs(corpus: Corpus, vocab_size: int) -> bool:
+    """Return whether so many tokens can be learnt from a text; too few are found out once."""
+    missing = st.session_state.setdefault(session_keys.TOO_FEW_PAIRS, set())
+    if (corpus.sha256, vocab_size) not in missing:
+        model, training = GPTConfig(vocab_size), TrainingConfig(vocabulary="bpe")
+        try:
+            fit_preset(corpus, Preset("", "", model, training))  # which is cached, and needed next
+        except ValueError:
+            missing.add((corpus.sha256, vocab_size))
+    return (corpus.sha256, vocab_size) not in missing
 
 
 def count_tokens(corpus: Corpus, fitted: FittedPreset) -> tuple[int, int]:

@@ -37,7 +37,7 @@ VOCABULARIES = (
 )
 
 # The seconds that a run takes here, by its settings and the tokens of its two splits; None if the
-# text is too short for it: gpt_core.runner.estimate_seconds.
+# text is too short for it, or the model too large: gpt_core.runner.estimate_seconds.
 SecondsOf = Callable[[GPTConfig, TrainingConfig, int, int], float | None]
 
 
@@ -70,7 +70,14 @@ class Proposal:
         return f"In the time there is, this machine can read {times}: {reads}"
 
 
-def propose(name: str, text_bytes: int, minutes: float, seconds_of: SecondsOf) -> Proposal:
+def propose(
+    name: str,
+    text_bytes: int,
+    minutes: float,
+    seconds_of: SecondsOf,
+    gives: Callable[[int], bool] = lambda vocab_size: True,
+    most_steps: int | None = None,
+) -> Proposal:
     """Return settings for a text of one's own and the minutes that one has.
 
     Args:
@@ -78,18 +85,26 @@ def propose(name: str, text_bytes: int, minutes: float, seconds_of: SecondsOf) -
         text_bytes: the text's length in UTF-8.
         minutes: how long the run may take.
         seconds_of: how long a run takes here.
+        gives: whether the text gives a vocabulary of so many byte pairs.
+        most_steps: of the whole run, about; None is no limit.
 
     Raises:
-        ValueError: the text is too short for the smallest model.
+        ValueError: the text is too short or too uniform.
     """
-    vocab_size, bytes_per_token = next(
+    fitting = (
         (size, bytes_per_token)
         for at_least, size, bytes_per_token in reversed(VOCABULARIES)
-        if text_bytes >= at_least
+        if text_bytes >= at_least and gives(size)
     )
+    vocab_size, bytes_per_token = next(fitting, (0, 0.0))
+    if not vocab_size:
+        raise ValueError(
+            f"The text gives fewer than {VOCABULARIES[0][1]} byte pairs: choose a preset, or a "
+            "longer text."
+        )
     tokens = int(text_bytes / bytes_per_token)
     best: Proposal | None = None
-    for proposal in _proposals(name, vocab_size, tokens, minutes, seconds_of):
+    for proposal in _proposals(name, vocab_size, tokens, minutes, seconds_of, most_steps):
         needed = TOKENS_PER_WEIGHT * weights_of(proposal.preset.model)
         if best is not None and proposal.tokens_read < needed:
             break
@@ -105,7 +120,12 @@ def weights_of(model: GPTConfig) -> int:
 
 
 def _proposals(
-    name: str, vocab_size: int, tokens: int, minutes: float, seconds_of: SecondsOf
+    name: str,
+    vocab_size: int,
+    tokens: int,
+    minutes: float,
+    seconds_of: SecondsOf,
+    most_steps: int | None,
 ) -> Iterator[Proposal]:
     """Give each shape's settings that end in time, from small to large."""
     train_tokens = int(0.9 * tokens)
@@ -118,6 +138,8 @@ def _proposals(
         if seconds is None:
             return
         passes = 60 * minutes / seconds
+        if most_steps is not None:
+            passes = min(passes, most_steps / steps)
         epochs = max(1, min(MOST_EPOCHS, int(passes)))
         # If the time is not enough for one pass, every second window is read, every third, …
         every = max(1, math.ceil(1 / passes))

@@ -58,3 +58,20 @@ def test_the_reason_is_one_sentence_with_the_numbers() -> None:
 def test_a_text_too_short_for_any_model_is_refused() -> None:
     with pytest.raises(ValueError, match="too short"):
         propose("mine", 500, 3, seconds_of)
+
+
+@pytest.mark.parametrize("text_bytes", [20_000, 5_000_000])
+def test_a_run_has_no_more_steps_than_a_class_allows(text_bytes: int) -> None:
+    free = propose("mine", text_bytes, 20, seconds_of)
+    limited = propose("mine", text_bytes, 20, seconds_of, most_steps=200)
+    model, training = limited.preset.model, limited.preset.training
+    windows = limited.tokens_read // training.num_epochs // model.context_length
+    assert training.num_epochs * (windows // training.batch_size) <= 200
+    assert limited.tokens_read < free.tokens_read
+
+
+def test_the_vocabulary_is_one_that_the_text_gives() -> None:
+    proposal = propose("mine", 2_000_000, 3, seconds_of, lambda size: size < 1500)
+    assert proposal.preset.model.vocab_size == 1024
+    with pytest.raises(ValueError, match="fewer than 512 byte pairs"):
+        propose("mine", 2_000_000, 3, seconds_of, lambda size: False)

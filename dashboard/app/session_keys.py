@@ -7,6 +7,7 @@ PROJECTOR = "projector"  # query parameter: whether the page is shown to a class
 
 PRESET = "preset"  # session: name of the preset chosen in the form
 TIME = "time"  # session: the time that the settings should fit, instead of a preset
+TOO_FEW_PAIRS = "too_few_pairs"  # session: texts, and sizes for which they give too few byte pairs
 TEXT = "text"  # session: name of the text chosen in the form
 NEW_TEXT = "new_text"  # session: the text that was just saved, to be chosen
 UPLOAD = "upload"  # session: the file uploader

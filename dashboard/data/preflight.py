@@ -19,6 +19,7 @@ def show_preflight(
     preset = fitted.preset
     seconds = preflight.expected_seconds(preset, train_tokens, val_tokens)
     show_numbers(preflight.facts(preset, train_tokens, seconds))
+    vocabulary.show_size(fitted, train_tokens + val_tokens)
     try:
         preflight.require_memory(preset)
     except ValueError as error:

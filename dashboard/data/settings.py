@@ -3,8 +3,8 @@
 import streamlit as st
 from torch import Tensor
 
-from dashboard.app import allowed_presets, get_store, own_preset, session_keys
-from dashboard.forms import settings
+from dashboard.app import get_store
+from dashboard.forms import choose_preset, settings
 from gpt_core.config import TrainingConfig
 from gpt_core.presets import Preset
 from gpt_core.text import (
@@ -20,12 +20,10 @@ CUTTING = ("train_ratio", "context_length", "batch_size", "stride")
 
 def choose_settings(corpus: Corpus) -> Preset | None:
     """Let the user set how the text is cut into windows; return the preset with that."""
-    name = st.selectbox(
-        "Model and training", allowed_presets(), key=session_keys.PRESET, persist_state="session"
-    )
+    preset = choose_preset(corpus)
     has_boundaries = END_OF_TEXT in corpus.text
     in_front = (*CUTTING, "end_of_text") if has_boundaries else CUTTING
-    return settings.choose_settings(own_preset(name, corpus), in_front=in_front)
+    return settings.choose_settings(preset, in_front=in_front)
 
 
 def encode(corpus: Corpus, config: TrainingConfig, tokenizer: Tokenizer) -> tuple[Tensor, Tensor]:

@@ -5,6 +5,7 @@ from torch import Tensor, cat
 
 from dashboard.app import session_keys
 from dashboard.components.token_chips import token_chips
+from dashboard.forms import vocabulary
 from dashboard.ui import show_code, show_numbers, show_table
 from gpt_core.presets import Preset
 from gpt_core.text import (
@@ -50,12 +51,8 @@ def show_statistics(statistics: TokenStatistics, tokenizer: Tokenizer) -> None:
             f"English prose takes about {ENGLISH_TOKENS_PER_CHARACTER} tokens per character."
         )
     st.subheader("Its most frequent tokens")
-    token_chips(
-        [token_id for token_id, _ in statistics.most_frequent],
-        label="The most frequent tokens",
-        key="frequent",
-        second_line=[f"{times:,}×" for _, times in statistics.most_frequent],
-        tokenizer=tokenizer,
+    vocabulary.show_frequent(
+        statistics.most_frequent, tokenizer, "The most frequent tokens", "frequent"
     )
     st.subheader("Its longest tokens")
     token_chips(

@@ -4,6 +4,7 @@ import streamlit as st
 from torch import Tensor
 
 from dashboard.charts import count
+from dashboard.components.token_chips import readable_text
 from dashboard.ui import show_table
 from gpt_core.presets import Preset
 from gpt_core.text import (
@@ -12,7 +13,7 @@ from gpt_core.text import (
     create_dataloader,
 )
 from gpt_core.training import steps_in_run
-from gpt_core.vocabularies import Tokenizer, token_ids_to_text
+from gpt_core.vocabularies import Tokenizer
 
 DRAWN_WINDOWS = 6
 
@@ -78,7 +79,7 @@ def show_batch(preset: Preset, train_ids: Tensor, tokenizer: Tokenizer) -> None:
         f"inputs  {tuple(inputs.shape)}\n{inputs}\n\ntargets {tuple(targets.shape)}\n{targets}",
         height=320,
     )
-    text = token_ids_to_text(inputs[0], tokenizer)
+    text = readable_text(inputs[0].tolist(), tokenizer)
     st.text(f"Its first row reads: “{text[:400]}{'…' * (len(text) > 400)}”")
 
 

@@ -9,6 +9,7 @@ from dashboard.forms.model import (
     chosen_run,
     describe_missing_weights,
 )
+from dashboard.forms.preset import choose_preset
 from dashboard.forms.reading import reading_turn
 from dashboard.forms.rows import DEFAULT_ROWS, MAX_TASKS, enter_rows, parse_rows
 from dashboard.forms.settings import LIMITS, MAX_OWN_PROBES, key_of, own_probes
@@ -39,6 +40,7 @@ __all__ = [
     "choose_corpus",
     "choose_files",
     "choose_model",
+    "choose_preset",
     "choose_starting_weights",
     "chosen_run",
     "describe_missing_weights",

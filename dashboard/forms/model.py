@@ -150,6 +150,8 @@ def _choose_moment(run: Run, slot: str, label: str) -> ChosenModel | None:
     if not steps:
         st.text(f"{describe_missing_weights(run)} Choose another model.")
         return None
+    if not run.initial_sha256:  # drawn from its seed, and so never saved
+        steps.append(INITIAL_STEP)
 
     def describe(step: int) -> str:
         if step == NOW:
@@ -168,8 +170,13 @@ def _choose_moment(run: Run, slot: str, label: str) -> ChosenModel | None:
         return _snapshot(run, slot)
     if best is not None and step == best.global_step:
         st.caption("The one with the lowest validation loss, which need not be the last.")
-    fetch = partial(get_model_cache().checkpoint, get_store(), run.id, step, actor=current_actor())
-    with st.spinner("Loading the checkpoint…"):
+    if step == INITIAL_STEP and not run.initial_sha256:
+        fetch = partial(get_model_cache().initial, get_store(), run.id, actor=current_actor())
+    else:
+        fetch = partial(
+            get_model_cache().checkpoint, get_store(), run.id, step, actor=current_actor()
+        )
+    with st.spinner("Loading the weights…"):
         return ChosenModel(fetch(), f"{run_title(run)}, {describe(step)}", fetch)
 
 

@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Sequence
-from typing import Any
 
 import psutil
 import streamlit as st
@@ -22,14 +21,12 @@ from gpt_core.access import seconds_left
 from gpt_core.export import RECORDED_RUN
 from gpt_core.inspection import summarize
 from gpt_core.presets import Preset
-from gpt_core.proposals import Proposal, propose
 from gpt_core.runner import estimate_seconds, time_steps
 from gpt_core.system import describe_error
 from gpt_core.text import Corpus, TokenCache, count_batches, token_cache_in
 from gpt_core.training import prepare_data, steps_in_run
 from gpt_core.weights import max_checkpoint_bytes
 
-TIMES = {"3 minutes": 3, "20 minutes": 20, "an evening": 180}  # to choose from, in minutes
 MEASURE_SECONDS = 110  # timeout of a measurement
 
 
@@ -96,20 +93,6 @@ def show_expected_times(corpus: Corpus, presets: Sequence[Preset]) -> None:
         + ", ".join(f"{name} {time}" for name, time in times.items())
         + "."
     )
-
-
-def propose_for(corpus: Corpus, time: str) -> Proposal:
-    """Return settings that fit a text and one of :data:`TIMES`.
-
-    Raises:
-        ValueError: the text is too short.
-    """
-
-    def seconds_of(*settings: Any) -> float | None:
-        model, training, *lengths = settings
-        return expected_seconds(Preset(time, "", model, training), *lengths)
-
-    return propose(time, len(corpus.text.encode()), TIMES[time], seconds_of)
 
 
 def _in_words(seconds: float | None) -> str:

@@ -1,6 +1,7 @@
 """Every field of a configuration as a widget with help, in groups."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -20,7 +21,7 @@ from gpt_core.config import (
 )
 from gpt_core.model import BYTES_PER_PARAMETER, count_config_parameters
 from gpt_core.presets import PRESETS, Preset
-from gpt_core.vocabularies import get_tokenizer, token_ids_to_text
+from gpt_core.vocabularies import SINGLE_BYTES, get_tokenizer, token_ids_to_text
 from gpt_core.weights import FREE
 
 RANDOM_WEIGHTS = StartingWeights()
@@ -151,12 +152,14 @@ def show_setting(preset: Preset, name: str, beginning: StartingWeights = RANDOM_
 def _choose_to_keep_every_epoch(preset: Preset, beginning: StartingWeights) -> bool:
     """Let the user keep the weights of every epoch, and say what that takes on disk."""
     fields = {name: setting_of(preset, name, beginning) for name in asdict(preset.model)}
-    try:
-        size = BYTES_PER_PARAMETER * count_config_parameters(GPTConfig(**fields))
-        epochs = count(setting_of(preset, "num_epochs", beginning), "epoch")
-        cost = f": {epochs} of {format_bytes(size)} each"
-    except ValueError:  # which the form reports
-        cost = ""
+    kind, cost = setting_of(preset, "vocabulary", beginning), ""
+    if kind == "bytes":
+        fields["vocab_size"] = SINGLE_BYTES + 1
+    if kind != "characters" or beginning.weights is not None:  # else the text gives the size
+        with suppress(ValueError):  # which the form reports
+            size = BYTES_PER_PARAMETER * count_config_parameters(GPTConfig(**fields))
+            epochs = count(setting_of(preset, "num_epochs", beginning), "epoch")
+            cost = f": {epochs} of {format_bytes(size)} each"
     return st.toggle(
         f"Keep the weights of every epoch{cost}",
         key=f"{key_of(preset, 'keep_epochs', beginning)}-every",

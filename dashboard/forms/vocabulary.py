@@ -1,13 +1,16 @@
 """The vocabulary that a run with the chosen settings has, and its tokens of the text."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 import streamlit as st
 from torch import Tensor
 
-from dashboard.app import get_store
+from dashboard.app import get_store, session_keys
+from dashboard.components.token_chips import token_chips
+from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.model import count_config_parameters
 from gpt_core.presets import Preset
 from gpt_core.text import Corpus, split_text, token_cache_in
@@ -43,9 +46,23 @@ def fit_preset(corpus: Corpus, preset: Preset, given: str | None = None) -> Fitt
         def report(fraction: float) -> None:
             bar.progress(fraction, text="Learning byte pairs from the text…")
 
-        fitted = fit_vocabulary(corpus.text, model, training, given, cache, report)
-        bar.empty()
+        try:
+            fitted = fit_vocabulary(corpus.text, model, training, given, cache, report)
+        finally:
+            bar.empty()
     return FittedPreset(replace(preset, model=fitted.model_config), fitted.tokenizer)
+
+
+def gives_byte_pairs(corpus: Corpus, vocab_size: int) -> bool:
+    """Return whether so many tokens can be learnt from a text; too few are found out once."""
+    missing = st.session_state.setdefault(session_keys.TOO_FEW_PAIRS, set())
+    if (corpus.sha256, vocab_size) not in missing:
+        model, training = GPTConfig(vocab_size), TrainingConfig(vocabulary="bpe")
+        try:
+            fit_preset(corpus, Preset("", "", model, training))  # which is cached, and needed next
+        except ValueError:
+            missing.add((corpus.sha256, vocab_size))
+    return (corpus.sha256, vocab_size) not in missing
 
 
 def count_tokens(corpus: Corpus, fitted: FittedPreset) -> tuple[int, int]:
@@ -80,6 +97,26 @@ def show_size(fitted: FittedPreset, tokens: int) -> None:
         f"among all costs ln V = {math.log(model.vocab_size):.2f} nats, and "
         f"{100 * rows / parameters:.0f}% of the model's parameters are its rows in the token "
         "embedding and the output head."
+    )
+
+
+def show_frequent(
+    most_frequent: Sequence[tuple[int, int]], tokenizer: Tokenizer, label: str, key: str
+) -> None:
+    """Show a text's most frequent tokens, each with how often it occurs.
+
+    Args:
+        most_frequent: token IDs and their counts.
+        tokenizer: of their vocabulary.
+        label: the list's name for screen readers.
+        key: identifies the chips on their page.
+    """
+    token_chips(
+        [token_id for token_id, _ in most_frequent],
+        label=label,
+        key=key,
+        second_line=[f"{times:,}×" for _, times in most_frequent],
+        tokenizer=tokenizer,
     )
 
 

@@ -22,7 +22,12 @@ from dashboard.forms import ChosenModel
 from dashboard.generate.decoding import choose_decoding, describe_decoding
 from gpt_core.inference import GenerationJob
 from gpt_core.model import Choice, Decoding, GPTModel
-from gpt_core.vocabularies import describe_unknown, read_vocabulary, text_to_token_ids
+from gpt_core.vocabularies import (
+    decode_parts,
+    describe_unknown,
+    read_vocabulary,
+    text_to_token_ids,
+)
 
 MAX_SETTINGS = 3
 MAX_TOKENS = 500
@@ -231,10 +236,8 @@ def _show_text(number: int, text: GeneratedText, has_ended: bool) -> None:
     note = count(len(ids), "token")
     if text.is_under_way:
         note = f"{len(ids)} of {count(task.tokens, 'token')}"
-    pieces = [
-        Piece(on_few_lines(tokenizer.decode(task.prompt)), "prompt"),
-        Piece(on_few_lines(tokenizer.decode(ids))),
-    ]
+    prompt, written = decode_parts([task.prompt, ids], tokenizer)
+    pieces = [Piece(on_few_lines(prompt), "prompt"), Piece(on_few_lines(written))]
     sample_list([Entry(describe_decoding(task.decoding), note, pieces)], "A text", f"text-{number}")
     if has_ended and places:
         _show_choices(number, task, places)

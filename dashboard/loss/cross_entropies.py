@@ -80,7 +80,8 @@ def show() -> None:
         st.markdown(
             f"**The same number, {binary:.4f}.** With two classes, y and 1 − y are the one-hot "
             "target, p and 1 − p the two probabilities. A GPT's loss is the right-hand formula "
-            "with C = 50,257: of the inner sum only the target's term is left, −log p."
+            "with a class for each token of the vocabulary, C = 50,257 with GPT-2's: of the inner "
+            "sum only the target's term is left, −log p."
         )
     else:
         st.markdown(

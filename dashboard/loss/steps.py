@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dashboard.charts import count, format_exactly, loss_walk, probability_strength
 from dashboard.components.live_chart import live_chart
-from dashboard.components.token_chips import PROBABILITIES, Row, token_chips
+from dashboard.components.token_chips import PROBABILITIES, Row, readable_text, token_chips
 from dashboard.loss.walk import Position, Walk, readable_token
 from dashboard.ui import (
     common_mistake,
@@ -155,7 +155,7 @@ def show_predictions(walk: Walk) -> None:
         )
         for i in range(len(walk.inputs)):
             said = [p.predicted_id for p in walk.positions if p.row == i]
-            st.text(f"Row {walk.numbers[i]} reads: “{walk.tokenizer.decode(said)}”")
+            st.text(f"Row {walk.numbers[i]} reads: “{readable_text(said, walk.tokenizer)}”")
 
 
 def show_target_probas(walk: Walk) -> None:

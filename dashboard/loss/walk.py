@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from dashboard.charts import position_name
-from dashboard.components.token_chips import Row, readable
+from dashboard.components.token_chips import Row, readable, readable_text
 from dashboard.forms import DEFAULT_ROWS, parse_rows
 from gpt_core.model import (
     GPTModel,
@@ -18,7 +18,7 @@ from gpt_core.model import (
     target_ranks,
 )
 from gpt_core.text import IGNORE_INDEX, rows_to_batch
-from gpt_core.vocabularies import Tokenizer, read_vocabulary, token_ids_to_text
+from gpt_core.vocabularies import Tokenizer, read_vocabulary
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Walk:
                 i,
                 j,
                 position_name(self.numbers[i], j + 1, largest),
-                token_ids_to_text(self.inputs[i, : j + 1], self.tokenizer),
+                readable_text(self.inputs[i, : j + 1].tolist(), self.tokenizer),
                 int(self.targets[i, j]),
                 int(self.steps.predicted_ids[i, j]),
                 self.steps.target_probas[i, j].item(),

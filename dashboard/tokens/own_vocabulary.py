@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard.app import session_keys
 from dashboard.charts import count
 from dashboard.components.token_chips import readable, token_chips
-from dashboard.forms import choose_corpus
+from dashboard.forms import choose_corpus, vocabulary
 from dashboard.ui import show_numbers, show_table
 from gpt_core.system import printable
 from gpt_core.text import Corpus, count_tokens
@@ -165,10 +165,5 @@ def _show_frequent(learnt: Learnt, merges: int, corpus: Corpus, own: Tokenizer) 
         text = corpus.text[:MAX_TEXT]
         statistics = count_tokens(text, encode_corpus(text, own), own)
         learnt.frequent[merges] = statistics.most_frequent
-    token_chips(
-        [token_id for token_id, _ in learnt.frequent[merges]],
-        label="The most frequent tokens of the chosen text",
-        key="own-frequent",
-        second_line=[f"{times:,}×" for _, times in learnt.frequent[merges]],
-        tokenizer=own,
-    )
+    label = "The most frequent tokens of the chosen text"
+    vocabulary.show_frequent(learnt.frequent[merges], own, label, "own-frequent")

@@ -4,25 +4,23 @@ import streamlit as st
 
 from dashboard.app import (
     allowed_presets,
-    for_visitor,
     get_cached_store,
     hidden_controls,
-    is_restricted,
     own_preset,
     select_run,
     session_keys,
-    show_refusal,
 )
 from dashboard.forms import (
     StartingWeights,
     choose_corpus,
+    choose_preset,
     choose_starting_weights,
     preflight,
     settings,
 )
 from dashboard.ui import describe_seed, start_run
 from gpt_core.access import TEXTS, WEIGHTS
-from gpt_core.presets import Preset
+from gpt_core.presets import PRESETS, Preset
 from gpt_core.text import Corpus
 
 
@@ -36,6 +34,8 @@ def show_form(label: str) -> None:
             st.page_link("pages/data.py", label="Use your own text")
     with left:
         preset = choose_preset(corpus)
+        if preset.name in PRESETS:
+            _describe(preset, corpus)
         beginning = StartingWeights() if WEIGHTS in hidden else choose_starting_weights()
     filled, notes = st.session_state.get(session_keys.FILLED, ("", []))
     if filled == preset.name:
@@ -58,29 +58,8 @@ def show_form(label: str) -> None:
             st.rerun()
 
 
-def choose_preset(corpus: Corpus | None) -> Preset:
-    """Let the user choose a preset; show its description and how long each takes below."""
-    name = st.selectbox(
-        "Model and training", allowed_presets(), key=session_keys.PRESET, persist_state="session"
-    )
-    time = None
-    if corpus is not None and not is_restricted():
-        time = st.pills(
-            "Or settings made for this text and the time you have",
-            list(preflight.TIMES),
-            key=session_keys.TIME,
-            persist_state="session",
-        )
-    if corpus is not None and time is not None:
-        try:
-            proposal = preflight.propose_for(corpus, time)
-        except ValueError as error:
-            show_refusal(error)
-        else:
-            st.caption(proposal.reason)
-            return for_visitor(proposal.preset, corpus)
-    preset = own_preset(name, corpus)
+def _describe(preset: Preset, corpus: Corpus | None) -> None:
+    """Show the description of a preset, and how long each takes."""
     st.caption(f"{preset.description} {describe_seed(preset)}".strip())
     if corpus is not None:
         preflight.show_expected_times(corpus, [own_preset(name) for name in allowed_presets()])
-    return preset

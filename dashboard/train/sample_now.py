@@ -23,7 +23,12 @@ from gpt_core.model import GPTModel
 from gpt_core.store import Run, RunState
 from gpt_core.text import token_cache_in
 from gpt_core.training import encode_splits
-from gpt_core.vocabularies import describe_unknown, run_tokenizer, text_to_token_ids
+from gpt_core.vocabularies import (
+    decode_parts,
+    describe_unknown,
+    run_tokenizer,
+    text_to_token_ids,
+)
 from gpt_core.weights import INITIAL_STEP
 
 
@@ -131,7 +136,7 @@ def _show(run: Run, asked: Asked) -> None:
         return
     tokenizer = run_tokenizer(get_store(), run)
     ids = text_to_token_ids(asked.prompt, tokenizer)[0].tolist()
-    text = tokenizer.decode([*ids, *job.new_ids])
+    [text] = decode_parts([[*ids, *job.new_ids]], tokenizer)
     if note := describe_unknown(asked.prompt, tokenizer):
         st.caption(note)
     if has_ended and asked.copying is None:

@@ -15,9 +15,12 @@ def find_terms(text: str) -> list[Term]:
 
 @cache
 def _pattern(term: Term) -> re.Pattern[str]:
-    """Return the pattern that finds a term as a whole word, in singular or plural."""
+    """Return the pattern that finds a term as a whole word, in singular or plural.
+
+    A word after a hyphen is a part of another: there is no entropy in cross-entropy.
+    """
     forms = "|".join(filter(None, (re.escape(term.name) + "s?", term.also)))
-    return re.compile(rf"(?<![\w<|])(?:{forms})(?![\w])", re.IGNORECASE)
+    return re.compile(rf"(?<![\w<|-])(?:{forms})(?![\w])", re.IGNORECASE)
 
 
 # The terms of each page, in the glossary's order; a test reads the pages.
@@ -35,9 +38,10 @@ _ON_PAGE = {
         "targets, prediction task, window, tensor, GPT, prompt"
     ),
     "Model": (
-        "token, token ID, vocabulary, context length, batch, tensor, GPT, parameters, "
-        "embedding, transformer block, attention, head, layer norm, GELU, dropout, "
-        "logits, preset, gradient, AdamW, checkpoint, residual stream"
+        "token, token ID, vocabulary, byte-pair encoding, context length, batch, tensor, GPT, "
+        "parameters, embedding, transformer block, attention, head, layer norm, residual "
+        "connection, rotary positions, tied head, initialization, GELU, dropout, logits, preset, "
+        "gradient, AdamW, checkpoint, residual stream"
     ),
     "Loss": (
         "token, token ID, vocabulary, inputs and targets, prediction task, context "
@@ -47,19 +51,21 @@ _ON_PAGE = {
         "probe, seed, precision, checkpoint"
     ),
     "Data": (
-        "token, token ID, vocabulary, end of text, context length, window, stride, batch, "
-        "tensor, GPT, parameters, embedding, transformer block, attention, head, dropout, "
-        "loss, validation loss, preset, step, epoch, tokens seen, gradient, gradient "
-        "norm, AdamW, learning rate, weight decay, evaluation, sample, probe, seed, "
-        "precision, checkpoint"
+        "token, token ID, vocabulary, byte-pair encoding, end of text, context length, window, "
+        "stride, batch, tensor, GPT, parameters, embedding, transformer block, attention, head, "
+        "residual connection, rotary positions, tied head, initialization, dropout, loss, nat, "
+        "uniform guess, entropy, validation loss, preset, step, epoch, tokens seen, gradient, "
+        "gradient norm, AdamW, betas, Muon, learning rate, weight decay, evaluation, sample, "
+        "probe, memorising, seed, precision, checkpoint"
     ),
     "Train": (
-        "token, token ID, vocabulary, end of text, context length, window, stride, batch, GPT, "
-        "parameters, embedding, transformer block, attention, head, dropout, loss, "
-        "nat, perplexity, uniform guess, bits per byte, token accuracy, unigram, bigram, floor, "
+        "token, token ID, vocabulary, byte-pair encoding, end of text, context length, window, "
+        "stride, batch, GPT, parameters, embedding, transformer block, attention, head, residual "
+        "connection, rotary positions, tied head, initialization, dropout, loss, nat, perplexity, "
+        "uniform guess, bits per byte, token accuracy, unigram, bigram, floor, exact answers, "
         "training loss, validation loss, run, preset, step, epoch, tokens seen, gradient, "
-        "gradient norm, AdamW, learning rate, weight decay, "
-        "evaluation, sample, probe, memorising, seed, precision, checkpoint, prompt"
+        "gradient norm, AdamW, betas, Muon, learning rate, weight decay, evaluation, sample, "
+        "probe, memorising, seed, precision, checkpoint, prompt"
     ),
     "Generate": (
         "token, end of text, GPT, parameters, logits, run, step, epoch, seed, checkpoint, "

@@ -8,6 +8,7 @@ Source: Jurafsky and Martin, "Speech and Language Processing", chapter "N-gram L
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +19,10 @@ from gpt_core.store import Baselines
 from gpt_core.text import stories_bits, story_entropy
 
 K_TRIED = (1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e-5)
-PIECE = 4_000_000  # tokens whose pairs are counted at once, so that memory stays bounded
+COUNTED = 4_000_000  # of a longer training text, the tokens whose pairs are counted …
+PARTS = 16  # … in parts from all over it
 
+Tokens = npt.NDArray[np.int32]
 Counts = npt.NDArray[np.int64]
 
 
@@ -41,18 +44,20 @@ def measure_baselines(
     if bits := stories_bits(val_text):
         floor = sum(bits) * math.log(2) / len(val)
         entropy = len(bits) * story_entropy() * math.log(2) / len(val)
+    parts = parts_of(train)
     return Baselines(
         unigram_loss(train, val, vocab_size),
-        bigram_loss(train, val, vocab_size),
+        bigram_loss(parts, val, vocab_size),
         num_bytes / len(val),
         floor,
         entropy,
+        sum(map(len, parts)) if len(parts) > 1 else None,
     )
 
 
 def unigram_loss(
-    train: npt.NDArray[np.int32],
-    val: npt.NDArray[np.int32],
+    train: Tokens,
+    val: Tokens,
     vocab_size: int,
     k: float | None = None,
 ) -> float:
@@ -66,9 +71,21 @@ def unigram_loss(
     return _mean_nats(counts[val[1:]], np.array(len(train)), k, vocab_size)
 
 
+def parts_of(train: Tokens) -> list[Tokens]:
+    """Return the parts of a training text in which pairs are counted: all of it, unless it is long.
+
+    A run waits for the counts: all pairs of 100 MB take six seconds, four million of them one.
+    """
+    if len(train) <= COUNTED:
+        return [train]
+    size = COUNTED // PARTS
+    starts = np.linspace(0, len(train) - size, PARTS).astype(int)
+    return [train[start : start + size] for start in starts]
+
+
 def bigram_loss(
-    train: npt.NDArray[np.int32],
-    val: npt.NDArray[np.int32],
+    parts: Sequence[Tokens],
+    val: Tokens,
     vocab_size: int,
     k: float | None = None,
 ) -> float:
@@ -76,8 +93,8 @@ def bigram_loss(
 
     p = (count of the pair + k) / (count of its first token + k · vocab_size).
     """
-    pairs, counts = count_pairs(train, vocab_size)  # (P,), (P,), sorted by pair
-    firsts = np.bincount(train[:-1], minlength=vocab_size)  # (vocab_size,)
+    pairs, counts = count_pairs(parts, vocab_size)  # (P,), (P,), sorted by pair
+    firsts = np.bincount(np.concatenate([p[:-1] for p in parts]), minlength=vocab_size)
     k = best_k(counts, firsts[pairs // vocab_size], vocab_size) if k is None else k
     asked = val[:-1].astype(np.int64) * vocab_size + val[1:]  # (M - 1,)
     at = np.searchsorted(pairs, asked).clip(max=len(pairs) - 1)
@@ -85,19 +102,14 @@ def bigram_loss(
     return _mean_nats(found, firsts[val[:-1]], k, vocab_size)
 
 
-def count_pairs(train: npt.NDArray[np.int32], vocab_size: int) -> tuple[Counts, Counts]:
+def count_pairs(parts: Sequence[Tokens], vocab_size: int) -> tuple[Counts, Counts]:
     """Return the different pairs of adjacent tokens, as first · vocab_size + second, and counts.
 
     Of all vocab_size² pairs only those that occur are kept.
     """
-    pairs, counts = np.empty(0, np.int64), np.empty(0, np.int64)
-    for start in range(0, len(train) - 1, PIECE):
-        piece = train[start : start + PIECE + 1].astype(np.int64)
-        new, times = np.unique(piece[:-1] * vocab_size + piece[1:], return_counts=True)
-        pairs, place = np.unique(np.concatenate((pairs, new)), return_inverse=True)
-        both = np.concatenate((counts, times))
-        counts = np.bincount(place, weights=both, minlength=len(pairs)).astype(np.int64)
-    return pairs, counts
+    pairs = np.concatenate([part[:-1].astype(np.int64) * vocab_size + part[1:] for part in parts])
+    different, counts = np.unique(pairs, return_counts=True)
+    return different, counts
 
 
 def best_k(counts: Counts, totals: Counts, vocab_size: int) -> float:
@@ -131,16 +143,26 @@ def describe_baselines(evaluations: Numbers, baselines: Baselines) -> str:
     if not len(evaluations):
         return ""
     said, val_losses = [], evaluations["val_loss"]  # (N,)
-    known = [(baselines.unigram, "unigram", "how often tokens occur")]
+    known = [
+        (f"unigram baseline, {baselines.unigram:.3f}", "how often tokens occur", baselines.unigram)
+    ]
     if baselines.has_useful_bigram:
-        known.append((baselines.bigram, "bigram", "which tokens follow which"))
-    for loss, name, knows in known:
+        counted = baselines.counted_tokens
+        sample = f" (counted in {counted:,} tokens from all over the text)" if counted else ""
+        known.append(
+            (
+                f"bigram baseline, {baselines.bigram:.3f}{sample}",
+                "which tokens follow which",
+                baselines.bigram,
+            )
+        )
+    for name, knows, loss in known:
         below = (val_losses < loss).nonzero()[0]
         if not len(below):
-            said.append(f"Below the {name} baseline, {loss:.3f}, it would know {knows}.")
+            said.append(f"Below the {name}, it would know {knows}.")
             break
         step = int(evaluations["global_step"][below[0]])
-        said.append(f"Since step {step:,} below the {name} baseline, {loss:.3f}: it knows {knows}.")
+        said.append(f"Since step {step:,} below the {name}: it knows {knows}.")
     if baselines.floor is not None:
         times = float(val_losses[-1]) / baselines.floor
         said.append(

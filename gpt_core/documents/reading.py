@@ -29,6 +29,7 @@ from gpt_core.documents.pdf import find_pdf, read_pdf
 from gpt_core.documents.tables import read_table
 
 PLAIN_TYPES = ("txt", "text", "md", "markdown", "utf8", "rst", "org", "tex", "log")
+CODE_TYPES = ("py", "js", "ts", "c", "h", "cpp", "java", "go", "rs", "rb", "sh", "sql", "css")
 HTML_TYPES = ("html", "htm", "xhtml", "xht")
 TABLE_TYPES = ("csv", "tsv", "json", "jsonl", "ndjson")
 # What a file's bytes must confirm: the name alone makes no PDF.
@@ -38,7 +39,7 @@ BINARY_TYPES = {
     **dict.fromkeys(("odt", "ott"), "OpenDocument text"),
 }
 PROMISED = {**BINARY_TYPES, **dict.fromkeys(("mobi", "azw", "azw3"), "Kindle book"), "djvu": "DjVu"}
-FILE_TYPES = (*PLAIN_TYPES, *HTML_TYPES, *BINARY_TYPES, "fodt", "fb2", *TABLE_TYPES)
+FILE_TYPES = (*PLAIN_TYPES, *CODE_TYPES, *HTML_TYPES, *BINARY_TYPES, "fodt", "fb2", *TABLE_TYPES)
 MAX_DEPTH = 3  # of archives in archives
 
 Reader = Callable[[bytes], Document]

@@ -43,6 +43,24 @@ class ModelCache:
         """Return the untrained model of a seed."""
         return self._get(("untrained", config, seed), lambda: build_model(config, seed))
 
+    def initial(self, store: RunStore, run_id: str, *, actor: str) -> GPTModel:
+        """Return a run's model as its seed drew it: before the first update, if it began randomly.
+
+        Raises:
+            PermissionDenied: the run is another student's, and private.
+            ValueError: there is no such run, or its vocabulary is missing or damaged.
+        """
+        run = require_read_access(store, run_id, actor, "look into")
+        vocabulary = store.vocabulary(run.vocabulary_sha256)
+        config, seed = run.model_config, run.training_config.seed
+
+        def build() -> GPTModel:
+            model = build_model(config, seed)
+            model.vocabulary = vocabulary
+            return model
+
+        return self._get(("initial", config, seed, run.vocabulary_sha256), build)
+
     def checkpoint(self, store: RunStore, run_id: str, global_step: int, *, actor: str) -> GPTModel:
         """Return a run's model as saved at a step.
 

@@ -52,10 +52,11 @@ class Baselines:
     bytes_per_token: float  # of the validation text
     floor: float | None = None  # the grammar's own mean −ln p of this text
     entropy: float | None = None  # the grammar's mean −ln p over all texts, by formula
+    counted_tokens: int | None = None  # of a long training text; None: all pairs were counted
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if value is None and name in ("floor", "entropy"):
+            if value is None and name in ("floor", "entropy", "counted_tokens"):
                 continue
             check_number(name, value, lambda x: x >= 0, "of 0 or more")
 

@@ -137,6 +137,8 @@ def write_sample(
 def generate_sample(model: GPTModel, tokenizer: Tokenizer, config: TrainingConfig) -> str:
     """Return ``start_context`` and the greedy continuation of ``sample_tokens`` tokens.
 
+    If the last token is the beginning of a character, that is left out.
+
     Source: the chapter, "Training an LLM", ``generate_and_print_sample``.
     """
     model.eval()
@@ -144,4 +146,4 @@ def generate_sample(model: GPTModel, tokenizer: Tokenizer, config: TrainingConfi
     with autocast(config):
         token_ids = generate(model, start_ids, config.sample_tokens)  # (1, T + sample_tokens)
     model.train()
-    return token_ids_to_text(token_ids, tokenizer)
+    return token_ids_to_text(token_ids, tokenizer, final=False)

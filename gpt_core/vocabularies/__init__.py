@@ -14,6 +14,7 @@ from gpt_core.vocabularies.learning import count_pairs, learn_byte_pairs, merge_
 from gpt_core.vocabularies.tokenizer import (
     END_OF_TEXT,
     Tokenizer,
+    decode_parts,
     encode_corpus,
     get_tokenizer,
     text_to_token_ids,
@@ -56,6 +57,7 @@ __all__ = [
     "byte_pair_merges",
     "count_merges",
     "count_pairs",
+    "decode_parts",
     "describe_sample",
     "describe_unknown",
     "encode_corpus",

@@ -1,10 +1,11 @@
 """What a tokenizer is, and GPT-2's, from the vocabulary in the repository: no download."""
 
 import base64
+import codecs
 import hashlib
 import os
 import re
-from collections.abc import Callable, Collection, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -171,10 +172,16 @@ def text_pieces(text: str) -> list[tuple[int, int]]:
     return [*spans, (start, len(text))]
 
 
-def token_ids_to_text(token_ids: Tensor, tokenizer: Tokenizer) -> str:
+def token_ids_to_text(token_ids: Tensor, tokenizer: Tokenizer, final: bool = True) -> str:
     """Decode token IDs of shape (1, T) or (T,) to text.
 
     Bytes that do not form a complete UTF-8 character are shown as "\N{REPLACEMENT CHARACTER}".
+
+    Args:
+        token_ids: the token IDs.
+        tokenizer: of their vocabulary.
+        final: whether the text ends with them. False leaves out the beginning of a character at
+            the end: its other bytes would come with the next token.
 
     Raises:
         ValueError: an ID is outside the vocabulary, or there is more than one row.
@@ -189,4 +196,17 @@ def token_ids_to_text(token_ids: Tensor, tokenizer: Tokenizer) -> str:
             raise ValueError(
                 f"Token ID {token_id} does not exist: IDs go from 0 to {tokenizer.n_vocab - 1}."
             )
-    return tokenizer.decode(flat)
+    return tokenizer.decode(flat) if final else decode_parts([flat], tokenizer)[0]
+
+
+def decode_parts(parts: Iterable[Sequence[int]], tokenizer: Tokenizer) -> list[str]:
+    """Decode a text in consecutive parts, of which more may follow; return the text of each.
+
+    A token may be a part of a character. A character that is cut by the end of a part belongs to
+    the next part, and after the last one it is left out. Other bytes that do not form a character
+    are shown as "\N{REPLACEMENT CHARACTER}".
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")  # keeps the beginning of a character
+    return [
+        decoder.decode(b"".join(map(tokenizer.decode_single_token_bytes, ids))) for ids in parts
+    ]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import filelock
 
-from gpt_core.weights.file_names import CONFIG_FILE, WEIGHTS_FILE
+from gpt_core.weights.file_names import CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE
 
 GPT2_REPOSITORIES: dict[str, str] = {
     "124M": "openai-community/gpt2",
@@ -19,7 +19,8 @@ GPT2_REPOSITORIES: dict[str, str] = {
 }
 REPOSITORY = re.compile(r"(?!.*(?:--|\.\.|\.git$))\b[\w.-]{1,96}\b/\b[\w.-]{1,96}\b", re.ASCII)
 # The name of a file's content on the hub and in the cache: Git's hash, or SHA-256 if large.
-ETAGS = {CONFIG_FILE: r"[0-9a-f]{40}|[0-9a-f]{64}", WEIGHTS_FILE: r"[0-9a-f]{64}"}
+ANY_HASH = r"[0-9a-f]{40}|[0-9a-f]{64}"
+ETAGS = {CONFIG_FILE: ANY_HASH, TOKENIZER_FILE: ANY_HASH, WEIGHTS_FILE: r"[0-9a-f]{64}"}
 
 Report = Callable[[int, int], None]
 Stop = Callable[[], bool]
@@ -43,10 +44,12 @@ def how_to_get(name: str) -> str:
     Raises:
         ValueError: the name means no repository.
     """
-    files = f"https://huggingface.co/{_find_repository(name)}/resolve/main"
+    repo = _find_repository(name)
+    files = f"https://huggingface.co/{repo}/resolve/main"
+    others = f" and, if there is one, {TOKENIZER_FILE}" if TOKENIZER_FILE in _files(repo) else ""
     return (
-        f"Without a network: download {files}/{WEIGHTS_FILE} and {files}/{CONFIG_FILE} on another "
-        "machine, and put both in a folder of their own in import/ in the runs directory."
+        f"Without a network: download {files}/{WEIGHTS_FILE} and {files}/{CONFIG_FILE}{others} on "
+        "another machine, and put them in a folder of their own in import/ in the runs directory."
     )
 
 
@@ -56,9 +59,12 @@ def downloaded_gpt2(name: str) -> Path | None:
 
     if (repo := repository(name)) is None:
         return None
-    config, weights = (try_to_load_from_cache(repo, file) for file in (CONFIG_FILE, WEIGHTS_FILE))
     # A file that the cache knows to be missing on the hub is neither a str nor None.
-    return Path(weights).parent if isinstance(config, str) and isinstance(weights, str) else None
+    cached = {file: try_to_load_from_cache(repo, file) for file in _files(repo)}
+    config, weights = cached[CONFIG_FILE], cached[WEIGHTS_FILE]
+    if not isinstance(config, str) or not isinstance(weights, str) or None in cached.values():
+        return None
+    return Path(weights).parent
 
 
 def download_gpt2(name: str, report: Report | None = None, stop: Stop | None = None) -> Path:
@@ -119,23 +125,42 @@ def _find_repository(name: str) -> str:
     return repo
 
 
+def _files(repo: str) -> tuple[str, ...]:
+    """Return the files of a repository that are downloaded, the weights last.
+
+    The tokenizer may be missing. OpenAI's GPT-2 needs none: its vocabulary comes with the app.
+    """
+    is_openais = repo in GPT2_REPOSITORIES.values()
+    return (
+        (CONFIG_FILE, WEIGHTS_FILE) if is_openais else (CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE)
+    )
+
+
 def _words(error: Exception) -> str:
     return (str(error) or type(error).__name__).rstrip(".")
 
 
 def _download(repo: str, report: Report | None, stop: Stop | None) -> Path:
-    """Put both files in the cache, in its documented layout.
+    """Put the files in the cache, in its documented layout.
 
     The library's own hf_hub_download cannot resume: since version 1.18 it deletes a partial file
     when it fails, and Xet, its preferred protocol, starts again as well.
     """
-    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
+    from huggingface_hub import constants, errors, get_hf_file_metadata, hf_hub_url
 
     cache, name = Path(constants.HF_HUB_CACHE), f"models--{repo.replace('/', '--')}"
     commit = ""
-    for file in (CONFIG_FILE, WEIGHTS_FILE):
+    for file in _files(repo):
         url = hf_hub_url(repo, file, revision=commit or None)
-        facts = get_hf_file_metadata(url, token=False, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+        try:
+            facts = get_hf_file_metadata(url, token=False, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+        except errors.RemoteEntryNotFoundError:
+            if file != TOKENIZER_FILE:
+                raise
+            missing = cache / name / ".no_exist" / commit / file  # the library's own
+            missing.parent.mkdir(parents=True, exist_ok=True)
+            missing.touch()
+            continue
         commit, etag, size = commit or facts.commit_hash or "", facts.etag or "", facts.size
         is_hub = re.fullmatch(r"[0-9a-f]{40}", commit) and re.fullmatch(ETAGS[file], etag)
         if not is_hub or size is None:
@@ -153,7 +178,7 @@ def _download(repo: str, report: Report | None, stop: Stop | None) -> Path:
             if not blob.exists():
                 # Our own name: partial files of older library versions may have holes.
                 part = blob.with_name(f"{etag}.gpt-lab.incomplete")
-                is_small = file == CONFIG_FILE
+                is_small = file != WEIGHTS_FILE
                 _fetch(url, part, size, *((None, None) if is_small else (report, stop)))
                 _check(part, f"{file} of {repo}", size, etag)
                 part.replace(blob)

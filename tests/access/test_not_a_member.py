@@ -50,6 +50,7 @@ CALLS: dict[str, Callable[[RunStore, TrainingRunner], object]] = {
     "export_runs": lambda s, _: export_runs(
         s, [require_owner(s, RUN, "local", "")], "csv", actor=NOBODY
     ),
+    "ModelCache.initial": lambda s, _: ModelCache().initial(s, RUN, actor=NOBODY),
     "ModelCache.checkpoint": lambda s, _: ModelCache().checkpoint(s, RUN, 1, actor=NOBODY),
     "ModelCache.library_model": lambda s, _: ModelCache().library_model(
         ModelLibrary(s), "a-key", actor=NOBODY

@@ -2,6 +2,8 @@
 
 import math
 from collections import Counter
+from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -37,16 +39,40 @@ def test_both_losses_are_those_of_a_count_by_hand(k: float) -> None:
         p = (pairs[before, token] + k) / (firsts[before] + k * VOCABULARY)
         bigram.append(-math.log(p))
     assert unigram_loss(train, val, VOCABULARY, k) == pytest.approx(sum(unigram) / len(unigram))
-    assert bigram_loss(train, val, VOCABULARY, k) == pytest.approx(sum(bigram) / len(bigram))
+    assert bigram_loss([train], val, VOCABULARY, k) == pytest.approx(sum(bigram) / len(bigram))
 
 
-def test_pairs_are_counted_in_pieces_as_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    train = draw(3, 1_000)
-    whole = count_pairs(train, VOCABULARY)
-    assert whole[1].sum() == 999
-    monkeypatch.setattr(baselines, "PIECE", 77)
-    in_pieces = count_pairs(train, VOCABULARY)
-    assert all(np.array_equal(*both) for both in zip(whole, in_pieces, strict=True))
+def test_of_a_long_text_pairs_are_counted_in_parts_from_all_over_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    train, val = draw(3, 1_000), torch.from_numpy(draw(5, 200))
+    measure = partial(
+        measure_baselines,
+        torch.from_numpy(train),
+        val,
+        VOCABULARY,
+        torch.ones(VOCABULARY).long(),
+        "",
+    )
+    whole = measure()
+    assert whole.counted_tokens is None
+    monkeypatch.setattr(baselines, "COUNTED", 320)
+    parts = baselines.parts_of(train)
+    assert [len(part) for part in parts] == 16 * [20]
+    assert np.array_equal(parts[0], train[:20])
+    assert np.array_equal(parts[-1], train[-20:])
+    pairs, counts = count_pairs(parts, VOCABULARY)
+    by_hand = Counter(pair for part in parts for pair in pairwise(part.tolist()))
+    assert {
+        divmod(p, VOCABULARY): n for p, n in zip(pairs.tolist(), counts.tolist(), strict=True)
+    } == by_hand
+    sampled = measure()
+    assert sampled.counted_tokens == 320
+    assert sampled.unigram == whole.unigram  # single tokens are all counted
+    assert sampled.bigram == pytest.approx(whole.bigram, rel=0.2)
+    curve = evaluations({0: (1.0, 1.5)})
+    useful = replace(sampled, bigram=sampled.unigram / 2)
+    assert "(counted in 320 tokens from all over the text)" in describe_baselines(curve, useful)
 
 
 def test_k_is_chosen_by_leaving_each_token_out() -> None:

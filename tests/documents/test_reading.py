@@ -38,6 +38,13 @@ def test_an_rtf_file_renamed_to_text_is_refused() -> None:
         read_upload("a.txt", rb"{\rtf1\ansi some text}")
 
 
+def test_code_is_text_also_in_an_archive() -> None:
+    code = "def f(x):\n\treturn x\n"
+    assert text_of("f.py", code.encode()) == code
+    files = {"f_dot_py": code.encode(), "f_dot_png": b"\x89PNG\r\n\x1a\n"}
+    assert text_of("all.zip", archive(**files)) == code
+
+
 def test_five_million_characters_on_one_line_are_read() -> None:
     assert len(text_of("a.txt", b"x" * 5_000_000)) == 5_000_000
 

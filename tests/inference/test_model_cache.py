@@ -2,6 +2,7 @@ import gc
 import threading
 import time
 import weakref
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,11 @@ from gpt_core.model import (
     count_config_parameters,
     count_parameters,
 )
+from gpt_core.presets import Preset
 from gpt_core.runner import TrainingRunner
 from gpt_core.store import RunStore
 from gpt_core.text import load_text
-from tests.conftest import TINY
+from tests.conftest import TINY, TINY_TRAINING
 from tests.support.runs import LONG, wait_for_steps
 
 
@@ -89,6 +91,20 @@ def test_snapshots_and_checkpoints_of_a_run_stand_in_the_cache(
         assert torch.equal(ours, theirs), name
     with pytest.raises(ValueError, match="no checkpoint of step 9999"):
         cache.checkpoint(store, run_id, 9999, actor="local")
+
+
+def test_a_run_is_as_its_seed_drew_it_before_its_first_update(
+    cache: ModelCache, runner: TrainingRunner, store: RunStore
+) -> None:
+    training = replace(TINY_TRAINING, vocabulary="characters", seed=7, learning_rate=1e-9)
+    preset = Preset("tiny", "Two layers.", TINY, training)
+    run_id = runner.start(preset, load_text("counting"), actor="local")
+    assert runner.wait(run_id, 60)
+    last = cache.checkpoint(store, run_id, store.checkpoints(run_id)[-1].global_step, actor="local")
+    first = cache.initial(store, run_id, actor="local")
+    assert first.vocabulary == last.vocabulary != ""
+    for name, weights in first.state_dict().items():  # its updates were tiny
+        torch.testing.assert_close(weights, last.state_dict()[name], rtol=0, atol=1e-6)
 
 
 def test_models_in_the_cache_are_laid_out_for_writing(cache: ModelCache) -> None:

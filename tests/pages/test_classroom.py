@@ -446,6 +446,41 @@ def test_a_student_is_told_that_a_run_takes_longer_than_their_time(lesson: Class
     assert "before its end" not in texts(lesson.visit("Ben", "train", state=long))
 
 
+def test_a_student_is_offered_settings_for_the_time_that_is_left_within_the_rules(
+    lesson: Class,
+) -> None:
+    def offered(app: AppTest) -> list[str]:
+        found = [group for group in app.button_group if "time you have" in group.label]
+        return [option for group in found for option in group.options]
+
+    text = {
+        session_keys.TEXT: "simple-stories",
+        session_keys.TIME: "3 minutes",
+        session_keys.START: True,
+    }
+    for page in ("train", "data"):
+        assert offered(lesson.visit("Ben", page)) == ["3 minutes"]  # of ten
+        assert len(offered(lesson.visit("Teacher", page))) == 3
+    app = lesson.visit("Ben", "train", state=text)
+    button(app, "Start training").click().run()
+    assert not app.exception
+    free = runtime.get_store().latest_run()
+    assert free is not None
+    assert (free.preset, free.owner) == ("3 minutes", lesson.id("Ben"))
+    assert free.training_config.seed == student_seed(lesson.id("Ben"))
+    runtime.get_runner().stop(free.id, actor="teacher").result(30)
+
+    fewer = count_config_parameters(free.model_config) - 1  # than the smallest model has
+    runtime.get_runner().set_rules(ClassRules(most_parameters=fewer), actor="teacher")
+    app = lesson.visit("Ben", "train", state=text)
+    assert f"The smallest model has more than the {fewer:,} parameters" in texts(app)
+    assert not button(app, "Start training").disabled  # with the preset
+    for rules in (ClassRules(presets=("pocket",)), ClassRules(hidden=("n_layers",))):
+        runtime.get_runner().set_rules(rules, actor="teacher")
+        assert offered(lesson.visit("Ben", "train", state=text)) == []
+        assert offered(lesson.visit("Teacher", "train", state=text)) != []
+
+
 def test_a_preset_that_is_not_for_the_lesson_is_not_offered(lesson: Class) -> None:
     rules = ClassRules(presets=("evening",), most_parameters=None)
     runtime.get_runner().set_rules(rules, actor="teacher")

@@ -75,6 +75,27 @@ def test_a_file_is_uploaded_kept_chosen_and_trained_on() -> None:
     finish(run.id)
 
 
+def test_what_fits_the_text_is_shown_with_its_vocabulary_and_filled_in_on_train() -> None:
+    app = open_app("data", state={"text": "the-lamp-room"})
+    assert "A vocabulary of 50,257 tokens: the text has" in texts(app)
+    pills = next(group for group in app.button_group if "time you have" in group.label)
+    pills.select("3 minutes").run()
+    assert not app.exception
+    assert "The text is short: after 30 passes" in texts(app)
+    assert f"A vocabulary of 512 tokens: the text has {metric(app, 'Tokens')} of them" in texts(app)
+    assert max(chips(app, "The most frequent tokens")["ids"]) < 512
+    # A kept value is one run late here after a page switch.
+    app.switch_page("pages/train.py").run().run()
+    assert "The text is short: after 30 passes" in texts(app)
+    app.switch_page("pages/data.py").run().run()
+    button(app, "Train on this text").click().run()
+    assert not app.exception
+    run = runtime.get_store().latest_run()
+    assert run is not None
+    assert (run.preset, run.model_config.vocab_size) == ("3 minutes", 512)
+    finish(run.id)
+
+
 def test_several_files_become_one_text_and_one_that_cannot_be_read_stops_all() -> None:
     app = open_app("data")
     uploader = app.file_uploader[0]

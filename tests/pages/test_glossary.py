@@ -59,7 +59,7 @@ def test_every_term_that_stands_on_a_page_is_among_its_words(title: str) -> None
     app = open_app()
     if title != "Home":  # where the first visit is
         import_recorded_run(runtime.get_store())
-        state = {"walk_model": "pocket", "start": True}
+        state = {"walk_model": "pocket", "start": True, "other_settings": True}
         app = open_app(title.lower(), state=state, run="lamp-room-124m")
     assert words_of(app) <= set(ON_PAGE[title])
     assert any("gpt-words" in element.proto.body for element in app.get("html"))

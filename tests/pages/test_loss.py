@@ -199,8 +199,10 @@ def test_a_run_can_be_looked_into_now_and_at_its_checkpoints() -> None:
     app.run()
     assert not app.exception
     when = next(box for box in app.selectbox if box.label == "When")
-    assert all(option.startswith("at step") for option in when.options)
-    when.select_index(len(when.options) - 1).run()
+    *steps, untrained = when.options
+    assert untrained == "before its first update"
+    assert all(option.startswith("at step") for option in steps)
+    when.select_index(len(steps) - 1).run()
     assert not app.exception
     assert metric(app, "Loss")
 

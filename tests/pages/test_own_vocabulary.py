@@ -6,17 +6,20 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
+from torch.nn.functional import cross_entropy
 
 from dashboard.app import runtime, session_keys
 from dashboard.forms import settings
+from gpt_core.model import build_model
 from gpt_core.presets import PRESETS, Preset
 from gpt_core.store import Run
 from gpt_core.text import load_text
 from gpt_core.training import fit_vocabulary, with_text_probe
 from gpt_core.vocabularies import run_tokenizer
 from tests.conftest import TINY, TINY_TRAINING
-from tests.support.app_driver import button, chips, choose, components, open_app, texts
+from tests.support.app_driver import button, chips, choose, components, metric, open_app, texts
 
 pytestmark = pytest.mark.usefixtures("own_runtime")
 SIZES = {"characters": 50257, "bpe": 300}
@@ -86,6 +89,17 @@ def test_loss_walks_through_its_tokens_and_its_rows(run: Run) -> None:
     tokens = [tokenizer.decode_single_token_bytes(i) for i in targets]
     assert probes["bytes"] == [token.hex(" ").upper() for token in tokens]
     assert f"of {tokenizer.n_vocab:,}" in texts(app)
+
+
+def test_its_model_can_be_looked_into_as_it_was_untrained(run: Run) -> None:
+    app = open_app("loss", run=run.id, state={session_keys.WALK_ROWS: "one two three"})
+    choose(app, "When", "before its first update")
+    assert not app.exception
+    tokenizer = run_tokenizer(runtime.get_store(), run)
+    ids = torch.tensor([tokenizer.encode_ordinary("one two three")])
+    logits = build_model(run.model_config, run.training_config.seed)(ids[:, :-1])  # (1, T, V)
+    loss = cross_entropy(logits.flatten(0, 1), ids[0, 1:]).item()
+    assert metric(app, "Loss") == f"{loss:.4f}"
 
 
 def test_generate_writes_with_it_and_shows_its_tokens(run: Run) -> None:

@@ -188,6 +188,21 @@ def test_the_weights_of_every_epoch_are_kept_if_wanted_and_the_disk_they_take_is
     finish(run.id)
 
 
+def test_the_disk_of_every_epoch_is_that_of_a_model_with_the_chosen_vocabulary() -> None:
+    app = open_app("train", state={"text": "counting", "other_settings": True})
+
+    def label() -> str:
+        return next(t.label for t in app.toggle if "every epoch" in t.label)
+
+    choose(app, "vocabulary", "bytes")
+    size = format_bytes(
+        4 * count_config_parameters(replace(PRESETS["pocket"].model, vocab_size=257))
+    )
+    assert label() == f"Keep the weights of every epoch: 12 epochs of {size} each"
+    choose(app, "vocabulary", "characters")
+    assert label() == "Keep the weights of every epoch"  # how many, the text tells
+
+
 def test_the_prompt_follows_the_text_unless_another_one_is_chosen() -> None:
     app = open_app("train", state={"other_settings": True})
     assert setting(app, "start_context").value == "Every effort moves you"

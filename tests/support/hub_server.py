@@ -22,6 +22,7 @@ class Hub:
 
     def __init__(self, files: dict[str, bytes]) -> None:
         self.files = files
+        self.repository = GPT2
         self.sends = dict(self.files)  # instead of them, under their names
         self.cut_after: int | None = None  # of the weights, in bytes
         self.hangs = self.is_busy = self.is_another_site = self.ignores_ranges = False
@@ -54,13 +55,13 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(200, {"Content-Type": "text/html"}, b"<html>Sign in</html>")
         if where == "cdn":
             return self.send_weights(asked)
-        if self.path.split("/resolve/")[0] != f"/{GPT2}":
+        if self.path.split("/resolve/")[0] != f"/{hub.repository}":
             return self.answer(401, {"X-Error-Code": "RepoNotFound"})
         commit = {"X-Repo-Commit": COMMIT}
         if file not in hub.files:
             return self.answer(404, {"X-Error-Code": "EntryNotFound", **commit})
         data = hub.files[file]
-        if file == "config.json":
+        if file in ("config.json", "tokenizer.json"):
             etag = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
             return self.answer(200, {"ETag": f'"{etag}"', **commit}, hub.sends[file])
         # As the hub sends one away for a large file, with what the library takes as Xet's.
@@ -70,7 +71,7 @@ class Handler(BaseHTTPRequestHandler):
             "X-Linked-Etag": f'"{hashlib.sha256(data).hexdigest()}"',
             "X-Linked-Size": str(len(data)),
             "X-Xet-Hash": "a" * 64,
-            "Link": f'<{there}/api/models/{GPT2}/xet-read-token/{COMMIT}>; rel="xet-auth"',
+            "Link": f'<{there}/api/models/x/xet-read-token/{COMMIT}>; rel="xet-auth"',
             **commit,
         })  # fmt: skip
 

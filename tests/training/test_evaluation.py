@@ -1,6 +1,7 @@
 """What is measured at an evaluation besides the loss."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import tiktoken
@@ -9,7 +10,9 @@ import torch
 from gpt_core.model import build_model, calc_loss_loader, loss_walkthrough
 from gpt_core.text import create_dataloader, load_text
 from gpt_core.training import measure_loader, prepare_data, token_bytes
+from gpt_core.training.evaluation import generate_sample
 from gpt_core.training.exact_match import count_exact
+from gpt_core.vocabularies import learn_vocabulary, read_vocabulary
 from tests.conftest import TINY, TINY_TRAINING
 
 
@@ -79,3 +82,18 @@ def test_a_text_has_the_bytes_of_its_tokens(tokenizer: tiktoken.Encoding) -> Non
     text = "Ein Kätzchen, 貓, 🙂<|endoftext|>and more"
     ids = torch.tensor(tokenizer.encode(text, allowed_special="all"))
     assert token_bytes(tokenizer)[ids].sum() == len(text.encode("utf-8"))
+
+
+def test_a_sample_ends_with_a_whole_character() -> None:
+    tokenizer = read_vocabulary(learn_vocabulary("bytes", "", 0))
+    model = build_model(replace(TINY, vocab_size=tokenizer.n_vocab), 123)
+    with torch.no_grad():  # a model that always finds the same byte most probable
+        for parameter in model.final_norm.parameters():
+            parameter.zero_()
+        model.final_norm.shift.fill_(1.0)
+        model.out_head.weight.zero_()
+        model.out_head.weight[0xE4] = 1.0  # with it "中" and others begin
+    config = replace(TINY_TRAINING, vocabulary="bytes", start_context="中", sample_tokens=1)
+    assert generate_sample(model, tokenizer, config) == "中"
+    config = replace(config, sample_tokens=2)  # the first of them can be completed no more
+    assert generate_sample(model, tokenizer, config) == "中\N{REPLACEMENT CHARACTER}"

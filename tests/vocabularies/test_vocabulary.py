@@ -12,6 +12,7 @@ from gpt_core.text import load_text
 from gpt_core.vocabularies import (
     GPT2_VOCABULARY,
     UNKNOWN,
+    decode_parts,
     describe_unknown,
     encode_corpus,
     learn_vocabulary,
@@ -64,6 +65,28 @@ def test_any_text_survives_the_way_to_bytes_and_back(text: str) -> None:
 def test_a_text_of_its_characters_survives_the_way_to_ids_and_back(text: str) -> None:
     tokenizer = read_vocabulary(learn_vocabulary("characters", STORY, 0))
     assert token_ids_to_text(text_to_token_ids(text, tokenizer), tokenizer) == text
+
+
+@given(st.text(), st.integers(0), st.integers(0))
+@example("中文", 1, 4)
+def test_a_character_that_is_cut_between_two_parts_stays_whole(
+    text: str, first: int, second: int
+) -> None:
+    tokenizer = read_vocabulary(learn_vocabulary("bytes", "", 0))
+    ids = text_to_token_ids(text, tokenizer)[0].tolist()
+    one, two = sorted((first % (len(ids) + 1), second % (len(ids) + 1)))
+    parts = decode_parts([ids[:one], ids[one:two], ids[two:]], tokenizer)
+    assert "".join(parts) == text
+    beginning, rest = decode_parts([ids[:one], ids[one:two]], tokenizer)
+    assert text.startswith(beginning + rest)  # the character that is cut at the end is left out
+
+
+def test_bytes_that_form_no_character_are_replaced_within_a_text() -> None:
+    tokenizer = read_vocabulary(learn_vocabulary("bytes", "", 0))
+    assert decode_parts([b"a\xe4", b"b\xb8"], tokenizer) == [
+        "a",
+        "\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}",
+    ]
 
 
 def test_what_is_read_back_is_what_was_written(vocabulary: str) -> None:

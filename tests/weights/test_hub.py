@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import filelock
@@ -20,6 +21,7 @@ from huggingface_hub.utils import _detect_agent
 
 from gpt_core.config import GPTConfig
 from gpt_core.model import build_model
+from gpt_core.vocabularies import learn_vocabulary
 from gpt_core.weights import download_gpt2, export_gpt2, how_to_get, load_gpt2, repository
 from gpt_core.weights.hub import DownloadStopped, downloaded_gpt2
 from tests.support.hub_server import COMMIT, GPT2, Handler, Hub, ask, serve_hub
@@ -273,7 +275,8 @@ def test_without_a_network_the_message_says_where_to_get_the_files(
         download_gpt2("355M")
     assert how_to_get("gpt2-medium") in str(error.value)
     site = "https://huggingface.co/openai-community/gpt2-medium/resolve/main"
-    assert f"{site}/model.safetensors and {site}/config.json" in how_to_get("355M")
+    assert f"{site}/model.safetensors and {site}/config.json on another" in how_to_get("355M")
+    assert "config.json and, if there is one, tokenizer.json on" in how_to_get("some/body")
     ask("http://no-such-host.invalid", monkeypatch)
     with pytest.raises(ValueError, match=r"could not be reached \(.*import/ in the runs directory"):
         download_gpt2("124M")
@@ -386,3 +389,30 @@ def test_what_came_is_a_model_that_writes_as_the_one_that_was_put_there(
     hub.sends = hub.files
     ids = torch.tensor([[15496, 11, 995]])
     assert torch.equal(load_gpt2(download_gpt2("124M"))(ids), model(ids))
+
+
+def test_a_vocabulary_of_its_own_comes_along(hub: Hub, cache: Path, tmp_path: Path) -> None:
+    vocabulary = learn_vocabulary("bpe", "the cat and the hat and the bat " * 20, 270)
+    config = GPTConfig(vocab_size=270, context_length=16, emb_dim=8, n_heads=2, n_layers=1)
+    model = build_model(replace(config, qkv_bias=True), seed=1).eval()
+    model.vocabulary = vocabulary
+    export_gpt2(model, tmp_path / "theirs")
+    hub.repository = "some/body"
+    hub.files = {path.name: path.read_bytes() for path in (tmp_path / "theirs").iterdir()}
+    hub.sends = hub.files
+    loaded = load_gpt2("some/body")
+    assert loaded.vocabulary == vocabulary
+    assert loaded.config == model.config
+    hub.requests.clear()
+    assert load_gpt2("some/body").vocabulary == vocabulary
+    assert not hub.requests
+
+
+def test_that_a_repository_has_no_tokenizer_is_asked_once(hub: Hub, cache: Path) -> None:
+    hub.repository = "some/body"
+    assert_whole(download_gpt2("some/body"))
+    assert ("HEAD", "tokenizer.json", None) in hub.requests
+    hub.requests.clear()
+    assert_whole(download_gpt2("some/body"))
+    assert not hub.requests
+    assert not huggingface_hub.scan_cache_dir(cache).warnings

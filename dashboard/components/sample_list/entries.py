@@ -11,7 +11,7 @@ import numpy as np
 from dashboard.charts import count, format_loss
 from gpt_core.analysis import CachedHistory, Copying, MeasuredSample
 from gpt_core.text import right_answer
-from gpt_core.vocabularies import text_to_token_ids
+from gpt_core.vocabularies import decode_parts, text_to_token_ids
 
 LINE_BREAKS = re.compile(r"\n{3,}")
 
@@ -86,15 +86,16 @@ def marked(text: str, copying: Copying | None) -> list[Piece]:
     if copying is None:
         return [Piece(on_few_lines(text))]
     ids = text_to_token_ids(text, copying.tokenizer)[0].tolist()
-    pieces = []
+    kinds, parts = [], []
     # Spans that touch or overlap stay apart: as one they are not in the training text.
     for (run, is_prompt), group in groupby(
         range(len(ids)), key=lambda i: (copying.span_of[i], i < copying.prompt_tokens)
     ):
-        kind = "prompt" if is_prompt else "" if run is None else "copied"
-        words = copying.tokenizer.decode([ids[i] for i in group])
-        pieces.append(Piece(on_few_lines(words), kind))
-    return pieces
+        kinds.append("prompt" if is_prompt else "" if run is None else "copied")
+        parts.append([ids[i] for i in group])
+    # A span may begin or end within a character, which is shown whole.
+    texts = decode_parts(parts, copying.tokenizer)
+    return [Piece(on_few_lines(words), kind) for words, kind in zip(texts, kinds, strict=True)]
 
 
 def marked_answers(text: str, prompt: str) -> list[Piece]:

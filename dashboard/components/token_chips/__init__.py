@@ -1,5 +1,6 @@
 """The tokens of a text as selectable chips, each with its ID and further details."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -155,6 +156,14 @@ def readable_tokens(token_ids: Sequence[int], tokenizer: Tokenizer) -> list[str]
         ValueError: an ID is outside the vocabulary.
     """
     return [readable(_bytes_of(token_id, tokenizer)) for token_id in token_ids]
+
+
+def readable_text(token_ids: Sequence[int], tokenizer: Tokenizer) -> str:
+    """Return the text of tokens, with the bytes that do not form a character as on chips."""
+    raw = b"".join(map(tokenizer.decode_single_token_bytes, token_ids))
+    # "surrogateescape" turns such a byte into half of a surrogate pair, U+DC00 + byte.
+    text = raw.decode(errors="surrogateescape")
+    return re.sub("[\udc80-\udcff]", lambda found: f"⟨{ord(found[0]) - 0xDC00:02X}⟩", text)
 
 
 def _bytes_of(token_id: int, tokenizer: Tokenizer) -> bytes:

@@ -20,16 +20,14 @@ GROUPS: dict[str, tuple[Term, ...]] = {
             "IDs?",
         ),
         Term(
-            "vocabulary",
-            "The set of all tokens that the model knows: 50,257 in GPT-2.",
-            "Tokens",
+            "vocabulary", "The set of all tokens that the model knows: 50,257 in GPT-2.", "Tokens"
         ),
         Term(
             "byte-pair encoding",
             "How a text becomes tokens: starting from its bytes, the adjacent pair that was "
             "learnt first is merged into one token, again and again.",
             "Tokens",
-            "merges?",
+            "merges?|bpe|byte pairs?",
         ),
         Term(
             "end of text",
@@ -122,6 +120,29 @@ GROUPS: dict[str, tuple[Term, ...]] = {
             "Model",
         ),
         Term(
+            "residual connection",
+            "What a block computes is added to what enters it, so that gradients pass through.",
+            "Model",
+            "residuals?",
+        ),
+        Term(
+            "rotary positions",
+            "Turning queries and keys by their positions, so that attention sees distances.",
+            "Model",
+            "rotary",
+        ),
+        Term(
+            "tied head",
+            "An output head that is the token embedding itself, as in GPT-2: one table, not two.",
+            "Model",
+            "tied_head|tied",
+        ),
+        Term(
+            "initialization",
+            "Drawing the first weights at random; their size decides how a training begins.",
+            "Model",
+        ),
+        Term(
             "GELU",
             "The smooth activation function between the two matrices of the feed-forward network.",
             "Model",
@@ -165,12 +186,7 @@ GROUPS: dict[str, tuple[Term, ...]] = {
             "Loss",
             "cross-entropies|cross_entropy",
         ),
-        Term(
-            "nat",
-            "The unit of a loss that is computed with natural logarithms.",
-            "Loss",
-            "nats",
-        ),
+        Term("nat", "The unit of a loss that is computed with natural logarithms.", "Loss", "nats"),
         Term(
             "perplexity",
             "The number of equally likely tokens among which the model seems to choose: exp(loss).",
@@ -179,8 +195,8 @@ GROUPS: dict[str, tuple[Term, ...]] = {
         ),
         Term(
             "uniform guess",
-            "A prediction that finds all 50,257 tokens equally likely: its loss is ln 50,257 = "
-            "10.825.",
+            "A prediction that finds all V tokens of the vocabulary equally likely: its loss is "
+            "ln V, 10.825 for GPT-2's 50,257.",
             "Loss",
             "a guess among",
         ),
@@ -213,14 +229,19 @@ GROUPS: dict[str, tuple[Term, ...]] = {
             "Train",
         ),
         Term(
-            "one-hot",
-            "A vector of zeros with a single 1, at the right answer.",
-            "Loss",
+            "entropy",
+            "How unpredictable a source's texts are on average: no model's mean loss is lower.",
+            "Data",
         ),
         Term(
-            "training loss",
-            "The loss on the part of the text that the model learns from.",
+            "exact answers",
+            "The fraction of a task's problems whose answer is right in every token.",
             "Train",
+            "exact_match",
+        ),
+        Term("one-hot", "A vector of zeros with a single 1, at the right answer.", "Loss"),
+        Term(
+            "training loss", "The loss on the part of the text that the model learns from.", "Train"
         ),
         Term(
             "validation loss",
@@ -271,6 +292,17 @@ GROUPS: dict[str, tuple[Term, ...]] = {
             "gradient and of its square, the moments.",
             "Train",
             "optimizer|moments",
+        ),
+        Term(
+            "betas",
+            "AdamW's beta1 and beta2: how much of its two running averages it keeps at each step.",
+            "Train",
+            "beta1|beta2",
+        ),
+        Term(
+            "Muon",
+            "An optimizer for the blocks' matrices that makes each of its updates orthogonal.",
+            "Train",
         ),
         Term(
             "learning rate",
@@ -339,11 +371,7 @@ GROUPS: dict[str, tuple[Term, ...]] = {
     ),
     "Writing": (
         Term("prompt", "The text that a model continues.", "Generate"),
-        Term(
-            "decoding",
-            "How the next token is chosen from the model's scores.",
-            "Generate",
-        ),
+        Term("decoding", "How the next token is chosen from the model's scores.", "Generate"),
         Term("greedy", "Always choosing the most probable token.", "Generate"),
         Term(
             "temperature",

@@ -9,9 +9,10 @@ from dashboard.app import session_keys
 from dashboard.components.attention_maps import attention_maps
 from dashboard.inside import address
 from dashboard.inside.findings import Findings, find
-from dashboard.inside.head_words import TELLING, head_habit, most_telling_head
+from dashboard.inside.head_words import head_habit, most_telling_head
 from dashboard.inside.reading import Reading, choose_token
 from dashboard.ui import formula, show_code, show_table
+from gpt_core.analysis import TELLING
 from gpt_core.inspection import attention_weights, block_weights, head_scores
 
 SPELT_OUT = 2  # terms of a sum that the formula writes down

@@ -77,9 +77,9 @@ _ON_PAGE = {
     ),
     "Inside": (
         "token, token ID, vocabulary, inputs and targets, GPT, parameters, embedding, transformer "
-        "block, attention, head, layer norm, logits, softmax, loss, run, step, epoch, seed, "
-        "checkpoint, residual stream, logit lens, direct logit attribution, ablation, "
-        "attention weights, induction head"
+        "block, attention, head, residual connection, layer norm, logits, softmax, loss, "
+        "perplexity, run, step, epoch, learning rate, seed, checkpoint, residual stream, logit lens, "
+        "direct logit attribution, ablation, attention weights, induction head"
     ),
     "Classroom": (
         "GPT, transformer block, loss, perplexity, validation loss, run, preset, step, "

@@ -1,6 +1,7 @@
 """What a run recorded of its model's inside: read once for all pages, and read in words."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -97,9 +98,13 @@ def telling_head(record: InsideRecord) -> TellingHead:
 
 def describe_head(record: InsideRecord, layer: int, head: int) -> str:
     """Return what a head looks at, with its score, or "" if it has no telling habit."""
-    found = {name: values[layer][head] for name, values in record.head_scores}
-    best = max(found, key=lambda name: found[name], default="")
-    return f"{HABITS[best]}, {found[best]:.2f}" if best and found[best] >= TELLING else ""
+    return describe_habit({name: values[layer][head] for name, values in record.head_scores})
+
+
+def describe_habit(scores: Mapping[str, float]) -> str:
+    """Return the habit with the highest score of a head, or "" if none is telling."""
+    best = max(scores, key=lambda name: scores[name], default="")
+    return f"{HABITS[best]}, {scores[best]:.2f}" if best and scores[best] >= TELLING else ""
 
 
 def size_of(values: Bins) -> float:

@@ -164,8 +164,8 @@ def test_a_variant_is_shown_right_or_the_page_says_what_is_missing(
     app = inside(name, inside_off=["pos_emb"])
     assert says in texts(app)
     said = (
-        "Rotary positions turn",
-        "no position embedding",
+        "Rotary positions turn queries and keys and add nothing",
+        "has no position embedding",
         "replaces the stream",
         "no final norm",
     )

@@ -78,8 +78,8 @@ _ON_PAGE = {
     "Inside": (
         "token, token ID, vocabulary, inputs and targets, GPT, parameters, embedding, transformer "
         "block, attention, head, residual connection, layer norm, logits, softmax, loss, "
-        "perplexity, run, step, epoch, learning rate, seed, checkpoint, residual stream, logit lens, "
-        "direct logit attribution, ablation, attention weights, induction head"
+        "perplexity, run, step, epoch, learning rate, seed, checkpoint, residual stream, "
+        "logit lens, direct logit attribution, ablation, attention weights, induction head"
     ),
     "Classroom": (
         "GPT, transformer block, loss, perplexity, validation loss, run, preset, step, "

@@ -165,7 +165,7 @@ def test_a_variant_is_shown_right_or_the_page_says_what_is_missing(
     assert says in texts(app)
     said = (
         "Rotary positions turn queries and keys and add nothing",
-        "has no position embedding",
+        "This model has no position embedding",
         "replaces the stream",
         "no final norm",
     )

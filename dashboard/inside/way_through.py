@@ -52,7 +52,8 @@ def show(reading: Reading) -> None:
         st.button("Switch all parts on", on_click=_switch_all_on)
     st.caption(
         "To the right a bar raises the logit of the target, to the left it lowers it (direct logit "
-        "attribution); all bars together are the target's logit. Its width is to one scale. The "
+        "attribution); all bars together are the target's logit. Their scale is one, "
+        "but for the heads of a layer, which have their own. The "
         "band is the residual stream: as wide as its vector is long. At the right of each layer, "
         "what the logit lens reads there, and the target's probability. Bars, band and lens are "
         "those of the whole model, also when parts are off. Layers and heads are counted from 0, "

@@ -13,7 +13,8 @@ from dashboard.inside.reading import DEFAULT, MAX_CHARACTERS
 
 MODEL, STEP, TEXT, TOKEN, HEAD, OFF = "model", "step", "text", "token", "head", "off"
 SECOND, SECOND_STEP = "second", "second_step"  # the model beside the first, and its step
-NAMES = (MODEL, STEP, TEXT, TOKEN, HEAD, OFF, SECOND, SECOND_STEP)
+INSTEAD, MEAN = "instead", "mean"  # what stands in the place of parts that are off, if no zeros
+NAMES = (MODEL, STEP, TEXT, TOKEN, HEAD, OFF, INSTEAD, SECOND, SECOND_STEP)
 MAX_NAME = 100  # characters of a model's name
 MAX_OFF = 64  # parts that are switched off
 INTEGER = re.compile(r"-?[0-9]{1,9}")
@@ -31,6 +32,7 @@ def restore() -> None:
     _restore_model(query.get(SECOND, ""), query.get(SECOND_STEP, ""), session_keys.INSIDE_SECOND)
     if query:
         state[session_keys.INSIDE_COMPARES] = SECOND in query
+        state[session_keys.INSIDE_REPLACEMENT] = MEAN if query.get(INSTEAD) == MEAN else "zero"
     if text := query.get(TEXT, "")[:MAX_CHARACTERS]:
         state[session_keys.INSIDE_TEXT] = text
     if INTEGER.fullmatch(query.get(TOKEN, "")):
@@ -66,6 +68,7 @@ def keep() -> None:
         TOKEN: state.get(session_keys.INSIDE_TOKEN),
         HEAD: None if head is None else f"{layer}.{head}",
         OFF: ",".join(state.get(session_keys.INSIDE_OFF, [])) or None,
+        INSTEAD: MEAN if state.get(session_keys.INSIDE_REPLACEMENT) == MEAN else None,
         SECOND: second,
         SECOND_STEP: state.get(f"{session_keys.WALK_STEP}{slot}-{second}"),
     }

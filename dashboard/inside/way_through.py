@@ -7,10 +7,10 @@ import streamlit as st
 
 from dashboard.app import session_keys
 from dashboard.charts import format_probability
-from dashboard.components.model_column import Candidate, Part, Stage, model_column
+from dashboard.components.model_column import Candidate, model_column
 from dashboard.inside import address
+from dashboard.inside.column import is_off, stages_of
 from dashboard.inside.findings import BEST, Effect, Findings, effect_without, find
-from dashboard.inside.head_words import head_habit
 from dashboard.inside.reading import Reading
 from dashboard.ui import show_code
 from gpt_core.config import GPTConfig
@@ -39,7 +39,7 @@ def show(reading: Reading) -> None:
     off = _parts_off(config)
     now = effect_without(reading, found, off, replacement) if off else found.whole
     model_column(
-        _stages(reading, found, off),
+        stages_of(reading, found, off),
         _describe(reading, found.whole, now, off, replacement, target),
         _candidates(reading, found, now),
         target,
@@ -52,7 +52,8 @@ def show(reading: Reading) -> None:
         st.button("Switch all parts on", on_click=_switch_all_on)
     st.caption(
         "To the right a bar raises the logit of the target, to the left it lowers it (direct logit "
-        "attribution); all bars together are the target's logit. Its width is to one scale. The "
+        "attribution); all bars together are the target's logit. Their scale is one, "
+        "but for the heads of a layer, which have their own. The "
         "band is the residual stream: as wide as its vector is long. At the right of each layer, "
         "what the logit lens reads there, and the target's probability. Bars, band and lens are "
         "those of the whole model, also when parts are off. Layers and heads are counted from 0, "
@@ -98,92 +99,6 @@ def _missing(config: GPTConfig) -> list[str]:
     if config.norm == "none":
         said.append("This model has no final norm, so the output has no shift of its own.")
     return said
-
-
-def _stages(reading: Reading, found: Findings, off: Sequence[str]) -> list[Stage]:
-    """Return the column's rows for the chosen token."""
-    config, at = reading.model.config, reading.position
-    adds = dict(zip(found.stream.parts, found.stream.contributions[:, at].tolist(), strict=True))
-    norms = found.stream.norms[:, at].tolist()
-
-    embeddings = [
-        Part("tok_emb", "Token", reading.tokens()[at], adds["tok_emb"], has_switch=False,
-             details=("The token's row of the embedding matrix: the same wherever it occurs.",)),
-    ]  # fmt: skip
-    if config.positions != "none":
-        what = (
-            f"The vector of position {at}: the same whatever token is there."
-            if config.positions == "learned"
-            else "Queries and keys are turned by an angle that grows with the position."
-        )
-        embeddings.append(
-            Part("pos_emb", "Position", f"{at}", adds.get("pos_emb"), (what,), "Positions",
-                 is_off="pos_emb" in off)
-        )  # fmt: skip
-    stages = [Stage(Part("embedding", "Embedding", has_switch=False), tuple(embeddings),
-                    (norms[0], norms[0]))]  # fmt: skip
-    for layer in range(config.n_layers):
-        name = f"trf_blocks.{layer}"
-        stages.append(
-            Stage(
-                Part(name, f"Layer {layer}", is_off=name in off),
-                (
-                    _attention_part(found, adds, off, layer, at),
-                    Part(f"{name}.ff", "Feed-forward", "", adds[f"{name}.ff"],
-                         (_length(found, layer, 1, at),), f"Feed-forward of layer {layer}",
-                         is_off=_is_off(f"{name}.ff", off)),
-                ),
-                tuple(norms[2 * layer : 2 * layer + 3]),
-                reading.token(int(found.lens.best_ids[layer, at, 0])),
-                found.lens.best_probas[layer, at, 0].item(),
-                found.lens.target_probas[layer, at].item(),
-            )
-        )  # fmt: skip
-    if "final_norm.shift" in adds:
-        shift = Part("final_norm.shift", "Final norm's shift", "", adds["final_norm.shift"],
-                     ("The same for every token and position.",), has_switch=False)  # fmt: skip
-        stages.append(Stage(Part("output", "Output", has_switch=False), (shift,),
-                            (norms[-1], norms[-1])))  # fmt: skip
-    return stages
-
-
-def _attention_part(
-    found: Findings, adds: dict[str, float], off: Sequence[str], layer: int, at: int
-) -> Part:
-    """Return a layer's attention with its heads; its bias is part of what it adds."""
-    name = f"trf_blocks.{layer}.att"
-    heads = tuple(
-        Part(
-            f"{name}.{head}",
-            f"Head {layer}.{head}",
-            head_habit(found.scores, layer, head),
-            adds[f"{name}.{head}"],
-            is_off=_is_off(f"{name}.{head}", off),
-        )
-        for head in range(found.weights.shape[1])
-    )
-    bias = adds[f"{name}.out_proj.bias"]
-    return Part(
-        name,
-        "Attention",
-        "",
-        sum(head.value or 0 for head in heads) + bias,
-        (_length(found, layer, 0, at), f"Of its bar, {_signed(bias)} are the bias of out_proj."),
-        f"Attention of layer {layer}",
-        is_off=_is_off(name, off),
-        heads=heads,
-    )
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−")
-
-
-def _length(found: Findings, layer: int, kind: int, at: int) -> str:
-    """Say how long the vector is that a part adds, and the stream to which it adds it."""
-    added = found.added[layer, kind, at].item()
-    before = found.stream.norms[2 * layer + kind, at].item()
-    return f"It writes a vector of length {added:.2f} into a stream of length {before:.2f}."
 
 
 def _candidates(reading: Reading, found: Findings, now: Effect) -> list[Candidate]:
@@ -257,11 +172,6 @@ def describe_part(part: str) -> str:
     return f"the {'attention' if inner[0] == 'att' else 'feed-forward'} of layer {layer}"
 
 
-def _is_off(name: str, off: Sequence[str]) -> bool:
-    """Tell whether a part is off, by itself or with the part that it belongs to."""
-    return any(name == part or name.startswith(f"{part}.") for part in off)
-
-
 def _parts_off(config: GPTConfig) -> list[str]:
     """Return the parts that are switched off, of those that this model has."""
     layers, heads = range(config.n_layers), range(config.n_heads)
@@ -284,20 +194,20 @@ def switched(off: Sequence[str], name: str, n_heads: int) -> list[str]:
     If the part is on, it goes off, with all that is in it. If it is off, it goes on; if that is
     because a larger part is off, the other parts of that one stay off.
     """
-    if not _is_off(name, off):
-        return [*(part for part in off if not _is_off(part, [name])), name]
-    on = [part for part in off if not _is_off(part, [name]) and not _is_off(name, [part])]
+    if not is_off(name, off):
+        return [*(part for part in off if not is_off(part, [name])), name]
+    on = [part for part in off if not is_off(part, [name]) and not is_off(name, [part])]
     return on + [other for whole in off for other in _others(whole, name, n_heads)]
 
 
 def _others(whole: str, name: str, n_heads: int) -> list[str]:
     """Return the parts of a part, all but one; none if that one is not in it."""
-    if whole == name or not _is_off(name, [whole]):
+    if whole == name or not is_off(name, [whole]):
         return []
     is_layer = whole.count(".") == 1
     parts = [f"{whole}.{part}" for part in (("att", "ff") if is_layer else range(n_heads))]
     within = [other for part in parts for other in _others(part, name, n_heads)]
-    return within + [part for part in parts if not _is_off(name, [part])]
+    return within + [part for part in parts if not is_off(name, [part])]
 
 
 def _switch_all_on() -> None:

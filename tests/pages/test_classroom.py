@@ -79,6 +79,15 @@ def test_a_student_sees_of_anothers_private_run_the_curve_alone(lesson: Class) -
     assert "No run has saved weights yet" in texts(lesson.visit("Ben", "weights"))
 
 
+def test_an_address_shows_a_student_nothing_of_anothers_private_run_inside(lesson: Class) -> None:
+    run_id = lesson.train("Ann", SECRET)
+    app = lesson.visit("Ben", "inside", model=run_id, step="2", second=run_id)
+    assert "The chosen model is not here any more" in texts(app)
+    assert not components(app, "model_column")
+    assert not components(app, "lens_table")
+    assert components(lesson.visit("Ann", "inside", model=run_id), "model_column")
+
+
 def test_its_owner_shows_the_class_what_a_run_writes_and_takes_it_back(lesson: Class) -> None:
     run_id = lesson.train("Ann", SECRET)
     app = lesson.visit("Ann", "train", run=run_id)

@@ -130,6 +130,8 @@ def test_a_part_that_is_off_changes_the_loss_as_its_ablation_does(part: str, wor
     mean = ablate(model, IDS, [part], replacement="mean")
     assert f"{mean.loss:.2f}" in column(app)["sentence"]
     assert "(the mean in its place)" in column(app)["sentence"]
+    linked = {name: app.query_params[name] for name in ("model", "off", "instead")}
+    assert column(inside(query=linked))["sentence"] == column(app)["sentence"]
     button(app, "Switch all parts on").click().run()
     assert column(app)["sentence"].startswith("With all its parts the model's loss")
     assert not any(p["is_off"] for p in parts_of(app).values())

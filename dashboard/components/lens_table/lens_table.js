@@ -28,8 +28,8 @@ function createTable(state, lens, number) {
   table.setAttribute("role", "grid");
   table.setAttribute("aria-label", `Logit lens of ${lens.name}`);
   const head = element("tr");
-  head.append(...["token", "target", ...lens.cells[0].map((_, layer) => (layer ? `${layer}` : "layer 0"))].map((title, i) => {
-    const cell = element("th", i < 2 ? "text" : "", title);
+  head.append(...["token", ...lens.cells[0].map((_, layer) => (layer ? `${layer}` : "layer 0"))].map((title, i) => {
+    const cell = element("th", i ? "" : "text", title);
     cell.scope = "col";
     return cell;
   }));
@@ -40,7 +40,7 @@ function createTable(state, lens, number) {
     const line = element("tr");
     const name = element("th", "text token", lens.tokens[i]);
     name.scope = "row";
-    line.append(name, element("td", "text target", lens.targets[i]));
+    line.append(name);
     const there = row.map((cell, layer) => {
       const node = element("td", "cell");
       node.style.setProperty("--strength", cell.strength);
@@ -124,10 +124,12 @@ export default function ({ data, parentElement, setTriggerValue }) {
     state.position = undefined;
     build(state, data);
   }
-  state.tables.forEach((table) => {
+  state.tables.forEach((table, number) => {
+    // Another vocabulary has other tokens: its row of this number is not the chosen one.
+    const isSame = String(data.lenses[number].tokens) === String(data.lenses[0].tokens);
     const chosen = table.rows[Math.min(data.position, table.rows.length - 1)];
     if (state.position !== data.position) table.scroller.scrollTop = chosen.offsetTop - table.scroller.clientHeight / 2;
-    table.rows.forEach((row, i) => row.toggleAttribute("data-chosen", i === data.position));
+    table.rows.forEach((row, i) => row.toggleAttribute("data-chosen", isSame && i === data.position));
     if (!table.cells.flat().some((cell) => cell === document.activeElement)) {
       table.cells.flat().forEach((cell) => (cell.tabIndex = -1));
       const row = table.cells[Math.min(data.position, table.cells.length - 1)];

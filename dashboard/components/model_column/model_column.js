@@ -64,11 +64,11 @@ function createPart(state, part, open) {
   bar.append(element("span", "fill"));
   const control = part.has_switch ? createSwitch(state, part) : null;
   if (control) line.append(control);
-  const update = (now) => {
+  const update = (now, largest = state.largest) => {
     note.textContent = now.note;
     value.textContent = now.value === null ? "" : signed(now.value);
     bar.hidden = now.value === null;
-    if (now.value !== null) setBar(bar, now.value, state.largest);
+    if (now.value !== null) setBar(bar, now.value, largest);
     node.toggleAttribute("data-off", now.is_off);
     if (control) control.setAttribute("aria-checked", String(!now.is_off));
     if (open) name.setAttribute("aria-label", [nameOf(now), now.note, value.textContent && `adds ${value.textContent} to the target's logit`].filter(Boolean).join(", "));
@@ -96,7 +96,8 @@ function createDetails(state, part) {
   });
   const update = (now) => {
     sentences.replaceChildren(...now.details.map((sentence) => element("p", "", sentence)));
-    heads.forEach((row, i) => row.update(now.heads[i]));
+    const largest = Math.max(1e-9, ...now.heads.map((head) => Math.abs(head.value)));
+    heads.forEach((row, i) => row.update(now.heads[i], largest));
   };
   return { node, update };
 }

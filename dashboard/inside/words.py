@@ -187,7 +187,7 @@ def find_neighbours(
 def _show_neighbours(near: Neighbours, are_seen: bool, tokenizer: Tokenizer) -> None:
     """Show the nearest tokens with their cosines."""
     among = " that the training text has" if are_seen else ""
-    st.caption(f"Nearest, by the cosine of their embeddings, among all tokens{among}:")
+    st.caption(f"Nearest, by the cosine similarity of embeddings, among all tokens{among}:")
     token_chips(
         near.ids,
         label="The nearest neighbours",
@@ -273,11 +273,11 @@ def earlier_maps(run_id: str, steps: list[int], tokens: Tensor, places: Tensor) 
 
 def _show_positions(reading: Reading) -> None:
     """Show how alike the embeddings of two positions are, or that the model has none."""
-    try:
-        cosines, positions = remember(reading.model, "positions", lambda: _positions(reading.model))
-    except ValueError as error:
-        st.text(str(error))
+    kind = reading.model.config.positions
+    if kind != "learned":
+        st.text(f"With positions={kind} a model adds no vectors for positions: nothing to compare.")
         return
+    cosines, positions = remember(reading.model, "positions", partial(_positions, reading.model))
     left, right = st.columns([5, 3], gap="medium")
     with left:
         live_chart(

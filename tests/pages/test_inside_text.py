@@ -16,7 +16,16 @@ from gpt_core.text import load_text
 from gpt_core.training import encode_splits
 from gpt_core.vocabularies import get_tokenizer, read_vocabulary, text_to_token_ids
 from tests.conftest import TINY
-from tests.support.app_driver import button, components, metric, open_app, texts
+from tests.support.app_driver import (
+    button,
+    components,
+    finish,
+    metric,
+    open_app,
+    start_pocket_run,
+    texts,
+    wait_for_state,
+)
 from tests.support.finished_runs import finished_run, model_of, steps_of
 from tests.support.lesson import CODE, PASSPHRASE, SECRET, Class
 
@@ -112,6 +121,21 @@ def test_a_model_compared_with_itself_has_no_colour() -> None:
     same = {f"walk_model{slot}": run_id, f"walk_step{slot}-{run_id}": step}
     app = open_inside(run_id, inside_compared=True, **same)
     assert not any(coloured_text(app)["strengths"])
+
+
+def test_a_live_run_is_compared_with_its_own_first_checkpoint() -> None:
+    run_id = start_pocket_run(1)
+    runtime.get_runner().pause(run_id, actor="local")
+    wait_for_state(run_id, "paused")  # so that its checkpoints stay the same
+    runtime.get_runner().checkpoint(run_id, actor="local").result(timeout=30)
+    app = open_inside(run_id, inside_compared=True, inside_paths=True)
+    assert "a copy at step" in texts(app)
+    assert coloured_text(app)
+    when = next(box for box in app.selectbox if box.label == "Compared with: when")
+    assert when.value == steps_of(run_id)[0]
+    [map_of_words] = components(app, "word_map")
+    assert map_of_words["paths"]  # from the checkpoints to the copy
+    finish(run_id)
 
 
 def test_models_with_different_vocabularies_are_not_subtracted() -> None:

@@ -130,7 +130,7 @@ def test_the_first_checkpoint_has_no_path_to_it() -> None:
 def test_a_model_without_position_embeddings_says_so() -> None:
     run_id = finished_run(replace(SHAPE, positions="rotary"))
     app = open_inside(run_id)
-    assert "it has no position embeddings" in texts(app)
+    assert "adds no vectors for positions" in texts(app)
     assert map_of(app)["words"]
 
 

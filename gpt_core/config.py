@@ -28,13 +28,20 @@ OPTIMIZERS = ("adamw", "muon")
 BEYOND = "beyond"  # the group of settings that the chapter does not have
 
 
-def _setting(default: Any, help: str, group: str = "model", choices: tuple[str, ...] = ()) -> Any:
+def _setting(
+    default: Any,
+    help: str,
+    group: str = "model",
+    choices: tuple[str, ...] = (),
+    is_beyond: bool = False,
+) -> Any:
     """Return a dataclass field with a default, a one-sentence explanation, and its group.
 
-    ``choices`` are the permitted values, if they can be listed.
+    ``choices`` are the permitted values, if they can be listed; ``is_beyond`` tells that the chapter
+    does not have the setting, whatever its group.
     """
     metadata = {"help": help, "group": group, "choices": choices}
-    return field(default=default, metadata=metadata)
+    return field(default=default, metadata={**metadata, "beyond": is_beyond or group == BEYOND})
 
 
 def field_help(config_class: type) -> dict[str, str]:
@@ -62,7 +69,7 @@ def beyond_chapter(config: Any) -> dict[str, Any]:
     return {
         f.name: value
         for f in fields(config)
-        if f.metadata["group"] == BEYOND and (value := getattr(config, f.name)) != f.default
+        if f.metadata["beyond"] and (value := getattr(config, f.name)) != f.default
     }
 
 
@@ -76,7 +83,7 @@ def as_settings(config: Any) -> dict[str, Any]:
     return {
         f.name: getattr(config, f.name)
         for f in fields(config)
-        if f.metadata["group"] != BEYOND or f.name in beyond
+        if not f.metadata["beyond"] or f.name in beyond
     }
 
 
@@ -240,6 +247,13 @@ class TrainingConfig:
         "Rows of text whose target probabilities are recorded at each evaluation.",
         "evaluation",
     )
+    record_inside: bool = _setting(
+        False,
+        "Whether up to 40 evaluations also record how the model reads a line of the text and how "
+        "its parts learn, for the page Inside; no loss changes by it.",
+        "evaluation",
+        is_beyond=True,
+    )
     end_of_text: bool = _setting(
         True,
         "Whether <|endoftext|> in the text is a single token, GPT-2's 50256, a boundary between "
@@ -253,12 +267,6 @@ class TrainingConfig:
         "vocab_size of them all together.",
         "data",
         VOCABULARIES,
-    )
-    record_inside: bool = _setting(
-        False,
-        "Whether up to 40 evaluations also record how the model reads a line of the text and how "
-        "its parts learn, for the page Inside; no loss changes by it.",
-        BEYOND,
     )
     keep_epochs: int = _setting(
         1, "Last epochs whose weights are kept, besides the best weights and the last.", "machine"

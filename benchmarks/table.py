@@ -21,7 +21,8 @@ def newest() -> dict[str, dict[str, Any]]:
         result["benchmark"]: result
         for result in results
         if result.get("precision") != "float32"  # another whole run
-        and result["benchmark"] not in ("documents", "learning")  # no row of the table
+        # no row of the table
+        and result["benchmark"] not in ("documents", "learning", "first_minute")
     }
 
 

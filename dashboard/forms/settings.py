@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.app import hidden_controls, session_keys, show_refusal
 from dashboard.charts import count, format_bytes
-from dashboard.forms.rows import MAX_TASKS, parse_rows
+from dashboard.forms.rows import MAX_TASKS, parse_rows, split_rows
 from dashboard.forms.weights import MIN_CONTEXT_LENGTH, StartingWeights
 from gpt_core.config import (
     BEYOND,
@@ -27,6 +27,7 @@ from gpt_core.weights import FREE
 RANDOM_WEIGHTS = StartingWeights()
 FEW = 6  # up to so many settings are all shown outside the panel
 MAX_OWN_PROBES = 4
+MAX_OWN_CHARACTERS = 33  # of a probe in another vocabulary than GPT-2's
 CHOICES = {
     f.name: f.metadata["choices"]
     for config_class in (GPTConfig, TrainingConfig)
@@ -228,7 +229,7 @@ def choose_settings(
         values["vocab_size"] = preset.model.vocab_size  # it follows from the vocabulary
     own = st.session_state.get(session_keys.OWN_PROBES) if "probes" in folded else None
     try:
-        probes = own_probes(own or "", values["context_length"])
+        probes = own_probes(own or "", values["context_length"], values["vocabulary"])
         extra = tuple(probe for probe in probes if probe not in preset.training.probes)
         values["probes"] = (*preset.training.probes, *extra)
         model = replace(preset.model, **{n: values[n] for n in asdict(preset.model)})
@@ -304,13 +305,24 @@ def _reset(preset: Preset, names: tuple[str, ...], beginning: StartingWeights) -
             st.session_state[key_of(preset, name, beginning)] = value
 
 
-def own_probes(entered: str, context_length: int) -> tuple[str, ...]:
+def own_probes(entered: str, context_length: int, vocabulary: str = "gpt2") -> tuple[str, ...]:
     """Return the rows that a user entered, without repetitions.
+
+    How many tokens a row has in a vocabulary that is still to be learnt, the run checks.
 
     Raises:
         ValueError: there are too many, or one is too short or too long.
     """
     if not entered.strip():
         return ()
+    if vocabulary != "gpt2":
+        lines = split_rows(entered, MAX_OWN_PROBES)
+        for number, line in enumerate(lines, start=1):
+            if len(line) > MAX_OWN_CHARACTERS:
+                raise ValueError(
+                    f"Row {number} has {len(line):,} characters: give it {MAX_OWN_CHARACTERS} or "
+                    "fewer."
+                )
+        return tuple(dict.fromkeys(lines))
     rows = parse_rows(entered, min(context_length, MAX_TASKS), MAX_OWN_PROBES)
     return tuple(dict.fromkeys(token_ids_to_text(row, get_tokenizer()) for row in rows))

@@ -26,6 +26,7 @@ from gpt_core.weights import FREE
 
 RANDOM_WEIGHTS = StartingWeights()
 FEW = 6  # up to so many settings are all shown outside the panel
+BYTE_PAIRS = 512  # suggested: a story gives as many
 MAX_OWN_PROBES = 4
 MAX_OWN_CHARACTERS = 33  # of a probe in another vocabulary than GPT-2's
 CHOICES = {
@@ -124,6 +125,8 @@ def show_setting(preset: Preset, name: str, beginning: StartingWeights = RANDOM_
         st.number_input(label, MIN_CONTEXT_LENGTH, longest, default, step=1, **common)
     elif name in CHOICES:
         options = list(CHOICES[name])
+        if name == "vocabulary":
+            common |= {"on_change": _suggest_size, "args": (preset, beginning)}
         st.selectbox(label, options, index=options.index(default), **common)
     elif name == "train_ratio":
         lowest, highest = (0.5, 0.99) if chosen is None else (min(0.5, chosen), max(0.99, chosen))
@@ -148,6 +151,14 @@ def show_setting(preset: Preset, name: str, beginning: StartingWeights = RANDOM_
         st.toggle(label, default, **common)
     else:
         st.text_input(label, default, max_chars=2000, **common)
+
+
+def _suggest_size(preset: Preset, beginning: StartingWeights) -> None:
+    """Set vocab_size for a vocabulary that was just chosen: only "bpe" asks for it."""
+    size = preset.model.vocab_size
+    if setting_of(preset, "vocabulary", beginning) == "bpe" and size == GPTConfig().vocab_size:
+        size = BYTE_PAIRS
+    st.session_state[key_of(preset, "vocab_size", beginning)] = size
 
 
 def _choose_to_keep_every_epoch(preset: Preset, beginning: StartingWeights) -> bool:

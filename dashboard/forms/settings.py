@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.app import hidden_controls, session_keys, show_refusal
 from dashboard.charts import count, format_bytes
-from dashboard.forms.rows import MAX_TASKS, parse_rows
+from dashboard.forms.rows import MAX_TASKS, parse_rows, split_rows
 from dashboard.forms.weights import MIN_CONTEXT_LENGTH, StartingWeights
 from gpt_core.config import (
     BEYOND,
@@ -26,7 +26,9 @@ from gpt_core.weights import FREE
 
 RANDOM_WEIGHTS = StartingWeights()
 FEW = 6  # up to so many settings are all shown outside the panel
+BYTE_PAIRS = 512  # suggested: a story gives as many
 MAX_OWN_PROBES = 4
+MAX_OWN_CHARACTERS = 33  # of a probe in another vocabulary than GPT-2's
 CHOICES = {
     f.name: f.metadata["choices"]
     for config_class in (GPTConfig, TrainingConfig)
@@ -123,6 +125,8 @@ def show_setting(preset: Preset, name: str, beginning: StartingWeights = RANDOM_
         st.number_input(label, MIN_CONTEXT_LENGTH, longest, default, step=1, **common)
     elif name in CHOICES:
         options = list(CHOICES[name])
+        if name == "vocabulary":
+            common |= {"on_change": _suggest_size, "args": (preset, beginning)}
         st.selectbox(label, options, index=options.index(default), **common)
     elif name == "train_ratio":
         lowest, highest = (0.5, 0.99) if chosen is None else (min(0.5, chosen), max(0.99, chosen))
@@ -147,6 +151,14 @@ def show_setting(preset: Preset, name: str, beginning: StartingWeights = RANDOM_
         st.toggle(label, default, **common)
     else:
         st.text_input(label, default, max_chars=2000, **common)
+
+
+def _suggest_size(preset: Preset, beginning: StartingWeights) -> None:
+    """Set vocab_size for a vocabulary that was just chosen: only "bpe" asks for it."""
+    size = preset.model.vocab_size
+    if setting_of(preset, "vocabulary", beginning) == "bpe" and size == GPTConfig().vocab_size:
+        size = BYTE_PAIRS
+    st.session_state[key_of(preset, "vocab_size", beginning)] = size
 
 
 def _choose_to_keep_every_epoch(preset: Preset, beginning: StartingWeights) -> bool:
@@ -228,7 +240,7 @@ def choose_settings(
         values["vocab_size"] = GPTConfig().vocab_size  # it follows from the vocabulary
     own = st.session_state.get(session_keys.OWN_PROBES) if "probes" in folded else None
     try:
-        probes = own_probes(own or "", values["context_length"])
+        probes = own_probes(own or "", values["context_length"], values["vocabulary"])
         extra = tuple(probe for probe in probes if probe not in preset.training.probes)
         values["probes"] = (*preset.training.probes, *extra)
         model = replace(preset.model, **{n: values[n] for n in asdict(preset.model)})
@@ -304,13 +316,24 @@ def _reset(preset: Preset, names: tuple[str, ...], beginning: StartingWeights) -
             st.session_state[key_of(preset, name, beginning)] = value
 
 
-def own_probes(entered: str, context_length: int) -> tuple[str, ...]:
+def own_probes(entered: str, context_length: int, vocabulary: str = "gpt2") -> tuple[str, ...]:
     """Return the rows that a user entered, without repetitions.
+
+    How many tokens a row has in a vocabulary that is still to be learnt, the run checks.
 
     Raises:
         ValueError: there are too many, or one is too short or too long.
     """
     if not entered.strip():
         return ()
+    if vocabulary != "gpt2":
+        lines = split_rows(entered, MAX_OWN_PROBES)
+        for number, line in enumerate(lines, start=1):
+            if len(line) > MAX_OWN_CHARACTERS:
+                raise ValueError(
+                    f"Row {number} has {len(line):,} characters: give it {MAX_OWN_CHARACTERS} or "
+                    "fewer."
+                )
+        return tuple(dict.fromkeys(lines))
     rows = parse_rows(entered, min(context_length, MAX_TASKS), MAX_OWN_PROBES)
     return tuple(dict.fromkeys(token_ids_to_text(row, get_tokenizer()) for row in rows))

@@ -92,7 +92,8 @@ def _own_probes(run: Run, preset: Preset, corpus: Corpus, notes: list[str]) -> l
     tokenizer = run_tokenizer(get_store(), run)
     made = with_text_probe(preset.training, corpus.text, tokenizer, context_length).probes
     wanted = [probe for probe in run.training_config.probes if probe not in made]
-    fitting = [probe for probe in wanted if _is_line(probe, context_length)][:MAX_OWN_PROBES]
+    kind = run.training_config.vocabulary
+    fitting = [p for p in wanted if _is_line(p, context_length, kind)][:MAX_OWN_PROBES]
     if left := len(wanted) - len(fitting):
         notes.append(
             f"Left out of its rows of text: {left}. The form takes {MAX_OWN_PROBES} short ones."
@@ -100,9 +101,9 @@ def _own_probes(run: Run, preset: Preset, corpus: Corpus, notes: list[str]) -> l
     return fitting
 
 
-def _is_line(probe: str, context_length: int) -> bool:
+def _is_line(probe: str, context_length: int, vocabulary: str) -> bool:
     """Tell whether the form takes a probe unchanged."""
     try:
-        return own_probes(probe, context_length) == (probe,)
+        return own_probes(probe, context_length, vocabulary) == (probe,)
     except ValueError:
         return False

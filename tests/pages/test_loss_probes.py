@@ -116,6 +116,15 @@ def test_without_a_run_the_history_says_what_to_do() -> None:
     assert "Start a run on the Train page" in texts(app)
 
 
+def test_in_another_vocabulary_a_row_is_as_long_as_its_characters() -> None:
+    row = "夏天的早上，小猫在山上画了一本新书。"  # 18 characters
+    with pytest.raises(ValueError, match=r"Row 1 has 3\d tokens"):
+        own_probes(row, 64)
+    assert own_probes(f"{row}\n{row}\n猫", 64, "bpe") == (row, "猫")
+    with pytest.raises(ValueError, match="Row 2 has 34 characters: give it 33 or fewer"):
+        own_probes("one\n" + 34 * "x", 64, "characters")
+
+
 def test_a_frame_has_a_row_per_token_and_evaluation() -> None:
     rows = [
         StoredProbe(step, 1, 64, 1, 9.0, (0.1, 0.2, 0.3), (1, 2, 3), id=step + 1, seconds=1.0)

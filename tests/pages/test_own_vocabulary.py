@@ -154,6 +154,15 @@ def test_its_weights_begin_a_run_with_its_vocabulary(run: Run) -> None:
     runtime.get_runner().stop(second.id, actor="local").result(30)
 
 
+def test_byte_pairs_begin_with_a_size_that_a_story_gives() -> None:
+    app = open_app("train", state={session_keys.OTHER_SETTINGS: True})
+    choose(app, "vocabulary", "bpe")
+    assert not app.exception
+    assert "A vocabulary of 512 tokens: the text has" in texts(app)
+    choose(app, "vocabulary", "gpt2")
+    assert "Changed from" not in texts(app)
+
+
 @pytest.mark.parametrize(("kind", "size"), [("characters", None), ("bpe", 300)])
 def test_the_form_offers_a_vocabulary_and_starts_a_run_with_it(kind: str, size: int | None) -> None:
     app = open_app(
@@ -162,7 +171,7 @@ def test_the_form_offers_a_vocabulary_and_starts_a_run_with_it(kind: str, size: 
     choose(app, "vocabulary", kind)
     assert not app.exception
     if size is not None:
-        assert "vocab_size=50257 is more than the text gives" in texts(app)
+        assert "vocab_size=512 is more than the text gives" in texts(app)
         key = settings.key_of(PRESETS["pocket"], "vocab_size")
         app.number_input(key=key).set_value(size).run()
     assert "13," not in next(c.value for c in app.caption if "parameter" in c.value)

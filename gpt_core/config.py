@@ -37,8 +37,8 @@ def _setting(
 ) -> Any:
     """Return a dataclass field with a default, a one-sentence explanation, and its group.
 
-    ``choices`` are the permitted values, if they can be listed; ``is_beyond`` tells that the chapter
-    does not have the setting, whatever its group.
+    ``choices`` are the permitted values, if they can be listed; ``is_beyond`` tells that the
+    chapter does not have the setting, whatever its group.
     """
     metadata = {"help": help, "group": group, "choices": choices}
     return field(default=default, metadata={**metadata, "beyond": is_beyond or group == BEYOND})

@@ -9,11 +9,10 @@ from dashboard.app import session_keys
 from dashboard.components.attention_maps import attention_maps
 from dashboard.inside import address
 from dashboard.inside.findings import Findings, find
-from dashboard.inside.head_words import head_habit, most_telling_head
 from dashboard.inside.reading import Reading, choose_token
 from dashboard.ui import formula, show_code, show_table
-from gpt_core.analysis import TELLING
-from gpt_core.inspection import attention_weights, block_weights, head_scores
+from gpt_core.analysis import HABITS, TELLING, describe_habit
+from gpt_core.inspection import HeadScores, attention_weights, block_weights, head_scores
 
 SPELT_OUT = 2  # terms of a sum that the formula writes down
 MAX_ROWS = 8  # tokens in the table of one row
@@ -112,3 +111,23 @@ def _choose_head(layer: int, head: int) -> None:
 def _choose_token(position: int) -> None:
     choose_token(position)
     st.session_state[session_keys.INSIDE_ASKED] = True
+
+
+def head_habit(scores: HeadScores | None, layer: int, head: int) -> str:
+    """Return what a head looks at, with its score, or "" if it has no telling habit."""
+    if scores is None:
+        return ""
+    return describe_habit({name: getattr(scores, name)[layer, head].item() for name in HABITS})
+
+
+def most_telling_head(scores: HeadScores | None) -> tuple[int, int]:
+    """Return the layer and number of the head with the highest induction score.
+
+    Where no head is telling by it, it is the one that most looks at the token before.
+    """
+    if scores is None:
+        return 0, 0
+    induction, previous = scores.induction, scores.previous  # (n_layers, n_heads)
+    telling = induction if induction.max() >= TELLING else previous
+    layer, head = divmod(int(telling.argmax()), telling.shape[1])
+    return layer, head

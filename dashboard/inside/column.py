@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from dashboard.components.model_column import Part, Stage
+from dashboard.inside.attention import head_habit
 from dashboard.inside.findings import Findings
-from dashboard.inside.head_words import head_habit
 from dashboard.inside.reading import Reading
 
 

@@ -26,8 +26,9 @@ def _pattern(term: Term) -> re.Pattern[str]:
 # The terms of each page, in the glossary's order; a test reads the pages.
 _ON_PAGE = {
     "Home": (
-        "token, token ID, batch, GPT, parameters, loss, training loss, validation loss, run, step, "
-        "epoch, evaluation, sample, memorising, pretrained, prompt, decoding, temperature, top-k"
+        "token, token ID, byte-pair encoding, batch, GPT, parameters, loss, training loss, "
+        "validation loss, run, step, epoch, evaluation, sample, memorising, pretrained, prompt, "
+        "decoding, temperature, top-k"
     ),
     "Runs": (
         "token, vocabulary, loss, perplexity, bits per byte, training loss, validation loss, run, "
@@ -56,7 +57,7 @@ _ON_PAGE = {
         "residual connection, rotary positions, tied head, initialization, dropout, loss, nat, "
         "uniform guess, entropy, validation loss, preset, step, epoch, tokens seen, gradient, "
         "gradient norm, AdamW, betas, Muon, learning rate, weight decay, evaluation, sample, "
-        "probe, memorising, seed, precision, checkpoint"
+        "probe, memorising, seed, precision, checkpoint, residual stream"
     ),
     "Train": (
         "token, token ID, vocabulary, byte-pair encoding, end of text, context length, window, "
@@ -65,7 +66,7 @@ _ON_PAGE = {
         "uniform guess, bits per byte, token accuracy, unigram, bigram, floor, exact answers, "
         "training loss, validation loss, run, preset, step, epoch, tokens seen, gradient, "
         "gradient norm, AdamW, betas, Muon, learning rate, weight decay, evaluation, sample, "
-        "probe, memorising, seed, precision, checkpoint, prompt"
+        "probe, memorising, seed, precision, checkpoint, prompt, residual stream"
     ),
     "Generate": (
         "token, end of text, GPT, parameters, logits, run, step, epoch, seed, checkpoint, "
@@ -78,7 +79,7 @@ _ON_PAGE = {
     "Inside": (
         "token, token ID, vocabulary, inputs and targets, GPT, parameters, embedding, transformer "
         "block, attention, head, residual connection, layer norm, logits, softmax, loss, "
-        "perplexity, run, step, epoch, learning rate, seed, checkpoint, residual stream, "
+        "perplexity, run, step, epoch, AdamW, learning rate, seed, checkpoint, residual stream, "
         "logit lens, direct logit attribution, ablation, attention weights, induction head"
     ),
     "Classroom": (

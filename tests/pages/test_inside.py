@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.app import runtime, session_keys
 from dashboard.components.attention_maps import maps_data
 from dashboard.inside import findings
-from dashboard.inside.head_words import head_habit, most_telling_head
+from dashboard.inside.attention import head_habit, most_telling_head
 from dashboard.inside.reading import DEFAULT
 from dashboard.inside.way_through import switched
 from dashboard.ui.glossary import ON_PAGE

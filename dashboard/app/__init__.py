@@ -3,6 +3,7 @@
 from dashboard.app.connections import SEAT, Seats, limited_protocols, raise_file_limit
 from dashboard.app.errors import MACHINE_ERRORS, attempt, errors_in_words, show_refusal, toast
 from dashboard.app.fragments import fragment
+from dashboard.app.memo import is_remembered, remember
 from dashboard.app.runtime import (
     CLASS_MODE,
     close_runtime,
@@ -89,6 +90,7 @@ __all__ = [
     "hides_private",
     "is_class",
     "is_projected",
+    "is_remembered",
     "is_restricted",
     "limited_protocols",
     "may_change",
@@ -100,6 +102,7 @@ __all__ = [
     "page_turn",
     "raise_file_limit",
     "refresh_seconds",
+    "remember",
     "require_member",
     "restore_recorded_run",
     "select_run",

@@ -9,12 +9,17 @@ import numpy.typing as npt
 import streamlit as st
 from torch import Tensor
 
-from dashboard.app import get_visible_runs, session_keys, show_refusal
+from dashboard.app import (
+    get_visible_runs,
+    is_remembered,
+    remember,
+    session_keys,
+    show_refusal,
+)
 from dashboard.charts import Bars, count, format_loss, format_probability, mean_bars, palette
 from dashboard.components.live_chart import live_chart
 from dashboard.components.running_text import Colors, running_text, text_snippets
 from dashboard.forms import ChosenModel, choose_model
-from dashboard.inside.memo import AT_ONCE, is_remembered, remember
 from dashboard.inside.reading import MAX_TOKENS, Reading
 from dashboard.inside.whole_text import WholeText, choose_whole_text
 from dashboard.ui import show_code, show_numbers
@@ -22,6 +27,7 @@ from gpt_core.inspection import token_losses
 from gpt_core.model import count_parameters, perplexity
 from gpt_core.vocabularies import Tokenizer, text_to_token_ids, token_ids_to_text
 
+AT_ONCE = 10**10  # weights × tokens: about half a second on two cores; more waits for a button
 NUM_WORST = 10
 TAKEN_TOKENS = 65  # into the parts above: a token and the 64 before it
 TAKEN_CHARACTERS = 1000  # at most, so that they fit into the page's text

@@ -7,9 +7,8 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from dashboard.app import get_store, get_visible_runs, session_keys, show_refusal
+from dashboard.app import get_store, get_visible_runs, remember, session_keys, show_refusal
 from dashboard.forms import choose_corpus
-from dashboard.inside.memo import remember
 from dashboard.inside.reading import Reading
 from gpt_core.config import TrainingConfig
 from gpt_core.store import Run

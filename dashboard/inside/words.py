@@ -13,6 +13,7 @@ from dashboard.app import (
     get_model_cache,
     get_store,
     get_visible_runs,
+    remember,
     session_keys,
     show_refusal,
 )
@@ -21,7 +22,6 @@ from dashboard.components.live_chart import live_chart
 from dashboard.components.token_chips import Scale, readable, token_chips
 from dashboard.components.word_map import WordPath, word_map
 from dashboard.forms import NOW
-from dashboard.inside.memo import remember
 from dashboard.inside.reading import Reading
 from dashboard.inside.whole_text import Counts, run_of_model, training_counts
 from dashboard.ui import show_code

@@ -1,4 +1,4 @@
-"""What was computed of a model, kept so that the next draw of the page need not run it again."""
+"""What was computed of a model, kept for the session so that no draw runs the model again."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -7,13 +7,12 @@ from weakref import WeakKeyDictionary
 
 import streamlit as st
 
-from dashboard.app import session_keys
+from dashboard.app.session_keys import INSIDE_RESULTS
 from gpt_core.model import GPTModel
 
 T = TypeVar("T")
 
 MAX_RESULTS = 24  # of a model; the oldest go first
-AT_ONCE = 10**10  # weights × tokens: about half a second on two cores; more waits for a button
 
 
 def remember(model: GPTModel, key: Hashable, compute: Callable[[], T]) -> T:
@@ -35,5 +34,5 @@ def is_remembered(model: GPTModel, key: Hashable) -> bool:
 
 
 def _results_of(model: GPTModel) -> OrderedDict[Hashable, Any]:
-    kept = st.session_state.setdefault(session_keys.INSIDE_RESULTS, WeakKeyDictionary())
+    kept = st.session_state.setdefault(INSIDE_RESULTS, WeakKeyDictionary())
     return kept.setdefault(model, OrderedDict())

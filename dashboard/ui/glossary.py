@@ -80,7 +80,8 @@ _ON_PAGE = {
         "token, token ID, vocabulary, inputs and targets, GPT, parameters, embedding, transformer "
         "block, attention, head, residual connection, layer norm, logits, softmax, loss, "
         "perplexity, run, step, epoch, AdamW, learning rate, seed, checkpoint, residual stream, "
-        "logit lens, direct logit attribution, ablation, attention weights, induction head"
+        "logit lens, direct logit attribution, ablation, attention weights, induction head, "
+        "cosine similarity, principal component analysis"
     ),
     "Classroom": (
         "GPT, transformer block, loss, perplexity, validation loss, run, preset, step, "

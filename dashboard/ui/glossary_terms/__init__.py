@@ -309,7 +309,7 @@ GROUPS: dict[str, tuple[Term, ...]] = {
             "How far an update moves the weights; a schedule may raise it at the start (warm-up) "
             "and lower it towards the end (cosine).",
             "Train",
-            "learning_rate|warm-up|cosine",
+            "learning_rate|warm-up|cosine(?! similarity)",
         ),
         Term(
             "weight decay",

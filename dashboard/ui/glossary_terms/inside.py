@@ -43,4 +43,16 @@ INSIDE = (
         "Inside",
         "induction",
     ),
+    Term(
+        "cosine similarity",
+        "How alike the directions of two vectors are: 1 if they are the same, 0 if they have "
+        "nothing in common, −1 if they are opposite.",
+        "Inside",
+    ),
+    Term(
+        "principal component analysis",
+        "Drawing vectors on the plane on which they differ most: PCA for short.",
+        "Inside",
+        "PCA",
+    ),
 )

@@ -114,25 +114,27 @@ def score_lines(
         }
         for (layer, head), color in zip(highest, (PREDICTED, RUNS[0], TARGET), strict=False)
     ]
-    lines.append(
-        {
-            "x": losses[0],
-            "y": losses[1],
-            "yaxis": "y2",
-            "name": "validation loss",
-            "mode": "lines",
-            "line": {"color": VALIDATION, "width": 2, "dash": "dash"},
-            "hovertemplate": "%{y:.3f}",
-        }
-    )
     layout = _over_steps(430, at, run_id)
-    layout["yaxis"] = {"title": {"text": "Score"}, "range": [0, 1], "domain": [0, 0.55]}
-    layout["yaxis2"] = {
-        "title": {"text": "Loss"},
-        "domain": [0.62, 1],
-        "zeroline": False,
-        "anchor": "x",
-    }
+    layout["yaxis"] = {"title": {"text": "Score"}, "range": [0, 1]}
+    if len(losses[0]):  # an axis without a line would have no place
+        lines.append(
+            {
+                "x": losses[0],
+                "y": losses[1],
+                "yaxis": "y2",
+                "name": "validation loss",
+                "mode": "lines",
+                "line": {"color": VALIDATION, "width": 2, "dash": "dash"},
+                "hovertemplate": "%{y:.3f}",
+            }
+        )
+        layout["yaxis"] |= {"domain": [0, 0.55]}
+        layout["yaxis2"] = {
+            "title": {"text": "Loss"},
+            "domain": [0.62, 1],
+            "zeroline": False,
+            "anchor": "x",
+        }
     return {"data": lines, "layout": layout}
 
 

@@ -139,8 +139,7 @@ def _choose_moment(run: Run, records: Sequence[StoredInside]) -> int:
     moved = seek_bar(index, last, "Recorded moment", f"moment-{run.id}", names)
     if moved is not None:
         index = moved
-        st.session_state[session_keys.INSIDE_PLAYS] = False
-        st.query_params[session_keys.INSIDE_MOMENT] = str(records[index].global_step)
+        _stay_at(records[index].global_step)
     history = get_visible_runs().history(run.id).recorded.evaluations
     at = history["val_loss"][history["global_step"] == records[index].global_step]
     loss = f", validation loss {at[0]:.3f}" if len(at) else ""

@@ -69,7 +69,7 @@ PRESETS: dict[str, Preset] = {
                 initialization="gpt2",
             ),
             TrainingConfig(
-                num_epochs=8,
+                num_epochs=2,
                 batch_size=8,
                 learning_rate=1.2e-2,
                 schedule="cosine",
@@ -79,7 +79,7 @@ PRESETS: dict[str, Preset] = {
                 optimizer="muon",
                 beta2=0.99,
                 vocabulary="bpe",
-                eval_freq=20,
+                eval_freq=25,
                 sample_tokens=110,
             ),
         ),

@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import classroom, documents
+from benchmarks import classroom, documents, first_minute
 from benchmarks.pairs import HISTORY, measure_pairs
 from benchmarks.table import README, with_table
+from gpt_core.text import STORIES, load_text, story_entropy
 from tests.support.documents import docx, pdf
 
 
@@ -44,6 +45,13 @@ def test_each_benchmark_has_been_run(name: str) -> None:
     assert any(json.loads(line)["benchmark"] == name for line in HISTORY.read_text().splitlines())
 
 
+def test_the_floor_of_the_first_run_is_near_the_grammars_entropy() -> None:
+    stories = load_text(STORIES)
+    count = first_minute.validation_of(stories).count("<|endoftext|>")
+    entropy = count * story_entropy() / len(first_minute.validation_of(stories).encode())
+    assert first_minute.floor_of(stories) == pytest.approx(entropy, rel=0.02)
+
+
 def test_a_folders_documents_are_counted_by_format(tmp_path: Path) -> None:
     files = {"a.pdf": pdf("words"), "b/c.PDF": b"%PDF-1.4", "d.docx": docx("x"), "e.py": b"x = 1"}
     for name, data in files.items():
@@ -57,6 +65,16 @@ def test_a_folders_documents_are_counted_by_format(tmp_path: Path) -> None:
 
 def test_words_are_the_same_whether_broken_or_in_ligatures() -> None:
     assert documents.words("The of-\nfice, ﬁn") == documents.words("the office fin")
+
+
+@pytest.mark.whole_run
+@pytest.mark.slow
+def test_the_first_runs_model_learns_to_reverse_eight_letters_that_it_never_saw() -> None:
+    preset = first_minute.change(first_minute.FIRST, first_minute.REVERSE)
+    halfway, end = first_minute.learn(preset, load_text("reverse"))
+    assert end.step == 2 * halfway.step
+    assert end.exact_match is not None
+    assert end.exact_match >= 0.99
 
 
 @pytest.mark.whole_run

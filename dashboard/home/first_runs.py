@@ -28,7 +28,7 @@ class FirstRun:
 GENERALISES = FirstRun(
     "minute",
     STORIES,
-    "On a megabyte of simple stories, its validation loss falls to near the lowest possible.",
+    "On four megabytes of simple stories, its validation loss falls to near the lowest possible.",
 )
 MEMORISES = FirstRun(
     "pocket",

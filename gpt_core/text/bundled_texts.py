@@ -36,7 +36,7 @@ GENERATED_TEXTS = {
     STORIES: GeneratedText(
         "Simple stories (from a grammar)",
         write_stories,
-        "2dadd581cbdb5aadc9e7508d6c48f64c2a83ae9ee66f834925a886c3375844f1",
+        "5dd81efc2bd90f1a3ee1dc34e3d91e606d52ffaadab98a05c5d733dca7c41b51",
     ),
     **{
         name: GeneratedText(title, partial(write_problems, name), sha256)
@@ -81,9 +81,9 @@ _OF_A_TASK = (
 # What the title does not tell.
 DESCRIPTIONS: dict[str, str] = {
     STORIES: (
-        "A megabyte of children's stories, each with a question at its end, written by a grammar "
-        "of our own: it tells each story's exact probability, and so how low the loss of any model "
-        "can be."
+        "Four megabytes of children's stories, each with a question at its end, written by a "
+        "grammar of our own: it tells each story's exact probability, and so how low the loss of "
+        "any model can be."
     ),
     "copy": f"Write the letters again, as in abc=abc. {_OF_A_TASK}",
     "reverse": f"Write the letters backwards, as in abc<cba. {_OF_A_TASK}",

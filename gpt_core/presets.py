@@ -81,6 +81,7 @@ PRESETS: dict[str, Preset] = {
                 vocabulary="bpe",
                 eval_freq=25,
                 sample_tokens=110,
+                record_inside=True,
             ),
         ),
         Preset(

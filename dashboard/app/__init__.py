@@ -1,7 +1,14 @@
 """The services of this process, the visitor, the selected runs, and errors in words."""
 
 from dashboard.app.connections import SEAT, Seats, limited_protocols, raise_file_limit
-from dashboard.app.errors import MACHINE_ERRORS, attempt, errors_in_words, show_refusal, toast
+from dashboard.app.errors import (
+    MACHINE_ERRORS,
+    as_text,
+    attempt,
+    errors_in_words,
+    show_refusal,
+    toast,
+)
 from dashboard.app.fragments import fragment
 from dashboard.app.memo import is_remembered, remember
 from dashboard.app.runtime import (
@@ -63,6 +70,7 @@ __all__ = [
     "LimitedUploads",
     "Seats",
     "allowed_presets",
+    "as_text",
     "attempt",
     "choose_runs",
     "chosen_runs",

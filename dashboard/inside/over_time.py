@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard.app import (
+    as_text,
     fragment,
     get_store,
     get_visible_runs,
@@ -143,7 +144,7 @@ def _choose_moment(run: Run, records: Sequence[StoredInside]) -> int:
     history = get_visible_runs().history(run.id).recorded.evaluations
     at = history["val_loss"][history["global_step"] == records[index].global_step]
     loss = f", validation loss {at[0]:.3f}" if len(at) else ""
-    st.caption(
+    st.text(
         f"{run_title(run)}: {len(records)} moments of its training, most of them early, when most "
         f"changes. Shown: {names[index]}, epoch {records[index].epoch}{loss}."
     )
@@ -184,8 +185,10 @@ def _show_reading(run: Run, record: StoredInside, tokenizer: Tokenizer) -> None:
             key="inside-lens",
         )
         st.caption(
-            "The best token after each block, the stronger the colour the more probable the right "
-            f"one. The row goes on with “{tokens[-1]}”."
+            as_text(
+                "The best token after each block, the stronger the colour the more probable the "
+                f"right one. The row goes on with “{tokens[-1]}”."
+            )
         )
 
 

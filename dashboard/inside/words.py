@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from dashboard.app import (
+    as_text,
     current_actor,
     get_model_cache,
     get_store,
@@ -89,7 +90,10 @@ def _choose_words(reading: Reading, counts: Counts | None) -> list[int]:
         )
     source = "the text above" if counts is None else f"the training part of {counts.name}"
     st.caption(
-        f"On the map are the {NUM_FREQUENT} most frequent words and signs of {source}, and yours."
+        as_text(
+            f"On the map are the {NUM_FREQUENT} most frequent words and signs of {source}, and "
+            "yours."
+        )
     )
     frequent = frequent_words(candidates, reading.tokenizer)[:NUM_FREQUENT]
     return list(dict.fromkeys([*frequent, *(i for i in found.values() if i is not None)]))

@@ -16,6 +16,7 @@ from streamlit.elements.lib.file_uploader_utils import (
 )
 
 from gpt_core.documents import FILE_TYPES, Document, ReadingOptions, read_document
+from gpt_core.documents.reading import CODE_TYPES
 from tests.support.documents import docx, epub, pdf
 
 FERRY = "The ferry leaves at seven."
@@ -66,6 +67,7 @@ TABLE = f"id,text\n1,{FERRY}\n2,{BRIDGE}\n"
 SAMPLES: dict[str, bytes] = {
     **dict.fromkeys(("txt", "text", "utf8", "log"), FERRY.encode()),
     **dict.fromkeys(("md", "markdown", "rst", "org", "tex"), FERRY.encode()),
+    **dict.fromkeys(CODE_TYPES, FERRY.encode()),
     **dict.fromkeys(("html", "htm", "xhtml", "xht"), PAGE),
     **dict.fromkeys(("docx", "docm", "dotx", "dotm"), docx(FERRY)),
     **dict.fromkeys(("odt", "ott"), open_document(f"<text:p>{FERRY}</text:p>")),

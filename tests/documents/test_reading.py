@@ -59,7 +59,7 @@ def archive(**files: bytes) -> bytes:
 
 @pytest.mark.parametrize("name", ["a.docx", "a.epub", "a.zip"])
 @pytest.mark.parametrize(
-    "data", [b"PK\x03\x04 not an archive", archive(other_dot_css=b"x"), docx("x")[:500]]
+    "data", [b"PK\x03\x04 not an archive", archive(other_dot_png=b"x"), docx("x")[:500]]
 )
 def test_a_broken_archive_is_refused_in_words(name: str, data: bytes) -> None:
     with pytest.raises(ValueError, match=r"is damaged, or no|is a ZIP without a text"):

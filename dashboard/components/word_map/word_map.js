@@ -57,7 +57,7 @@ function placeNames(data, points, width, height, font) {
 
 function build(state) {
   state.nodes = state.data.words.map((word, i) => {
-    const node = shape("g", { class: "word", role: "option", tabindex: i === state.data.selected ? 0 : -1 });
+    const node = shape("g", { class: "word", role: "option", "aria-label": word, tabindex: i === state.data.selected ? 0 : -1 });
     node.append(shape("circle", { class: "area", r: 11 }), shape("circle", { class: "ring", r: RADIUS + 3 }), shape("circle", { class: "point", r: RADIUS }), shape("text", {}, word));
     return node;
   });

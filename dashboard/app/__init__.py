@@ -3,7 +3,6 @@
 from dashboard.app.connections import SEAT, Seats, limited_protocols, raise_file_limit
 from dashboard.app.errors import (
     MACHINE_ERRORS,
-    as_text,
     attempt,
     errors_in_words,
     show_refusal,
@@ -70,7 +69,6 @@ __all__ = [
     "LimitedUploads",
     "Seats",
     "allowed_presets",
-    "as_text",
     "attempt",
     "choose_runs",
     "chosen_runs",

@@ -6,7 +6,6 @@ import numpy as np
 import streamlit as st
 
 from dashboard.app import (
-    as_text,
     fragment,
     get_store,
     get_visible_runs,
@@ -184,11 +183,9 @@ def _show_reading(run: Run, record: StoredInside, tokenizer: Tokenizer) -> None:
             f"would continue with {', '.join(best[-1])}.",
             key="inside-lens",
         )
-        st.caption(
-            as_text(
-                "The best token after each block, the stronger the colour the more probable the "
-                f"right one. The row goes on with “{tokens[-1]}”."
-            )
+        st.text(
+            "The best token after each block, the stronger the colour the more probable the "
+            f"right one. The row goes on with “{tokens[-1]}”."
         )
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import streamlit as st
 from torch import Tensor
 
-from dashboard.app import as_text, (
+from dashboard.app import (
     get_visible_runs,
     is_remembered,
     remember,
@@ -270,7 +270,7 @@ def _show_charts(whole: WholeText, losses: Losses) -> None:
             f"Mean loss by how often the token occurs in the training part of {whole.counts.name}.",
             key="loss by count",
         )
-        st.caption(as_text(f"In the training part of {whole.counts.name}."))
+        st.text(f"In the training part of {whole.counts.name}.")
 
 
 def tokens_before(num_losses: int, window: int) -> npt.NDArray[np.int64]:

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from dashboard.app import (
-    as_text,
     current_actor,
     get_model_cache,
     get_store,
@@ -89,11 +88,8 @@ def _choose_words(reading: Reading, counts: Counts | None) -> list[int]:
             "of its own."
         )
     source = "the text above" if counts is None else f"the training part of {counts.name}"
-    st.caption(
-        as_text(
-            f"On the map are the {NUM_FREQUENT} most frequent words and signs of {source}, and "
-            "yours."
-        )
+    st.text(
+        f"On the map are the {NUM_FREQUENT} most frequent words and signs of {source}, and yours."
     )
     frequent = frequent_words(candidates, reading.tokenizer)[:NUM_FREQUENT]
     return list(dict.fromkeys([*frequent, *(i for i in found.values() if i is not None)]))

@@ -212,6 +212,15 @@ def unfold(page: Page, label: str) -> None:
         part.locator("summary").first.click()
 
 
+def choose(page: Page, label: str | re.Pattern[str], option: str) -> None:
+    """Choose from a list by typing: a list that is open closes when the script runs meanwhile."""
+    wait_until_settled(page)
+    box = page.get_by_role("combobox", name=label)
+    box.fill(option)
+    box.press("Enter")
+    wait_until_settled(page)
+
+
 def set_epochs(page: Page, epochs: int) -> None:
     """Change the number of epochs in the form, on whichever page it stands."""
     unfold(page, "settings")

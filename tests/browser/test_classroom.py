@@ -18,6 +18,7 @@ from gpt_core.store.database import WATCH_SECONDS
 from tests.browser.conftest import (
     Server,
     assert_no_error_box,
+    choose,
     listen,
     start_server,
     wait_until_settled,
@@ -257,9 +258,7 @@ def test_the_teachers_wall_and_a_student_who_is_sent_out(
 
     wait_until_settled(teacher)
     teacher.get_by_role("button", name="Remove a student").click()
-    who = teacher.get_by_role("combobox", name="Who")
-    who.fill("Eve")
-    who.press("Enter")
+    choose(teacher, "Who", "Eve")
     send = teacher.get_by_role("button", name="Remove", exact=True)
     expect(send).to_be_enabled(timeout=30_000)
     send.click()

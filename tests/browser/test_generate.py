@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Server, open_page, wait_until_settled
+from tests.browser.conftest import Server, choose, open_page, wait_until_settled
 
 pytestmark = pytest.mark.slow
 
@@ -17,11 +17,7 @@ def open_generate(page: Page, server: Server) -> None:
     # The chapter's model is built first.
     expect(page.get_by_role("button", name="Write", exact=True)).to_be_visible(timeout=120_000)
     expect(page.locator(".live-chart.js-plotly-plot .bars").first).to_be_visible()
-    wait_until_settled(page)
-    model = page.get_by_role("combobox", name=re.compile("Model"))
-    model.fill("Untrained pocket")
-    model.press("Enter")
-    wait_until_settled(page)
+    choose(page, re.compile("Model"), "Untrained pocket")
 
 
 def test_texts_come_token_by_token_stop_and_are_branched(

@@ -17,6 +17,7 @@ from tests.browser.conftest import (
     PAGES,
     Server,
     assert_no_error_box,
+    choose,
     go_to,
     heading,
     listen,
@@ -114,9 +115,7 @@ def test_from_a_book_to_its_weights_and_back_in(
     assert page.locator("b", has_text="&.epub").count() == 0  # the name is no markup
     page.reload()  # it was kept
     wait_until_settled(page)
-    page.get_by_role("combobox", name="Text").click()
-    page.get_by_role("option", name=re.compile("my 'book'")).click()
-    wait_until_settled(page)
+    choose(page, "Text", "my 'book'")
     set_epochs(page, 1)
     page.get_by_role("button", name="Measure how long it takes").click()
     expect(page.get_by_text("estimated from a few steps")).to_be_visible(timeout=90_000)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Server, go_to, open_page, unfold, wait_until_settled
+from tests.browser.conftest import Server, choose, go_to, open_page, unfold, wait_until_settled
 
 pytestmark = pytest.mark.slow
 
@@ -108,9 +108,7 @@ def test_a_model_writes_in_the_script_of_the_text_whose_vocabulary_it_learnt(
     unfold(page, "Start a run")
     unfold(page, "settings")
     page.get_by_role("tab", name="Data").click()
-    page.get_by_role("combobox", name="vocabulary").click()
-    page.get_by_role("option", name="bpe").click()
-    wait_until_settled(page)
+    choose(page, "vocabulary", "bpe")
     page.get_by_role("tab", name="Model").click()
     fill(page, "vocab_size", vocab_size)
     wait_until_settled(page)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
+import torch
 
 from dashboard.app import (
     fragment,
@@ -13,13 +14,13 @@ from dashboard.app import (
     show_refusal,
 )
 from dashboard.charts import (
-    attention_map,
     lens_map,
     ridgelines,
     score_lines,
     to_json,
     update_lines,
 )
+from dashboard.components.attention_maps import attention_maps
 from dashboard.components.live_chart import live_chart
 from dashboard.components.seek_bar import seek_bar
 from dashboard.components.token_chips import readable_tokens
@@ -154,39 +155,36 @@ def _show_reading(run: Run, record: StoredInside, tokenizer: Tokenizer) -> None:
     """Show how the model reads the line of the text: where it looks, what it would say."""
     weights = attention_of(record, run.model_config)  # (n_layers, n_heads, T, T)
     tokens = readable_tokens(record.token_ids, tokenizer)
-    names = [f"{layer}.{head}" for layer, head in np.ndindex(*weights.shape[:2])]
-    left, right = st.columns([2, 3], gap="large")
-    with left:
-        st.subheader("Where it looks")
-        name = st.selectbox(
-            "Head",
-            ["", *names],
-            format_func=lambda name: f"head {name}" if name else "The most telling",
-            key=f"{session_keys.INSIDE_ONE_HEAD}-{run.id}",
-        )
-        layer, head = map(int, name.split(".")) if name else telling_head(record)[:2]
-        live_chart(
-            to_json(attention_map(weights[layer, head].astype(float), tokens[:-1])),
-            f"Attention of head {layer}.{head} after step {record.global_step:,}: rows look, "
-            "columns are looked at.",
-            key="inside-attention",
-        )
-        habit = describe_head(record, layer, head) or "looks at no one place"
-        st.caption(f"Head {layer}.{head} {habit}. Rows look, columns are looked at.")
-    with right:
-        st.subheader("What it would say after each block")
-        best = [readable_tokens([ids[0] for ids in row], tokenizer) for row in record.best_ids]
-        blocks = [f"block {number}" for number in range(len(best))]
-        live_chart(
-            to_json(lens_map(best, np.array(record.target_probas), tokens[:-1], blocks)),
-            f"The logit lens after step {record.global_step:,}: after its last block the model "
-            f"would continue with {', '.join(best[-1])}.",
-            key="inside-lens",
-        )
-        st.text(
-            "The best token after each block, the stronger the colour the more probable the "
-            f"right one. The row goes on with “{tokens[-1]}”."
-        )
+    n_layers, n_heads, T, _ = weights.shape
+    chosen = f"{session_keys.INSIDE_ONE_HEAD}-{run.id}"  # (layer, head)
+    layer, head = st.session_state.get(chosen) or telling_head(record)[:2]
+    position = min(st.session_state.get(session_keys.INSIDE_ONE_TOKEN, T), T - 1)
+    st.subheader("Where its heads look")
+    attention_maps(
+        torch.from_numpy(weights.astype(np.float32)),
+        tokens[:-1],
+        [[describe_head(record, i, j) for j in range(n_heads)] for i in range(n_layers)],
+        (layer, head),
+        position,
+        key=session_keys.INSIDE_MOMENT_MAPS,
+        on_head=lambda *head: st.session_state.update({chosen: head}),
+        on_token=lambda at: st.session_state.update({session_keys.INSIDE_ONE_TOKEN: at}),
+    )
+    habit = describe_head(record, layer, head) or "looks at no one place"
+    st.caption(f"Head {layer}.{head} {habit}. Rows look, columns are looked at.")
+    st.subheader("What it would say after each block")
+    best = [readable_tokens([ids[0] for ids in row], tokenizer) for row in record.best_ids]
+    blocks = [f"block {number}" for number in range(len(best))]
+    live_chart(
+        to_json(lens_map(best, np.array(record.target_probas), tokens[:-1], blocks)),
+        f"The logit lens after step {record.global_step:,}: after its last block the model "
+        f"would continue with {', '.join(best[-1])}.",
+        key="inside-lens",
+    )
+    st.text(
+        "The best token after each block, the stronger the colour the more probable the "
+        f"right one. The row goes on with “{tokens[-1]}”."
+    )
 
 
 def _show_heads(run: Run, records: Sequence[StoredInside], record: StoredInside) -> None:

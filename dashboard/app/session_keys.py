@@ -102,13 +102,14 @@ INSIDE_HABIT = "inside_habit"  # session: the habit of heads that is drawn over 
 INSIDE_VALUES = (
     "inside_values"  # session: whose histograms are drawn: of weights, gradients, updates
 )
-INSIDE_ONE_HEAD = "inside_one_head"  # session: the head whose attention is shown there
+INSIDE_ONE_HEAD = "inside_one_head"  # session: the head whose attention is large there
+INSIDE_ONE_TOKEN = "inside_one_token"  # session: the position whose row is lit there  # noqa: S105
+INSIDE_MOMENT_MAPS = "inside_moment_maps"  # session: the answers of the heads' maps there
 INSIDE_TEXT = "inside_text"  # session: the text of the Inside page
 INSIDE_BEGAN = "inside_began"  # session: the text that the page proposed
 INSIDE_TOKEN = "inside_token"  # session: the position of the token chosen there  # noqa: S105
 INSIDE_CHIPS = "inside_chips"  # session: the chips among which it is chosen
 INSIDE_LINK = "inside_link"  # session: the address of the page when it was drawn last
-INSIDE_FINDINGS = "inside_findings"  # session: what models do with texts, computed before
 INSIDE_OFF = "inside_off"  # session: the parts that are switched off
 INSIDE_REPLACEMENT = "inside_replacement"  # session: what stands in their place
 INSIDE_COLUMN = "inside_column"  # session: the answers of the drawing of the model

@@ -1,14 +1,13 @@
 """What a model does with a text: computed once while the two stay the same."""
 
-import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 
-import streamlit as st
 import torch
 from torch import Tensor
 
-from dashboard.app import session_keys
+from dashboard.app import remember
 from dashboard.inside.reading import Reading
 from gpt_core.inspection import (
     HeadScores,
@@ -24,7 +23,7 @@ from gpt_core.inspection import (
 from gpt_core.model import GPTModel
 
 BEST = 5  # tokens kept for each position
-MAX_KNOWN = 2  # findings kept for a visitor: those of two models side by side
+MAX_FINDINGS = 1  # texts whose findings are kept for each model: 20 MB for 128 tokens of the 124M
 MAX_EFFECTS = 32  # choices of parts whose effect is kept
 
 
@@ -42,7 +41,6 @@ class Effect:
 class Findings:
     """What a model does with a text of T tokens."""
 
-    model: weakref.ref[GPTModel]  # the model cache may unload it
     ids: Tensor  # (1, T)
     stream: ResidualStream
     added: Tensor  # (n_layers, 2, T), the norm of what attention and feed-forward add
@@ -51,7 +49,6 @@ class Findings:
     keys: Tensor  # (n_layers, n_heads, T, head_dim)
     weights: Tensor  # (n_layers, n_heads, T, T)
     scores: HeadScores | None  # None if the model is too small to be measured
-    effects: dict[tuple[str, ...], Effect] = field(default_factory=dict)
 
     @property
     def targets(self) -> Tensor:
@@ -72,22 +69,16 @@ def find(reading: Reading) -> Findings:
     Raises:
         ValueError: the model cannot be looked into, or it would take too much memory.
     """
-    known: list[Findings] = st.session_state.setdefault(session_keys.INSIDE_FINDINGS, [])
-    of_model = [found for found in known if found.model() is reading.model]
-    same = [found for found in of_model if torch.equal(found.ids, reading.ids)]
-    found = same[0] if same else _look(reading, of_model)
-    known[:] = [found, *(other for other in known if other is not found)][:MAX_KNOWN]
-    return found
+    look = partial(_look, reading.model, reading.ids)
+    return remember(reading.model, "findings", _key(reading), look, MAX_FINDINGS)
 
 
-def _look(reading: Reading, known: list[Findings]) -> Findings:
+def _look(model: GPTModel, ids: Tensor) -> Findings:
     """Compute what a model does with a text; its heads' scores are known from other texts."""
-    model, ids = reading.model, reading.ids
     traced = trace(model, ids)
     blocks = traced.blocks
     added = [torch.stack((b.attention, b.feed_forward)).norm(dim=-1) for b in blocks]  # (2, T)
     return Findings(
-        weakref.ref(model),
         ids,
         residual_stream(model, ids, traced=traced),
         torch.stack(added),
@@ -95,7 +86,7 @@ def _look(reading: Reading, known: list[Findings]) -> Findings:
         torch.stack([block.queries for block in blocks]),
         torch.stack([block.keys for block in blocks]),
         attention_weights(model, ids, traced=traced),
-        known[0].scores if known else _scores(model),
+        remember(model, "head scores", (), partial(_scores, model)),
     )
 
 
@@ -114,12 +105,16 @@ def effect_without(
     Raises:
         ValueError: the model has no such part.
     """
-    choice = (*parts, replacement)
-    if choice not in found.effects:
+
+    def compute() -> Effect:
         done = ablate(reading.model, reading.ids, parts, replacement=replacement)
         best = done.probas.topk(found.lens.best_ids.shape[-1], dim=-1)  # (T, BEST)
         targets = done.probas.gather(-1, found.targets.unsqueeze(-1)).squeeze(-1)  # (T,)
-        if len(found.effects) >= MAX_EFFECTS:
-            found.effects.clear()
-        found.effects[choice] = Effect(done.loss, targets, best.indices, best.values)
-    return found.effects[choice]
+        return Effect(done.loss, targets, best.indices, best.values)
+
+    key = (_key(reading), *parts, replacement)
+    return remember(reading.model, "effects", key, compute, MAX_EFFECTS)
+
+
+def _key(reading: Reading) -> tuple[int, ...]:
+    return tuple(reading.ids[0].tolist())

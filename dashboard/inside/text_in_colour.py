@@ -106,13 +106,15 @@ def _measure(reading: Reading, whole: WholeText, other: ChosenModel | None) -> L
             "the same vocabulary, such as two steps of a run."
         )
     models = [reading.model] if other is None else [reading.model, other.model]
-    key = ("token losses", whole.ids.numpy().tobytes())
-    missing = [model for model in models if not is_remembered(model, key)]
+    key = whole.ids.numpy().tobytes()
+    missing = [model for model in models if not is_remembered(model, "token losses", key)]
     work = sum(count_parameters(model) for model in missing) * len(whole.ids)
     if work > AT_ONCE and not st.button(f"Read these {count(len(whole.ids), 'token')}"):
         return None
     with st.spinner("Reading the text…"):
-        found = [remember(m, key, partial(token_losses, m, whole.ids)) for m in models]
+        found = [
+            remember(m, "token losses", key, partial(token_losses, m, whole.ids)) for m in models
+        ]
     config = reading.model.config
     window = min(config.context_length, len(whole.ids) - 1)
     pair = () if other is None else (other.name, found[1])

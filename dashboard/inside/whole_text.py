@@ -57,12 +57,13 @@ class _Source:
 
     def count(self, reading: Reading) -> Counts:
         """Return the counts of its tokens."""
-        return remember(reading.model, (*self._key, "counts"), lambda: self._count(reading))
+        return remember(reading.model, "counts", self._key, lambda: self._count(reading))
 
     def slice(self, reading: Reading, part: int, start: int, length: int) -> Tensor:
         """Return some of the tokens of a part, (length,)."""
         return remember(
             reading.model,
+            "slices",
             (*self._key, part, start, length),
             lambda: self._encode(reading)[part][start : start + length].clone(),
         )

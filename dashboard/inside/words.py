@@ -130,7 +130,7 @@ def _show_map(reading: Reading, ids: list[int], counts: Counts | None) -> None:
     """Show the words at their places, one of them with its neighbours, and words' paths."""
     model, tokenizer = reading.model, reading.tokenizer
     tokens = torch.tensor(ids)  # (N,)
-    places = remember(model, ("map", *ids), partial(embedding_map, model, tokens))  # (N, 2)
+    places = remember(model, "map", tuple(ids), partial(embedding_map, model, tokens))  # (N, 2)
     if st.session_state.get(session_keys.INSIDE_WORD) not in ids:
         st.session_state[session_keys.INSIDE_WORD] = ids[0]
     left, right = st.columns([5, 3], gap="medium")
@@ -143,7 +143,7 @@ def _show_map(reading: Reading, ids: list[int], counts: Counts | None) -> None:
             persist_state="session",
         )
         near = remember(
-            model, ("near", word, *ids), lambda: find_neighbours(reading, word, ids, counts)
+            model, "neighbours", (word, *ids), lambda: find_neighbours(reading, word, ids, counts)
         )
         _show_neighbours(near, counts is not None, tokenizer)
         paths, said = _choose_paths(reading, tokens, places, ids.index(word))
@@ -236,7 +236,8 @@ def _choose_paths(
         with st.spinner("Loading the run's checkpoints…"):
             maps = remember(
                 reading.model,
-                ("paths", run.id, *steps, *tokens.tolist()),
+                "paths",
+                (run.id, *steps, *tokens.tolist()),
                 lambda: earlier_maps(run.id, steps, tokens, places),
             )  # (S, N, 2)
     except ValueError as error:
@@ -277,7 +278,9 @@ def _show_positions(reading: Reading) -> None:
     if kind != "learned":
         st.text(f"With positions={kind} a model adds no vectors for positions: nothing to compare.")
         return
-    cosines, positions = remember(reading.model, "positions", partial(_positions, reading.model))
+    cosines, positions = remember(
+        reading.model, "positions", (), partial(_positions, reading.model)
+    )
     left, right = st.columns([5, 3], gap="medium")
     with left:
         live_chart(

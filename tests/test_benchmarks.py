@@ -2,10 +2,13 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from benchmarks import classroom, documents, first_minute
 from benchmarks.pairs import HISTORY, measure_pairs
 from benchmarks.table import README, with_table
+from gpt_core.config import GPTConfig
+from gpt_core.model import build_model
 from gpt_core.text import STORIES, load_text, story_entropy
 from tests.support.documents import docx, pdf
 
@@ -50,6 +53,20 @@ def test_the_floor_of_the_first_run_is_near_the_grammars_entropy() -> None:
     count = first_minute.validation_of(stories).count("<|endoftext|>")
     entropy = count * story_entropy() / len(first_minute.validation_of(stories).encode())
     assert first_minute.floor_of(stories) == pytest.approx(entropy, rel=0.02)
+
+
+def test_each_token_of_the_validation_text_counts_once_after_half_a_window() -> None:
+    config = GPTConfig(vocab_size=50, context_length=8, emb_dim=16, n_heads=2, n_layers=1)
+    model = build_model(config, 0, torch.Generator()).eval()
+    for size in (9, 30, 33):
+        ids = torch.randint(50, (size,), generator=torch.Generator().manual_seed(size))
+        total = 0.0
+        for i in range(1, size):
+            # The first window that reaches the token: they begin at 0, 4, 8 …, the last at the end.
+            start = min(max(0, -(-(i - 8) // 4) * 4), size - 9)
+            logits = model(ids[None, start:i])[0, -1]
+            total += torch.nn.functional.cross_entropy(logits, ids[i]).item()
+        assert first_minute.sum_of_losses(model, ids) == pytest.approx(total, rel=1e-5)
 
 
 def test_a_folders_documents_are_counted_by_format(tmp_path: Path) -> None:

@@ -167,6 +167,7 @@ def describe_baselines(evaluations: Numbers, baselines: Baselines) -> str:
         times = float(val_losses[-1]) / baselines.floor
         said.append(
             f"The floor is {baselines.floor:.3f}, what the grammar itself gives this text; "
-            f"validation is at {times:.2f} times that."
+            f"validation is at {times:.2f} times that, some of it because a window begins in the "
+            "middle of a story, whose names it does not know."
         )
     return " ".join(said)

@@ -53,10 +53,11 @@ CHARACTERS = {"vocabulary": "characters", "vocab_size": GPTConfig().vocab_size}
 # Changes of the preset, with as many epochs and windows as take about as long.
 ALTERNATIVES: dict[str, dict[str, Any]] = {
     "characters": CHARACTERS
-    | {"context_length": 512, "batch_size": 4, "num_epochs": 1, "stride": 1024},
-    "512 byte pairs": {"vocab_size": 512, "num_epochs": 1, "stride": 200},
+    | {"context_length": 512, "batch_size": 4, "num_epochs": 1, "stride": 680},
+    "512 byte pairs": {"vocab_size": 512, "num_epochs": 2},
     "3 layers": {"n_layers": 3, "stride": 384},
-    "batches of 4": {"batch_size": 4, "stride": 384},
+    "4 heads": {"n_heads": 4},
+    "batches of 4": {"batch_size": 4, "stride": 320},
     "context 128": {"context_length": 128, "batch_size": 16},
     "learned positions": {"positions": "learned"},
     "half the learning rate": {"learning_rate": FIRST.training.learning_rate / 2},

@@ -19,7 +19,7 @@ from dashboard.app import (
 from dashboard.charts import Bars, count, format_loss, format_probability, mean_bars, palette
 from dashboard.components.live_chart import live_chart
 from dashboard.components.running_text import Colors, running_text, text_snippets
-from dashboard.forms import ChosenModel, choose_model
+from dashboard.forms import ChosenModel, choose_model, reading_turn
 from dashboard.inside.reading import MAX_TOKENS, Reading
 from dashboard.inside.whole_text import WholeText, choose_whole_text
 from dashboard.ui import show_code, show_numbers
@@ -27,7 +27,9 @@ from gpt_core.inspection import token_losses
 from gpt_core.model import count_parameters, perplexity
 from gpt_core.vocabularies import Tokenizer, text_to_token_ids, token_ids_to_text
 
-AT_ONCE = 10**10  # weights × tokens: about half a second on two cores; more waits for a button
+# Weights × tokens: about half a second on two cores. More waits for a button and, as large files
+# do, for a turn: a class may press it together.
+AT_ONCE = 10**10
 NUM_WORST = 10
 TAKEN_TOKENS = 65  # into the parts above: a token and the 64 before it
 TAKEN_CHARACTERS = 1000  # at most, so that they fit into the page's text
@@ -111,7 +113,8 @@ def _measure(reading: Reading, whole: WholeText, other: ChosenModel | None) -> L
     work = sum(count_parameters(model) for model in missing) * len(whole.ids)
     if work > AT_ONCE and not st.button(f"Read these {count(len(whole.ids), 'token')}"):
         return None
-    with st.spinner("Reading the text…"):
+    waits = reading_turn if work > AT_ONCE else st.spinner
+    with waits("Reading the text…"):
         found = [
             remember(m, "token losses", key, partial(token_losses, m, whole.ids)) for m in models
         ]

@@ -119,12 +119,12 @@ def do_something(page: Page, name: str, i: int) -> float:
         return timed(
             page,
             page.get_by_role("radio", name=str(settings), exact=True).click,
-            f"{sliders} == {settings}",
+            f"{sliders} == {3 + settings}",  # the nine words above have three
         )
     if name == "Inside":
         followed = "document.querySelector('.model-column .column').getAttribute('aria-label')"
         changed = f"{followed} != {page.evaluate(followed)!r}"
-        chip = page.locator(".token-chips .chip").nth((1, 2, 4)[i % 3])  # all different tokens
+        chip = page.locator(".token-chips .chip").nth((2, 3, 4)[i % 3])  # all different words
         return timed(page, chip.click, changed)
     tab = ("A file of yours", "Large files", "OpenAI's GPT-2")[i % 3]
     selected = 'document.querySelector(\'[role="tab"][aria-selected="true"]\').textContent'

@@ -75,15 +75,18 @@ def lens_summary(
     traced = traced or trace(model, ids)
     last = model.out_head(model.final_norm(traced.streams()[-1, -1:]))[0]  # (vocab_size,)
     targets = next_targets(model, traced.ids, targets, last)  # (T,)
-    best, target_probas = [], []
+    best_ids, best_probas, target_probas = [], [], []
     for logits in _logits(model, traced, chosen):
-        probas = torch.softmax(logits, dim=-1)  # (T, vocab_size)
-        best.append(probas.topk(min(k, model.config.vocab_size), dim=-1))  # (T, k)
-        target_probas.append(probas.gather(-1, targets.unsqueeze(-1)).squeeze(-1))  # (T,)
+        # The softmax of the few that are kept: e to the power of each, divided by the sum of all.
+        log_sum = logits.logsumexp(dim=-1, keepdim=True)  # (T, 1)
+        best = logits.topk(min(k, model.config.vocab_size), dim=-1)  # (T, k)
+        best_ids.append(best.indices)
+        best_probas.append((best.values - log_sum).exp())
+        target_probas.append((logits.gather(-1, targets.unsqueeze(-1)) - log_sum).exp().squeeze(-1))
     return LensSummary(
         tuple(chosen),
-        torch.stack([found.indices for found in best]),
-        torch.stack([found.values for found in best]),
+        torch.stack(best_ids),
+        torch.stack(best_probas),
         targets,
         torch.stack(target_probas),
     )

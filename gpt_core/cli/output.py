@@ -67,9 +67,11 @@ def _measures(evaluation: StoredEvaluation) -> str:
     """Return what else was measured on the validation text; empty in an older run."""
     if evaluation.val_bits_per_byte is None or evaluation.val_accuracy is None:
         return ""
+    exact = evaluation.exact_match
     return (
         f" · validation {evaluation.val_bits_per_byte:.3f} bits per byte, "
         f"{evaluation.val_accuracy:.1%} of tokens right"
+        + ("" if exact is None else f", {exact:.1%} of answers exact")
     )
 
 

@@ -197,3 +197,14 @@ def test_a_run_that_trains_in_another_process_cannot_be_resumed_here(
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode == 130
+
+
+def test_a_task_prints_how_many_answers_are_exact(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shape = ("--emb-dim=16", "--n-heads=2", "--n-layers=1", "--context-length=24")
+    steps = ("--batch-size=64", "--epochs=1", "--eval-freq=300", "--sample-tokens=1")
+    task = ("--text=copy", "--vocabulary=characters", "--precision=float32")
+    code = main(["train", *task, *shape, *steps, "--runs-dir", str(tmp_path)])
+    assert code == 0
+    assert re.search(r"of tokens right, \d+\.\d% of answers exact\n", capsys.readouterr().out)

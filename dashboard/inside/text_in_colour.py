@@ -166,7 +166,7 @@ def _means(losses: Losses) -> dict[str, str]:
     numbers = {"Mean loss": format_loss(mean), "Perplexity": f"{perplexity(mean):,.1f}"}
     if losses.of_other is None:
         sure = float((losses.of < math.log(2)).float().mean())
-        return {**numbers, "Tokens with p over ½": f"{sure:.0%}"}
+        return {**numbers, "Tokens, p > ½": f"{sure:.0%}"}
     lower = float((losses.shown < 0).float().mean())
     return {
         **numbers,

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from dashboard.charts.figure import Chart, labels, plain
 from dashboard.charts.formatting import format_probability
 from dashboard.charts.loss_walk import NEUTRAL, tint
-from dashboard.charts.palette import MEASURED, PREDICTED, RUNS, TARGET, VALIDATION
+from dashboard.charts.palette import ATTENTION, MEASURED, PREDICTED, RUNS, TARGET, VALIDATION
 from gpt_core.records import Bins
 
 Numbers = npt.NDArray[np.float64]
@@ -27,7 +27,7 @@ def attention_map(weights: Numbers, tokens: Sequence[str]) -> Chart:
                 "z": seen,
                 "zmin": 0,
                 "zmax": 1,
-                "colorscale": tint(PREDICTED),
+                "colorscale": tint(ATTENTION),
                 "showscale": False,
                 **{"xgap": 1, "ygap": 1},
                 "text": [
@@ -154,7 +154,7 @@ def update_lines(
         at: the step to mark.
         run_id: the run; zoom is kept while this stays the same.
     """
-    kinds = (("att", PREDICTED), ("ff", TARGET), ("emb", RUNS[0]), ("head", VALIDATION))
+    kinds = (("att", ATTENTION), ("ff", TARGET), ("emb", RUNS[0]), ("head", VALIDATION))
     lines = []
     for name, values in ratios.items():
         color = next((c for kind, c in kinds if name.endswith(kind)), MEASURED)

@@ -153,8 +153,6 @@ def _survey(path: Path, modified: int) -> tuple[str, Marks]:
     with path.open("rb") as file:
         for block in iter(lambda: file.read(BLOCK), b""):
             digest.update(block)
-            if b"\0" in block:
-                raise ValueError(f"{path} is not a text: it holds NUL characters.")
             try:
                 characters += len(decoder.decode(block))
             except UnicodeDecodeError as error:
@@ -162,6 +160,8 @@ def _survey(path: Path, modified: int) -> tuple[str, Marks]:
                     f"{path} is not in UTF-8, as a text of this size must be (near byte "
                     f"{size + error.start:,}): convert it, for example with iconv -t UTF-8."
                 ) from error
+            if b"\0" in block:
+                raise ValueError(f"{path} is not a text: it holds NUL characters.")
             size += len(block)
             marks.append((characters, size - len(decoder.getstate()[0])))
     if marks[-1][1] < size:

@@ -169,4 +169,4 @@ def _encode_file(
     """Yield the token IDs of a part of a file, piece by piece, and report the fraction done."""
     for done, token_ids in encode_pieces(text.pieces(start, end), tokenizer, allow_special):
         yield token_ids  # (n,)
-        report(done / (end - start))
+        report(done / max(1, end - start))

@@ -176,6 +176,7 @@ def _encode_file(
     with tqdm(total=1.0, desc="Encoding", dynamic_ncols=True, bar_format=ENCODING) as bar:
         cache = token_cache_in(runs_dir)
         encode_splits(text, tokenizer, config, cache, lambda done: bar.update(done - bar.n))
+        bar.update(1 - bar.n)  # also if they were there already
 
 
 def _find_text(name: str) -> Corpus | TextFile:

@@ -41,21 +41,10 @@ from gpt_core.vocabularies import (
 )
 
 STORY = load_text("the-lamp-room").text
+BLANKS = (*"\n\t\x0b\x1c\x85\u00a0\u2028\u3000", "\r\n", "\n\n", "  ")
+LETTERS = (*"abé中ß1_'.ǅª²🙂", " don't", "<|endoftext|>", " नम")
 MIXED = st.lists(
-    st.text(max_size=5)
-    | st.sampled_from(
-        (
-            *"abé中ß1_'\n\t ǅª²🙂",
-            "\r\n",
-            "\n\n",
-            "  ",
-            " don't",
-            "<|endoftext|>",
-            " नम",
-            "\x1c",
-            "\x85",
-        )
-    ),
+    st.text(max_size=5) | st.sampled_from((*LETTERS, *BLANKS)),
     max_size=60,
 ).map(lambda parts: "".join(parts).replace("\0", ""))
 
@@ -245,13 +234,13 @@ def test_only_a_large_plain_text_stays_in_its_file(
         open_text(large.rename(tmp_path / "large.html"))
 
 
-def test_what_a_killed_process_left_is_removed(
-    tmp_path: Path, tokenizer: tiktoken.Encoding
-) -> None:
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32])
+def test_what_a_killed_process_left_is_removed(tmp_path: Path, dtype: type[np.integer]) -> None:
     left = tmp_path / "abc-0-9.1.1.part"
     left.write_bytes(b"half")
     cache = TokenCache(tmp_path)
-    ids = cache.get_large("abc", "0-9", lambda: [np.arange(9), np.arange(3)], np.uint16)
+    ids = cache.get_large("abc", "0-9", lambda: [np.arange(9), np.arange(3)], dtype)
+    assert ids.numpy().dtype == dtype
     assert ids.tolist() == [*range(9), *range(3)]
     assert not left.exists()
 

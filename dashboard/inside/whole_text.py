@@ -1,6 +1,7 @@
 """The whole text that the page Inside looks at: a run's own, one of the library, or the page's."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import streamlit as st
@@ -112,12 +113,17 @@ def choose_whole_text(reading: Reading) -> WholeText | None:
 
 
 def training_counts(reading: Reading) -> Counts | None:
-    """Return the counts of the text that is chosen, or of the run's; None if there is neither."""
+    """Return the counts of the text that is chosen, or of the run's; None if there is neither.
+
+    A run's text may be missing, or too large to be read at once: then there are none of it.
+    """
     kept = st.session_state.get(session_keys.INSIDE_COUNTS)
     if isinstance(kept, Counts) and kept.vocabulary == reading.model.vocabulary:
         return kept
     run = run_of_model()
-    return _of_run(run).count(reading) if run else None
+    with suppress(ValueError):
+        return _of_run(run).count(reading) if run else None
+    return None
 
 
 def run_of_model() -> Run | None:

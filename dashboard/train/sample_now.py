@@ -21,7 +21,7 @@ from gpt_core.analysis import Copying, find_copying
 from gpt_core.inference import GenerationJob
 from gpt_core.model import GPTModel
 from gpt_core.store import Run, RunState
-from gpt_core.text import token_cache_in
+from gpt_core.text import run_text, token_cache_in
 from gpt_core.training import encode_splits
 from gpt_core.vocabularies import (
     decode_parts,
@@ -153,6 +153,6 @@ def _find_copying(run: Run, text: str, prompt: str) -> Copying:
     store = get_store()
     tokenizer = run_tokenizer(store, run)
     cache = token_cache_in(store.runs_dir)
-    training_text = store.text(run.text_sha256)
-    train_ids, _ = encode_splits(training_text, tokenizer, run.training_config, cache)
+    corpus = run_text(store, run)
+    train_ids, _ = encode_splits(corpus.text, tokenizer, run.training_config, cache)
     return find_copying(text, prompt, train_ids, tokenizer)

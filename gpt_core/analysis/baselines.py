@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from gpt_core.analysis.run_history import Numbers
@@ -19,10 +20,10 @@ from gpt_core.store import Baselines
 from gpt_core.text import stories_bits, story_entropy
 
 K_TRIED = (1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e-5)
-COUNTED = 4_000_000  # of a longer training text, the tokens whose pairs are counted …
+COUNTED = 4_000_000  # of a longer text, the tokens whose pairs are counted or scored …
 PARTS = 16  # … in parts from all over it
 
-Tokens = npt.NDArray[np.int32]
+Tokens = npt.NDArray[np.integer]
 Counts = npt.NDArray[np.int64]
 
 
@@ -38,12 +39,13 @@ def measure_baselines(
         token_bytes: the UTF-8 bytes of each token, (n_vocab,).
         val_text: the validation text, whose probability is known if it is one of our grammar.
     """
-    train, val = train_ids.numpy(), val_ids.numpy()
-    num_bytes = int(token_bytes[val_ids.long()].sum())
+    train: Tokens = train_ids.numpy()
+    val: Tokens = np.concatenate(parts_of(val_ids.numpy()))
+    num_bytes = int(token_bytes[torch.from_numpy(val).long()].sum())
     floor = entropy = None
     if bits := stories_bits(val_text):
-        floor = sum(bits) * math.log(2) / len(val)
-        entropy = len(bits) * story_entropy() * math.log(2) / len(val)
+        floor = sum(bits) * math.log(2) / len(val_ids)
+        entropy = len(bits) * story_entropy() * math.log(2) / len(val_ids)
     parts = parts_of(train)
     return Baselines(
         unigram_loss(train, val, vocab_size),
@@ -65,14 +67,16 @@ def unigram_loss(
 
     p = (count + k) / (tokens + k · vocab_size). None chooses k by the training text alone.
     """
-    counts = np.bincount(train, minlength=vocab_size)  # (vocab_size,)
+    counts = np.zeros(vocab_size, dtype=np.int64)  # (vocab_size,)
+    for start in range(0, len(train), COUNTED):
+        counts += np.bincount(train[start : start + COUNTED], minlength=vocab_size)
     seen = counts[counts > 0]
     k = best_k(seen, np.full_like(seen, len(train)), vocab_size) if k is None else k
     return _mean_nats(counts[val[1:]], np.array(len(train)), k, vocab_size)
 
 
 def parts_of(train: Tokens) -> list[Tokens]:
-    """Return the parts of a training text in which pairs are counted: all of it, unless it is long.
+    """Return the parts of a text whose pairs are counted or scored: all of it, unless it is long.
 
     A run waits for the counts: all pairs of 100 MB take six seconds, four million of them one.
     """

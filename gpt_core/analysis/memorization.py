@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -11,6 +12,7 @@ from gpt_core.vocabularies import Tokenizer, get_tokenizer, text_to_token_ids
 
 MIN_COPIED_TOKENS = 5  # tokens: shorter spans are common phrases of any text
 MIN_COPIED_CHARACTERS = 20  # of a vocabulary of characters or bytes, about as long
+SEARCHED = 2_000_000  # tokens of the training text that are compared at a time
 
 
 @dataclass(frozen=True)
@@ -88,19 +90,33 @@ def copied_spans(
 ) -> list[tuple[int, int]]:
     """Return the maximal spans of the tokens (T,) that occur in the training text (N,).
 
-    Each is (start, end) and cannot be extended at either end; spans may overlap.
+    Each is (start, end) and cannot be extended at either end; spans may overlap. Whatever the
+    length of the training text, little of it is in memory.
     """
+    sample, training = token_ids.tolist(), training_ids.numpy()
+    is_known = np.zeros(max(sample, default=0) + 2, dtype=bool)  # the last: of all other tokens
+    is_known[sample] = True
+    ends = list(range(len(sample)))  # of the longest span from each start
+    for begin in range(0, len(training), SEARCHED):
+        text = training[begin : begin + SEARCHED + len(sample)]
+        known = is_known.take(text, mode="clip")
+        # Where a long enough span may begin: all its tokens are among the sample's.
+        count = min(SEARCHED, max(0, len(text) - at_least + 1))
+        may_begin = np.logical_and.reduce([known[i : i + count] for i in range(at_least)])
+        possible = may_begin.nonzero()[0]
+        first = text[possible]
+        for start, token_id in enumerate(sample):
+            # Positions in the text of the span that begins here; fewer as it grows.
+            places, end = possible[first == token_id], start  # (found,)
+            while len(places):
+                end += 1
+                if end == len(sample):
+                    break
+                places = places[places + end - start < len(text)]
+                places = places[text[places + end - start] == sample[end]]
+            ends[start] = max(ends[start], end)
     spans: list[tuple[int, int]] = []
-    for start in range(len(token_ids)):
-        # Positions in the training text of the span that begins here; fewer as it grows.
-        places = (training_ids == token_ids[start]).nonzero().flatten()  # (found,)
-        end = start
-        while len(places):
-            end += 1
-            if end == len(token_ids):
-                break
-            places = places[places + end - start < len(training_ids)]
-            places = places[training_ids[places + end - start] == token_ids[end]]
+    for start, end in enumerate(ends):
         is_longer_to_the_left = bool(spans) and end <= spans[-1][1]
         if end - start >= at_least and not is_longer_to_the_left:
             spans.append((start, end))

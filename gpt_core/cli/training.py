@@ -1,6 +1,7 @@
 """The commands that train. Like a page, they read a run's progress from the store."""
 
 import argparse
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -25,15 +26,23 @@ from gpt_core.text import (
     DEFAULT_TEXT,
     VERDICT,
     Corpus,
+    TextFile,
     bundled_text,
     load_text,
+    open_text,
     prompt_of,
-    read_text_file,
     readable_name,
+    run_text,
     token_cache_in,
 )
-from gpt_core.training import fit_vocabulary, with_text_probe
-from gpt_core.vocabularies import describe_sample, describe_unknown, get_tokenizer
+from gpt_core.training import encode_splits, fit_vocabulary, with_text_probe
+from gpt_core.vocabularies import (
+    SAMPLE_BYTES,
+    Tokenizer,
+    describe_sample,
+    describe_unknown,
+    get_tokenizer,
+)
 from gpt_core.weights import (
     GPT2_REPOSITORIES,
     InitialWeights,
@@ -44,6 +53,8 @@ from gpt_core.weights import (
     repository,
     weights_sha256,
 )
+
+ENCODING = "{desc}: {percentage:3.0f} %|{bar}| {elapsed}, {remaining} left"
 
 
 def train_command(options: argparse.Namespace) -> int:
@@ -81,7 +92,9 @@ def train_command(options: argparse.Namespace) -> int:
     given = None if initial is None else initial.model.vocabulary
     cache = token_cache_in(options.runs_dir)
     fitted = fit_vocabulary(corpus.text, preset.model, config, given, cache)
-    if note := describe_sample(config.vocabulary, corpus.text):
+    if isinstance(corpus, TextFile):
+        _encode_file(corpus, fitted.tokenizer, config, options.runs_dir)
+    elif note := describe_sample(config.vocabulary, corpus.text):
         print(note)
     if note := describe_unknown(config.start_context, fitted.tokenizer):
         print(note)
@@ -138,7 +151,35 @@ def _train(options: argparse.Namespace, begin: Callable[[TrainingRunner], str]) 
     return FINISHED if run.state is RunState.FINISHED else FAILED
 
 
-def _find_text(name: str) -> Corpus:
+def _encode_file(
+    text: TextFile, tokenizer: Tokenizer, config: TrainingConfig, runs_dir: Path
+) -> None:
+    """Encode a text that stays in its file, with a progress bar: it may take minutes.
+
+    Raises:
+        ValueError: the disk has no room for a copy of the text and its tokens.
+    """
+    tokens = text.size * (2 if tokenizer.name in ("characters", "bytes") else 0.5)
+    needed = (text.size + tokens) / 1e9
+    runs_dir.mkdir(parents=True, exist_ok=True)
+    if (free := shutil.disk_usage(runs_dir).free / 1e9) < needed:
+        raise ValueError(
+            f"A copy of the text and its tokens take about {needed:.1f} GB, and {runs_dir} has "
+            f"{free:.1f} GB left: choose a directory on another disk with --runs-dir."
+        )
+    print(
+        f"{text.name} has {text.size / 1e9:.1f} GB and stays on the disk, its line endings as they "
+        f"are; a copy and its tokens will take about {needed:.1f} GB in {runs_dir}"
+    )
+    if config.vocabulary == "bpe":
+        print(f"Its byte pairs are learnt from {SAMPLE_BYTES / 1e6:.0f} MB from all over it.")
+    with tqdm(total=1.0, desc="Encoding", dynamic_ncols=True, bar_format=ENCODING) as bar:
+        cache = token_cache_in(runs_dir)
+        encode_splits(text, tokenizer, config, cache, lambda done: bar.update(done - bar.n))
+        bar.update(1 - bar.n)  # also if they were there already
+
+
+def _find_text(name: str) -> Corpus | TextFile:
     """Return a bundled text by its name, or else the text of a file."""
     if name in (*BUNDLED_TEXTS, VERDICT):
         return load_text(name)
@@ -147,7 +188,7 @@ def _find_text(name: str) -> Corpus:
             f"--text {name}: there is no such file, and no bundled text of that name. "
             f"Texts: {', '.join((*BUNDLED_TEXTS, VERDICT))}."
         )
-    return read_text_file(Path(name))
+    return open_text(Path(name))
 
 
 def _find_weights(source: str, n_heads: int | None) -> InitialWeights:
@@ -183,14 +224,14 @@ def _check_weights(initial: InitialWeights, preset: Preset, sha256: str) -> None
         raise ValueError(f"The weights of {initial.name} are not those of these settings.")
 
 
-def _text_of_the_settings(sha256: str, runs_dir: Path) -> Corpus:
+def _text_of_the_settings(sha256: str, runs_dir: Path) -> Corpus | TextFile:
     """Return the text with this hash: a bundled one, or that of a run in the directory."""
     if name := bundled_text(sha256):
         return load_text(name)
     with closing(RunStore(runs_dir)) as store:
         for run in store.runs():
             if run.text_sha256 == sha256:
-                return Corpus(run.text_name, store.text(sha256))
+                return run_text(store, run)
     raise ValueError("The text of these settings was not found: give its name or file with --text.")
 
 

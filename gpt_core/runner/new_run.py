@@ -11,7 +11,7 @@ from gpt_core.model import GPTModel, count_config_parameters, resolve_auto
 from gpt_core.presets import Preset
 from gpt_core.store import Baselines, RunSetup, RunStore
 from gpt_core.system import describe_machine
-from gpt_core.text import Corpus, TokenCache, prompt_of, split_text
+from gpt_core.text import Corpus, TextFile, TokenCache, prompt_of, split_text
 from gpt_core.training import (
     TrainingData,
     fit_vocabulary,
@@ -34,7 +34,7 @@ class NewRun:
 
     preset: Preset
     config: TrainingConfig
-    corpus: Corpus
+    corpus: Corpus | TextFile
     data: TrainingData
     vocabulary: str  # its tokenizer.json; "" for GPT-2's
     owner: str
@@ -80,9 +80,11 @@ class NewRun:
 
         Raises:
             OSError: the disk is full or cannot be written.
+            ValueError: the file of its text was changed.
             sqlite3.Error: the record cannot be written.
         """
-        store.save_text(self.corpus.text, self.corpus.sha256)
+        text = self.corpus.text if isinstance(self.corpus, Corpus) else self.corpus.path
+        store.save_text(text, self.corpus.sha256)
         store.add_run(
             run_id=run_id,
             owner=self.owner,
@@ -101,14 +103,14 @@ class NewRun:
             baselines=self.baselines,
         )
         # Again: the text may have been deleted just before there was a run that needs it.
-        store.save_text(self.corpus.text, self.corpus.sha256)
+        store.save_text(text, self.corpus.sha256)
         if self.initial:
             save_initial_weights(store, run_id, self.initial, self.owner)
 
 
 def prepare_run(
     preset: Preset,
-    corpus: Corpus,
+    corpus: Corpus | TextFile,
     training_config: TrainingConfig | None,
     owner: str,
     initial: InitialWeights | None,
@@ -135,6 +137,6 @@ def prepare_run(
     baselines = measure_baselines(
         *(data.train_ids, data.val_ids, model_config.vocab_size),
         token_bytes(tokenizer),
-        split_text(corpus.text, config.train_ratio)[1],
+        split_text(corpus.text, config.train_ratio)[1] if isinstance(corpus, Corpus) else "",
     )
     return NewRun(preset, config, corpus, data, vocabulary, owner, name, weights, sha256, baselines)

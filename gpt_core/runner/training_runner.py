@@ -36,7 +36,7 @@ from gpt_core.runner.session import Session, Snapshot
 from gpt_core.runner.training_thread import TrainingThread
 from gpt_core.store import RunState, RunStore, find_run, run_locks
 from gpt_core.system import count, describe_change, describe_machine, keep_freed_memory
-from gpt_core.text import Corpus, token_cache_in
+from gpt_core.text import Corpus, TextFile, run_text, token_cache_in
 from gpt_core.training import prepare_data
 from gpt_core.vocabularies import run_tokenizer
 from gpt_core.weights import InitialWeights
@@ -87,7 +87,7 @@ class TrainingRunner:
     def start(
         self,
         preset: Preset,
-        corpus: Corpus,
+        corpus: Corpus | TextFile,
         training_config: TrainingConfig | None = None,
         *,
         actor: str,
@@ -265,7 +265,7 @@ class TrainingRunner:
         run = run_locks.find_unfinished_run(self._store, run_id)
         require_owner(self._store, run_id, actor, Command.RESUME.value)
         check_device(run.training_config.device)
-        text, config = self._store.text(run.text_sha256), run.training_config
+        text, config = run_text(self._store, run).text, run.training_config
         tokenizer = run_tokenizer(self._store, run)
         data = prepare_data(
             text, tokenizer, run.model_config, config, self._cache, generator=torch.Generator()

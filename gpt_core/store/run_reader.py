@@ -31,6 +31,7 @@ from gpt_core.store.rows import (
 from gpt_core.store.run import LIVE_STATES, Run, RunState, RunSummary
 
 T = TypeVar("T")
+MAX_TEXT_BYTES = 2**27  # of a text that is read at once; a larger one stays in its file
 
 SUMMARIES = """
     SELECT runs.id,
@@ -242,9 +243,14 @@ class RunReader(RecordedRuns):
         """Return a text that a run was trained on.
 
         Raises:
-            ValueError: the text is missing or damaged.
+            ValueError: the text is missing, damaged, or too large to be read at once.
         """
         path = self.text_path(sha256)
+        if path.exists() and (size := path.stat().st_size) > MAX_TEXT_BYTES:
+            raise ValueError(
+                f"The text has {size / 1e6:,.0f} MB, too much to be read at once: it is "
+                f"texts/{path.name} in the runs directory."
+            )
         data = path.read_bytes() if path.exists() else b""
         if hashlib.sha256(data).hexdigest() != sha256:
             raise ValueError(

@@ -2,7 +2,7 @@
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -185,12 +185,18 @@ class RunWriter(RunReader):
             row = {"run_id": run_id, "at": self._clock(), "actor": actor}
             insert(connection, "deletions", {**row, "owner": owner, "seconds": seconds})
 
-    def save_text(self, text: str, sha256: str) -> None:
-        """Save a run's text under its content hash: resuming needs it."""
+    def save_text(self, text: str | Path, sha256: str) -> None:
+        """Save a run's text, or a copy of its file, under its content hash: resuming needs it.
+
+        Raises:
+            ValueError: the file has changed, and its hash is another.
+            OSError: the disk is full, or the file cannot be read.
+        """
         path = self.text_path(sha256)
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
-            write_atomically(path, text.encode("utf-8"))
+            data = text.encode("utf-8") if isinstance(text, str) else _blocks(text, sha256)
+            write_atomically(path, data)
 
     def _add_vocabulary(self, connection: sqlite3.Connection, vocabulary: str) -> str:
         """Add a vocabulary, unless another run has it, and return its hash; "" for GPT-2's."""
@@ -210,3 +216,14 @@ class RunWriter(RunReader):
     ) -> None:
         row = {"run_id": run_id, "at": self._clock(), "state": state, "actor": actor}
         insert(connection, "transitions", {**row, "message": message})
+
+
+def _blocks(path: Path, sha256: str) -> Iterator[bytes]:
+    """Yield the blocks of a file; after the last one, check that they have this hash."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+            yield block
+    if digest.hexdigest() != sha256:
+        raise ValueError(f"{path} was changed while it was read: start the run again.")

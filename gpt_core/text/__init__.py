@@ -14,8 +14,10 @@ from gpt_core.text.bundled_texts import (
 from gpt_core.text.corpus import (
     MAX_TEXT_NAME,
     Corpus,
+    Text,
     join_texts,
     readable_name,
+    split_index,
     split_text,
     text_sha256,
 )
@@ -39,6 +41,7 @@ from gpt_core.text.statistics import (
     count_tokens,
 )
 from gpt_core.text.tasks import TASKS, has_problems, right_answer, write_problems
+from gpt_core.text.text_file import TextFile, open_text, run_text
 from gpt_core.text.the_verdict import (
     VERDICT,
     VERDICT_SHA256,
@@ -74,6 +77,8 @@ __all__ = [
     "Batch",
     "BatchCounts",
     "Corpus",
+    "Text",
+    "TextFile",
     "TokenCache",
     "TokenStatistics",
     "TokenWindows",
@@ -92,6 +97,7 @@ __all__ = [
     "join_texts",
     "load_text",
     "max_upload_bytes",
+    "open_text",
     "passages",
     "prompt_of",
     "public_texts",
@@ -101,7 +107,9 @@ __all__ = [
     "readable_name",
     "right_answer",
     "rows_to_batch",
+    "run_text",
     "save_the_verdict",
+    "split_index",
     "split_text",
     "stories_bits",
     "story_entropy",

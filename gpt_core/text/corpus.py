@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 from gpt_core.documents import END_OF_TEXT
 from gpt_core.text.grammar import has_stories
@@ -11,6 +12,17 @@ from gpt_core.text.tasks import has_problems
 from gpt_core.validation import is_whole_text, shown
 
 MAX_TEXT_NAME = 80  # characters
+SEARCHED = 100_000  # characters in which the last border of stories or problems is looked for
+
+
+class Text(Protocol):
+    """A text, in memory or in a file, whose spans are read by their characters."""
+
+    def __len__(self) -> int:
+        """Return the number of characters."""
+
+    def __getitem__(self, span: slice, /) -> str:
+        """Return the characters of a span."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +90,21 @@ def join_texts(texts: Sequence[Corpus]) -> Corpus:
 def split_text(text: str, train_ratio: float) -> tuple[str, str]:
     """Split a text by characters: the first fraction, ``train_ratio``, and the rest.
 
-    Stories of our grammar, and problems of our tasks, are not cut in two: there, the split is at
-    the last border before.
-
     Source: the chapter, "Calculating the training and validation set losses".
     """
-    split_index = int(train_ratio * len(text))
-    border = END_OF_TEXT if has_stories(text) else "\n" if has_problems(text) else ""
-    if border and border in text[:split_index]:
-        split_index = text.rindex(border, 0, split_index) + len(border)
-    return text[:split_index], text[split_index:]
+    index = split_index(text, train_ratio)
+    return text[:index], text[index:]
+
+
+def split_index(text: Text, train_ratio: float) -> int:
+    """Return the number of characters in the training split.
+
+    Stories of our grammar, and problems of our tasks, are not cut in two: there, the split is at
+    the last border before.
+    """
+    index = int(train_ratio * len(text))
+    beginning, before = text[:SEARCHED], text[max(0, index - SEARCHED) : index]
+    border = END_OF_TEXT if has_stories(beginning) else "\n" if has_problems(beginning) else ""
+    if border and border in before:
+        index += before.rindex(border) + len(border) - len(before)
+    return index

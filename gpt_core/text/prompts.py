@@ -4,6 +4,7 @@ from gpt_core.config import TrainingConfig
 from gpt_core.text.bundled_texts import DEFAULT_TEXT, load_text
 from gpt_core.text.corpus import Corpus
 from gpt_core.text.tasks import has_problems, right_answer
+from gpt_core.text.text_file import TextFile
 from gpt_core.text.the_verdict import VERDICT_SHA256
 from gpt_core.vocabularies import Tokenizer
 
@@ -13,7 +14,7 @@ LINE_TOKENS, VERSE_TOKENS = 12, 7  # of a line; a shorter one is looked at secon
 SEARCHED = 20_000  # characters in which a line is looked for
 
 
-def prompt_of(corpus: Corpus, tokenizer: Tokenizer) -> str:
+def prompt_of(corpus: Corpus | TextFile, tokenizer: Tokenizer) -> str:
     """Return the prompt of a run on this text, unless another one is chosen.
 
     It is the beginning of the text's first line of prose or, if there is none, of verse: a prompt
@@ -23,9 +24,10 @@ def prompt_of(corpus: Corpus, tokenizer: Tokenizer) -> str:
     """
     if corpus.sha256 in (VERDICT_SHA256, load_text(DEFAULT_TEXT).sha256):
         return CHAPTER_PROMPT
-    if has_problems(corpus.text):
-        return _last_problem(corpus.text)
-    lines = [line.strip() for line in corpus.text[:SEARCHED].splitlines()]
+    beginning = corpus.text[:SEARCHED]
+    if has_problems(beginning):
+        return _last_problem(corpus.text[-SEARCHED:])
+    lines = [line.strip() for line in beginning.splitlines()]
     for needed in (LINE_TOKENS, VERSE_TOKENS):
         for line in lines:
             ids = tokenizer.encode_ordinary(line[:200])

@@ -1,19 +1,28 @@
-"""TokenCache: a long text's token IDs and vocabulary on disk, so that they are made once."""
+"""TokenCache: a long text's token IDs and vocabulary on disk, so that they are made once.
+
+The files of token IDs are mapped into memory, not read: the system loads the pages that a run
+touches, drops them when memory is short, and shares them among the processes that train on them.
+"""
 
 import os
 import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+import filelock
 import numpy as np
-import torch
+import numpy.typing as npt
 from torch import Tensor
+from torch.utils.dlpack import from_dlpack
 
 WORTH_KEEPING = 100_000  # tokens; fewer are quick to encode again
 MAX_BYTES = 2 * 2**30  # of all files; the least recently used are removed first
+BLOCK, MAX_BLOCKS = 2**20, 64  # bytes of a block, and blocks of a file that are checked
+
+Ids = npt.NDArray[np.integer]
 
 
 class TokenCache:
@@ -26,7 +35,9 @@ class TokenCache:
         self._folder = folder
 
     def get(self, text_sha256: str, part: str, encode: Callable[[], Tensor]) -> Tensor:
-        """Return the IDs (N,), int32, of a part of a text: from disk, or encoded now.
+        """Return the IDs (N,) of a part of a text: from disk, which is read-only, or encoded now.
+
+        They are integers of 32 or, in a file of :meth:`get_large`, 16 bits.
 
         Args:
             text_sha256: the whole text's hash.
@@ -34,20 +45,51 @@ class TokenCache:
             encode: returns the IDs if they are not cached.
         """
         name = f"{text_sha256}-{part}"
-        for path in self._folder.glob(f"{name}-crc*.npy"):
-            with suppress(OSError, ValueError, EOFError):
-                token_ids = np.load(path)
-                if path.name == _file_name(name, token_ids.tobytes()):  # otherwise it is damaged
-                    os.utime(path)
-                    return torch.from_numpy(token_ids)  # (N,)
-            with suppress(OSError):
-                path.unlink()
-        encoded = encode()  # (N,)
-        if len(encoded) >= WORTH_KEEPING:
-            token_ids = encoded.numpy()
-            path = self._folder / _file_name(name, token_ids.tobytes())
-            self._write(path, lambda file: np.save(file, token_ids))
-        return encoded
+        kept = self._find(name)
+        if kept is None:
+            encoded = encode()  # (N,)
+            if len(encoded) < WORTH_KEEPING:
+                return encoded
+            try:
+                return _map(self._save_ids(name, [encoded.numpy()], np.dtype(np.int32)))
+            except OSError:  # a full disk must not prevent training
+                return encoded
+        return kept
+
+    def get_large(
+        self,
+        text_sha256: str,
+        part: str,
+        encode: Callable[[], Iterable[Ids]],
+        dtype: type[np.integer],
+    ) -> Tensor:
+        """Return the IDs (N,) of a part of a text that is too large for memory.
+
+        Of several processes that ask for the same, one encodes and the others wait.
+
+        Args:
+            text_sha256: the whole text's hash.
+            part: which part of the text, and how it is encoded, as part of a file name.
+            encode: yields the IDs in parts, which are written as they come.
+            dtype: NumPy's type of the IDs in the file.
+
+        Raises:
+            ValueError: the disk is full or cannot be written.
+        """
+        name = f"{text_sha256}-{part}"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with filelock.FileLock(self._folder / f"{name}.lock"):
+                kept = self._find(name)
+                if kept is not None:
+                    return kept
+                for left in self._folder.glob(f"{name}.*.part"):  # of a process that was killed
+                    left.unlink(missing_ok=True)
+                return _map(self._save_ids(name, encode(), np.dtype(dtype)))
+        except OSError as error:
+            raise ValueError(
+                f"The text's tokens cannot be written to {self._folder}: {error.strerror}."
+            ) from error
 
     def get_vocabulary(self, text_sha256: str, part: str, learn: Callable[[], str]) -> str:
         """Return a vocabulary that is learnt from a text: from disk, or learnt now.
@@ -60,43 +102,78 @@ class TokenCache:
         name = f"{text_sha256}-{part}"
         for path in self._folder.glob(f"{name}-crc*.json"):
             with suppress(OSError, UnicodeDecodeError):
-                vocabulary = path.read_bytes().decode()
-                if path.name == _file_name(name, vocabulary.encode(), "json"):
+                if path.name == f"{name}-crc{_checksum(path):08x}.json":
                     os.utime(path)
-                    return vocabulary
+                    return path.read_bytes().decode()
             with suppress(OSError):
                 path.unlink()
         vocabulary = learn()
-        data = vocabulary.encode()
-        self._write(self._folder / _file_name(name, data, "json"), lambda file: file.write(data))
+        with suppress(OSError):  # a full disk must not prevent training
+            self._save(name, "json", lambda file: file.write(vocabulary.encode()))
         return vocabulary
 
     def forget(self, text_sha256: str) -> None:
         """Remove all that is cached of a text."""
-        for path in self._files(f"{text_sha256}-*"):
-            path.unlink(missing_ok=True)
+        for path in self._folder.glob(f"{text_sha256}-*"):
+            with suppress(OSError):  # Windows does not delete mapped files
+                path.unlink(missing_ok=True)
 
-    def _files(self, pattern: str) -> list[Path]:
-        """Return the files whose names, but for the suffix, match a pattern."""
-        return [path for s in ("npy", "json") for path in self._folder.glob(f"{pattern}.{s}")]
+    def _find(self, name: str) -> Tensor | None:
+        """Return the IDs in a file, mapped; None if there is none, or only a damaged one."""
+        for path in self._folder.glob(f"{name}-crc*.npy"):
+            with suppress(OSError, ValueError, EOFError):
+                if path.name == f"{name}-crc{_checksum(path):08x}.npy":
+                    os.utime(path)
+                    return _map(path)
+            with suppress(OSError):
+                path.unlink()
+        return None
 
-    def _write(self, path: Path, write: Callable[[BinaryIO], object]) -> None:
-        part = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.part")
+    def _save_ids(self, name: str, parts: Iterable[Ids], dtype: np.dtype[np.integer]) -> Path:
+        """Write IDs as they come; NumPy's header leaves room for their number, known at the end."""
+
+        def write_header(file: BinaryIO, length: int) -> None:
+            header = {"descr": dtype.str, "fortran_order": False, "shape": (length,)}
+            np.lib.format.write_array_header_1_0(file, header)
+
+        def write(file: BinaryIO) -> None:
+            write_header(file, 0)
+            length = 0
+            for part in parts:
+                file.write(part.astype(dtype, copy=False).data)
+                length += len(part)
+            file.seek(0)
+            write_header(file, length)
+
+        return self._save(name, "npy", write)
+
+    def _save(self, name: str, suffix: str, write: Callable[[BinaryIO], object]) -> Path:
+        """Write a file that is whole or absent, under a name with its checksum."""
+        part = self._folder / f"{name}.{os.getpid()}.{threading.get_ident()}.part"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with part.open("wb") as file:
                 write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            path = self._folder / f"{name}-crc{_checksum(part):08x}.{suffix}"
             part.replace(path)
-            files = sorted(self._files("*"), key=lambda p: p.stat().st_mtime)
-            excess = sum(p.stat().st_size for p in files) - MAX_BYTES
-            for old in files[:-1]:  # the oldest first, never the one just written
+        finally:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+        self._remove_least_used()
+        return path
+
+    def _remove_least_used(self) -> None:
+        with suppress(OSError):
+            kept = [path for s in ("npy", "json") for path in self._folder.glob(f"*.{s}")]
+            kept.sort(key=lambda path: path.stat().st_mtime)
+            excess = sum(path.stat().st_size for path in kept) - MAX_BYTES
+            for oldest in kept[:-2]:  # the last two may be the parts of one text, however large
                 if excess <= 0:
                     break
-                excess -= old.stat().st_size
-                old.unlink(missing_ok=True)
-        except OSError:  # a full disk must not prevent training
-            with suppress(OSError):
-                part.unlink()
+                excess -= oldest.stat().st_size
+                oldest.unlink(missing_ok=True)
 
 
 def token_cache_in(runs_dir: Path) -> TokenCache:
@@ -104,6 +181,23 @@ def token_cache_in(runs_dir: Path) -> TokenCache:
     return TokenCache(runs_dir / "tokens")
 
 
-def _file_name(name: str, data: bytes, suffix: str = "npy") -> str:
-    """Return the name of a file, which includes the checksum of what it holds."""
-    return f"{name}-crc{zlib.crc32(data):08x}.{suffix}"
+def _map(path: Path) -> Tensor:
+    """Return the IDs in a file, (N,), mapped into memory, where nothing may write to them."""
+    return from_dlpack(np.load(path, mmap_mode="r"))
+
+
+def _checksum(path: Path) -> int:
+    """Return the CRC of a file's size and of its bytes or, of one above 64 MB, of 64 blocks.
+
+    No run waits until 20 GB are read again: a file has its name only once it is all on the disk,
+    and what a disk loses of one are whole blocks.
+    """
+    size = path.stat().st_size
+    crc = zlib.crc32(str(size).encode())
+    last = max(0, size - BLOCK)
+    step = BLOCK if size <= MAX_BLOCKS * BLOCK else last // (MAX_BLOCKS - 1)
+    with path.open("rb") as file:
+        for start in (*range(0, last, step), last):
+            file.seek(start)
+            crc = zlib.crc32(file.read(BLOCK), crc)
+    return crc

@@ -1,8 +1,11 @@
 """A text → its two splits as token IDs → the chapter's two loaders."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -11,14 +14,21 @@ from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.system import count
 from gpt_core.text import (
     Batch,
+    TextFile,
     TokenCache,
     TokenWindows,
     check_splits,
     create_dataloader,
-    split_text,
+    split_index,
     text_sha256,
 )
-from gpt_core.vocabularies import Tokenizer, encode_corpus, text_to_token_ids, tokenizer_digest
+from gpt_core.vocabularies import (
+    Tokenizer,
+    encode_corpus,
+    encode_pieces,
+    text_to_token_ids,
+    tokenizer_digest,
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +62,7 @@ def _token_ids(loader: DataLoader[Batch]) -> Tensor:
 
 
 def prepare_data(
-    text: str,
+    text: str | TextFile,
     tokenizer: Tokenizer,
     model_config: GPTConfig,
     config: TrainingConfig,
@@ -71,7 +81,7 @@ def prepare_data(
             run's own.
         model_config: its context_length is the length of a window.
         config: gives train_ratio, batch_size, stride, end_of_text and probes.
-        cache: where a long text's token IDs are saved.
+        cache: where a long text's token IDs are saved; a file's always are.
         on_progress: called with the fraction of the text that is encoded, from 0 to 1.
         generator: from which both loaders draw when they are iterated, best the model's own;
             None is torch's global one.
@@ -113,7 +123,7 @@ def prepare_data(
 
 
 def encode_splits(
-    text: str,
+    text: str | TextFile,
     tokenizer: Tokenizer,
     config: TrainingConfig,
     cache: TokenCache | None = None,
@@ -121,22 +131,42 @@ def encode_splits(
 ) -> tuple[Tensor, Tensor]:
     """Split a text by characters and encode each part: (train_tokens,) and (val_tokens,), int32.
 
-    Arguments are those of :func:`prepare_data`.
+    Those of a file are in 16 bits if they fit. Arguments are those of :func:`prepare_data`.
     """
     splits: list[Tensor] = []
-    done = 0
-    for part in split_text(text, config.train_ratio):
+    index = split_index(text, config.train_ratio)
+    for start, end in ((0, index), (index, len(text))):
 
-        def report(fraction: float, before: int = done, size: int = len(part)) -> None:
+        def report(fraction: float, start: int = start, end: int = end) -> None:
             if on_progress:
-                on_progress((before + fraction * size) / len(text))
+                on_progress((start + fraction * (end - start)) / len(text))
 
-        def encode(part: str = part, report: Callable[[float], None] = report) -> Tensor:
-            return encode_corpus(part, tokenizer, config.end_of_text, report)
-
-        name = f"{done}-{done + len(part)}{'' if config.end_of_text else '-plain'}"
+        name = f"{start}-{end}{'' if config.end_of_text else '-plain'}"
         if digest := tokenizer_digest(tokenizer):
             name += f"-{digest}"
-        splits.append(cache.get(text_sha256(text), name, encode) if cache else encode())  # (N,)
-        done += len(part)
+        if isinstance(text, TextFile):
+            assert cache is not None, "the token IDs of a file are written to a cache"
+            encode = partial(_encode_file, text, start, end, tokenizer, config.end_of_text, report)
+            dtype = np.uint16 if tokenizer.n_vocab <= 2**16 else np.int32
+            splits.append(cache.get_large(text.sha256, name, encode, dtype))  # (N,)
+        else:
+            encode_part = partial(
+                encode_corpus, text[start:end], tokenizer, config.end_of_text, report
+            )
+            ids = cache.get(text_sha256(text), name, encode_part) if cache else encode_part()
+            splits.append(ids.int())  # (N,), not copied unless they are in 16 bits
     return splits[0], splits[1]
+
+
+def _encode_file(
+    text: TextFile,
+    start: int,
+    end: int,
+    tokenizer: Tokenizer,
+    allow_special: bool,
+    report: Callable[[float], None],
+) -> Iterator[npt.NDArray[np.int32]]:
+    """Yield the token IDs of a part of a file, piece by piece, and report the fraction done."""
+    for done, token_ids in encode_pieces(text.pieces(start, end), tokenizer, allow_special):
+        yield token_ids  # (n,)
+        report(done / max(1, end - start))

@@ -7,7 +7,7 @@ import torch
 from gpt_core.config import TrainingConfig
 from gpt_core.model import GPTModel, loss_walkthrough
 from gpt_core.records import ProbeRecord
-from gpt_core.text import split_text
+from gpt_core.text import Text, split_index
 from gpt_core.training.state import TrainingState
 from gpt_core.vocabularies import Tokenizer, encode_corpus, text_to_token_ids, token_ids_to_text
 
@@ -42,7 +42,7 @@ def probe_model(
 
 
 def with_text_probe(
-    config: TrainingConfig, text: str, tokenizer: Tokenizer, context_length: int
+    config: TrainingConfig, text: Text, tokenizer: Tokenizer, context_length: int
 ) -> TrainingConfig:
     """Return the configuration with one more probe: the beginning of a training window.
 
@@ -61,11 +61,11 @@ def with_text_probe(
 
 
 def window_beginnings(
-    config: TrainingConfig, text: str, tokenizer: Tokenizer, context_length: int
+    config: TrainingConfig, text: Text, tokenizer: Tokenizer, context_length: int
 ) -> list[str]:
     """Return how the first training windows begin: up to ``PROBE_TOKENS + 1`` tokens of each."""
-    training_text, _ = split_text(text, config.train_ratio)
-    ids = encode_corpus(training_text[:SEARCHED], tokenizer, config.end_of_text)  # (N,)
+    end = min(SEARCHED, split_index(text, config.train_ratio))
+    ids = encode_corpus(text[:end], tokenizer, config.end_of_text)  # (N,)
     rows = []
     for start in range(0, len(ids) - context_length, config.stride or context_length):
         for length in range(min(PROBE_TOKENS, context_length) + 1, 1, -1):

@@ -5,8 +5,15 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from gpt_core.config import GPTConfig, TrainingConfig
-from gpt_core.text import TokenCache, split_text, text_sha256
-from gpt_core.vocabularies import Tokenizer, learn_vocabulary, read_vocabulary
+from gpt_core.text import TextFile, TokenCache, split_index, text_sha256
+from gpt_core.vocabularies import (
+    END_OF_TEXT,
+    SAMPLE_BYTES,
+    SAMPLE_PARTS,
+    Tokenizer,
+    learn_vocabulary,
+    read_vocabulary,
+)
 
 DERIVED = GPTConfig().vocab_size  # of a configuration that leaves the size to the vocabulary
 MIN_BYTE_PAIRS = 258  # the 256 bytes, one merge and the end of text
@@ -21,7 +28,7 @@ class FittedVocabulary(NamedTuple):
 
 
 def fit_vocabulary(
-    text: str,
+    text: str | TextFile,
     model_config: GPTConfig,
     config: TrainingConfig,
     given: str | None = None,
@@ -56,14 +63,15 @@ def fit_vocabulary(
     size, special = model_config.vocab_size, config.end_of_text
 
     def learn() -> str:
-        training_text, _ = split_text(text, config.train_ratio)
+        training_text = _learnt_from(text, config)
         return learn_vocabulary(config.vocabulary, training_text, size, special, on_progress)
 
     if cache is None or config.vocabulary == "bytes":
         vocabulary = learn()
     else:
         part = f"{config.vocabulary}-{size}-{config.train_ratio}{'' if special else '-plain'}"
-        vocabulary = cache.get_vocabulary(text_sha256(text), part, learn)
+        sha256 = text_sha256(text) if isinstance(text, str) else text.sha256
+        vocabulary = cache.get_vocabulary(sha256, part, learn)
     tokenizer = read_vocabulary(vocabulary)
     if size not in (DERIVED, tokenizer.n_vocab):
         raise ValueError(
@@ -73,6 +81,21 @@ def fit_vocabulary(
     return FittedVocabulary(
         vocabulary, tokenizer, replace(model_config, vocab_size=tokenizer.n_vocab)
     )
+
+
+def _learnt_from(text: str | TextFile, config: TrainingConfig) -> str:
+    """Return the training split or, of a file, what of it a vocabulary is learnt from."""
+    end = split_index(text, config.train_ratio)
+    if isinstance(text, str):
+        return text[:end]
+    if config.vocabulary == "characters":
+        characters: set[str] = set()
+        for piece in text.pieces(0, end):
+            characters.update(piece.replace(END_OF_TEXT, "") if config.end_of_text else piece)
+        return "".join(sorted(characters))
+    step = end // SAMPLE_PARTS
+    size = step * SAMPLE_BYTES // max(text.offset(end), SAMPLE_BYTES)
+    return "\n".join(text[i * step : i * step + size] for i in range(SAMPLE_PARTS))
 
 
 def check_vocab_size(model_config: GPTConfig, config: TrainingConfig) -> None:

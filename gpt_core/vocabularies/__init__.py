@@ -1,6 +1,12 @@
 """Text → token IDs, and back."""
 
-from gpt_core.vocabularies.byte_level import count_merges, learn_merges, merges_tokenizer
+from gpt_core.vocabularies.byte_level import (
+    SAMPLE_BYTES,
+    SAMPLE_PARTS,
+    count_merges,
+    learn_merges,
+    merges_tokenizer,
+)
 from gpt_core.vocabularies.byte_pairs import (
     SINGLE_BYTES,
     Merge,
@@ -16,7 +22,9 @@ from gpt_core.vocabularies.tokenizer import (
     Tokenizer,
     decode_parts,
     encode_corpus,
+    encode_pieces,
     get_tokenizer,
+    text_pieces,
     text_to_token_ids,
     token_ids_to_text,
 )
@@ -46,6 +54,8 @@ __all__ = [
     "END_OF_TEXT",
     "GPT2_VOCABULARY",
     "MAX_VOCABULARY_BYTES",
+    "SAMPLE_BYTES",
+    "SAMPLE_PARTS",
     "SINGLE_BYTES",
     "TOY_PROBAS",
     "TOY_VOCABULARY",
@@ -61,6 +71,7 @@ __all__ = [
     "describe_sample",
     "describe_unknown",
     "encode_corpus",
+    "encode_pieces",
     "get_tokenizer",
     "learn_byte_pairs",
     "learn_merges",
@@ -71,6 +82,7 @@ __all__ = [
     "read_vocabulary",
     "run_tokenizer",
     "split_words",
+    "text_pieces",
     "text_to_token_ids",
     "token_ids_to_text",
     "tokenizer_digest",

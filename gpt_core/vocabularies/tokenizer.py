@@ -5,8 +5,9 @@ import codecs
 import hashlib
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence, Set
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Protocol
@@ -23,7 +24,8 @@ from gpt_core.system import DATA_DIR
 END_OF_TEXT = "<|endoftext|>"
 VOCABULARY_FILE = DATA_DIR / "gpt2.tiktoken"
 PIECE_CHARACTERS = 500_000  # length of the pieces of a long text, one per thread at a time
-WORD_END = re.compile(r"[^\W\d_](?= [^\W\d_])")  # a letter before a space and a letter
+# A letter before a space and a letter, or what is no blank before a line break and no blank.
+PIECE_END = re.compile(r"[^\W\d_](?= [^\W\d_])|\S(?=\n\S)")
 VOCABULARY_SHA256 = "306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930"
 
 
@@ -120,51 +122,78 @@ def encode_corpus(
         ValueError: the text contains half of a surrogate pair, which is not a character, or a
             span of blanks that is too long.
     """
-    special = {END_OF_TEXT} if allow_special else set()
-
-    def encode(span: tuple[int, int]) -> npt.NDArray[np.int32]:
-        start, end = span
-        try:
-            token_ids = tokenizer.encode_to_numpy(
-                text[start:end], allowed_special=special, disallowed_special=()
-            )
-        except UnicodeEncodeError as error:
-            raise ValueError(
-                f"The text is damaged at character {start + error.start:,}: it contains half of "
-                "a surrogate pair. Remove it or save the text again as UTF-8."
-            ) from error
-        except ValueError as error:  # the tokenizer's regular expression gives up
-            raise ValueError(
-                f"The text cannot be split into words between the characters {start:,} and "
-                f"{end:,}: a span of blanks there is too long. Remove it."
-            ) from error
-        return token_ids.view("int32")
-
     spans = text_pieces(text)
     if len(spans) == 1:
-        return from_dlpack(encode(spans[0]))  # (N,), the tokenizer's own buffer
+        return from_dlpack(_encode(text, 0, tokenizer, allow_special))  # the tokenizer's own buffer
     # A token has at least one byte, and a character at most four. Unused entries take no memory,
     # whereas joining the pieces at the end would need the memory of the IDs twice.
     token_ids = np.empty(len(text) * (1 if text.isascii() else 4), dtype=np.int32)
     num_tokens = 0
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # tiktoken lets threads run in parallel
-        for (_, end), part in zip(spans, pool.map(encode, spans), strict=True):
-            token_ids[num_tokens : num_tokens + len(part)] = part
-            num_tokens += len(part)
-            if on_progress:
-                on_progress(end / len(text))
+    pieces = (text[start:end] for start, end in spans)
+    for done, part in encode_pieces(pieces, tokenizer, allow_special):
+        token_ids[num_tokens : num_tokens + len(part)] = part
+        num_tokens += len(part)
+        if on_progress:
+            on_progress(done / len(text))
     return from_dlpack(token_ids[:num_tokens])  # (N,)
+
+
+def encode_pieces(
+    pieces: Iterable[str], tokenizer: Tokenizer, allow_special: bool = True
+) -> Iterator[tuple[int, npt.NDArray[np.int32]]]:
+    """Encode the pieces of a text on all cores; yield the IDs of each, (n,), in their order.
+
+    With the IDs comes the number of characters that are encoded so far. A few pieces for each core
+    are in memory, however many there are. The errors are those of :func:`encode_corpus`.
+    """
+    cores = os.cpu_count() or 1
+    waiting: deque[tuple[int, Future[npt.NDArray[np.int32]]]] = deque()
+    done = 0  # characters
+    with ThreadPoolExecutor(cores) as pool:  # tiktoken lets threads run in parallel
+        for piece in pieces:
+            encoded = pool.submit(_encode, piece, done, tokenizer, allow_special)
+            done += len(piece)
+            waiting.append((done, encoded))
+            if len(waiting) > 2 * cores:
+                end, encoded = waiting.popleft()
+                yield end, encoded.result()
+        for end, encoded in waiting:
+            yield end, encoded.result()
+
+
+def _encode(
+    piece: str, start: int, tokenizer: Tokenizer, allow_special: bool
+) -> npt.NDArray[np.int32]:
+    """Encode a piece that begins at a character of a text."""
+    try:
+        token_ids = tokenizer.encode_to_numpy(
+            piece,
+            allowed_special={END_OF_TEXT} if allow_special else set(),
+            disallowed_special=(),
+        )
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"The text is damaged at character {start + error.start:,}: it contains half of "
+            "a surrogate pair. Remove it or save the text again as UTF-8."
+        ) from error
+    except ValueError as error:  # the tokenizer's regular expression gives up
+        raise ValueError(
+            f"The text cannot be split into words between the characters {start:,} and "
+            f"{start + len(piece):,}: a span of blanks there is too long. Remove it."
+        ) from error
+    return token_ids.view("int32")
 
 
 def text_pieces(text: str) -> list[tuple[int, int]]:
     """Return the (start, end) of each piece of a long text, such that no token crosses a cut.
 
-    A cut is between a letter and a space with a letter after it: GPT-2 splits a text into words
-    before merging, and a new word begins at such a space.
+    A cut is between a letter and a space with a letter after it, or before a line break between
+    two characters that are no blanks: GPT-2 splits a text into words before merging, and a new
+    word begins there.
     """
     spans, start = [], 0
     while len(text) - start > PIECE_CHARACTERS:
-        cut = WORD_END.search(text, start + PIECE_CHARACTERS)
+        cut = PIECE_END.search(text, start + PIECE_CHARACTERS)
         if cut is None:
             break
         spans.append((start, cut.end()))

@@ -70,6 +70,11 @@ def test_of_a_long_text_pairs_are_counted_in_parts_from_all_over_it(
     assert sampled.counted_tokens == 320
     assert sampled.unigram == whole.unigram  # single tokens are all counted
     assert sampled.bigram == pytest.approx(whole.bigram, rel=0.2)
+    monkeypatch.setattr(baselines, "COUNTED", 160)
+    scored = measure()  # of the validation text, too, only parts
+    assert scored.unigram == pytest.approx(whole.unigram, rel=0.1)
+    assert scored.unigram != whole.unigram
+    assert scored.bytes_per_token == 1
     curve = evaluations({0: (1.0, 1.5)})
     useful = replace(sampled, bigram=sampled.unigram / 2)
     assert "(counted in 320 tokens from all over the text)" in describe_baselines(curve, useful)

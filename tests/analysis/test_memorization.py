@@ -2,7 +2,7 @@ import pytest
 import tiktoken
 import torch
 
-from gpt_core.analysis import find_copying, measure_copying
+from gpt_core.analysis import find_copying, measure_copying, memorization
 from gpt_core.analysis.memorization import copied_spans
 from gpt_core.vocabularies import text_to_token_ids
 
@@ -28,12 +28,17 @@ def brute_force(sample: list[int], text: list[int], at_least: int) -> list[tuple
     return sorted(run for run in found if not is_part_of_another(run))
 
 
+@pytest.mark.parametrize("searched", [1, 7, 2_000_000])  # tokens at a time
 @pytest.mark.parametrize("seed", range(40))
-def test_the_runs_are_those_of_a_search_through_everything(seed: int) -> None:
+def test_the_runs_are_those_of_a_search_through_everything(
+    seed: int, searched: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memorization, "SEARCHED", searched)
     generator = torch.Generator().manual_seed(seed)
     text = torch.randint(0, 4, (60,), generator=generator)
     sample = torch.randint(0, 4, (25,), generator=generator)
-    found = copied_spans(sample, text, at_least=3)
+    found = copied_spans(sample, text.to(torch.uint16), at_least=3)
+    assert copied_spans(sample, text.int(), at_least=3) == found
     assert found == brute_force(sample.tolist(), text.tolist(), 3)
 
 

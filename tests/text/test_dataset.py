@@ -4,8 +4,10 @@ import sys
 
 import pytest
 import torch
+from torch.utils.data import RandomSampler
 
 from gpt_core.text import TokenWindows, check_splits, create_dataloader, rows_to_batch
+from gpt_core.text.dataset import SeededSampler
 from tests.support.paths import ROOT
 
 
@@ -51,6 +53,14 @@ def test_a_loader_with_a_generator_leaves_the_global_one_alone() -> None:
     generator = torch.Generator().manual_seed(3)
     list(create_dataloader(torch.arange(100), 2, 8, generator=generator))
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_the_order_of_the_windows_is_that_of_pytorchs_random_sampler() -> None:
+    windows = TokenWindows(torch.arange(10_001), 1, 1)
+    ours = SeededSampler(windows, torch.Generator().manual_seed(3))
+    seed = torch.empty((), dtype=torch.int64).random_(generator=torch.Generator().manual_seed(3))
+    order = torch.Generator().manual_seed(int(seed))
+    assert [*ours] == [*RandomSampler(windows, generator=order)]
 
 
 def test_a_text_too_short_says_how_long_it_is_and_must_be_and_what_would_fit() -> None:

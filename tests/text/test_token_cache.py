@@ -1,4 +1,5 @@
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,17 @@ def test_a_text_is_encoded_once(tmp_path: Path) -> None:
     again = TokenCache(tmp_path).get("abc", "0-9", refuse)
     assert torch.equal(again, ids)
     assert again.dtype == torch.int32
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_text_is_mapped_into_memory_and_shared_with_other_processes(tmp_path: Path) -> None:
+    ids = TokenCache(tmp_path).get("abc", "0-9", lambda: torch.arange(50, dtype=torch.int32))
+    [path] = tmp_path.iterdir()
+    mapped = [m for m in Path("/proc/self/maps").read_text().splitlines() if m.endswith(path.name)]
+    [(span, rights)] = [line.split()[:2] for line in mapped]
+    start, end = (int(address, 16) for address in span.split("-"))
+    assert start <= ids.data_ptr() < end
+    assert rights == "r--s"  # nothing can write to it, and all processes have the same pages
 
 
 def test_a_short_text_leaves_no_file(tmp_path: Path) -> None:

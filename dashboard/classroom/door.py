@@ -43,7 +43,7 @@ from dashboard.app import (
     raise_file_limit,
 )
 from dashboard.classroom.network import class_port, class_urls, own_addresses, proxy_url
-from dashboard.publishing import PUBLISH_PATH
+from dashboard.publishing import is_publishing
 from gpt_core.access import MAX_MEMBER_NAME, Member
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 (on purpose: class mode serves the network)
@@ -73,7 +73,8 @@ class OnlyMembers:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a member's request on; refuse any other, or send it to the door."""
-        if scope["type"] not in ("http", "websocket") or _is_open(scope["path"]):
+        is_open = scope["type"] not in ("http", "websocket") or scope["path"] in OPEN_PATHS
+        if is_open or is_publishing(scope):  # which needs a token of its own
             await self._app(scope, receive, send)
             return
         token = HTTPConnection(scope).cookies.get(COOKIE)
@@ -89,11 +90,6 @@ class OnlyMembers:
         else:
             answer = _to_the_door(scope) if has_room else PlainTextResponse(TOO_MANY, 503, CLOSE)
             await answer(scope, receive, send)
-
-
-def _is_open(path: str) -> bool:
-    """Tell whether a path needs no member's cookie; publishing needs a token of its own."""
-    return path in OPEN_PATHS or path.startswith(PUBLISH_PATH)
 
 
 def _to_the_door(scope: Scope) -> Response:

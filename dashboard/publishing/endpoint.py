@@ -1,16 +1,20 @@
 """The address to which other machines send the rows of their runs. Off without a token."""
 
 import asyncio
+import re
 import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import Scope
 
 from dashboard.app import get_store, is_class
 from gpt_core.access import LOCAL, TEACHER
@@ -21,18 +25,23 @@ from gpt_core.publishing import (
     PublishingRefused,
     SentRows,
     is_right_token,
+    list_requests,
     receive_run,
     token_sha256,
 )
 from gpt_core.store import RunStore, default_runs_dir
 from gpt_core.system import describe_error
 
-PUBLISH_PATH = "/publish/"  # then the run's ID
+ADDRESS = re.compile("/publish/[^/]+")  # the last part is the run's ID
+METHODS = ("PUT", "POST")
 BODY_SECONDS = 60.0  # for a whole body to arrive
 ROWS_A_MINUTE, RUNS_A_MINUTE = 120_000, 20
+DROP_SECONDS = 5.0  # for a refused one
 AT_ONCE = 2  # requests whose bodies are in memory
 CLOSE = {"Connection": "close"}  # what is left of the body is not read
 TRY_LATER = 503
+
+Row = dict[str, Any]
 
 
 class Rate:
@@ -74,10 +83,11 @@ async def publish(request: Request) -> Response:
         async with _turns:
             body = await _read_body(request, MAX_FACTS_BYTES if is_new else MAX_ROWS_BYTES)
             receive = _receive_run if is_new else _receive_rows
-            cursors = await run_in_threadpool(receive, request.path_params["run_id"], body)
+            answer = await run_in_threadpool(receive, request.path_params["run_id"], body)
     except PublishingRefused as refused:
+        await _drop_body(request)
         return PlainTextResponse(str(refused), refused.status, CLOSE)
-    return JSONResponse({"cursors": cursors, "requests": []})
+    return JSONResponse(answer)
 
 
 def _require_token(headers: Headers) -> None:
@@ -123,17 +133,43 @@ async def _read_body(request: Request, most_bytes: int) -> bytes:
     return bytes(body)
 
 
-def _receive_run(run_id: str, body: bytes) -> dict[str, int]:
+async def _drop_body(request: Request) -> None:
+    """Let a refused body arrive, unless it is large or slow: its sender reads the answer after it.
+
+    Otherwise the connection may be reset before the answer is read.
+    """
+    dropped = 0
+    with suppress(TimeoutError, ClientDisconnect, RuntimeError):  # RuntimeError: it was read
+        async with asyncio.timeout(DROP_SECONDS):
+            async for piece in request.stream():
+                dropped += len(piece)
+                if dropped > MAX_ROWS_BYTES:
+                    return
+
+
+def _receive_run(run_id: str, body: bytes) -> Row:
     store = _store()
     if store.run(run_id) is None:
         _runs.take(1)
-    return _recorded(lambda: receive_run(store, run_id, body, _owner()))
+    return _answer(store, run_id, lambda: receive_run(store, run_id, body, _owner()))
 
 
-def _receive_rows(run_id: str, body: bytes) -> dict[str, int]:
+def _receive_rows(run_id: str, body: bytes) -> Row:
     store, sent = _store(), SentRows.read(body, _owner())
     _rows.take(sent.count)
-    return _recorded(lambda: sent.add_to(store, run_id))
+    return _answer(store, run_id, lambda: sent.add_to(store, run_id))
+
+
+def _answer(store: RunStore, run_id: str, record: Callable[[], dict[str, int]]) -> Row:
+    """Record something of a run; return what there is of it now, and what is asked of it.
+
+    Raises:
+        PublishingRefused: it does not fit, or cannot be recorded now: a disk may be full.
+    """
+    try:
+        return {"cursors": record(), "requests": list_requests(store, run_id)}
+    except (sqlite3.Error, OSError) as error:
+        raise PublishingRefused(TRY_LATER, describe_error(error)) from error
 
 
 def _owner() -> str:
@@ -153,16 +189,10 @@ def _store() -> RunStore:
         raise PublishingRefused(TRY_LATER, str(error)) from error
 
 
-def _recorded(record: Callable[[], dict[str, int]]) -> dict[str, int]:
-    """Record something; a full disk, for one, means that it is to be sent again.
-
-    Raises:
-        PublishingRefused: so.
-    """
-    try:
-        return record()
-    except (sqlite3.Error, OSError) as error:
-        raise PublishingRefused(TRY_LATER, describe_error(error)) from error
+def is_publishing(scope: Scope) -> bool:
+    """Tell whether a request is one to publish a run: it needs a token, and no member's cookie."""
+    is_request = scope["type"] == "http" and scope["method"] in METHODS
+    return is_request and ADDRESS.fullmatch(scope["path"]) is not None
 
 
-PUBLISHING_ROUTES = [Route(f"{PUBLISH_PATH}{{run_id}}", publish, methods=["PUT", "POST"])]
+PUBLISHING_ROUTES = [Route("/publish/{run_id}", publish, methods=METHODS)]

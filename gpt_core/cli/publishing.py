@@ -70,6 +70,8 @@ class Publishing:
         patience = INTERRUPTED_SECONDS if is_interrupted else PATIENCE_SECONDS
         at_most = INTERRUPTED_SECONDS if is_interrupted else float("inf")
         try:
+            if publisher.is_silent and publisher.is_working:
+                _tell(f"Waiting up to {patience:.0f} s for {self._line.url}; Ctrl-C ends it.")
             unsent = publisher.finish(patience, at_most)
         except KeyboardInterrupt:  # the user does not want to wait
             unsent = publisher.unsent

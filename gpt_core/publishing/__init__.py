@@ -2,13 +2,13 @@
 
 from gpt_core.publishing.app_line import AppLine
 from gpt_core.publishing.incoming import (
-    MAX_FACTS_BYTES,
-    MAX_ROWS_BYTES,
     PublishingRefused,
     SentRows,
     receive_run,
 )
+from gpt_core.publishing.outgoing import MAX_FACTS_BYTES, MAX_ROWS_BYTES
 from gpt_core.publishing.publisher import Publisher, describe_unsent
+from gpt_core.publishing.requests import list_requests
 from gpt_core.publishing.tokens import (
     TOKEN_VARIABLE,
     is_right_token,
@@ -28,6 +28,7 @@ __all__ = [
     "SentRows",
     "describe_unsent",
     "is_right_token",
+    "list_requests",
     "make_token",
     "read_token",
     "receive_run",

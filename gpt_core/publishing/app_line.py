@@ -116,6 +116,10 @@ def _read_answer(data: bytes) -> Answer:
     try:
         answer = parse_json(data, "the answer", MAX_ANSWER_BYTES)
         cursors = {str(table): int(last) for table, last in answer["cursors"].items()}
-        return Answer(cursors, list(answer.get("requests", ())))
+        requests = [
+            {"id": int(request["id"]), "command": str(request["command"])}
+            for request in answer["requests"]
+        ]
+        return Answer(cursors, requests)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise NoAnswer("what answers there is not this app") from error

@@ -6,14 +6,13 @@ from typing import Any
 
 from gpt_core.export import read_facts, read_rows
 from gpt_core.library import MAX_NAME_LENGTH, MAX_NOTE_LENGTH
-from gpt_core.publishing.outgoing import FORMAT
+from gpt_core.publishing.outgoing import FORMAT, MAX_FACTS_BYTES, MAX_ROWS_BYTES
+from gpt_core.publishing.requests import check_answers, record_answers
 from gpt_core.store import PUBLISHED_TABLES, RunStore
-from gpt_core.system import MAX_RECORDING_BYTES, parse_json, shorten
+from gpt_core.system import parse_json, shorten
 from gpt_core.validation import check_number, check_whole, shown
 from gpt_core.vocabularies import read_vocabulary
 
-MAX_FACTS_BYTES = MAX_RECORDING_BYTES  # a vocabulary may be large
-MAX_ROWS_BYTES = 2**22
 NOT_JSON = (AttributeError, KeyError, TypeError, ValueError, RecursionError)
 LATEST = 1e11  # seconds since 1970, in the year 5138
 ACTING = ("labels", "transitions")  # the tables whose rows name who acted
@@ -94,6 +93,7 @@ class SentRows:
 
     after: dict[str, int]
     rows: dict[str, list[dict[str, Any]]]  # by table
+    answers: dict[int, str]  # to requests to the run: errors, or ""
 
     @property
     def count(self) -> int:
@@ -121,9 +121,10 @@ class SentRows:
                 table: _checked(table, part, after.get(table, 0), owner)
                 for table, part in parts["tables"].items()
             }
+            answers = check_answers(parts["answers"])
         except NOT_JSON as error:
             raise _refusal("rows of a run", error) from error
-        return cls(after, rows)
+        return cls(after, rows, answers)
 
     def add_to(self, store: RunStore, run_id: str) -> dict[str, int]:
         """Add the rows to a run that another machine publishes; return its cursors.
@@ -132,13 +133,15 @@ class SentRows:
             PublishingRefused: there is no such run, or a row does not fit its table.
         """
         try:
-            return store.add_published_rows(run_id, self.after, self.rows)
+            cursors = store.add_published_rows(run_id, self.after, self.rows)
         except KeyError:
             raise PublishingRefused(
                 410, f"Run {run_id} was deleted where it was published, or never was there."
             ) from None
         except ValueError as error:
             raise _refusal("rows of a run", error) from error
+        record_answers(store, run_id, self.answers)
+        return cursors
 
 
 def _checked(table: str, part: Any, after: int, owner: str) -> list[dict[str, Any]]:

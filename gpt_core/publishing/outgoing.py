@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 from gpt_core.export import row_json, run_facts
 from gpt_core.store import LIVE_STATES, PUBLISHED_TABLES, Run, RunStore
+from gpt_core.system import MAX_RECORDING_BYTES
 
 FORMAT = 1
+MAX_FACTS_BYTES = MAX_RECORDING_BYTES  # of a run's facts: a vocabulary may be large
+MAX_ROWS_BYTES = 2**22  # of one request with rows
 BATCH_ROWS = 500  # of each table in one request
 BATCH_BYTES = 2**19  # … and the bytes after which no further row is added
 
@@ -35,8 +38,10 @@ def introduce(store: RunStore, run: Run) -> bytes:
     ).encode()
 
 
-def read_batch(store: RunStore, run_id: str, after: Cursors) -> Batch:
-    """Return a run's next rows after the cursors.
+def read_batch(
+    store: RunStore, run_id: str, after: Cursors, answers: Mapping[int, str] | None = None
+) -> Batch:
+    """Return a run's next rows after the cursors, with answers to the app's requests.
 
     The transition that ends the run waits until all other rows are sent: what has ended is whole.
     """
@@ -53,7 +58,11 @@ def read_batch(store: RunStore, run_id: str, after: Cursors) -> Batch:
         transitions = transitions[: ends[0]] if ends else transitions
     part, taken, _ = _table(transitions, 2 * BATCH_BYTES)
     tables.append(f'"transitions": {part}')
-    body = f'{{"after": {json.dumps(dict(after))}, "tables": {{{", ".join(tables)}}}}}'
+    answered = json.dumps(list((answers or {}).items()))
+    body = (
+        f'{{"after": {json.dumps(dict(after))}, "answers": {answered}, '
+        f'"tables": {{{", ".join(tables)}}}}}'
+    )
     return Batch(body.encode(), count + taken, is_complete and taken == len(transitions))
 
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from gpt_core.publishing.app_line import AppLine, NoAnswer, Refused
-from gpt_core.publishing.outgoing import introduce, read_batch
+from gpt_core.publishing.outgoing import MAX_ROWS_BYTES, introduce, read_batch
+from gpt_core.publishing.requests import Relay
 from gpt_core.store import PUBLISHED_TABLES, RunStore, find_run
 from gpt_core.system import count, describe_error
 
@@ -41,6 +42,7 @@ class Publisher:
         self._run_id = run_id
         self._line = line
         self._tell = tell
+        self._relay = Relay(store, run_id)
         self._thread = threading.Thread(target=self._work, name="Publisher", daemon=True)
         self._wake = threading.Event()
         self._cursors: dict[str, int] | None = None  # None until the app has told them
@@ -57,6 +59,11 @@ class Publisher:
     def is_working(self) -> bool:
         """Tell whether rows are still sent: not after the app has refused them."""
         return self._thread.is_alive()
+
+    @property
+    def is_silent(self) -> bool:
+        """Tell whether the app did not answer the last request."""
+        return self._is_silent
 
     @property
     def unsent(self) -> int:
@@ -119,11 +126,16 @@ class Publisher:
         if self._cursors is None:
             body = introduce(self._store, find_run(self._store, self._run_id))
             self._cursors = self._line.introduce(self._run_id, body).cursors
-        batch = read_batch(self._store, self._run_id, self._cursors)
+        answers = self._relay.answers()
+        batch = read_batch(self._store, self._run_id, self._cursors, answers)
         is_due = time.monotonic() - self._heard >= HEARTBEAT_SECONDS
-        if not batch.rows and not is_due:
+        if not (batch.rows or answers or is_due):
             return True
+        if len(batch.body) > MAX_ROWS_BYTES:
+            raise Refused(f"One row has more than {MAX_ROWS_BYTES // 2**20} MB.")
         answer = self._line.send_rows(self._run_id, batch.body)
+        self._relay.note_delivered(answers)
+        self._relay.take(answer.requests)
         has_progress = answer.cursors != self._cursors
         self._cursors, self._heard = answer.cursors, time.monotonic()
         return batch.is_complete or not has_progress

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from typing_extensions import override
+
 from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.records import (
     EvaluationRecord,
@@ -198,6 +200,11 @@ class RunWriter(RunReader):
         check_rows(table, rows, self._kinds(connection, table))
         for row in rows:
             insert(connection, table, {**row, "id": None, "run_id": run_id})
+
+    @override
+    def live_runs(self) -> list[Run]:
+        # A published run of which nothing comes any more may be dead: it is no run to begin with.
+        return [run for run in super().live_runs() if not self.seconds_silent(run)]
 
     def seconds_silent(self, run: Run) -> float:
         """Return for how long nothing has come of a live run from the machine that trains it.

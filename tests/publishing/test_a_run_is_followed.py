@@ -110,3 +110,32 @@ def test_a_refusal_is_a_sentence_and_the_run_trains_on(tmp_path: Path) -> None:
     assert process.returncode == 2
     assert err.startswith("Publishing needs the app's token")
     server.end()
+
+
+def test_a_run_that_trains_already_is_published_by_another_terminal_until_it_ends(
+    tmp_path: Path,
+) -> None:
+    server = start_app(tmp_path / "app")
+    here = tmp_path / "runs"
+    settings = ("--runs-dir", str(here))
+    training = start_terminal("train", *SMALL, *LONG, *settings, "--run-id", "far")
+    wait_until(lambda: steps_in(here, "far") >= 5)
+    publishing = start_terminal("publish", "far", "--to", server.url, *settings)
+    wait_until(lambda: steps_in(server.runs_dir, "far") >= 50)
+    training.send_signal(signal.SIGINT)
+    _, err = training.communicate(timeout=60)
+    assert training.returncode == 130, err
+    _, err = publishing.communicate(timeout=60)
+    assert publishing.returncode == 0, err
+    assert f"All of run far is at {server.url}." in err
+    training = start_terminal("resume", "far", *settings, "--publish", server.url)
+    ended = len(rows_in(here, "far")["transitions"])
+    wait_until(lambda: len(rows_in(server.runs_dir, "far")["transitions"]) > ended)
+    training.kill()  # it says nothing of its end
+    training.communicate()
+    publishing = start_terminal("publish", "far", "--to", server.url, *settings)
+    _, err = publishing.communicate(timeout=60)
+    assert publishing.returncode == 0, err
+    assert rows_in(server.runs_dir, "far") == rows_in(here, "far")
+    assert rows_in(here, "far")["transitions"][-1]["message"].startswith("The process")
+    server.end()

@@ -119,8 +119,11 @@ def test_a_published_run_is_live_though_no_process_here_holds_it(
         delete_run(app, RUN, actor=OWNER)
     clock.now += SILENT_SECONDS + 10
     assert app.seconds_silent(run_in(app)) == SILENT_SECONDS + 10
+    assert app.live_runs() == []
+    assert run_in(app).state is RunState.RUNNING  # only that machine knows better
     send(app, origin, cursors)  # nothing new, but it was heard of
     assert app.seconds_silent(run_in(app)) == 0.0
+    assert [run.id for run in app.live_runs()] == [RUN]
 
 
 def test_a_silent_run_can_be_deleted_and_its_rows_are_refused_then(

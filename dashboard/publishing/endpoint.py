@@ -35,7 +35,7 @@ from gpt_core.system import describe_error
 ADDRESS = re.compile("/publish/[^/]+")  # the last part is the run's ID
 METHODS = ("PUT", "POST")
 BODY_SECONDS = 60.0  # for a whole body to arrive
-ROWS_A_MINUTE, RUNS_A_MINUTE = 120_000, 20
+ROWS_A_MINUTE, RUNS_A_MINUTE = 600_000, 20
 DROP_SECONDS = 5.0  # for a refused one
 AT_ONCE = 2  # requests whose bodies are in memory
 CLOSE = {"Connection": "close"}  # what is left of the body is not read

@@ -3,5 +3,6 @@
 import streamlit as st
 
 from dashboard.app import MIDDLEWARE
+from dashboard.publishing import PUBLISHING_ROUTES
 
-app = st.App("main.py", middleware=MIDDLEWARE)
+app = st.App("main.py", routes=PUBLISHING_ROUTES, middleware=MIDDLEWARE)

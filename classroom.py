@@ -3,5 +3,7 @@
 import streamlit as st
 
 from dashboard.classroom import MIDDLEWARE, ROUTES, open_to_the_network
+from dashboard.publishing import PUBLISHING_ROUTES
 
-app = st.App("main.py", lifespan=open_to_the_network, routes=ROUTES, middleware=MIDDLEWARE)
+routes = [*ROUTES, *PUBLISHING_ROUTES]
+app = st.App("main.py", lifespan=open_to_the_network, routes=routes, middleware=MIDDLEWARE)

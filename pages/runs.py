@@ -91,7 +91,7 @@ def _label(run_id: str, name_key: str, note_key: str) -> None:
 
 def show_deletion(runs: list[Run]) -> None:
     """Say what is deleted with the runs, and delete them once that is confirmed."""
-    if live := [run for run in runs if run.is_live]:
+    if live := [run for run in runs if run.is_live and not get_store().seconds_silent(run)]:
         names = ", ".join(run.name or run.id for run in live)
         st.text(f"Still live: {names}. Stop what is live first, or leave it out.")
         return

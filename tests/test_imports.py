@@ -15,10 +15,10 @@ from tests.support.paths import ROOT
 CORE_LAYERS = (
     "validation, records, system < config < presets < proposals < store < documents "
     "< vocabularies < text < analysis < access < model < inspection < training < weights "
-    "< library, export < runner < inference < cli"
+    "< library, export < publishing < runner < inference < cli"
 )
 DASHBOARD_LAYERS = (
-    "charts < app < components < ui < forms "
+    "charts < app < publishing < components < ui < forms "
     "< home, tokens, model, loss, data, train, generate, inside, weights, runs, classroom "
     "< launcher"
 )

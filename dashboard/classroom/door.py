@@ -43,6 +43,7 @@ from dashboard.app import (
     raise_file_limit,
 )
 from dashboard.classroom.network import class_port, class_urls, own_addresses, proxy_url
+from dashboard.publishing import is_publishing
 from gpt_core.access import MAX_MEMBER_NAME, Member
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 (on purpose: class mode serves the network)
@@ -72,7 +73,8 @@ class OnlyMembers:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a member's request on; refuse any other, or send it to the door."""
-        if scope["type"] not in ("http", "websocket") or scope["path"] in OPEN_PATHS:
+        is_open = scope["type"] not in ("http", "websocket") or scope["path"] in OPEN_PATHS
+        if is_open or is_publishing(scope):  # which needs a token of its own
             await self._app(scope, receive, send)
             return
         token = HTTPConnection(scope).cookies.get(COOKIE)

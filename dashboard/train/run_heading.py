@@ -11,6 +11,7 @@ from dashboard.ui import (
     NUMBER_WIDTH,
     describe_intervention,
     describe_place,
+    describe_process,
     describe_run,
     run_buttons,
     run_title,
@@ -53,8 +54,8 @@ def show_heading(run: Run, is_replayed: bool) -> None:
     st.caption(_settings(run))
     if run.initial_name:
         st.text(f"It began with these weights, not with random ones: {run.initial_name}.")
-    if run.is_live and not runner.owns(run.id):
-        st.caption("It trains in another process on this machine: only that process can stop it.")
+    if where := describe_process(run):
+        st.caption(where)
     if run.state is RunState.QUEUED:
         st.text(describe_place(run))
     for message in (describe_intervention(run), run.message, runner.last_error(run.id)):

@@ -19,6 +19,7 @@ from dashboard.ui.run_controls import (
 from dashboard.ui.run_description import (
     describe_intervention,
     describe_place,
+    describe_process,
     describe_run,
     describe_seed,
     run_title,
@@ -35,6 +36,7 @@ __all__ = [
     "delete_button",
     "describe_intervention",
     "describe_place",
+    "describe_process",
     "describe_run",
     "describe_seed",
     "formula",

@@ -1,14 +1,17 @@
 """A run in words: its title, its description, its place in the queue."""
 
+from datetime import datetime
+
 from dashboard.app import (
     get_cached_store,
     get_class_runs,
     get_runner,
+    get_store,
     hidden_controls,
     is_restricted,
     owner_name,
 )
-from dashboard.charts import changes_from_preset, describe_wait
+from dashboard.charts import changes_from_preset, describe_wait, format_duration
 from gpt_core.access import LOCAL, TEACHER, TIME_USED_UP, is_student
 from gpt_core.presets import PRESETS, Preset
 from gpt_core.runner import expected_queue
@@ -23,13 +26,30 @@ def run_title(run: Run) -> str:
     whose = owner_name(run.owner)
     if whose:
         run = get_class_runs().run(run.id) or run
-    return (run.name or describe_run(run)) + (f" · {whose}" if whose else "")
+    where = f" · on {run.origin}" if run.origin else ""
+    return (run.name or describe_run(run)) + (f" · {whose}" if whose else "") + where
 
 
 def describe_run(run: Run) -> str:
     """Return a run's preset and text on one line."""
     changed = ", changed," if changes_from_preset(run) else ""
     return f"{run.preset}{changed} on {run.text_name}"
+
+
+def describe_process(run: Run) -> str:
+    """Return where a live run trains, if that is not this process; else an empty text."""
+    if not run.is_live or get_runner().owns(run.id):
+        return ""
+    if not run.origin:
+        return "It trains in another process on this machine: only that process can stop it."
+    if silent := get_store().seconds_silent(run):
+        since = datetime.fromtimestamp(run.received_at)
+        return (
+            f"It trains on {run.origin}, from where nothing has come since {since:%H:%M:%S}, for "
+            f"{format_duration(silent)}: its line is down, or it has ended. What it has recorded "
+            "comes when the line is back."
+        )
+    return f"It trains on {run.origin}, which sends what it records: only there it can be stopped."
 
 
 def describe_intervention(run: Run) -> str:

@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
@@ -70,13 +70,14 @@ def create_parser(prog: str) -> tuple[argparse.ArgumentParser, Commands]:
         metavar="DIR",
         help="where runs are saved (default: $GPT_LAB_RUNS_DIR, or %(default)s)",
     )
-    _add_train(commands, directory)
+    train = _add_train(commands, directory)
 
     resume = commands.add_parser(
         "resume", parents=[directory], help="continue a run from its last checkpoint"
     )
     resume.set_defaults(command="gpt_core.cli.training:resume_command")
     resume.add_argument("run", metavar="RUN")
+    _add_publish(commands, directory, (train, resume))
 
     runs = commands.add_parser("runs", parents=[directory], help="list the runs")
     runs.set_defaults(command="gpt_core.cli.records:runs_command")
@@ -102,7 +103,41 @@ def create_parser(prog: str) -> tuple[argparse.ArgumentParser, Commands]:
     return parser, commands
 
 
-def _add_train(commands: Commands, directory: argparse.ArgumentParser) -> None:
+def _add_publish(
+    commands: Commands,
+    directory: argparse.ArgumentParser,
+    training: Iterable[argparse.ArgumentParser],
+) -> None:
+    """Add the commands to watch a run from another machine, and their options where it trains."""
+    publish = commands.add_parser(
+        "publish", parents=[directory], help="send a run to the app of another machine"
+    )
+    publish.set_defaults(command="gpt_core.cli.publishing:publish_command")
+    publish.add_argument("run", metavar="RUN")
+    publish.add_argument("--to", metavar="URL", required=True, help="the app's address")
+    for command in training:
+        command.add_argument(
+            "--publish",
+            metavar="URL",
+            help="send the run to the app at this address while it trains, to be watched there",
+        )
+    for command in (publish, *training):
+        command.add_argument(
+            "--token-file",
+            type=Path,
+            metavar="FILE",
+            help="holds the app's token (default: $GPT_LAB_PUBLISH_TOKEN)",
+        )
+    token = commands.add_parser(
+        "token",
+        parents=[directory],
+        help="make the token with which other machines publish runs to this app",
+    )
+    token.set_defaults(command="gpt_core.cli.publishing:token_command")
+    token.add_argument("--remove", action="store_true", help="let nothing be published any more")
+
+
+def _add_train(commands: Commands, directory: argparse.ArgumentParser) -> argparse.ArgumentParser:
     train = commands.add_parser(
         "train",
         parents=[directory],
@@ -141,3 +176,4 @@ def _add_train(commands: Commands, directory: argparse.ArgumentParser) -> None:
     )
     train.add_argument("--run-id", metavar="NAME", help="the run's ID (default: generated)")
     add_setting_options(train)
+    return train

@@ -15,6 +15,7 @@ from gpt_core.access import LOCAL
 from gpt_core.cli.commands import FAILED, FINISHED, INTERRUPTED, discard_output
 from gpt_core.cli.options import chosen_settings
 from gpt_core.cli.output import print_notices, print_run
+from gpt_core.cli.publishing import Publishing
 from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.export import read_settings
 from gpt_core.presets import PRESETS, Preset
@@ -122,12 +123,14 @@ def resume_command(options: argparse.Namespace) -> int:
 
 def _train(options: argparse.Namespace, begin: Callable[[TrainingRunner], str]) -> int:
     """Train a run in this process and print its progress until it ends or is interrupted."""
+    publishing = Publishing(options, options.publish)
     store = RunStore(options.runs_dir)
     print_notices(store)
     runner = TrainingRunner(store)
     run_id = None
     try:
         run_id = begin(runner)
+        publishing.begin(store, run_id)
         run = print_run(store, runner, run_id)
     except (KeyboardInterrupt, BrokenPipeError) as error:
         for again in (signal.SIGINT, signal.SIGTERM):  # a second one would interrupt the save
@@ -136,6 +139,7 @@ def _train(options: argparse.Namespace, begin: Callable[[TrainingRunner], str]) 
             discard_output()
         print("\nSaving a checkpoint after this step …", file=sys.stderr)
         runner.close()
+        publishing.finish(is_interrupted=True)
         if run_id:
             print(
                 f"Interrupted. Resume it with: {options.program} resume {run_id} "
@@ -145,6 +149,7 @@ def _train(options: argparse.Namespace, begin: Callable[[TrainingRunner], str]) 
         return INTERRUPTED
     finally:
         runner.close()
+        publishing.finish()
         store.close()
     if run.message:
         print(run.message, file=sys.stderr)

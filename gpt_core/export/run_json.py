@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,10 @@ from gpt_core.vocabularies import read_vocabulary
 
 FORMAT = 1
 TABLES = ("transitions", "steps", "evaluations", "samples", "probes", "updates", "labels", "inside")
+NOT_FACTS = (  # of a run: what follows from its rows, or from who reads it
+    *("state", "state_at", "state_actor", "message", "name", "note"),
+    *("origin", "received_at", "is_redacted"),
+)
 NEWER_TABLES = ("labels", "inside")  # that older recordings do not have
 RECORDED_RUN = "lamp-room-124m"  # bundled: the chapter's model trained on our story
 RECORDED_TEXT = "the-lamp-room"
@@ -32,26 +37,32 @@ class RecordedLoss:
 
 def write_recording(store: RunStore, run: Run) -> str:
     """Return a run's configuration and records as JSON, a row per line, without weights."""
-    facts = {
+    parts = [f'"format": {FORMAT}', f'"run": {json.dumps(run_facts(run))}']
+    if run.vocabulary_sha256:
+        parts.append(f'"vocabulary": {json.dumps(store.vocabulary(run.vocabulary_sha256))}')
+    for table, rows in store.rows_of(run.id, TABLES).items():
+        columns = [name for name in (rows[0] if rows else ()) if name not in ("id", "run_id")]
+        lines = ",\n".join(row_json(row, columns) for row in rows)
+        parts.append(f'"{table}": {{"columns": {json.dumps(columns)}, "rows": [\n{lines}\n]}}')
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def run_facts(run: Run) -> dict[str, Any]:
+    """Return what is recorded of a run once, when it begins, as values for JSON."""
+    return {
         name: as_settings(value)
         if isinstance(value, GPTConfig | TrainingConfig)
         else asdict(value)
         if isinstance(value, Baselines)
         else value
         for name, value in vars(run).items()
-        if name
-        not in ("state", "state_at", "state_actor", "message", "name", "note", "is_redacted")
+        if name not in NOT_FACTS
     }
-    parts = [f'"format": {FORMAT}', f'"run": {json.dumps(facts)}']
-    if run.vocabulary_sha256:
-        parts.append(f'"vocabulary": {json.dumps(store.vocabulary(run.vocabulary_sha256))}')
-    for table, rows in store.rows_of(run.id, TABLES).items():
-        columns = [name for name in (rows[0] if rows else ()) if name not in ("id", "run_id")]
-        lines = ",\n".join(
-            json.dumps([row[name] for name in columns], default=_base64) for row in rows
-        )
-        parts.append(f'"{table}": {{"columns": {json.dumps(columns)}, "rows": [\n{lines}\n]}}')
-    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def row_json(row: Mapping[str, Any], columns: Sequence[str]) -> str:
+    """Return some columns of a row of the store as one line of JSON."""
+    return json.dumps([row[name] for name in columns], default=_base64)
 
 
 def _base64(value: bytes) -> str:
@@ -84,17 +95,12 @@ def _add_recording(store: RunStore, parts: Any) -> str:
     try:
         if parts["format"] != FORMAT:
             raise ValueError(f"format {parts['format']}, not {FORMAT}")
-        facts: dict[str, Any] = parts["run"]
-        facts["model_config"] = GPTConfig(**facts["model_config"])
-        facts["training_config"] = TrainingConfig(**facts["training_config"])
-        if facts.get("baselines") is not None:
-            facts["baselines"] = Baselines(**facts["baselines"])
+        facts = read_facts(parts["run"])
         for table in NEWER_TABLES:
             parts.setdefault(table, {"columns": [], "rows": []})
-        rows = {table: _rows_of(parts[table]) for table in TABLES}
-        for row in rows["inside"]:
-            row["attention"] = base64.b64decode(row["attention"], validate=True)
-        _check(facts, rows)
+        rows = {table: read_rows(table, parts[table]) for table in TABLES}
+        if not rows["transitions"]:
+            raise ValueError("its states are missing or unknown")
         vocabulary = parts.get("vocabulary", "")
         read_vocabulary(vocabulary)
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
@@ -104,25 +110,43 @@ def _add_recording(store: RunStore, parts: Any) -> str:
     return str(facts["id"])
 
 
-def _rows_of(table: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the rows of one of a recording's tables, each by its columns."""
-    return [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
-
-
-def _check(facts: dict[str, Any], rows: dict[str, list[dict[str, Any]]]) -> None:
-    """Raise ValueError for values that no store can hold.
+def read_facts(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return a run's facts from JSON as a row for the store.
 
     The ID becomes the name of a folder, so it must match ``RUN_ID``.
+
+    Raises:
+        AttributeError, KeyError, TypeError, ValueError: no run has these facts.
     """
+    facts = {
+        **facts,
+        "model_config": GPTConfig(**facts["model_config"]),
+        "training_config": TrainingConfig(**facts["training_config"]),
+    }
+    if facts.get("baselines") is not None:
+        facts["baselines"] = Baselines(**facts["baselines"])
     if not isinstance(facts["id"], str) or not RUN_ID.fullmatch(facts["id"]):
         raise ValueError(f"id={shown(facts['id'])} is not a valid run ID")
     for name in ("train_tokens", "val_tokens", "total_steps"):
         check_whole(name, facts[name], at_least=1)
     if not isinstance(facts["versions"], dict):
         raise ValueError("versions is not an object")
-    states = [row["state"] for row in rows["transitions"]]
-    if not states or any(state not in list(RunState) for state in states):
-        raise ValueError("its states are missing or unknown")
+    return facts
+
+
+def read_rows(table: str, part: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of a table from JSON, each by its columns.
+
+    Raises:
+        AttributeError, KeyError, TypeError, ValueError: it holds no rows, or a state is unknown.
+    """
+    rows = [dict(zip(part["columns"], row, strict=True)) for row in part["rows"]]
+    for row in rows:
+        if table == "inside":
+            row["attention"] = base64.b64decode(row["attention"], validate=True)
+        if table == "transitions" and row["state"] not in list(RunState):
+            raise ValueError("its states are missing or unknown")
+    return rows
 
 
 def import_recorded_run(store: RunStore, data_dir: Path = DATA_DIR) -> str:
@@ -150,7 +174,7 @@ def recorded_losses(data_dir: Path = DATA_DIR) -> tuple[RecordedLoss, ...]:
     try:
         return tuple(
             RecordedLoss(row["global_step"], row["train_loss"], row["val_loss"])
-            for row in _rows_of(recording["evaluations"])
+            for row in read_rows("evaluations", recording["evaluations"])
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"{RECORDED_RUN}.json is not a recording of a run.") from error

@@ -25,12 +25,13 @@ from gpt_core.store.run import (
 from gpt_core.store.run_locks import RUN_ID, find_run, mark_interrupted_runs
 from gpt_core.store.run_reader import MAX_TEXT_BYTES, RECORD_KINDS, FinalState, RunRecords
 from gpt_core.store.run_store import RunStore
-from gpt_core.store.run_writer import RECORD_TABLES
+from gpt_core.store.run_writer import PUBLISHED_TABLES, RECORD_TABLES
 from gpt_core.store.runs_dir import claim_for_class, default_runs_dir
 
 __all__ = [
     "LIVE_STATES",
     "MAX_TEXT_BYTES",
+    "PUBLISHED_TABLES",
     "RECORD_KINDS",
     "RECORD_TABLES",
     "RUN_ID",

@@ -245,4 +245,13 @@ MIGRATIONS = (
     );
     CREATE INDEX inside_by_run ON inside (run_id, id);
     """,
+    """
+    -- Runs that another machine trains, which sends their rows here.
+    CREATE TABLE published_runs (
+        run_id TEXT PRIMARY KEY REFERENCES runs (id),
+        origin TEXT NOT NULL,         -- the machine's name
+        received_at REAL NOT NULL,    -- when it was last heard of
+        cursors TEXT NOT NULL         -- JSON: the last row received of each table, by its ID there
+    );
+    """,
 )

@@ -142,6 +142,7 @@ def _drop_what_makes_no_sense(into: sqlite3.Connection) -> None:
             except (TypeError, ValueError, RecursionError):
                 into.execute(f"DELETE FROM {table} WHERE id = ?", (row["id"],))  # noqa: S608
     into.row_factory = None
+    into.execute("DELETE FROM published_runs WHERE NOT json_valid(cursors)")
     into.execute("UPDATE deletions SET seconds = 0 WHERE typeof(seconds) != 'real'")
     for table, _, parent, *_ in into.execute("PRAGMA foreign_key_check").fetchall():
         assert parent == "runs"

@@ -21,6 +21,7 @@ class RunState(StrEnum):
 
 
 LIVE_STATES = (RunState.QUEUED, RunState.RUNNING, RunState.PAUSED)  # a process holds the run
+SILENT_SECONDS = 30.0  # after which a machine that trains a published run counts as silent
 RESUMABLE_STATES = (RunState.STOPPED, RunState.FAILED, RunState.INTERRUPTED)  # no process does
 
 
@@ -103,6 +104,8 @@ class Run:
     vocabulary_sha256: str = ""  # of its tokenizer.json; "" for GPT-2's vocabulary
     state_actor: str = ""  # who brought it into its state
     baselines: Baselines | None = None  # None before 0.3.0
+    origin: str = ""  # the machine that trains it and sends its rows; "" if it is this one
+    received_at: float = 0.0  # when that machine was last heard of
     is_redacted: bool = False  # private parts are left out
 
     def redacted(self) -> "Run":
@@ -131,8 +134,8 @@ class Run:
 
     @property
     def is_resumable(self) -> bool:
-        """Tell whether the run ended before its last step and can be resumed."""
-        return self.state in RESUMABLE_STATES
+        """Tell whether the run ended before its last step and can be resumed here."""
+        return self.state in RESUMABLE_STATES and not self.origin
 
     @property
     def tokens_per_step(self) -> int:

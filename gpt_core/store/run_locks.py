@@ -71,7 +71,7 @@ def lock_ended_run(store: RunStore, run_id: str, doing: str) -> Iterator[fileloc
     """
     mark_interrupted_runs(store)  # a run whose process has ended is not live
     run = find_run(store, run_id)
-    if run.is_live:
+    if run.is_live and not store.seconds_silent(run):
         raise ValueError(f"Run {run_id} is {run.state}: stop it first, then delete.")
     with lock_run(store, run_id, doing) as lock:
         yield lock
@@ -105,9 +105,12 @@ def lock_run(store: RunStore, run_id: str, doing: str) -> Iterator[filelock.Base
 def mark_interrupted_runs(store: RunStore) -> None:
     """Record the end of runs that are recorded as live but that no process trains.
 
-    A run is recorded as interrupted, or in the final state that could not be written before.
+    A run is recorded as interrupted, or in the final state that could not be written before. A run
+    that another machine publishes here is left alone: that machine knows how it is.
     """
     for run in store.runs_recorded_as_live():
+        if run.origin:
+            continue
         try:
             lock = acquire_run_lock(store, run.id)
         except ValueError:  # a process trains it, perhaps since its end here
@@ -144,9 +147,11 @@ def find_unfinished_run(store: RunStore, run_id: str) -> Run:
     """Return a run that can be resumed.
 
     Raises:
-        ValueError: there is no such run, or the run has finished.
+        ValueError: there is no such run, it has finished, or another machine trains it.
     """
     run = find_run(store, run_id)
     if run.state is RunState.FINISHED:
         raise ValueError(f"Run {run_id} has finished: there is nothing to resume.")
+    if run.origin:
+        raise ValueError(f"Run {run_id} trains on {run.origin}: resume it there.")
     return run

@@ -1,6 +1,7 @@
 """RunReader: the reading half of the store."""
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -214,19 +215,53 @@ class RunReader(RecordedRuns):
         """Return a run's records of all kinds that came after a step."""
         return self._records("global_step", dict.fromkeys(RECORD_KINDS, (run_id, global_step)))
 
-    def rows_of(self, run_id: str, tables: Sequence[str]) -> dict[str, list[Row]]:
-        """Return all of a run's rows in some tables, for an export."""
+    def rows_of(
+        self,
+        run_id: str,
+        tables: Sequence[str],
+        after: Mapping[str, int] | None = None,
+        at_most: int = -1,
+    ) -> dict[str, list[Row]]:
+        """Return a run's rows in some tables, to export or to send them, from one snapshot.
+
+        Args:
+            run_id: the run.
+            tables: the tables to read.
+            after: the last ID read of each table; a missing table is read from the start.
+            at_most: how many rows of each table to read; -1 reads all.
+        """
         with self._database.reading() as connection:
             return {
                 table: [
                     decoded(table, dict(row))
                     for row in connection.execute(
-                        f"SELECT * FROM {table} WHERE run_id = ? ORDER BY id",  # noqa: S608
-                        (run_id,),
+                        f"SELECT * FROM {table} WHERE run_id = ? AND id > ? "  # noqa: S608
+                        "ORDER BY id LIMIT ?",
+                        (run_id, (after or {}).get(table, 0), at_most),
                     )
                 ]
                 for table in tables
             }
+
+    def count_rows(self, run_id: str, tables: Sequence[str], after: Mapping[str, int]) -> int:
+        """Return how many rows of a run have ``id > after[table]``, over some tables."""
+        with self._database.reading() as connection:
+            counts = (
+                connection.execute(
+                    f"SELECT COUNT(*) FROM {table} WHERE run_id = ? AND id > ?",  # noqa: S608
+                    (run_id, after.get(table, 0)),
+                ).fetchone()[0]
+                for table in tables
+            )
+            return sum(map(int, counts))
+
+    def published_cursors(self, run_id: str) -> dict[str, int] | None:
+        """Return the last row received of each table of a published run, by its ID there.
+
+        Returns: None if no other machine publishes such a run here.
+        """
+        found = self._database.select("SELECT cursors FROM published_runs WHERE run_id = ?", run_id)
+        return json.loads(found[0]["cursors"]) if found else None
 
     def checkpoint_bytes(self, owner: str) -> int:
         """Return the bytes of the checkpoints of an owner's runs."""
@@ -286,12 +321,15 @@ class RunReader(RecordedRuns):
         sql = f"""
             SELECT runs.*, last.state, last.at AS state_at, last.message,
                 last.actor AS state_actor,
-                COALESCE(labels.name, '') AS name, COALESCE(labels.note, '') AS note
+                COALESCE(labels.name, '') AS name, COALESCE(labels.note, '') AS note,
+                COALESCE(published_runs.origin, '') AS origin,
+                COALESCE(published_runs.received_at, 0) AS received_at
             FROM runs
             JOIN transitions AS last
             ON last.id = (SELECT MAX(id) FROM transitions WHERE run_id = runs.id)
             LEFT JOIN labels
             ON labels.id = (SELECT MAX(id) FROM labels WHERE run_id = runs.id)
+            LEFT JOIN published_runs ON published_runs.run_id = runs.id
             {clause}"""  # noqa: S608 (clauses are written in this file, values are bound)
         runs = [run_from_row(row) for row in self._database.select(sql, *values)]
         return [self._with_final_state(run) for run in runs]

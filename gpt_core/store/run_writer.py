@@ -1,10 +1,13 @@
 """RunWriter: the writing half of the store."""
 
 import hashlib
+import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
+
+from typing_extensions import override
 
 from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.records import (
@@ -18,7 +21,14 @@ from gpt_core.records import (
 )
 from gpt_core.store.database import Database, insert
 from gpt_core.store.rows import Row, check_rows
-from gpt_core.store.run import Baselines, CheckpointKind, RunState, ShareKind
+from gpt_core.store.run import (
+    SILENT_SECONDS,
+    Baselines,
+    CheckpointKind,
+    Run,
+    RunState,
+    ShareKind,
+)
 from gpt_core.store.run_reader import FinalState, RunReader
 from gpt_core.system import write_atomically
 
@@ -30,7 +40,9 @@ RECORD_TABLES: dict[type, str] = {
     UpdateRecord: "updates",
     InsideRecord: "inside",
 }
-RUN_TABLES = (*RECORD_TABLES.values(), "transitions", "checkpoints", "labels")
+RUN_TABLES = (*RECORD_TABLES.values(), "transitions", "checkpoints", "labels", "published_runs")
+PUBLISHED_TABLES = (*RECORD_TABLES.values(), "labels", "transitions")  # whose rows are sent
+HEARD_SECONDS = 5.0  # between two notes that a machine was heard of
 
 
 class RunWriter(RunReader):
@@ -111,6 +123,96 @@ class RunWriter(RunReader):
                         insert(connection, table, {**row, "run_id": facts["id"]})
         except (ValueError, sqlite3.IntegrityError, sqlite3.OperationalError) as error:
             raise ValueError(f"The recorded run was not imported: {error}.") from error
+
+    def add_published_run(self, facts: Row, vocabulary: str, origin: str, transition: Row) -> None:
+        """Record a run that another machine trains; its rows follow.
+
+        Args:
+            facts: the run's row.
+            vocabulary: its tokenizer.json; "" for GPT-2's.
+            origin: the machine's name.
+            transition: the run's first transition, with the ID that it has there.
+
+        Raises:
+            ValueError: the run's ID is taken, or a fact does not fit.
+        """
+        run_id, cursors = facts["id"], {"transitions": transition["id"]}
+        row = {"run_id": run_id, "origin": origin, "received_at": self._clock(), "cursors": cursors}
+        try:
+            with self._database.transaction() as connection:
+                check_rows("runs", [facts], self._kinds(connection, "runs"))
+                sha256 = self._add_vocabulary(connection, vocabulary)
+                insert(connection, "runs", {**facts, "vocabulary_sha256": sha256})
+                insert(connection, "published_runs", row)
+                self._add_received(connection, run_id, "transitions", [transition])
+        except sqlite3.IntegrityError as error:
+            raise ValueError(f"the run does not fit ({error})") from error
+
+    def add_published_rows(
+        self, run_id: str, after: Mapping[str, int], rows: Mapping[str, list[Row]]
+    ) -> dict[str, int]:
+        """Add rows that another machine sent of its run, all or none; return the new cursors.
+
+        Each row has the ID that it has there. Rows that were received before are left out: to send
+        rows twice changes nothing. If rows before these are missing, none is added, and the cursors
+        say which to send first.
+
+        Args:
+            run_id: the run.
+            after: the last ID before the rows of each table.
+            rows: the rows of each table, oldest first.
+
+        Raises:
+            KeyError: no other machine publishes such a run here.
+            ValueError: a row does not fit its table.
+        """
+        now = self._clock()
+        select = "SELECT cursors, received_at FROM published_runs WHERE run_id = ?"
+        found = self._database.select(select, run_id)
+        if not found:
+            raise KeyError(run_id)
+        if not any(rows.values()) and abs(now - found[0]["received_at"]) < HEARD_SECONDS:
+            return dict(json.loads(found[0]["cursors"]))  # nothing is written: no page reads again
+        try:
+            with self._database.transaction() as connection:
+                connection.execute("BEGIN IMMEDIATE")  # no other process adds between
+                current = connection.execute(select, (run_id,)).fetchone()
+                if current is None:
+                    raise KeyError(run_id)
+                cursors: dict[str, int] = json.loads(current["cursors"])
+                if all(after.get(table, 0) <= cursors.get(table, 0) for table in rows):
+                    for table, sent in rows.items():
+                        new = [row for row in sent if row["id"] > cursors.get(table, 0)]
+                        self._add_received(connection, run_id, table, new)
+                        cursors |= {table: new[-1]["id"]} if new else {}
+                connection.execute(
+                    "UPDATE published_runs SET cursors = ?, received_at = ? WHERE run_id = ?",
+                    (json.dumps(cursors), now, run_id),
+                )
+        except sqlite3.IntegrityError as error:
+            raise ValueError(f"the rows do not fit ({error})") from error
+        return cursors
+
+    def _add_received(
+        self, connection: sqlite3.Connection, run_id: str, table: str, rows: list[Row]
+    ) -> None:
+        """Add rows from elsewhere, with new IDs."""
+        check_rows(table, rows, self._kinds(connection, table))
+        for row in rows:
+            insert(connection, table, {**row, "id": None, "run_id": run_id})
+
+    @override
+    def live_runs(self) -> list[Run]:
+        # A published run of which nothing comes any more may be dead: it is no run to begin with.
+        return [run for run in super().live_runs() if not self.seconds_silent(run)]
+
+    def seconds_silent(self, run: Run) -> float:
+        """Return for how long nothing has come of a live run from the machine that trains it.
+
+        Returns: 0.0 if it was heard of lately, has ended, or trains on this machine.
+        """
+        silent = self._clock() - run.received_at
+        return silent if run.origin and run.is_live and silent > SILENT_SECONDS else 0.0
 
     def set_state(self, run_id: str, state: RunState, actor: str, message: str = "") -> None:
         """Record a run's transition to a state, with its actor and a message."""

@@ -1,0 +1,65 @@
+"""What the app asks of a run that trains elsewhere arrives there, and the answer comes back."""
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from gpt_core.publishing.requests import MAX_ERROR_CHARACTERS, check_answers, requests_in
+from gpt_core.store import RunState, RunStore
+from tests.browser.conftest import start_server
+from tests.support.published import SMALL, TOKEN, rows_in, start_terminal, steps_in, wait_until
+
+needs_requests = pytest.mark.skipif(
+    not hasattr(RunStore, "ask"), reason="stores have no requests yet"
+)
+
+
+@pytest.mark.slow
+@needs_requests
+def test_a_run_is_paused_stepped_resumed_and_stopped_from_the_other_machine(tmp_path: Path) -> None:
+    server = start_server(tmp_path / "app", GPT_LAB_PUBLISH_TOKEN=TOKEN)
+    here = tmp_path / "runs"
+    training = start_terminal(
+        *("train", *SMALL, "--epochs", "400", "--eval-freq", "100", "--sample-tokens", "3"),
+        *("--run-id", "far", "--runs-dir", str(here), "--publish", server.url),
+    )
+    wait_until(lambda: steps_in(server.runs_dir, "far") >= 5)
+    with closing(RunStore(server.runs_dir)) as store:
+        requests = requests_in(store)
+        assert requests is not None
+
+        def ask(command: str) -> str:
+            """Ask something of the run, as a page does; return the error, or ""."""
+            request_id = requests.ask("far", command, "local")
+            wait_until(lambda: requests.request(request_id).answered_at is not None)
+            return requests.request(request_id).error
+
+        def is_in(state: RunState) -> bool:
+            run = store.run("far")
+            return run is not None and run.state is state
+
+        assert "pause" in ask("step").lower()  # a running run takes no single step: a sentence
+        assert ask("pause") == ""
+        wait_until(lambda: is_in(RunState.PAUSED))
+        done = steps_in(here, "far")
+        assert ask("step") == ""
+        wait_until(lambda: steps_in(server.runs_dir, "far") == done + 1)
+        assert len(rows_in(server.runs_dir, "far")["updates"]) == 1
+        assert ask("resume") == ""
+        wait_until(lambda: steps_in(server.runs_dir, "far") > done + 5)
+        assert ask("stop") == ""
+        wait_until(lambda: is_in(RunState.STOPPED))
+    _, err = training.communicate(timeout=60)
+    assert f"All of run far is at {server.url}." in err
+    assert rows_in(server.runs_dir, "far") == rows_in(here, "far")
+    assert server.end() == 0
+    assert "Traceback" not in server.log.read_text()
+
+
+def test_answers_are_checked() -> None:
+    assert check_answers([[1, ""], [2, "No."]]) == {1: "", 2: "No."}
+    assert len(check_answers([[1, "x" * 10**6]])[1]) == MAX_ERROR_CHARACTERS
+    for wrong in ([[1]], [["1", ""]], [[1, 2]], 5, [5], {"a": "b"}):
+        with pytest.raises((TypeError, ValueError)):
+            check_answers(wrong)

@@ -33,6 +33,7 @@ class TrainingData:
     train_loader: DataLoader[Batch]
     val_loader: DataLoader[Batch]
     generator: torch.Generator | None = None
+    token_files: tuple[str, str] = ("", "")  # the names of both splits in the token cache
 
     @property
     def train_ids(self) -> Tensor:
@@ -102,6 +103,19 @@ def prepare_data(
                 f"{model_config.context_length + 1}, so that there is a next token to predict, or "
                 "choose a longer context_length."
             )
+    files = token_files(text, tokenizer, config)
+    return load_splits(train_ids, val_ids, model_config, config, generator, files)
+
+
+def load_splits(
+    train_ids: Tensor,
+    val_ids: Tensor,
+    model_config: GPTConfig,
+    config: TrainingConfig,
+    generator: torch.Generator | None = None,
+    files: tuple[str, str] = ("", ""),
+) -> TrainingData:
+    """Make the chapter's two loaders of two splits that are encoded; see :func:`prepare_data`."""
     sizes = (config.batch_size, model_config.context_length, config.stride)
     return TrainingData(
         len(train_ids),
@@ -109,6 +123,7 @@ def prepare_data(
         create_dataloader(train_ids, *sizes, True, True, generator),
         create_dataloader(val_ids, *sizes, False, False, generator),
         generator,
+        files,
     )
 
 
@@ -125,7 +140,8 @@ def encode_splits(
     """
     splits: list[Tensor] = []
     done = 0
-    for part in split_text(text, config.train_ratio):
+    names = token_files(text, tokenizer, config)
+    for name, part in zip(names, split_text(text, config.train_ratio), strict=True):
 
         def report(fraction: float, before: int = done, size: int = len(part)) -> None:
             if on_progress:
@@ -134,9 +150,14 @@ def encode_splits(
         def encode(part: str = part, report: Callable[[float], None] = report) -> Tensor:
             return encode_corpus(part, tokenizer, config.end_of_text, report)
 
-        name = f"{done}-{done + len(part)}{'' if config.end_of_text else '-plain'}"
-        if digest := tokenizer_digest(tokenizer):
-            name += f"-{digest}"
         splits.append(cache.get(text_sha256(text), name, encode) if cache else encode())  # (N,)
         done += len(part)
     return splits[0], splits[1]
+
+
+def token_files(text: str, tokenizer: Tokenizer, config: TrainingConfig) -> tuple[str, str]:
+    """Return the names of a text's two splits in the token cache."""
+    border, end = len(split_text(text, config.train_ratio)[0]), len(text)
+    digest = tokenizer_digest(tokenizer)
+    suffix = f"{'' if config.end_of_text else '-plain'}{f'-{digest}' if digest else ''}"
+    return f"0-{border}{suffix}", f"{border}-{end}{suffix}"

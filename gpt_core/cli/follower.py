@@ -65,14 +65,13 @@ def _train(group: Group, runs_dir: Path) -> NoReturn:
     model = outline(run.model_config, generator).to_empty(device=config.device)
     model.vocabulary = run.vocabulary
     optimizer = create_optimizer(model, config, group)
-    facts = receive_state(model, optimizer, group)
-    state, random_state = facts["state"], facts["random_state"]
-    assert isinstance(state, TrainingState)
-    assert isinstance(random_state, dict)
-    set_random_state(model, random_state)
+    shared = receive_state(model, optimizer, group)
+    set_random_state(model, shared.random_state)
     data = load_splits(train_ids, val_ids, run.model_config, config, generator)
     loaders = (data.train_loader, data.val_loader)
     tokenizer = read_vocabulary(run.vocabulary)
+    state = shared.training
+    assert isinstance(state, TrainingState)
     try:
         for _ in train(model, *loaders, optimizer, tokenizer, config, state, group=group):
             pass

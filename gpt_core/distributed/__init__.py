@@ -1,13 +1,13 @@
 """Several processes that train one run: PyTorch's DistributedDataParallel, started by torchrun."""
 
 from gpt_core.distributed.collectives import (
+    GroupEnded,
     RankLostError,
     losses_of_ranks,
     sum_over_ranks,
 )
 from gpt_core.distributed.control import (
     Command,
-    GroupEnded,
     begin_turn,
     end_turn,
     receive,
@@ -29,6 +29,7 @@ from gpt_core.distributed.launch import LAUNCH, launch_id
 from gpt_core.distributed.sharding import Sharded, create_sharded_adamw
 from gpt_core.distributed.shared_run import (
     SharedRun,
+    SharedState,
     announce_run,
     join_run,
     receive_state,
@@ -46,6 +47,7 @@ __all__ = [
     "RankLostError",
     "Sharded",
     "SharedRun",
+    "SharedState",
     "announce_run",
     "begin_turn",
     "create_sharded_adamw",

@@ -21,21 +21,35 @@ class RankLostError(RuntimeError):
     """Another process of the run has ended, or does not answer."""
 
 
+class GroupEnded(Exception):
+    """Rank 0 has ended the run; its exit code is that of all ranks."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
 @contextmanager
 def losses_of_ranks(group: Group) -> Iterator[None]:
     """Turn the error of a broken connection between the ranks into a sentence.
+
+    After any other error, too, the ranks no longer wait for the same thing: nothing more is sent.
+    Only what happens on all of them alike leaves them together.
 
     Raises:
         RankLostError: another process has ended, or has not answered in the group's time.
     """
     try:
         yield
-    except RuntimeError as error:
-        text = str(error).lower()
-        is_connection = isinstance(error, dist.DistError) or "gloo" in text or "nccl" in text
-        if group.is_single or not is_connection or isinstance(error, RankLostError):
+    except (GroupEnded, FloatingPointError):
+        raise
+    except Exception as error:
+        if group.is_single or isinstance(error, RankLostError):
             raise
         group.is_lost.set()
+        text = str(error).lower()
+        if not (isinstance(error, dist.DistError) or "gloo" in text or "nccl" in text):
+            raise
         is_late = "timed out" in text or "timeout" in text
         what = f"did not answer for {group.timeout:g} seconds" if is_late else "has ended"
         raise RankLostError(

@@ -12,7 +12,7 @@ import torch
 import torch.distributed as dist
 from torch.optim import Optimizer
 
-from gpt_core.distributed.collectives import losses_of_ranks
+from gpt_core.distributed.collectives import GroupEnded, losses_of_ranks
 from gpt_core.distributed.group import Group
 from gpt_core.distributed.sharding import Sharded
 
@@ -27,14 +27,6 @@ class Command(IntEnum):
     UPDATE = auto()  # the next one
     SAVE = auto()  # rank 0 collects what the optimizer's shards hold
     END = auto()
-
-
-class GroupEnded(Exception):
-    """Rank 0 has ended the run; its exit code is that of all ranks."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
 
 
 def tell(command: Command, group: Group, value: int = 0) -> None:

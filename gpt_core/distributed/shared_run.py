@@ -58,33 +58,39 @@ def join_run(cache: TokenCache, group: Group) -> tuple[SharedRun, Splits, Group]
         return run, splits, group.with_channel(run.config.device)
 
 
-def send_state(
-    model: GPTModel, optimizer: Optimizer, facts: dict[str, object], group: Group
-) -> None:
-    """Send the state in which the run begins or resumes, but for its weights, to all ranks.
+@dataclass(frozen=True)
+class SharedState:
+    """The state in which a run begins or resumes, but for weights and moments."""
 
-    Args:
-        model: with its weights.
-        optimizer: in its state.
-        facts: what else belongs to the state, as a dictionary that can be pickled.
-        group: the processes.
-    """
+    training: object  # a TrainingState
+    random_state: dict[str, Tensor]  # of the model's generators
+    has_moments: bool  # whether the optimizer has made updates
+
+
+def send_state(state: SharedState, model: GPTModel, optimizer: Optimizer, group: Group) -> None:
+    """Send the state in which the run begins or resumes to all ranks."""
     if group.is_single:
         return
     tell(Command.LOAD, group)
     with losses_of_ranks(group):
-        share_object(facts, group)
-        share_moments(optimizer, model.parameters(), group)
+        _share_state(state, model, optimizer, group)
 
 
-def receive_state(model: GPTModel, optimizer: Optimizer, group: Group) -> dict[str, object]:
-    """Receive what :func:`send_state` sends; return the facts."""
+def receive_state(model: GPTModel, optimizer: Optimizer, group: Group) -> SharedState:
+    """Receive on another rank what :func:`send_state` sends."""
     command = receive(group)
     assert command is Command.LOAD
     with losses_of_ranks(group):
-        facts: dict[str, object] = share_object(None, group)
+        return _share_state(None, model, optimizer, group)
+
+
+def _share_state(
+    state: SharedState | None, model: GPTModel, optimizer: Optimizer, group: Group
+) -> SharedState:
+    shared = share_object(state, group)
+    if shared.has_moments:
         share_moments(optimizer, model.parameters(), group)
-    return facts
+    return shared
 
 
 def _share_splits(

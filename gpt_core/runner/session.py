@@ -18,6 +18,7 @@ from gpt_core.distributed import (
     SINGLE,
     Group,
     SharedRun,
+    SharedState,
     announce_run,
     begin_turn,
     end_turn,
@@ -286,8 +287,8 @@ class Session:
         self._checkpoints.remove_orphans()
         if whole is not None:
             self._state = load_checkpoint(self._checkpoints.path(whole), model, optimizer)
-        facts = {"state": self._state, "random_state": get_random_state(model)}
-        send_state(model, optimizer, facts, group)
+        shared = SharedState(self._state, get_random_state(model), whole is not None)
+        send_state(shared, model, optimizer, group)
         loaders = (self._data.train_loader, self._data.val_loader)
         what = (model, *loaders, optimizer, self._tokenizer, config)
         records = train(*what, self._state, self._inspect_update, group)

@@ -1,8 +1,10 @@
 """The processes that train one run together, as torchrun starts them."""
 
+import gc
 import os
 import socket
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -101,9 +103,13 @@ def is_distributed() -> bool:
 
 
 def leave_group(group: Group) -> None:
-    """Close the connections to the other processes."""
-    if not group.is_single and not group.is_lost.is_set():
-        dist.destroy_process_group()
+    """Close the connections to the other processes, once all have come here."""
+    if group.is_single or group.is_lost.is_set():
+        return
+    gc.collect()  # what still holds a connection
+    with suppress(RuntimeError):  # another process has ended first
+        dist.barrier()
+    dist.destroy_process_group()
 
 
 def describe_resumption(then: dict[str, str], group: Group, batches: int, has_dropout: bool) -> str:

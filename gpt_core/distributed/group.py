@@ -2,13 +2,17 @@
 
 import gc
 import os
+import secrets
 import socket
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import torch.distributed as dist
+from torch.distributed.distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
 
 RANK_TIMEOUT = 600.0  # seconds in which a process must answer, if no other number is given
 PATIENCE = timedelta(days=20)  # of a process that waits while the run is paused or prepared
@@ -80,10 +84,12 @@ def join_group(timeout: float = RANK_TIMEOUT) -> Group:
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     devices = visible.split(",") if visible is not None else [str(local_rank)] * (local_rank + 1)
-    own = devices[local_rank] if local_rank < len(devices) else ""  # "": no GPU is left
-    os.environ["CUDA_VISIBLE_DEVICES"] = own
+    has_own = local_rank < len(devices)
+    os.environ["CUDA_VISIBLE_DEVICES"] = devices[local_rank] if has_own else ""
     # Control and numbers travel between CPUs; gradients have a channel of their own on GPUs.
-    dist.init_process_group("gloo", timeout=timedelta(seconds=timeout))
+    store, rank, world_size = meet_ranks(timedelta(seconds=max(timeout, RANK_TIMEOUT)))
+    own = timedelta(seconds=timeout)
+    dist.init_process_group("gloo", None, own, world_size, rank, store)
     hosts: list[str] = [""] * dist.get_world_size()
     dist.all_gather_object(hosts, socket.gethostname())
     return Group(
@@ -100,6 +106,34 @@ def is_distributed() -> bool:
     """Tell whether torchrun, or another launcher, has started several processes of this kind."""
     names = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
     return all(name in os.environ for name in names) and int(os.environ["WORLD_SIZE"]) > 1
+
+
+def meet_ranks(timeout: timedelta) -> tuple[Store, int, int]:
+    """Return a store that only these processes have, this one's rank, and their number.
+
+    torchrun gives the processes that it starts again the store of those before them. There a rank
+    could read where a process listened that has ended. Rank 0 therefore chooses a new prefix, and
+    answers each rank that has read it; who has read an older one is not answered, and reads again.
+    """
+    store, rank, world_size = next(rendezvous("env://", timeout=timeout))
+    own = secrets.token_hex(8)
+    if rank == 0:
+        store.set("gpt_core/prefix", own)
+        for other in range(1, world_size):
+            name = store.get(f"gpt_core/{own}/{other}").decode()
+            store.set(f"gpt_core/{name}", "answered")
+        return PrefixStore(own, store), rank, world_size
+    deadline = time.monotonic() + timeout.total_seconds()
+    while True:
+        prefix = store.get("gpt_core/prefix").decode()
+        store.set(f"gpt_core/{prefix}/{rank}", own)
+        try:
+            store.wait([f"gpt_core/{own}"], timedelta(seconds=1))
+        except dist.DistStoreError:
+            if time.monotonic() > deadline:
+                raise
+        else:
+            return PrefixStore(prefix, store), rank, world_size
 
 
 def leave_group(group: Group) -> None:

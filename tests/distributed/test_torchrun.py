@@ -113,7 +113,7 @@ def test_after_a_killed_rank_torchrun_goes_on_from_the_last_checkpoint(
 
 
 def test_a_rank_that_hangs_ends_the_run_with_a_sentence(tmp_path: Path) -> None:
-    options = ("--epochs", "500", "--rank-timeout", "5")
+    options = ("--epochs", "500", "--rank-timeout", "10")
     process = begin(torchrun(2, *train(tmp_path, "mine", *options)))
     wait_for_step(tmp_path, "mine", 5, process)
     hanging = rank(1, process)
@@ -126,7 +126,7 @@ def test_a_rank_that_hangs_ends_the_run_with_a_sentence(tmp_path: Path) -> None:
     hanging.kill()
     _, err = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert "Another of the 2 processes of the run did not answer for 5 seconds" in err
+    assert "Another of the 2 processes of the run did not answer for 10 seconds" in err
     run, _ = the_run(tmp_path, "mine")
     assert run.message.startswith("Another of the 2 processes of the run did not answer")
 

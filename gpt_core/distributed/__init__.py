@@ -4,6 +4,7 @@ from gpt_core.distributed.collectives import (
     GroupEnded,
     RankLostError,
     losses_of_ranks,
+    share_tokens,
     sum_over_ranks,
 )
 from gpt_core.distributed.control import (
@@ -63,6 +64,7 @@ __all__ = [
     "receive_state",
     "send_state",
     "serve",
+    "share_tokens",
     "sum_over_ranks",
     "tell",
     "whole_optimizer",

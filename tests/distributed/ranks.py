@@ -15,10 +15,17 @@ from typing import Any
 import torch
 
 from gpt_core.config import GPTConfig, TrainingConfig
-from gpt_core.distributed import SINGLE, Group, join_group, leave_group, sum_over_ranks
+from gpt_core.distributed import (
+    SINGLE,
+    Group,
+    join_group,
+    leave_group,
+    share_tokens,
+    sum_over_ranks,
+)
 from gpt_core.model import build_model
 from gpt_core.records import EvaluationRecord, StepRecord
-from gpt_core.text import load_text
+from gpt_core.text import TokenCache, load_text
 from gpt_core.training import create_optimizer, fit_vocabulary, prepare_data, train
 
 MODEL = GPTConfig(context_length=32, emb_dim=16, n_heads=2, n_layers=2, drop_rate=0.0)
@@ -66,10 +73,29 @@ def losses_of(case: str, batches: int, group: Group = SINGLE) -> dict[str, Any]:
     return {"steps": steps, "evaluations": evaluations, "differ": differ, "generator": drawn}
 
 
+def tokens_of(folder: Path, group: Group) -> list[str]:
+    """Return how each rank came by rank 0's token IDs, twice, with a token cache of its own."""
+    ids = torch.arange(150_000, dtype=torch.int32)  # enough to be kept
+    cache = TokenCache(folder / str(group.rank))
+    if group.is_main:
+        cache.get("a-text", "part", lambda: ids)
+    ways = []
+    for _ in range(2):
+        from_disk = [bool(list((folder / str(group.rank)).glob("*.npy")))]
+        own = share_tokens(ids if group.is_main else None, len(ids), "a-text", "part", cache, group)
+        assert torch.equal(own, ids)
+        [count] = sum_over_ranks(from_disk, group)
+        ways.append(f"{count:g} from disk")
+    return ways
+
+
 def main(arguments: Sequence[str]) -> None:
     """Run all cases on all ranks."""
     group = join_group(timeout=60)
-    results = {case: losses_of(case, UPDATE_BATCHES[group.world_size], group) for case in CASES}
+    results: dict[str, Any] = {
+        case: losses_of(case, UPDATE_BATCHES[group.world_size], group) for case in CASES
+    }
+    results["tokens"] = tokens_of(Path(arguments[0]).parent, group)
     if group.is_main:
         Path(arguments[0]).write_text(json.dumps(results))
     leave_group(group)

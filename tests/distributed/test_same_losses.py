@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.distributed.ranks import UPDATE_BATCHES, losses_of
+from tests.distributed.ranks import CASES, UPDATE_BATCHES, losses_of
 from tests.distributed.torchrun import begin, finish, torchrun
 
 pytestmark = pytest.mark.slow
@@ -39,7 +39,15 @@ def test_the_losses_are_those_of_one_process(
 
 
 def test_all_ranks_have_the_same_weights(together: tuple[int, dict[str, Any]]) -> None:
-    assert {result["differ"] for result in together[1].values()} == {0.0}
+    differences = {case: together[1][case]["differ"] for case in CASES}
+    assert differences == dict.fromkeys(CASES, 0.0)
+
+
+def test_a_machine_without_the_tokens_gets_them_and_keeps_them(
+    together: tuple[int, dict[str, Any]],
+) -> None:
+    processes, results = together
+    assert results["tokens"] == ["1 from disk", f"{processes} from disk"]
 
 
 def test_a_sharded_optimizer_gives_the_losses_of_a_whole_one(

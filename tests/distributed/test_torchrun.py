@@ -131,6 +131,16 @@ def test_a_rank_that_hangs_ends_the_run_with_a_sentence(tmp_path: Path) -> None:
     assert run.message.startswith("Another of the 2 processes of the run did not answer")
 
 
+def test_a_run_can_be_paused_for_long_and_asked_as_any_other(tmp_path: Path) -> None:
+    finish(begin(torchrun(2, "tests.distributed.commanded", str(tmp_path))))
+    run, records = the_run(tmp_path, "it")
+    assert (run.state, run.message) == ("finished", "")
+    assert len(records["steps"]) == run.total_steps
+    with closing(RunStore(tmp_path)) as store:
+        [update] = store.updates("it")
+    assert update.loss_after < update.loss_before
+
+
 def test_a_run_goes_on_with_another_number_of_processes(tmp_path: Path) -> None:
     """Two processes begin, one goes on, three end it: the losses of one alone."""
     options = ("--epochs", "6", "--drop-rate", "0", "--accumulation-steps")

@@ -290,6 +290,14 @@ class TrainingConfig:
         DEVICES,
     )
 
+    shard_optimizer: bool = _setting(
+        False,
+        "Whether several processes divide AdamW's moments among them, so that a larger model fits "
+        "(ZeRO, Rajbhandari et al., 2020); without several processes it has no effect.",
+        "machine",
+        is_beyond=True,
+    )
+
     def __post_init__(self) -> None:
         for name in ("num_epochs", "batch_size", "accumulation_steps"):
             check_whole(name, getattr(self, name), at_least=1)
@@ -318,8 +326,13 @@ class TrainingConfig:
             check_number(name, getattr(self, name), lambda x: 0 <= x < 1, "from 0 to below 1")
         check_number("weight_decay", self.weight_decay, lambda x: 0 <= x <= 1, "from 0 to 1")
         check_text("start_context", self.start_context)
-        for name in ("end_of_text", "record_inside"):
+        for name in ("end_of_text", "record_inside", "shard_optimizer"):
             check_yes_or_no(name, getattr(self, name))
+        if self.shard_optimizer and self.optimizer == "muon":
+            raise ValueError(
+                "shard_optimizer divides AdamW's moments, not Muon's: choose optimizer=adamw, or "
+                "leave shard_optimizer off."
+            )
         # JSON returns a list. The dataclass is frozen, hence object.__setattr__.
         probes: Any = self.probes
         if not isinstance(probes, tuple | list):

@@ -14,8 +14,8 @@ from tests.support.paths import ROOT
 # each other.
 CORE_LAYERS = (
     "validation, records, system < config < presets < proposals < store < documents "
-    "< vocabularies < text < analysis < access < model < inspection < training < weights "
-    "< library, export < publishing < runner < inference < cli"
+    "< vocabularies < text < analysis < access < model < inspection < distributed < training "
+    "< weights < library, export < publishing < runner < inference < cli"
 )
 DASHBOARD_LAYERS = (
     "charts < app < publishing < components < ui < forms "

@@ -67,6 +67,8 @@ def _settings(run: Run) -> str:
     """Return the run's precision, threads, seed and changes from its preset, on one line."""
     threads = int(run.versions.get("threads", 0))
     machine = f" on {threads} threads" if threads > 1 else ""
+    if "processes" in run.versions:
+        machine = f" on {run.versions['devices']} ({run.versions['hosts']})"
     changes = changes_from_preset(run)
     changed = f" · changed from {run.preset}: {', '.join(changes)}" if changes else ""
     seed = run.training_config.seed

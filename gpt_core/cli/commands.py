@@ -70,10 +70,19 @@ def create_parser(prog: str) -> tuple[argparse.ArgumentParser, Commands]:
         metavar="DIR",
         help="where runs are saved (default: $GPT_LAB_RUNS_DIR, or %(default)s)",
     )
-    train = _add_train(commands, directory)
+    ranks = argparse.ArgumentParser(add_help=False)
+    ranks.add_argument(
+        "--rank-timeout",
+        type=float,
+        default=600.0,
+        metavar="SECONDS",
+        help="with torchrun: how long a process may not answer the others before the run fails "
+        "(default: 600)",
+    )
+    train = _add_train(commands, directory, ranks)
 
     resume = commands.add_parser(
-        "resume", parents=[directory], help="continue a run from its last checkpoint"
+        "resume", parents=[directory, ranks], help="continue a run from its last checkpoint"
     )
     resume.set_defaults(command="gpt_core.cli.training:resume_command")
     resume.add_argument("run", metavar="RUN")
@@ -137,10 +146,12 @@ def _add_publish(
     token.add_argument("--remove", action="store_true", help="let nothing be published any more")
 
 
-def _add_train(commands: Commands, directory: argparse.ArgumentParser) -> argparse.ArgumentParser:
+def _add_train(
+    commands: Commands, directory: argparse.ArgumentParser, ranks: argparse.ArgumentParser
+) -> argparse.ArgumentParser:
     train = commands.add_parser(
         "train",
-        parents=[directory],
+        parents=[directory, ranks],
         help="train a GPT and print its losses",
         description="Train a GPT and print its losses. Each setting of the app's form is an "
         "option; those not given keep the preset's values, but for the prompt, which follows "

@@ -7,20 +7,23 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
 
 from gpt_core.access import LOCAL
 from gpt_core.cli.commands import FAILED, FINISHED, INTERRUPTED, discard_output
+from gpt_core.cli.in_group import launcher, notes_on_processes, run_in_group
 from gpt_core.cli.options import chosen_settings
 from gpt_core.cli.output import print_notices, print_run
 from gpt_core.cli.publishing import Publishing
 from gpt_core.config import GPTConfig, TrainingConfig
+from gpt_core.distributed import LAUNCH, Group, launch_id
 from gpt_core.export import read_settings
 from gpt_core.presets import PRESETS, Preset
 from gpt_core.runner import TrainingRunner
-from gpt_core.store import RunState, RunStore
+from gpt_core.store import Run, RunState, RunStore, mark_interrupted_runs
 from gpt_core.system import MAX_SETTINGS_BYTES
 from gpt_core.text import (
     BUNDLED_TEXTS,
@@ -60,6 +63,21 @@ ENCODING = "{desc}: {percentage:3.0f} %|{bar}| {elapsed}, {remaining} left"
 
 def train_command(options: argparse.Namespace) -> int:
     """Train a preset on a text and print the book's log lines."""
+    return run_in_group(options, _train_new)
+
+
+def resume_command(options: argparse.Namespace) -> int:
+    """Resume an interrupted, stopped or failed run from its last checkpoint."""
+    return run_in_group(options, partial(_resume, run_id=options.run))
+
+
+def _train_new(options: argparse.Namespace, group: Group) -> int:
+    """Train a new run or, where torchrun has started its processes again, resume the one begun."""
+    if begun := _begun_before(options.runs_dir):
+        print(f"torchrun has started this again: run {begun.id} was {begun.state}.")
+        if begun.state in (RunState.FINISHED, RunState.STOPPED):
+            return FINISHED
+        return _resume(options, group, begun.id)
     preset, sha256, initial_sha256 = PRESETS[options.preset or "pocket"], "", ""
     if options.settings:
         preset, sha256, initial_sha256 = read_settings(_read(options.settings))
@@ -101,32 +119,46 @@ def train_command(options: argparse.Namespace) -> int:
         print(note)
     preset = replace(preset, model=fitted.model_config)
     config = with_text_probe(config, corpus.text, fitted.tokenizer, preset.model.context_length)
+    if not group.is_single and (not options.settings or "accumulation_steps" in changes):
+        config = replace(config, accumulation_steps=config.accumulation_steps * group.world_size)
+    for note in notes_on_processes(config, group):
+        print(note)
     space = max_checkpoint_bytes(preset.model, config.keep_epochs)
     print(f"Checkpoints will take up to {space / 1e9:.1f} GB in {options.runs_dir}")
     return _train(
         options,
+        group,
         lambda runner: runner.start(
             preset, corpus, config, run_id=options.run_id, initial=initial, actor=LOCAL
         ),
     )
 
 
-def resume_command(options: argparse.Namespace) -> int:
-    """Resume an interrupted, stopped or failed run from its last checkpoint."""
-
+def _resume(options: argparse.Namespace, group: Group, run_id: str) -> int:
     def resume(runner: TrainingRunner) -> str:
-        runner.resume(options.run, actor=LOCAL).result()
-        return str(options.run)
+        runner.resume(run_id, actor=LOCAL).result()
+        return run_id
 
-    return _train(options, resume)
+    return _train(options, group, resume)
 
 
-def _train(options: argparse.Namespace, begin: Callable[[TrainingRunner], str]) -> int:
+def _begun_before(runs_dir: Path) -> Run | None:
+    """Return the run that earlier processes of this start by torchrun began, if they did."""
+    if not (launch := launch_id()):
+        return None
+    with closing(RunStore(runs_dir)) as store:
+        mark_interrupted_runs(store)
+        return next((run for run in store.runs() if run.versions.get(LAUNCH) == launch), None)
+
+
+def _train(
+    options: argparse.Namespace, group: Group, begin: Callable[[TrainingRunner], str]
+) -> int:
     """Train a run in this process and print its progress until it ends or is interrupted."""
     publishing = Publishing(options, options.publish)
     store = RunStore(options.runs_dir)
     print_notices(store)
-    runner = TrainingRunner(store)
+    runner = TrainingRunner(store, group=group)
     run_id = None
     try:
         run_id = begin(runner)
@@ -142,8 +174,8 @@ def _train(options: argparse.Namespace, begin: Callable[[TrainingRunner], str]) 
         publishing.finish(is_interrupted=True)
         if run_id:
             print(
-                f"Interrupted. Resume it with: {options.program} resume {run_id} "
-                f"--runs-dir {options.runs_dir}",
+                f"Interrupted. Resume it with: {launcher(options.program, group)} resume "
+                f"{run_id} --runs-dir {options.runs_dir}",
                 file=sys.stderr,
             )
         return INTERRUPTED
@@ -153,7 +185,8 @@ def _train(options: argparse.Namespace, begin: Callable[[TrainingRunner], str]) 
         store.close()
     if run.message:
         print(run.message, file=sys.stderr)
-    return FINISHED if run.state is RunState.FINISHED else FAILED
+    is_wanted = run.state is RunState.STOPPED and launch_id()  # or torchrun would begin again
+    return FINISHED if run.state is RunState.FINISHED or is_wanted else FAILED
 
 
 def _encode_file(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from torch.optim import Optimizer
 
+from gpt_core.distributed import SINGLE, Group, whole_optimizer
 from gpt_core.model import GPTModel
 from gpt_core.store import Checkpoint, CheckpointKind, Run, RunStore
 from gpt_core.training import TrainingState
@@ -19,10 +20,12 @@ class RunCheckpoints:
     Args:
         store: where they are recorded.
         run: the run they belong to.
+        group: the processes that train it; this is rank 0, which writes.
     """
 
-    def __init__(self, store: RunStore, run: Run) -> None:
+    def __init__(self, store: RunStore, run: Run, group: Group = SINGLE) -> None:
         self._store = store
+        self._group = group
         self._run = run
 
     def last_whole(self) -> Checkpoint | None:
@@ -52,7 +55,8 @@ class RunCheckpoints:
         if step < 0 or self._has(step, kind):
             return False
         folder = self._folder(step, kind)
-        written = save_checkpoint(folder, model, optimizer, state)
+        with whole_optimizer(optimizer, self._group):
+            written = save_checkpoint(folder, model, optimizer, state)
         self._store.add_checkpoint(self._run.id, step, kind, folder, written)
         self._prune()
         return True

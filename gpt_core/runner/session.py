@@ -14,6 +14,17 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from gpt_core.analysis import find_copying
+from gpt_core.distributed import (
+    SINGLE,
+    Group,
+    SharedRun,
+    SharedState,
+    announce_run,
+    begin_turn,
+    end_turn,
+    losses_of_ranks,
+    send_state,
+)
 from gpt_core.inspection import UpdateInspector
 from gpt_core.model import GPTModel, build_model
 from gpt_core.records import EvaluationRecord, Record, SampleRecord, StepRecord
@@ -21,12 +32,13 @@ from gpt_core.runner.replay_check import ReplayCheck
 from gpt_core.runner.run_checkpoints import RunCheckpoints
 from gpt_core.store import Run, RunStore
 from gpt_core.system import lacks_file_handles
-from gpt_core.text import Batch, TokenWindows
+from gpt_core.text import Batch, TokenWindows, token_cache_in
 from gpt_core.training import (
     TrainingData,
     TrainingState,
     create_optimizer,
     get_device_random_state,
+    get_random_state,
     seed_device,
     set_device_random_state,
     train,
@@ -73,6 +85,7 @@ class Session:
         run: the run.
         data: the run's batches.
         timer: a monotonic clock, in seconds.
+        group: the processes that train the run, of which this is rank 0.
     """
 
     def __init__(
@@ -81,16 +94,18 @@ class Session:
         run: Run,
         data: TrainingData,
         timer: Callable[[], float] = time.perf_counter,
+        group: Group = SINGLE,
     ) -> None:
         self.run = run
         self.mismatch = ""  # how a replayed step differs from the record, as a sentence
         self._store = store
         self._data = data
         self._timer = timer
+        self._group = group
         self._device = torch.device(run.training_config.device)
         self._vocabulary = store.vocabulary(run.vocabulary_sha256)
         self._tokenizer = read_vocabulary(self._vocabulary)
-        self._checkpoints = RunCheckpoints(store, run)
+        self._checkpoints = RunCheckpoints(store, run, group)
         self._open: OpenModel | None = None  # None until the first turn and after unload()
         self._state = TrainingState()
         self._copy: weakref.ref[GPTModel] | None = None  # the last snapshot's model
@@ -125,6 +140,7 @@ class Session:
         Raises:
             ValueError: the checkpoint to resume from cannot be read.
         """
+        begin_turn(self._group)
         if self._open is None:
             self._open = self._build()
         else:
@@ -135,13 +151,16 @@ class Session:
         if self._open is not None:
             self._open.device_random_state = get_device_random_state(self._device)
         self.flush()
+        end_turn(self._group)
 
     def unload(self) -> None:
         """Drop model and optimizer if a checkpoint holds their state; the next turn loads them.
 
         With AdamW's moments a model takes three times the memory of its weights, and a run may
-        be paused for long.
+        be paused for long. What several processes train stays in memory on all of them.
         """
+        if not self._group.is_single:
+            return
         whole = self._checkpoints.last_whole()
         saved = whole.global_step if whole else -1
         if self._state.global_step == saved:
@@ -154,10 +173,12 @@ class Session:
             FloatingPointError: a loss or gradient is not finite; the update was not made.
             OSError: a checkpoint cannot be written.
             sqlite3.Error: the records cannot be written.
+            RankLostError: another process of the run has ended, or does not answer.
         """
         open_model = self._require_open()
         began = self._timer()
-        record = next(open_model.records, None)
+        with losses_of_ranks(self._group):
+            record = next(open_model.records, None)
         if record is None:
             return False
         if isinstance(record, SampleRecord):
@@ -251,6 +272,9 @@ class Session:
         """Build the model as the chapter does, or load the last whole checkpoint."""
         config = self.run.training_config
         assert self._data.generator is not None, "a run draws from a generator of its own"
+        splits = (self._data.train_ids, self._data.val_ids)
+        cache = token_cache_in(self._store.runs_dir)
+        group = announce_run(self._shared_run(), splits, cache, self._group)
         model = build_model(self.run.model_config, config.seed, self._data.generator)
         model.vocabulary = self._vocabulary  # goes into its checkpoints
         seed_device(self._device, config.seed)
@@ -258,15 +282,16 @@ class Session:
         if whole is None and self.run.initial_sha256:
             self._load_initial(model)
         model.to(self._device)
-        optimizer = create_optimizer(model, config)
+        optimizer = create_optimizer(model, config, group)
         self._state = TrainingState()
         self._checkpoints.remove_orphans()
         if whole is not None:
             self._state = load_checkpoint(self._checkpoints.path(whole), model, optimizer)
+        shared = SharedState(self._state, get_random_state(model), whole is not None)
+        send_state(shared, model, optimizer, group)
         loaders = (self._data.train_loader, self._data.val_loader)
-        records = train(
-            model, *loaders, optimizer, self._tokenizer, config, self._state, self._inspect_update
-        )
+        what = (model, *loaders, optimizer, self._tokenizer, config)
+        records = train(*what, self._state, self._inspect_update, group)
         replay = ReplayCheck(self._store, self.run.id, self._state.global_step)
         self._best_val_loss = self._checkpoints.best_val_loss()
         last = self._store.last_steps(self.run.id, 1)
@@ -275,6 +300,17 @@ class Session:
         self._next_checkpoint = self._timer() + CHECKPOINT_SECONDS
         random_state = get_device_random_state(self._device)
         return OpenModel(model, optimizer, records, replay, random_state)
+
+    def _shared_run(self) -> SharedRun:
+        """Return what the other ranks must know of the run."""
+        return SharedRun(
+            self.run.model_config,
+            self.run.training_config,
+            self._vocabulary,
+            self.run.text_sha256,
+            (self._data.train_tokens, self._data.val_tokens),
+            self._data.token_files,
+        )
 
     def _load_initial(self, model: GPTModel) -> None:
         """Load the run's initial weights into a model.

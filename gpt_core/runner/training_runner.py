@@ -26,6 +26,7 @@ from gpt_core.access import (
     write_rules,
 )
 from gpt_core.config import TrainingConfig
+from gpt_core.distributed import LAUNCH, SINGLE, Group, describe_resumption, launch_id
 from gpt_core.library import clean_up
 from gpt_core.model import check_device
 from gpt_core.presets import Preset
@@ -34,7 +35,7 @@ from gpt_core.runner.new_run import prepare_run
 from gpt_core.runner.request_queue import done
 from gpt_core.runner.session import Session, Snapshot
 from gpt_core.runner.training_thread import TrainingThread
-from gpt_core.store import RunState, RunStore, find_run, run_locks
+from gpt_core.store import Run, RunState, RunStore, find_run, run_locks
 from gpt_core.system import count, describe_change, describe_machine, keep_freed_memory
 from gpt_core.text import Corpus, TextFile, run_text, token_cache_in
 from gpt_core.training import prepare_data
@@ -56,6 +57,7 @@ class TrainingRunner:
         threads: the number of torch threads; None is torch's default.
         timer: a monotonic clock, in seconds.
         rules: the rules for the students of a class.
+        group: the processes that train its run, of which this is rank 0.
 
     Raises:
         ValueError: threads or active_runs is less than 1.
@@ -68,8 +70,10 @@ class TrainingRunner:
         threads: int | None = None,
         timer: Callable[[], float] = time.perf_counter,
         rules: ClassRules | None = None,
+        group: Group = SINGLE,
     ) -> None:
         self._store = store
+        self._group = group
         self._threads = torch.get_num_threads() if threads is None else threads
         if self._threads < 1 or active_runs < 1:
             raise ValueError(f"threads={threads}, active_runs={active_runs}: choose 1 or more.")
@@ -122,9 +126,10 @@ class TrainingRunner:
             self._require_within_quota(actor, new.max_checkpoint_bytes)
             run_id = run_locks.find_run_id(self._store, run_id, preset.name)
             with run_locks.lock_run(self._store, run_id, "started") as lock:
-                new.write_down(self._store, run_id, self._threads)
+                new.write_down(self._store, run_id, self._versions(new.config))
                 run = find_run(self._store, run_id)
-                self._thread.admit(Session(self._store, run, new.data, self._timer), lock)
+                session = Session(self._store, run, new.data, self._timer, self._group)
+                self._thread.admit(session, lock)
             return run_id
 
     def pause(self, run_id: str, *, actor: str) -> "Future[None]":
@@ -276,10 +281,25 @@ class TrainingRunner:
             self._require_within_quota(run.owner, 0)
             with run_locks.lock_run(self._store, run_id, "resumed") as lock:
                 run_locks.find_unfinished_run(self._store, run_id)  # still?
-                change = describe_change(run.versions, describe_machine(self._threads))
+                change = self._describe_change(run)
                 self._store.set_state(run_id, RunState.QUEUED, actor, change)
                 run = find_run(self._store, run_id)
-                self._thread.admit(Session(self._store, run, data, self._timer), lock)
+                session = Session(self._store, run, data, self._timer, self._group)
+                self._thread.admit(session, lock)
+
+    def _versions(self, config: TrainingConfig) -> dict[str, str]:
+        """Return what a run's record says of the machine and the processes that train it."""
+        launch = launch_id()
+        started = {LAUNCH: launch} if launch else {}
+        return {**describe_machine(self._threads), **self._group.facts(config.device), **started}
+
+    def _describe_change(self, run: Run) -> str:
+        """Return what of the machine and the processes has changed since a run began, or ""."""
+        machine = describe_change(run.versions, describe_machine(self._threads))
+        config, has_dropout = run.training_config, run.model_config.drop_rate > 0
+        batches = config.accumulation_steps
+        ranks = describe_resumption(run.versions, self._group, batches, has_dropout)
+        return f"{machine} {ranks}".strip()
 
     def _require_within_quota(self, owner: str, disk_space: int) -> None:
         """Refuse a student's run that exceeds their quota of the machine.

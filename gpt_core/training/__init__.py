@@ -1,6 +1,6 @@
 """The training loop in one file, and its parts."""
 
-from gpt_core.training.data import TrainingData, encode_splits, prepare_data
+from gpt_core.training.data import TrainingData, encode_splits, load_splits, prepare_data
 from gpt_core.training.evaluation import Measures, evaluate_model, measure_loader, token_bytes
 from gpt_core.training.gradients import accumulate_gradients
 from gpt_core.training.inside import InsidePlan, plan_inside
@@ -34,6 +34,7 @@ __all__ = [
     "get_device_random_state",
     "get_random_state",
     "learning_rate_at",
+    "load_splits",
     "measure_loader",
     "plan_inside",
     "prepare_data",

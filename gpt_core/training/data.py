@@ -43,6 +43,7 @@ class TrainingData:
     train_loader: DataLoader[Batch]
     val_loader: DataLoader[Batch]
     generator: torch.Generator | None = None
+    token_files: tuple[str, str] = ("", "")  # the names of both splits in the token cache
 
     @property
     def train_ids(self) -> Tensor:
@@ -112,6 +113,19 @@ def prepare_data(
                 f"{model_config.context_length + 1}, so that there is a next token to predict, or "
                 "choose a longer context_length."
             )
+    files = token_files(text, tokenizer, config)
+    return load_splits(train_ids, val_ids, model_config, config, generator, files)
+
+
+def load_splits(
+    train_ids: Tensor,
+    val_ids: Tensor,
+    model_config: GPTConfig,
+    config: TrainingConfig,
+    generator: torch.Generator | None = None,
+    files: tuple[str, str] = ("", ""),
+) -> TrainingData:
+    """Make the chapter's two loaders of two splits that are encoded; see :func:`prepare_data`."""
     sizes = (config.batch_size, model_config.context_length, config.stride)
     return TrainingData(
         len(train_ids),
@@ -119,6 +133,7 @@ def prepare_data(
         create_dataloader(train_ids, *sizes, True, True, generator),
         create_dataloader(val_ids, *sizes, False, False, generator),
         generator,
+        files,
     )
 
 
@@ -135,15 +150,13 @@ def encode_splits(
     """
     splits: list[Tensor] = []
     index = split_index(text, config.train_ratio)
-    for start, end in ((0, index), (index, len(text))):
+    names = token_files(text, tokenizer, config)
+    for name, start, end in zip(names, (0, index), (index, len(text)), strict=True):
 
         def report(fraction: float, start: int = start, end: int = end) -> None:
             if on_progress:
                 on_progress((start + fraction * (end - start)) / len(text))
 
-        name = f"{start}-{end}{'' if config.end_of_text else '-plain'}"
-        if digest := tokenizer_digest(tokenizer):
-            name += f"-{digest}"
         if isinstance(text, TextFile):
             assert cache is not None, "the token IDs of a file are written to a cache"
             encode = partial(_encode_file, text, start, end, tokenizer, config.end_of_text, report)
@@ -170,3 +183,13 @@ def _encode_file(
     for done, token_ids in encode_pieces(text.pieces(start, end), tokenizer, allow_special):
         yield token_ids  # (n,)
         report(done / max(1, end - start))
+
+
+def token_files(
+    text: str | TextFile, tokenizer: Tokenizer, config: TrainingConfig
+) -> tuple[str, str]:
+    """Return the names of a text's two splits in the token cache."""
+    border, end = split_index(text, config.train_ratio), len(text)
+    digest = tokenizer_digest(tokenizer)
+    suffix = f"{'' if config.end_of_text else '-plain'}{f'-{digest}' if digest else ''}"
+    return f"0-{border}{suffix}", f"{border}-{end}{suffix}"

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from gpt_core.config import TrainingConfig
+from gpt_core.distributed import SINGLE, Group, sum_over_ranks
 from gpt_core.model import GPTModel, autocast, generate, predict_batch
 from gpt_core.records import EvaluationRecord, Record, SampleRecord
 from gpt_core.text import Batch
@@ -26,6 +27,7 @@ def evaluate(
     tokenizer: Tokenizer,
     config: TrainingConfig,
     state: TrainingState,
+    group: Group = SINGLE,
 ) -> list[Record]:
     """Return a record of both losses after an update, then one record per probe.
 
@@ -34,7 +36,7 @@ def evaluate(
     """
     with autocast(config):
         train, val = evaluate_model(
-            model, train_loader, val_loader, config.device, config.eval_iter, tokenizer
+            model, train_loader, val_loader, config.device, config.eval_iter, tokenizer, group
         )
     evaluation = EvaluationRecord(
         state.global_step,
@@ -68,6 +70,7 @@ def evaluate_model(
     device: torch.device | str,
     eval_iter: int,
     tokenizer: Tokenizer,
+    group: Group = SINGLE,
 ) -> tuple[Measures, Measures]:
     """Measure the model on up to ``eval_iter`` batches of each split, dropout off.
 
@@ -77,8 +80,8 @@ def evaluate_model(
     Source: the chapter, "Training an LLM", ``evaluate_model``, which returns the losses.
     """
     model.eval()
-    train = measure_loader(train_loader, model, device, eval_iter, tokenizer)
-    val = measure_loader(val_loader, model, device, eval_iter, tokenizer)
+    train = measure_loader(train_loader, model, device, eval_iter, tokenizer, group)
+    val = measure_loader(val_loader, model, device, eval_iter, tokenizer, group)
     model.train()
     if not (math.isfinite(train.loss) and math.isfinite(val.loss)):
         raise FloatingPointError(
@@ -94,13 +97,20 @@ def measure_loader(
     device: torch.device | str,
     num_batches: int,
     tokenizer: Tokenizer,
+    group: Group = SINGLE,
 ) -> Measures:
-    """Measure the model on the first ``num_batches`` batches; its loss is the chapter's."""
-    losses, nats, num_bytes, right, tokens = [], 0.0, 0, 0, 0
-    asks, exact, asked = asks_problems(data_loader, tokenizer), 0, 0
+    """Measure the model on the first ``num_batches`` batches; its loss is the chapter's.
+
+    Each rank of a group measures its share of them.
+    """
+    losses: list[float] = []
+    nats = num_bytes = right = tokens = exact = asked = 0.0
+    asks = asks_problems(data_loader, tokenizer)
     for i, (input_batch, target_batch) in enumerate(data_loader):
         if i == num_batches:
             break
+        if i % group.world_size != group.rank:
+            continue
         loss, predicted_ids = predict_batch(input_batch, target_batch, model, device)
         losses.append(loss.item())
         tokens += target_batch.numel()
@@ -111,10 +121,12 @@ def measure_loader(
         if asks:
             answers = count_exact(input_batch, target_batch, predicted_ids, tokenizer)
             exact, asked = exact + answers[0], asked + answers[1]
+    sums = (sum(losses), len(losses), nats, num_bytes, right, tokens, exact, asked)
+    loss_sum, batches, nats, num_bytes, right, tokens, exact, asked = sum_over_ranks(sums, group)
     # A mean of the batches' means, as in the chapter; the last batch may be smaller.
-    mean_loss = sum(losses) / len(losses)
     bits_per_byte = nats / math.log(2) / num_bytes
-    return Measures(mean_loss, bits_per_byte, right / tokens, exact / asked if asked else None)
+    exact_match = exact / asked if asked else None
+    return Measures(loss_sum / batches, bits_per_byte, right / tokens, exact_match)
 
 
 @lru_cache(maxsize=4)

@@ -9,11 +9,12 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
 from gpt_core.config import TrainingConfig
+from gpt_core.distributed import SINGLE, Group
 from gpt_core.model import GPTModel, require_device, resolve_auto
 from gpt_core.records import Record, StepRecord
 from gpt_core.text import Batch
 from gpt_core.training.evaluation import evaluate, write_sample
-from gpt_core.training.gradients import accumulate_gradients, clip_gradients, finite_grad_norm
+from gpt_core.training.gradients import clip_gradients, finite_grad_norm, gradient_function
 from gpt_core.training.inside import InsideRecorder
 from gpt_core.training.lr_schedule import learning_rate_at, set_learning_rate, steps_in_run
 from gpt_core.training.state import TrainingState
@@ -31,12 +32,12 @@ def train(
     config: TrainingConfig,
     state: TrainingState | None = None,
     inspect_update: InspectUpdate = lambda batches: nullcontext(),
+    group: Group = SINGLE,
 ) -> Iterator[Record]:
     """Train the model, yielding a record for each step, evaluation and sample as it happens.
 
-    Nothing runs between two records: the caller may pause, inspect the model, or end the run. If
-    model and loaders have the same random generator, it is drawn from in the order of the chapter's
-    code: with the same seed, the losses are those in the book.
+    Nothing runs between two records: the caller may pause, inspect the model, or end the run. A
+    generator that model and loaders share is drawn from in the order of the chapter's code.
 
     Args:
         model: a new model, or a model with loaded weights.
@@ -48,6 +49,7 @@ def train(
         state: where to resume, loaded with weights, optimizer and random state; None starts anew.
             It is updated in place, and complete whenever ``between_steps`` is true.
         inspect_update: maps an update's batches to a context around it, gradients ready.
+        group: the processes that share each update's batches; all of them call this function.
 
     Raises:
         ValueError: the model is not on the configuration's device.
@@ -60,29 +62,28 @@ def train(
     require_device(model, config.device)
     total_steps = steps_in_run(len(train_loader), config)
     inside = InsideRecorder(model, optimizer, train_loader, tokenizer, config)
+    loaders = (train_loader, val_loader)
+    compute_gradients = gradient_function(model, optimizer, config, group)
 
     while state.epoch <= config.num_epochs:
         model.train()
         for batches in grouped(remaining_batches(train_loader, state), config.accumulation_steps):
             learning_rate = learning_rate_at(state.global_step + 1, total_steps, config)
             optimizer.zero_grad()
-            loss = accumulate_gradients(batches, model, config)
+            loss = compute_gradients(batches, state.global_step + 1)
             grad_norm = finite_grad_norm(loss, model, learning_rate, state.global_step + 1)
-            if config.max_grad_norm is not None:
-                clip_gradients(model, config.max_grad_norm, grad_norm)
+            clip_gradients(model, config.max_grad_norm, grad_norm)
             set_learning_rate(optimizer, learning_rate)
             with inspect_update(batches):
                 optimizer.step()
             state.count_update(batches)
-
             evaluates = state.global_step % config.eval_freq == 0
             ends_epoch = state.batches_done == len(train_loader)
             state.between_steps = not evaluates and not ends_epoch
-            step, epoch, tokens_seen = state.global_step, state.epoch, state.tokens_seen
-            yield StepRecord(step, epoch, tokens_seen, loss.item(), grad_norm, learning_rate)
+            yield StepRecord(*state.position, loss.item(), grad_norm, learning_rate)
 
             if evaluates:
-                measured = evaluate(model, train_loader, val_loader, tokenizer, config, state)
+                measured = evaluate(model, *loaders, tokenizer, config, state, group)
                 *records, last = measured + inside.records(state)
                 yield from records
                 state.between_steps = not ends_epoch

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.optim import AdamW, Muon, Optimizer
 
 from gpt_core.config import GPTConfig, TrainingConfig
+from gpt_core.distributed import SINGLE, Group, create_sharded_adamw
 from gpt_core.model import GPTModel, outline
 
 MUON_STEPS = 5  # of the series that makes a matrix orthogonal: PyTorch's default
@@ -61,13 +62,15 @@ def count_muon_operations(config: GPTConfig) -> int:
     return sum(MUON_STEPS * (4 * m * m * n + 2 * m**3) for m, n in sizes)
 
 
-def create_optimizer(model: GPTModel, config: TrainingConfig) -> Optimizer:
+def create_optimizer(model: GPTModel, config: TrainingConfig, group: Group = SINGLE) -> Optimizer:
     """Return the optimizer of a configuration: AdamW as in the chapter, or Muon with it.
 
     AdamW is PyTorch's fused form: one pass over the weights. The model must be on its device
-    already.
+    already. Several processes can divide AdamW's moments among them.
     """
     parameters = list(model.parameters())
+    if config.shard_optimizer and not group.is_single:
+        return create_sharded_adamw(parameters, config, group)
     matrices = block_matrices(model) if config.optimizer == "muon" else []
     by_muon = set(matrices)
     parameters = [p for p in parameters if p not in by_muon]

@@ -22,6 +22,11 @@ class TrainingState:
     epoch_rng_state: Tensor | None = None  # when the epoch began: gives its order of batches again
     between_steps: bool = True  # False while this step's evaluation or sample is still to come
 
+    @property
+    def position(self) -> tuple[int, int, int]:
+        """Return where the run is, as its records say it: step, epoch and tokens seen."""
+        return self.global_step, self.epoch, self.tokens_seen
+
     def count_update(self, batches: list[Batch]) -> None:
         """Count one optimizer update, made of these batches."""
         self.tokens_seen += sum(inputs.numel() for inputs, _ in batches)

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from gpt_core.config import GPTConfig, as_settings
+from gpt_core.distributed import Sharded
 from gpt_core.model import (
     BYTES_PER_PARAMETER,
     TRAINED_BYTES_PER_PARAMETER,
@@ -98,7 +99,10 @@ def load_checkpoint(folder: Path, model: GPTModel, optimizer: Optimizer) -> Trai
             raise ValueError("its vocabulary is another one")
         device = next(model.parameters()).device
         model.load_state_dict(load_file(folder / WEIGHTS_FILE, device=str(device)))
-        moments = load_file(folder / OPTIMIZER_FILE, device=str(device))
+        is_sharded = isinstance(optimizer, Sharded)  # one device cannot hold all its moments
+        moments = load_file(folder / OPTIMIZER_FILE, device="cpu" if is_sharded else str(device))
+        if isinstance(optimizer, Sharded):
+            optimizer.expect_all()
         for name, parameter in model.named_parameters():
             optimizer.state[parameter] = {
                 key: moments[f"{name}.{key}"] for key in optimizer.state[parameter]

@@ -31,6 +31,7 @@ from gpt_core.model.loss import (
     predict_batch,
     target_ranks,
 )
+from gpt_core.model.memory import TrainingMemory, training_memory
 from gpt_core.model.precision import (
     autocast,
     check_device,
@@ -65,6 +66,7 @@ __all__ = [
     "LossWalkthrough",
     "MultiHeadAttention",
     "TiedHead",
+    "TrainingMemory",
     "TransformerBlock",
     "autocast",
     "binary_cross_entropy",
@@ -94,5 +96,6 @@ __all__ = [
     "rotate",
     "stream_tokens",
     "target_ranks",
+    "training_memory",
     "transpose_weights",
 ]

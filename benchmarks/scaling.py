@@ -110,8 +110,9 @@ def efficiency_table() -> str:
 
 
 # The plot. Its numbers are pixels.
-WIDTH, HEIGHT, LEFT, TOP, PANEL, TALL = 760, 330, 60, 60, 260, 210
-GAP = 90  # between the two panels, for the labels of the first
+WIDTH, HEIGHT, LEFT, TOP, PANEL, TALL = 800, 330, 60, 60, 260, 210
+GAP = 130  # between the two panels, for the labels of the first
+LINE = 16  # between two labels, at least
 COLORS = {10: "#d9480f", 25: "#8a63d2", 400: "#1f8a5b"}
 STYLE = """
   .card { fill: #ffffff } text { fill: #24292f; font: 13px sans-serif } .grid { stroke: #d8dee4 }
@@ -149,12 +150,14 @@ def _draw_panel(place: int, accumulated: int) -> Iterable[str]:
     for i, devices in enumerate(DEVICES):
         yield _text(left + i * step, TOP + TALL + 22, str(devices), "middle")
     yield _text(left + PANEL / 2, TOP + TALL + 44, "GPUs", "middle")
+    label = TOP + TALL + LINE  # the lowest line's comes first
     for gbit in GBIT:
         heights = [TOP + TALL * (1 - e) for e in efficiencies(gbit, accumulated)]
         points = " ".join(f"{left + i * step:.1f},{y:.1f}" for i, y in enumerate(heights))
         color = COLORS[gbit]
         yield f'<polyline points="{points}" fill="none" stroke="{color}" stroke-width="2.5"/>'
-        yield _text(left + PANEL + 6, heights[-1] + 4, f"{gbit} Gbit/s")
+        label = min(heights[-1] + 4, label - LINE)
+        yield _text(left + PANEL + 6, label, f"{gbit} Gbit/s")
 
 
 def _text(x: float, y: float, words: str, anchor: str = "start") -> str:

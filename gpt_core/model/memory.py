@@ -3,10 +3,11 @@
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.model.gpt import outline
-from gpt_core.model.kernels import SMALL_VOCABULARY
+from gpt_core.model.kernels import COLUMNS, SMALL_VOCABULARY
 from gpt_core.model.size import BYTES_PER_PARAMETER, count_config_parameters, count_looked_up
 
 FLOAT32, BFLOAT16, BOOL = 4, 2, 1  # bytes of a number
@@ -24,7 +25,7 @@ class TrainingMemory:
     optimizer: int  # AdamW's two moments, or this device's share of them
     weight_copies: int  # the matrices in bfloat16, from the forward to the backward pass
     activations: int  # what the backward pass needs, of one batch
-    logits: int  # and what the loss makes of them, at their largest
+    loss: int  # the logits and what is made of them, at their largest
     keeps_gradients: bool  # while another batch is computed
 
     @property
@@ -39,12 +40,13 @@ class TrainingMemory:
         The backward pass makes gradients while it frees activations. With a single batch per
         update there are none yet when the activations are complete.
         """
-        batch = self.weight_copies + self.activations + self.logits
+        batch = self.weight_copies + self.activations + self.loss
         if self.keeps_gradients:
             return self.model + batch
         return self.weights + self.optimizer + max(self.gradients, batch)
 
 
+@lru_cache(maxsize=64)  # a form needs it at each redraw
 def training_memory(
     model: GPTConfig, training: TrainingConfig, devices: int = 1, *, shards_optimizer: bool = False
 ) -> TrainingMemory:
@@ -57,7 +59,8 @@ def training_memory(
     - weights and gradients 4 P each; AdamW's moments 8 P, of the whole or of the largest share;
     - bfloat16: 2 bytes for each parameter in a product;
     - activations of a block and its dropout masks: see :func:`_block_bytes`;
-    - logits: N · vocab_size numbers, three times where PyTorch computes the loss.
+    - loss: 12 N · vocab_size where PyTorch computes it, which converts bfloat16 logits; 4 or 2
+      N · vocab_size in our kernel for CPUs, and the head's gradient, which it makes meanwhile.
 
     Args:
         model: the architecture.
@@ -74,7 +77,8 @@ def training_memory(
     parameters = count_config_parameters(model)
     products = parameters - count_looked_up(model)
     tokens = training.batch_size * model.context_length
-    is_reduced = training.precision == "bfloat16"
+    head = model.vocab_size * model.emb_dim
+    is_reduced, is_fused = training.precision == "bfloat16", _has_fused_loss(model, training)
     mask = _mask_bytes(model, training)
     outer = mask + FLOAT32 + (FLOAT32 if model.norm == "layernorm" else 0)  # final norm, its result
     if is_reduced:
@@ -83,9 +87,9 @@ def training_memory(
         weights=BYTES_PER_PARAMETER * parameters,
         gradients=BYTES_PER_PARAMETER * parameters,
         optimizer=_optimizer_bytes(model, training, devices if shards_optimizer else 1),
-        weight_copies=BFLOAT16 * products if is_reduced else 0,
+        weight_copies=BFLOAT16 * (products - (head if is_fused else 0)) if is_reduced else 0,
         activations=model.n_layers * _block_bytes(model, training) + tokens * model.emb_dim * outer,
-        logits=tokens * model.vocab_size * _logit_bytes(model, training),
+        loss=_loss_bytes(model, training),
         # PyTorch's DistributedDataParallel keeps them in its buckets.
         keeps_gradients=training.accumulation_steps > 1 or devices > 1,
     )
@@ -132,11 +136,19 @@ def _attention_bytes(model: GPTConfig, training: TrainingConfig) -> int:
     return 0 if is_fused else size
 
 
-def _logit_bytes(model: GPTConfig, training: TrainingConfig) -> int:
-    """Return the bytes for each logit: one number where our loss overwrites it, else several."""
-    if training.device in ("cuda", "mps") or model.vocab_size <= SMALL_VOCABULARY:
-        return LOSS_COPIES * FLOAT32
-    return BFLOAT16 if training.precision == "bfloat16" else FLOAT32
+def _has_fused_loss(model: GPTConfig, training: TrainingConfig) -> bool:
+    """Tell whether output layer and loss are one operation: ``linear_cross_entropy`` on a CPU."""
+    return training.device not in ("cuda", "mps") and model.vocab_size > SMALL_VOCABULARY
+
+
+def _loss_bytes(model: GPTConfig, training: TrainingConfig) -> int:
+    """Return the most bytes that logits, loss and their gradients take at the same time."""
+    logits = training.batch_size * model.context_length * model.vocab_size
+    if not _has_fused_loss(model, training):
+        return LOSS_COPIES * FLOAT32 * logits
+    size = BFLOAT16 if training.precision == "bfloat16" else FLOAT32
+    gradient = FLOAT32 * model.vocab_size + size * min(COLUMNS, model.vocab_size)
+    return size * logits + model.emb_dim * gradient
 
 
 def _optimizer_bytes(model: GPTConfig, training: TrainingConfig, shares: int) -> int:

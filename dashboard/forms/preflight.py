@@ -43,7 +43,7 @@ def facts(preset: Preset, train_tokens: int, seconds: float | None) -> dict[str,
         "Steps": f"{steps_in_run(batches, config):,}",
         "Tokens seen": f"{seen:,}",
         "Time on this machine": _in_words(seconds),
-        "Memory, about": format_bytes(training_memory(preset.model, resolve_auto(config)).peak),
+        "Memory, at least": format_bytes(training_memory(preset.model, resolve_auto(config)).peak),
         "Disk, at most": format_bytes(max_checkpoint_bytes(preset.model, config.keep_epochs)),
     }
 
@@ -69,7 +69,7 @@ def show_line(corpus: Corpus, preset: Preset, given: str | None = None) -> bool:
             count(summarize(preset.model, 1, 1).parameters, "parameter"),
             f"{count(steps, 'step')} with {named['Tokens seen']} tokens",
             named["Time on this machine"],
-            f"about {named['Memory, about']} of memory",
+            f"at least {named['Memory, at least']} of memory",
             f"at most {named['Disk, at most']} of disk",
         ]
         st.caption(" · ".join(costs))

@@ -39,6 +39,7 @@ from gpt_core.model.precision import (
     measure_products,
     require_device,
     resolve_auto,
+    training_devices,
 )
 from gpt_core.model.size import (
     BYTES_PER_PARAMETER,
@@ -96,6 +97,7 @@ __all__ = [
     "rotate",
     "stream_tokens",
     "target_ranks",
+    "training_devices",
     "training_memory",
     "transpose_weights",
 ]

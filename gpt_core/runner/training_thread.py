@@ -134,7 +134,7 @@ class TrainingThread:
     def _begin_waiting(self) -> None:
         """Let waiting runs begin while there is room: the first thread on all devices."""
         threads = self._destinations
-        while True:
+        while not self._runs.closing:
             running = {thread: len(thread._running()) for thread in threads}
             for thread in sorted(threads, key=running.__getitem__):  # the emptiest first
                 if running[thread] < self._active_runs and self._begin_next(thread):

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import classroom, documents, first_minute
+from benchmarks import classroom, documents, first_minute, scaling
 from benchmarks.pairs import HISTORY, measure_pairs
 from benchmarks.table import README, with_table
 from gpt_core.config import GPTConfig
@@ -101,3 +101,9 @@ def test_a_small_class_loses_no_run_and_nobody_sees_anothers_choice() -> None:
     assert result["faults"] == []
     assert result["clicks"] > 3
     assert result["redraws"] > 20
+
+
+def test_the_tables_and_the_plot_of_several_machines_are_the_functions() -> None:
+    page = scaling.PAGE.read_text()
+    assert scaling.with_tables(page) == page, "run: python -m benchmarks.scaling"
+    assert scaling.PLOT.read_text() == scaling.plot(), "run: python -m benchmarks.scaling"

@@ -20,6 +20,7 @@ from dashboard.forms import vocabulary
 from gpt_core.access import seconds_left
 from gpt_core.export import RECORDED_RUN
 from gpt_core.inspection import summarize
+from gpt_core.model import resolve_auto, training_memory
 from gpt_core.presets import Preset
 from gpt_core.runner import estimate_seconds, time_steps
 from gpt_core.system import describe_error
@@ -42,7 +43,7 @@ def facts(preset: Preset, train_tokens: int, seconds: float | None) -> dict[str,
         "Steps": f"{steps_in_run(batches, config):,}",
         "Tokens seen": f"{seen:,}",
         "Time on this machine": _in_words(seconds),
-        "Memory, at least": format_bytes(summarize(preset.model, 1, 1).training_bytes),
+        "Memory, at least": format_bytes(training_memory(preset.model, resolve_auto(config)).peak),
         "Disk, at most": format_bytes(max_checkpoint_bytes(preset.model, config.keep_epochs)),
     }
 
@@ -134,7 +135,7 @@ def require_memory(preset: Preset) -> None:
     Raises:
         ValueError: it does not.
     """
-    memory = summarize(preset.model, 1, 1).training_bytes
+    memory = training_memory(preset.model, preset.training).model
     there = psutil.virtual_memory().total
     if memory > there:
         raise ValueError(

@@ -21,6 +21,7 @@ from gpt_core.analysis.progress import SPEED_STEPS, Progress, run_progress
 from gpt_core.analysis.reference_runs import BOOK_RUN, LECTURE_RUN, NOTEBOOK_RUN, PublishedRun
 from gpt_core.analysis.run_diff import differing_settings
 from gpt_core.analysis.run_history import CachedHistory, MeasuredSample, Numbers, RunHistory
+from gpt_core.analysis.scaling import all_reduce_seconds, parallel_efficiency
 
 __all__ = [
     "BOOK_RUN",
@@ -42,6 +43,7 @@ __all__ = [
     "PublishedRun",
     "RunHistory",
     "TellingHead",
+    "all_reduce_seconds",
     "attention_of",
     "compare_with_book",
     "describe_baselines",
@@ -55,6 +57,7 @@ __all__ = [
     "is_comparable",
     "measure_baselines",
     "measure_copying",
+    "parallel_efficiency",
     "part_numbers",
     "read_curve",
     "run_progress",

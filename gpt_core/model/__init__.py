@@ -31,6 +31,7 @@ from gpt_core.model.loss import (
     predict_batch,
     target_ranks,
 )
+from gpt_core.model.memory import TrainingMemory, training_memory
 from gpt_core.model.precision import (
     autocast,
     check_device,
@@ -38,6 +39,7 @@ from gpt_core.model.precision import (
     measure_products,
     require_device,
     resolve_auto,
+    training_devices,
 )
 from gpt_core.model.size import (
     BYTES_PER_PARAMETER,
@@ -65,6 +67,7 @@ __all__ = [
     "LossWalkthrough",
     "MultiHeadAttention",
     "TiedHead",
+    "TrainingMemory",
     "TransformerBlock",
     "autocast",
     "binary_cross_entropy",
@@ -94,5 +97,7 @@ __all__ = [
     "rotate",
     "stream_tokens",
     "target_ranks",
+    "training_devices",
+    "training_memory",
     "transpose_weights",
 ]

@@ -52,6 +52,12 @@ def best_device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
+def training_devices() -> tuple[str, ...]:
+    """Return the devices on which runs can train at the same time: each GPU, or else one."""
+    count = torch.cuda.device_count()
+    return tuple(f"cuda:{i}" for i in range(count)) if count > 1 else (best_device(),)
+
+
 def check_device(device: str) -> None:
     """Raise ValueError unless this machine has the device."""
     available = {

@@ -1,4 +1,4 @@
-"""LiveRun: a run of this process, shared by the training thread and the threads that ask."""
+"""LiveRun: a run of this process, shared by the training threads and the threads that ask."""
 
 import logging
 import sqlite3
@@ -12,9 +12,11 @@ from typing import Any
 import filelock
 
 from gpt_core.access import ClassRules, is_student, seconds_left
+from gpt_core.runner.queue.fair_queue import FairQueue, QueuedRun
+from gpt_core.runner.queue.request_queue import RequestQueue
 from gpt_core.runner.session import Session
-from gpt_core.store import RunState, RunStore
-from gpt_core.system import describe_error
+from gpt_core.store import RunSetup, RunState, RunStore
+from gpt_core.system import describe_error, shorten
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +49,12 @@ ONGOING = {
 
 @dataclass
 class LiveRun:
-    """A live run. The training thread owns session and state; the rest is for all threads."""
+    """A live run. The thread of its device owns session and state; the rest is for all threads."""
 
     session: Session
     lock: filelock.BaseFileLock
+    place: int = 0  # the number of the thread that owns it, which alone gives it to another
+    requests: RequestQueue = field(default_factory=RequestQueue)
     state: RunState = RunState.QUEUED  # as in the store
     mismatch_told: bool = False  # whether session.mismatch is recorded
     pending: Command | None = None  # the last request, until it is done
@@ -85,3 +89,82 @@ class LiveRun:
         error = None if future.cancelled() else future.exception()
         failed = f"{command.ongoing.capitalize()} failed."
         self.last_error = f"{failed} {describe_error(error)}" if error else ""
+
+
+class LiveRuns:
+    """The live runs of this process, the queue and the rules of a class. Any thread may ask."""
+
+    def __init__(self, rules: ClassRules) -> None:
+        self.rules = rules  # replaced as a whole
+        self.queue = FairQueue()
+        self.lock = threading.RLock()  # guards _live, closing and places; one admission at a time
+        self.closing = False
+        self._live: dict[str, LiveRun] = {}  # in the order of the queue
+
+    def add(self, live: LiveRun) -> None:
+        """Add a run at the end of the queue."""
+        with self.lock:
+            self._live[live.session.run.id] = live
+
+    def remove(self, run_id: str) -> None:
+        """Forget a run that has ended."""
+        with self.lock:
+            del self._live[run_id]
+
+    def find(self, run_id: str) -> LiveRun | None:
+        """Return a live run of this process, or None if this ID is not live here."""
+        return self._live.get(run_id)
+
+    def require_live(self, run_id: str) -> LiveRun:
+        """Return a live run.
+
+        Raises:
+            ValueError: the run is not live here, or the threads are closing.
+        """
+        self.require_running()
+        live = self._live.get(run_id)
+        if live is None:
+            raise ValueError(f"Run {shorten(run_id)} is not live here: it takes no requests.")
+        return live
+
+    def require_running(self) -> None:
+        """Raise ValueError if the threads are closing."""
+        if self.closing:
+            raise ValueError("The app is closing: start it again first.")
+
+    def all_live(self) -> list[tuple[str, LiveRun]]:
+        """Return all live runs with their IDs."""
+        with self.lock:
+            return list(self._live.items())
+
+    def live_runs(self) -> list[str]:
+        """Return the IDs of all live runs."""
+        return [run_id for run_id, _ in self.all_live()]
+
+    def of_thread(self, place: int) -> list[tuple[str, LiveRun]]:
+        """Return the live runs that a thread owns, with their IDs."""
+        return [(run_id, live) for run_id, live in self.all_live() if live.place == place]
+
+    def find_equal(self, setup: RunSetup, run_id: str | None) -> str | None:
+        """Return the ID of a live run with the same losses that is not paused or stopping.
+
+        ``run_id`` is the ID that the new run is to have, or None for any.
+        """
+        for live_id, live in self.all_live():
+            is_equal = live.session.run.setup == setup and run_id in (None, live_id)
+            is_halted = live.state is RunState.PAUSED or live.pending is Command.STOP
+            if is_equal and not is_halted:
+                return live_id
+        return None
+
+    def count_live(self, owner: str) -> int:
+        """Return the number of an owner's live runs."""
+        return sum(live.session.run.owner == owner for _, live in self.all_live())
+
+    def in_state(self, state: RunState, place: int | None = None) -> list[QueuedRun]:
+        """Return the runs in a state, in the order of the queue; those of one thread, or all."""
+        return [
+            QueuedRun(run_id, live.session.run.owner)
+            for run_id, live in self.all_live()
+            if live.state is state and place in (None, live.place)
+        ]

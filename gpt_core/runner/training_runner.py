@@ -6,7 +6,7 @@ No other thread touches a model in training or draws from its random generator.
 
 import atexit
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -32,9 +32,9 @@ from gpt_core.model import check_device
 from gpt_core.presets import Preset
 from gpt_core.runner.live_run import Command
 from gpt_core.runner.new_run import prepare_run
-from gpt_core.runner.request_queue import done
+from gpt_core.runner.queue.request_queue import done
 from gpt_core.runner.session import Session, Snapshot
-from gpt_core.runner.training_thread import TrainingThread
+from gpt_core.runner.training_threads import TrainingThreads
 from gpt_core.store import Run, RunState, RunStore, find_run, run_locks
 from gpt_core.system import count, describe_change, describe_machine, keep_freed_memory
 from gpt_core.text import Corpus, TextFile, run_text, token_cache_in
@@ -53,11 +53,13 @@ class TrainingRunner:
 
     Args:
         store: where everything is recorded.
-        active_runs: how many runs train by turns; the others wait in a queue.
+        active_runs: how many runs train by turns on each device; the others wait in a queue.
         threads: the number of torch threads; None is torch's default.
         timer: a monotonic clock, in seconds.
         rules: the rules for the students of a class.
         group: the processes that train its run, of which this is rank 0.
+        devices: where runs train at the same time, such as each of several GPUs. The first also
+            trains those of any other kind; by default it is the only one.
 
     Raises:
         ValueError: threads or active_runs is less than 1.
@@ -71,6 +73,7 @@ class TrainingRunner:
         timer: Callable[[], float] = time.perf_counter,
         rules: ClassRules | None = None,
         group: Group = SINGLE,
+        devices: Sequence[str] = ("cpu",),
     ) -> None:
         self._store = store
         self._group = group
@@ -81,8 +84,8 @@ class TrainingRunner:
         self._cache = token_cache_in(store.runs_dir)
         clean_up(store)
         keep_freed_memory()
-        self._thread = TrainingThread(
-            store, active_runs, self._threads, timer, rules or ClassRules()
+        self._thread = TrainingThreads(
+            store, active_runs, self._threads, timer, rules or ClassRules(), devices
         )
         atexit.register(self.close)
 

@@ -1,29 +1,25 @@
-"""TrainingThread: the one thread that owns the models in training."""
+"""TrainingThread: the one thread that owns the models in training on a device."""
 
 import gc
 import logging
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any, TypeVar
 
-import filelock
 import torch
 
 from gpt_core.access import (
     TEACHER,
     TIME_USED_UP,
-    ClassRules,
     require_training_time,
 )
-from gpt_core.runner.fair_queue import FairQueue, QueuedRun
-from gpt_core.runner.live_run import Command, LiveRun
-from gpt_core.runner.request_queue import RequestQueue
+from gpt_core.runner.live_run import Command, LiveRun, LiveRuns
+from gpt_core.runner.queue.fair_queue import QueuedRun
+from gpt_core.runner.queue.request_queue import RequestQueue
 from gpt_core.runner.session import Session, Snapshot
-from gpt_core.store import FinalState, RunSetup, RunState, RunStore
-from gpt_core.system import describe_error, return_freed_memory, shorten, start_thread
+from gpt_core.store import FinalState, RunState, RunStore
+from gpt_core.system import describe_error, return_freed_memory, start_thread
 
 log = logging.getLogger(__name__)
 
@@ -41,203 +37,167 @@ def prepare_optimizers() -> None:
 
 
 class TrainingThread:
-    """Trains the live runs by turns, and serves requests between two steps.
+    """Trains runs by turns on one device, and serves the requests to them between two steps.
 
-    Other code uses it through :class:`gpt_core.runner.TrainingRunner`.
+    The first of several threads owns the runs that wait or are paused. It gives each to a free
+    thread when it begins; this one gives it back when it pauses. So a run has one owner at any
+    time, and only its owner touches its session.
 
     Args:
         store: where everything is recorded.
-        active_runs: how many runs train by turns; the others wait in a queue.
+        runs: the live runs, which all threads share.
+        active_runs: how many runs train by turns on this device; the others wait in a queue.
         threads: the number of torch threads.
         timer: a monotonic clock, in seconds.
-        rules: the rules of a class.
+        device: the device, such as "cuda:1".
+        first: the first thread; None if this is the first.
     """
 
     def __init__(
         self,
         store: RunStore,
+        runs: LiveRuns,
         active_runs: int,
         threads: int,
         timer: Callable[[], float],
-        rules: ClassRules,
+        device: str,
+        first: "TrainingThread | None" = None,
     ) -> None:
+        self.device = torch.device(device)
         self._store = store
+        self._runs = runs
         self._active_runs = active_runs
         self._threads = threads
         self._timer = timer
-        self._lock = threading.RLock()  # guards _live and _closing; allows one admission at a time
-        self._live: dict[str, LiveRun] = {}  # in the order of the queue
-        self._closing = False
-        self.queue = FairQueue()
-        self.rules = rules  # replaced as a whole
-        self._requests = RequestQueue()
-        # A daemon thread that atexit joins: a torch thread that is cut off aborts the process.
-        self._thread = start_thread(self._work, name="training")
+        self._first = self if first is None else first
+        # The threads on which this one lets waiting runs begin.
+        self._destinations = [self]
+        if first is not None:
+            first._destinations.append(self)
+        self.place = len(self._first._destinations) - 1
+        self._requests = RequestQueue()  # to the thread itself; those to a run are with the run
 
     # Callable from any thread
 
-    @contextmanager
-    def admission(self) -> Iterator[None]:
-        """Admit one new run at a time: of two equal starts the second finds the first.
+    def start(self) -> None:
+        """Start the thread."""
+        # A daemon thread that atexit joins: a torch thread that is cut off aborts the process.
+        self._thread = start_thread(self._work, name="training")
 
-        Raises:
-            ValueError: the thread is closing.
-        """
-        with self._lock:
-            self._require_running()
-            yield
-
-    def admit(self, session: Session, lock: filelock.BaseFileLock) -> None:
-        """Queue a run whose lock is held."""
-        with self._lock:
-            self._live[session.run.id] = LiveRun(session, lock)
-        self._requests.wake()
-
-    def find_equal(self, setup: RunSetup, run_id: str | None) -> str | None:
-        """Return the ID of a live run with the same losses that is not paused or stopping.
-
-        ``run_id`` is the ID that the new run is to have, or None for any.
-        """
-        for live_id, live in self._all_live():
-            is_equal = live.session.run.setup == setup and run_id in (None, live_id)
-            is_halted = live.state is RunState.PAUSED or live.pending is Command.STOP
-            if is_equal and not is_halted:
-                return live_id
-        return None
-
-    def find(self, run_id: str) -> LiveRun | None:
-        """Return a live run of this process, or None if this ID is not live here."""
-        return self._live.get(run_id)
-
-    def count_live(self, owner: str) -> int:
-        """Return the number of an owner's live runs in this process."""
-        return sum(live.session.run.owner == owner for _, live in self._all_live())
-
-    def request(self, run_id: str, actor: str, command: Command) -> "Future[Any]":
-        """Send a request to a live run; it is served between two steps.
-
-        Raises:
-            ValueError: the run is not live here, or the thread is closing.
-        """
-        with self._lock:
-            live = self.require_live(run_id)
-            future = self._requests.ask(partial(self._obey, run_id, actor, command))
-            if command is not Command.SNAPSHOT:  # which changes nothing
-                live.expect(command, future)
-            return future
-
-    def submit(self, action: Callable[[], T]) -> "Future[T]":
-        """Run an action in this thread, between two steps.
-
-        Raises:
-            ValueError: the thread is closing.
-        """
-        with self._lock:
-            self._require_running()
-            return self._requests.ask(action)
-
-    def wake(self) -> None:
-        """Let the thread check its queue again."""
-        self._requests.wake()
-
-    def require_live(self, run_id: str) -> LiveRun:
-        """Return a live run.
-
-        Raises:
-            ValueError: the run is not live here, or the thread is closing.
-        """
-        self._require_running()
-        live = self._live.get(run_id)
-        if live is None:
-            raise ValueError(f"Run {shorten(run_id)} is not live here: it takes no requests.")
-        return live
-
-    def expected_starts(self, seconds: Mapping[str, float]) -> dict[str, float]:
-        """Return in how many seconds each waiting run begins, the next one first.
-
-        ``seconds`` gives the remaining seconds of each run, as far as they are known.
-        """
-        running, waiting = self._in_state(RunState.RUNNING), self._in_state(RunState.QUEUED)
-        return self.queue.expected_starts(waiting, running, self._active_runs, seconds)
-
-    def close(self) -> None:
-        """Save the live runs, record them as ``interrupted``, and join the thread."""
-        with self._lock:
-            self._closing = True
-        self._requests.wake()
+    def join(self) -> None:
+        """Wait until the thread has ended."""
         self._thread.join()
 
-    def _all_live(self) -> list[tuple[str, LiveRun]]:
-        with self._lock:
-            return list(self._live.items())
+    def ask(self, action: Callable[[], T]) -> "Future[T]":
+        """Run an action in this thread, between two steps."""
+        return self._requests.ask(action)
 
-    def _in_state(self, state: RunState) -> list[QueuedRun]:
-        """Return the live runs in a state, in the order of the queue."""
-        return [
-            QueuedRun(run_id, live.session.run.owner)
-            for run_id, live in self._all_live()
-            if live.state is state
-        ]
+    def wake(self) -> None:
+        """Let the thread check its runs and their requests again."""
+        self._requests.wake()
 
-    def _require_running(self) -> None:
-        if self._closing:
-            raise ValueError("The app is closing: start it again first.")
+    def accepts(self, run_id: str) -> bool:
+        """Tell whether this thread's device is of the kind on which a run trains."""
+        live = self._runs.find(run_id)
+        if live is None or self is self._first:
+            return live is not None
+        return live.session.run.training_config.device == self.device.type
 
-    # Only in the training thread
+    # Only in this thread
 
     def _work(self) -> None:
         torch.set_num_threads(self._threads)  # applies only to the calling thread
-        self._requests.serve(wait=True, at_most=QUIET_SECONDS)
-        if not self._closing:
-            prepare_optimizers()
-        while not self._closing:
-            running = self._activate()
+        if self is self._first:
+            self._requests.serve(wait=True, at_most=QUIET_SECONDS)
+            if not self._runs.closing:
+                prepare_optimizers()
+        while not self._runs.closing:
+            self._begin_waiting()
+            running = [run.run_id for run in self._running()]
             if not running:
                 return_freed_memory()
-            self._requests.serve(wait=not running)
+            self._serve(wait=not running)
             for run_id in running:
                 self._take_turn(run_id)
         self._close_sessions()
 
-    def _activate(self) -> list[str]:
-        """Let waiting runs begin while there is room; return the IDs of the running runs."""
-        running, waiting = self._in_state(RunState.RUNNING), self._in_state(RunState.QUEUED)
-        while len(running) < self._active_runs:
-            run = self.queue.take(waiting, [other.owner for other in running])
-            if run is None:
-                break
-            waiting.remove(run)
-            begin = partial(self._set_state, run.run_id, RunState.RUNNING, run.owner)
-            if self._guard(run.run_id, begin):
-                running.append(run)
-        return [run.run_id for run in running]
+    def _serve(self, wait: bool) -> None:
+        """Serve the requests to the thread and to its runs."""
+        self._requests.serve(wait)
+        for _, live in self._runs.of_thread(self.place):
+            while live.place == self.place and not live.requests.is_empty():
+                live.requests.serve_next()
+
+    def _running(self) -> list[QueuedRun]:
+        return self._runs.in_state(RunState.RUNNING, self.place)
+
+    def _begin_waiting(self) -> None:
+        """Let waiting runs begin while there is room: the first thread on all devices."""
+        threads = self._destinations
+        while not self._runs.closing:
+            running = {thread: len(thread._running()) for thread in threads}
+            for thread in sorted(threads, key=running.__getitem__):  # the emptiest first
+                if running[thread] < self._active_runs and self._begin_next(thread):
+                    break
+            else:
+                return
+
+    def _begin_next(self, thread: "TrainingThread") -> bool:
+        """Let the next run that this thread owns begin on a thread; return False if there is none.
+
+        A run that cannot begin fails.
+        """
+        waiting = self._runs.in_state(RunState.QUEUED, self.place)
+        fitting = [run for run in waiting if thread.accepts(run.run_id)]
+        owners = [run.owner for run in self._runs.in_state(RunState.RUNNING)]
+        run = self._runs.queue.take(fitting, owners)
+        if run is not None:
+            self._guard(run.run_id, partial(self._begin, run, thread))
+        return run is not None
+
+    def _begin(self, run: QueuedRun, thread: "TrainingThread") -> None:
+        live = self._get(run.run_id)
+        if thread is not self and live.session.is_open:  # after a single step: it moves as a file
+            self._in_turn(run.run_id, Session.checkpoint)
+            live.session.unload()
+        self._set_state(run.run_id, RunState.RUNNING, run.owner)
+        self._give(live, thread)
+
+    def _give(self, live: LiveRun, thread: "TrainingThread") -> None:
+        """Let a thread own a run; this one does not touch it again."""
+        with self._runs.lock:
+            if thread is not self and not self._runs.closing:
+                live.place = thread.place
+                thread.wake()
 
     def _take_turn(self, run_id: str) -> None:
         """Train one run for a turn, which ends between two steps."""
-        live = self._live.get(run_id)
-        if live is not None and live.state is RunState.RUNNING and not self._closing:
+        live = self._runs.find(run_id)
+        if live is None or self._runs.closing:
+            return
+        if live.place == self.place and live.state is RunState.RUNNING:
             self._guard(run_id, partial(self._advance, run_id, live))
 
     def _advance(self, run_id: str, live: LiveRun) -> None:
-        if live.time_is_up(self._store, self.rules):
+        if live.time_is_up(self._store, self._runs.rules):
             self._stop(run_id, TEACHER, TIME_USED_UP)
             return
         session = live.session
         turn_ends = self._timer() + TURN_SECONDS
-        session.enter()
+        self._enter(session)
         while session.advance():
             if session.mismatch and not live.mismatch_told:
                 live.mismatch_told = True
                 owner = session.run.owner
                 self._store.set_state(run_id, RunState.RUNNING, owner, session.mismatch)
             if session.between_steps and (
-                self._closing or not self._requests.is_empty() or self._timer() >= turn_ends
+                self._runs.closing or not self._requests.is_empty() or self._timer() >= turn_ends
             ):
                 session.leave()
                 return
         self._finish(run_id, session.run.owner)
 
-    def _obey(self, run_id: str, actor: str, command: Command) -> Any:
+    def obey(self, run_id: str, actor: str, command: Command) -> Any:
         """Serve a request to a run and return the answer."""
         match command:
             case Command.PAUSE:
@@ -261,6 +221,8 @@ class TrainingThread:
         if live.state is not RunState.PAUSED:
             self._set_state(run_id, RunState.PAUSED, actor)
             live.session.unload()
+            if not live.session.is_open:
+                self._give(live, self._first)
 
     def _unpause(self, run_id: str, actor: str) -> None:
         """Queue a paused run again."""
@@ -276,8 +238,8 @@ class TrainingThread:
         live = self._get(run_id)
         if live.state is not RunState.PAUSED:
             raise ValueError("Only a paused run can do a single step: pause it first.")
-        require_training_time(self._store, self.rules, live.session.run.owner)
-        for _, other in self._all_live():
+        require_training_time(self._store, self._runs.rules, live.session.run.owner)
+        for _, other in self._runs.all_live():
             other.limit = None  # a run of theirs that trains meanwhile has less left
         self._guard(run_id, partial(self._step_and_inspect, run_id, actor))
 
@@ -319,7 +281,7 @@ class TrainingThread:
         """
         session = self._get(run_id).session
         was_open = session.is_open
-        session.enter()
+        self._enter(session)
         try:
             return action(session)
         finally:
@@ -327,10 +289,17 @@ class TrainingThread:
             if not was_open:
                 session.unload()
 
+    def _enter(self, session: Session) -> None:
+        """Begin a session's turn on this thread's GPU, if there are several."""
+        if self.device.index is not None and self.device.type == "cuda":
+            torch.cuda.set_device(self.device)  # of this thread: "cuda" is this one from now on
+        session.enter()
+
     def _get(self, run_id: str) -> LiveRun:
-        if run_id not in self._live:
+        live = self._runs.find(run_id)
+        if live is None:
             raise ValueError(f"Run {run_id} has ended meanwhile.")
-        return self._live[run_id]
+        return live
 
     def _set_state(self, run_id: str, state: RunState, actor: str) -> None:
         """Record a run's new state."""
@@ -349,7 +318,7 @@ class TrainingThread:
         return True
 
     def _fail(self, run_id: str, message: str) -> None:
-        live = self._live.get(run_id)
+        live = self._runs.find(run_id)
         if live is not None:
             try:
                 live.session.flush()
@@ -368,12 +337,13 @@ class TrainingThread:
         except Exception:  # a full or read-only disk
             log.exception("the end of run %s could not be written", run_id)
             is_written = False
-        with self._lock:
-            del self._live[run_id]
+        self._runs.remove(run_id)
         live.lock.release()
         if not is_written:  # after the release: a locked run is live (mark_interrupted_runs)
             self._store.keep_final_state(run_id, FinalState(state, actor, message))
         live.ended.set()
+        live.requests.serve(wait=False)  # nobody else does: each finds that the run has ended
+        self._first.wake()  # a device is free
 
     def _remove_optimizer(self, session: Session) -> None:
         """Remove what only a resumed run would need; what stays takes only disk space."""
@@ -384,7 +354,8 @@ class TrainingThread:
 
     def _close_sessions(self) -> None:
         """Save the models in memory, end the runs as interrupted, and fail pending requests."""
-        for run_id, live in self._all_live():
+        for run_id, live in self._runs.of_thread(self.place):
+            live.requests.fail_all("The app is closing.")
             message = f"The app was closed. {self._save(run_id, live)}".strip()
             self._end(run_id, RunState.INTERRUPTED, live.session.run.owner, message)
         self._requests.fail_all("The app is closing.")

@@ -5,7 +5,7 @@ import torch
 
 from gpt_core.config import TrainingConfig
 from gpt_core.model import precision as precision_module
-from gpt_core.model import resolve_auto
+from gpt_core.model import resolve_auto, training_devices
 from gpt_core.model.precision import measure_products
 from gpt_core.presets import PRESETS
 
@@ -57,3 +57,15 @@ def test_measuring_gives_a_rate_for_each_and_draws_no_random_number() -> None:
 
 def test_the_books_preset_stays_exact_unless_asked() -> None:
     assert PRESETS["book-124m"].training.precision == "float32"
+
+
+@pytest.mark.parametrize(
+    ("gpus", "devices"), [(0, ("cpu",)), (1, ("cuda",)), (3, ("cuda:0", "cuda:1", "cuda:2"))]
+)
+def test_runs_train_on_all_gpus_of_a_machine_at_the_same_time(
+    gpus: int, devices: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert training_devices() == devices

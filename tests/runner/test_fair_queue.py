@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from gpt_core.runner.fair_queue import FairQueue, QueuedRun, next_run
+from gpt_core.runner.queue.fair_queue import FairQueue, QueuedRun, next_run
 
 ANN_1, ANN_2, ANN_3 = (QueuedRun(f"ann-{i}", "ann") for i in (1, 2, 3))
 BEN_1, BEN_2 = (QueuedRun(f"ben-{i}", "ben") for i in (1, 2))

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from gpt_core.runner import TrainingRunner
-from gpt_core.runner import request_queue as requests_module
+from gpt_core.runner.queue import request_queue as requests_module
 from gpt_core.store import RunStore
 from gpt_core.text import Corpus
 from tests.support.runs import LONG, PRESET, SIX_EPOCHS, everything, states, wait_for_steps

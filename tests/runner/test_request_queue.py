@@ -2,8 +2,8 @@ import threading
 
 import pytest
 
-from gpt_core.runner import request_queue as requests_module
-from gpt_core.runner.request_queue import RequestQueue
+from gpt_core.runner.queue import request_queue as requests_module
+from gpt_core.runner.queue.request_queue import RequestQueue
 
 
 def test_what_is_asked_is_done_in_order_by_the_thread_that_serves() -> None:

@@ -57,22 +57,27 @@ class RequestQueue:
         It waits at most ``at_most`` seconds, or without a limit if that is None. An exception of
         an action goes to its Future, never to the serving thread.
         """
-        while wait or not self._requests.empty():
-            wait = False
-            try:
-                request = self._requests.get(timeout=at_most)
-            except queue.Empty:
-                return
-            if not request.future.set_running_or_notify_cancel():
-                continue
-            try:
-                if self._timer() > request.deadline:
-                    raise TimeoutError("The request could not be served in time: try again.")
-                answer = request.action()
-            except Exception as error:
-                request.future.set_exception(error)
-            else:
-                request.future.set_result(answer)
+        if wait:
+            self.serve_next(at_most)
+        while not self._requests.empty():
+            self.serve_next()
+
+    def serve_next(self, at_most: float | None = None) -> None:
+        """Serve the next request; wait for it as :meth:`serve` does."""
+        try:
+            request = self._requests.get(timeout=at_most)
+        except queue.Empty:
+            return
+        if not request.future.set_running_or_notify_cancel():
+            return
+        try:
+            if self._timer() > request.deadline:
+                raise TimeoutError("The request could not be served in time: try again.")
+            answer = request.action()
+        except Exception as error:
+            request.future.set_exception(error)
+        else:
+            request.future.set_result(answer)
 
     def fail_all(self, message: str) -> None:
         """Answer all pending requests with a RuntimeError."""

@@ -9,6 +9,7 @@ from dashboard.charts import changes_from_preset, count, format_duration, format
 from dashboard.train import replay
 from dashboard.ui import (
     NUMBER_WIDTH,
+    describe_failure,
     describe_intervention,
     describe_place,
     describe_run,
@@ -54,10 +55,13 @@ def show_heading(run: Run, is_replayed: bool) -> None:
     if run.initial_name:
         st.text(f"It began with these weights, not with random ones: {run.initial_name}.")
     if run.is_live and not runner.owns(run.id):
-        st.caption("It trains in another process on this machine: only that process can stop it.")
+        st.caption(
+            "Another process trains it, such as a terminal: it does what these buttons ask after "
+            "its current step."
+        )
     if run.state is RunState.QUEUED:
         st.text(describe_place(run))
-    for message in (describe_intervention(run), run.message, runner.last_error(run.id)):
+    for message in (describe_intervention(run), run.message, describe_failure(run)):
         if message and not is_replayed:
             st.text(message)
 

@@ -18,7 +18,7 @@ from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.export import read_settings
 from gpt_core.presets import PRESETS, Preset
 from gpt_core.runner import TrainingRunner
-from gpt_core.store import RunState, RunStore
+from gpt_core.store import RunState, RunStore, run_locks
 from gpt_core.system import MAX_SETTINGS_BYTES
 from gpt_core.text import (
     BUNDLED_TEXTS,
@@ -101,6 +101,7 @@ def resume_command(options: argparse.Namespace) -> int:
     """Resume an interrupted, stopped or failed run from its last checkpoint."""
 
     def resume(runner: TrainingRunner) -> str:
+        run_locks.require_not_live(runner.store, options.run)  # another process has it
         runner.resume(options.run, actor=LOCAL).result()
         return str(options.run)
 
@@ -124,18 +125,22 @@ def _train(options: argparse.Namespace, begin: Callable[[TrainingRunner], str]) 
         print("\nSaving a checkpoint after this step …", file=sys.stderr)
         runner.close()
         if run_id:
-            print(
-                f"Interrupted. Resume it with: {options.program} resume {run_id} "
-                f"--runs-dir {options.runs_dir}",
-                file=sys.stderr,
-            )
+            _print_how_to_resume("Interrupted.", options, run_id)
         return INTERRUPTED
     finally:
         runner.close()
         store.close()
     if run.message:
         print(run.message, file=sys.stderr)
+    if run.state is RunState.STOPPED:
+        _print_how_to_resume("Stopped from the app.", options, run.id)
+        return INTERRUPTED
     return FINISHED if run.state is RunState.FINISHED else FAILED
+
+
+def _print_how_to_resume(why: str, options: argparse.Namespace, run_id: str) -> None:
+    command = f"{options.program} resume {run_id} --runs-dir {options.runs_dir}"
+    print(f"{why} Resume it with: {command}", file=sys.stderr)
 
 
 def _find_text(name: str) -> Corpus:

@@ -1,6 +1,7 @@
 """TrainingRunner: the interface of pages and command line to the training thread.
 
 They ask it to start, pause, resume, stop, save and copy runs, and read the results from the store.
+Requests to a run that another process trains go there through the store, and come from there.
 No other thread touches a model in training or draws from its random generator.
 """
 
@@ -29,12 +30,12 @@ from gpt_core.config import TrainingConfig
 from gpt_core.library import clean_up
 from gpt_core.model import check_device
 from gpt_core.presets import Preset
-from gpt_core.runner.live_run import Command
 from gpt_core.runner.new_run import prepare_run
 from gpt_core.runner.request_queue import done
 from gpt_core.runner.session import Session, Snapshot
+from gpt_core.runner.stored_requests import ENDED, StoredRequests
 from gpt_core.runner.training_thread import TrainingThread
-from gpt_core.store import RunState, RunStore, find_run, run_locks
+from gpt_core.store import Command, RunState, RunStore, find_run, run_locks
 from gpt_core.system import count, describe_change, describe_machine, keep_freed_memory
 from gpt_core.text import Corpus, token_cache_in
 from gpt_core.training import prepare_data
@@ -80,6 +81,7 @@ class TrainingRunner:
         self._thread = TrainingThread(
             store, active_runs, self._threads, timer, rules or ClassRules()
         )
+        self._stored_requests = StoredRequests(store, self._serve, self._thread.live_runs)
         atexit.register(self.close)
 
     # Callable from any thread
@@ -136,12 +138,12 @@ class TrainingRunner:
 
         Raises:
             PermissionDenied: the teacher paused or stopped the student's run.
-            ValueError: there is no such run, it has finished, it is live in another process, or
+            ValueError: there is no such run, it has finished, it trains in another process, or
                 its text was deleted.
         """
-        self._require_unstopped(run_id, actor)
-        if self.owns(run_id):
+        if self.owns(run_id) or self._is_paused_elsewhere(run_id):
             return self._request(run_id, actor, Command.RESUME)
+        self._require_unstopped(run_id, actor)
         self._reopen(run_id, actor)
         return done()
 
@@ -151,7 +153,6 @@ class TrainingRunner:
 
     def step(self, run_id: str, *, actor: str) -> "Future[None]":
         """Run a single step of a paused run, and record its effect on the model."""
-        self._require_unstopped(run_id, actor)
         return self._request(run_id, actor, Command.STEP)
 
     def checkpoint(self, run_id: str, *, actor: str) -> "Future[int]":
@@ -167,6 +168,11 @@ class TrainingRunner:
         """
         return self._request(run_id, actor, Command.SNAPSHOT)
 
+    def _is_paused_elsewhere(self, run_id: str) -> bool:
+        run_locks.mark_interrupted_runs(self._store)  # not if its process has ended
+        run = self._store.run(run_id)
+        return run is not None and run.state is RunState.PAUSED
+
     def _require_unstopped(self, run_id: str, actor: str) -> None:
         """Refuse a student's continuing of a run that the teacher paused or stopped."""
         run = self._store.run(run_id)
@@ -179,6 +185,11 @@ class TrainingRunner:
     def submit(self, action: Callable[[], T]) -> "Future[T]":
         """Run an action in the training thread, between two steps."""
         return self._thread.submit(action)
+
+    @property
+    def store(self) -> RunStore:
+        """Return the store where everything is recorded."""
+        return self._store
 
     @property
     def rules(self) -> ClassRules:
@@ -239,6 +250,11 @@ class TrainingRunner:
         """Tell whether a run is live in this process, so that it takes requests here."""
         return self._thread.find(run_id) is not None
 
+    def is_paused(self, run_id: str) -> bool:
+        """Tell whether a run is live in this process, and paused."""
+        live = self._thread.find(run_id)
+        return live is not None and live.state is RunState.PAUSED
+
     def wait(self, run_id: str, timeout: float | None = None) -> bool:
         """Wait until a run of this process ends; return False if the timeout comes first."""
         live = self._thread.find(run_id)
@@ -247,17 +263,32 @@ class TrainingRunner:
     def close(self) -> None:
         """Save the live runs, record them as ``interrupted``, and join the thread."""
         self._thread.close()
+        self._stored_requests.close()
         atexit.unregister(self.close)
 
     def _request(self, run_id: str, actor: str, command: Command) -> "Future[Any]":
         """Send a request to a live run, if the actor may; it is served between two steps."""
         require_class_member(actor)
+        if self.owns(run_id) or command is Command.SNAPSHOT:
+            return self._serve(run_id, actor, command)
+        self._require_allowed(run_id, actor, command)
+        return self._stored_requests.send(run_id, actor, command)
+
+    def _serve(self, run_id: str, actor: str, command: Command) -> "Future[Any]":
+        """Send a request, perhaps of another process, to a live run of this one."""
+        require_class_member(actor)
         self._thread.require_live(run_id)
+        self._require_allowed(run_id, actor, command)
+        return self._thread.request(run_id, actor, command)
+
+    def _require_allowed(self, run_id: str, actor: str, command: Command) -> None:
+        """Refuse a request to a live run that the actor may not make."""
         if command is Command.SNAPSHOT:
             require_read_access(self._store, run_id, actor, command.value)
         else:
             require_owner(self._store, run_id, actor, command.value)
-        return self._thread.request(run_id, actor, command)
+        if command in (Command.RESUME, Command.STEP):
+            self._require_unstopped(run_id, actor)
 
     def _reopen(self, run_id: str, actor: str) -> None:
         """Queue a run again that ended before its last step."""
@@ -276,6 +307,7 @@ class TrainingRunner:
             self._require_within_quota(run.owner, 0)
             with run_locks.lock_run(self._store, run_id, "resumed") as lock:
                 run_locks.find_unfinished_run(self._store, run_id)  # still?
+                self._store.answer_all(run_id, ENDED)  # what was asked of an earlier process
                 change = describe_change(run.versions, describe_machine(self._threads))
                 self._store.set_state(run_id, RunState.QUEUED, actor, change)
                 run = find_run(self._store, run_id)

@@ -19,10 +19,10 @@ from gpt_core.access import (
     require_training_time,
 )
 from gpt_core.runner.fair_queue import FairQueue, QueuedRun
-from gpt_core.runner.live_run import Command, LiveRun
+from gpt_core.runner.live_run import LiveRun
 from gpt_core.runner.request_queue import RequestQueue
 from gpt_core.runner.session import Session, Snapshot
-from gpt_core.store import FinalState, RunSetup, RunState, RunStore
+from gpt_core.store import Command, FinalState, RunSetup, RunState, RunStore
 from gpt_core.system import describe_error, return_freed_memory, shorten, start_thread
 
 log = logging.getLogger(__name__)
@@ -108,6 +108,10 @@ class TrainingThread:
     def find(self, run_id: str) -> LiveRun | None:
         """Return a live run of this process, or None if this ID is not live here."""
         return self._live.get(run_id)
+
+    def live_runs(self) -> list[str]:
+        """Return the IDs of the live runs of this process."""
+        return [run_id for run_id, _ in self._all_live()]
 
     def count_live(self, owner: str) -> int:
         """Return the number of an owner's live runs in this process."""

@@ -17,6 +17,11 @@ from gpt_core.system import describe_error, shorten
 log = logging.getLogger(__name__)
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # also the name of a folder and a lock file
+GONE = "The process that trained it is gone."
+ELSEWHERE = (
+    "Run {} is live in another process on this machine, such as a terminal or the app: pause, "
+    "resume or stop it on the app's Train page."
+)
 
 
 def find_run_id(store: RunStore, run_id: str | None, preset_name: str) -> str:
@@ -50,11 +55,19 @@ def acquire_run_lock(store: RunStore, run_id: str) -> filelock.BaseFileLock:
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
-        raise ValueError(
-            f"Run {run_id} is live in another process on this machine, perhaps a terminal: you "
-            "can watch it here, but only that process can pause, resume or stop it."
-        ) from None
+        raise ValueError(ELSEWHERE.format(run_id)) from None
     return lock
+
+
+def require_not_live(store: RunStore, run_id: str) -> None:
+    """Refuse a run that another process has, waiting, training or paused.
+
+    Raises:
+        ValueError: another process has it, or there is no such run.
+    """
+    mark_interrupted_runs(store)
+    if find_run(store, run_id).is_live:
+        raise ValueError(ELSEWHERE.format(run_id))
 
 
 @contextmanager
@@ -119,9 +132,9 @@ def mark_interrupted_runs(store: RunStore) -> None:
             current = store.run(run.id)  # it may have ended just before its lock was released
             final = store.final_state(run.id)
             if current is not None and (current.is_live or final):
-                gone = "The process that trained it is gone."
-                final = final or FinalState(RunState.INTERRUPTED, run.owner, gone)
+                final = final or FinalState(RunState.INTERRUPTED, run.owner, GONE)
                 store.set_state(run.id, final.state, final.actor, final.message)
+                store.answer_all(run.id, GONE)
         except sqlite3.Error:  # a full disk must not prevent reading
             log.exception("run %s could not be marked as interrupted", run.id)
         finally:

@@ -37,7 +37,7 @@ from gpt_core.access import Roster, read_rules
 from gpt_core.analysis import CachedStore
 from gpt_core.inference import GenerationWorker, ModelCache
 from gpt_core.library import ModelLibrary
-from gpt_core.runner import TrainingRunner
+from gpt_core.runner import TrainingRunner, count_processes
 from gpt_core.store import RunStore, claim_for_class, default_runs_dir
 from gpt_core.system import ReadingTurns
 
@@ -206,6 +206,7 @@ def _get_services() -> Services:
                 active_runs=_number_from("GPT_LAB_ACTIVE_RUNS") or 1,
                 threads=_number_from("GPT_LAB_THREADS"),
                 rules=read_rules(store) if is_class() else None,
+                max_processes=1 if is_class() else count_processes(),
             )
             roster = None
             if is_class():

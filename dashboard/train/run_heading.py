@@ -20,6 +20,7 @@ from dashboard.ui import (
 )
 from gpt_core.analysis import SPEED_STEPS, CachedHistory, run_progress
 from gpt_core.presets import PRESETS
+from gpt_core.runner import processes_of
 from gpt_core.store import Run, RunState
 
 
@@ -55,9 +56,11 @@ def show_heading(run: Run, is_replayed: bool) -> None:
     if run.initial_name:
         st.text(f"It began with these weights, not with random ones: {run.initial_name}.")
     if run.is_live and not runner.owns(run.id):
+        count = processes_of(run)
+        who = "Another process trains it, such as a terminal: it does"
         st.caption(
-            "Another process trains it, such as a terminal: it does what these buttons ask after "
-            "its current step."
+            f"{who if count == 1 else f'{count} processes train it together: they do'} what these "
+            "buttons ask after the current step."
         )
     if run.state is RunState.QUEUED:
         st.text(describe_place(run))

@@ -35,7 +35,9 @@ HELPS = {
 }
 
 
-def start_run(preset: Preset, corpus: Corpus, initial: InitialWeights | None = None) -> str | None:
+def start_run(
+    preset: Preset, corpus: Corpus, initial: InitialWeights | None = None, processes: int = 1
+) -> str | None:
     """Start a run and return its ID; if that is refused, say why and return None.
 
     A line of the text is added to its probes, to compare memorised text with other text.
@@ -47,9 +49,8 @@ def start_run(preset: Preset, corpus: Corpus, initial: InitialWeights | None = N
             fitted = fit_vocabulary(corpus.text, preset.model, preset.training, given, cache)
             context_length = preset.model.context_length
             config = with_text_probe(preset.training, corpus.text, fitted.tokenizer, context_length)
-            return get_runner().start(
-                preset, corpus, config, actor=current_actor(), initial=initial
-            )
+            actor, start = current_actor(), get_runner().start
+            return start(preset, corpus, config, actor=actor, initial=initial, processes=processes)
     except ValueError as error:
         show_refusal(error)
         return None

@@ -10,7 +10,6 @@ from gpt_core.config import TrainingConfig
 from gpt_core.model import GPTModel, count_config_parameters, resolve_auto
 from gpt_core.presets import Preset
 from gpt_core.store import Baselines, RunSetup, RunStore
-from gpt_core.system import describe_machine
 from gpt_core.text import Corpus, TokenCache, prompt_of, split_text
 from gpt_core.training import (
     TrainingData,
@@ -75,8 +74,8 @@ class NewRun:
             owner=self.owner,
         )
 
-    def write_down(self, store: RunStore, run_id: str, threads: int) -> None:
-        """Record the run, with its text and its initial weights.
+    def write_down(self, store: RunStore, run_id: str, versions: dict[str, str]) -> None:
+        """Record the run, with its text, its initial weights and the machine's properties.
 
         Raises:
             OSError: the disk is full or cannot be written.
@@ -94,7 +93,7 @@ class NewRun:
             train_tokens=self.data.train_tokens,
             val_tokens=self.data.val_tokens,
             total_steps=self.total_steps,
-            versions=describe_machine(threads),
+            versions=versions,
             initial_name=self.initial_name,
             initial_sha256=self.initial_sha256,
             vocabulary=self.vocabulary,

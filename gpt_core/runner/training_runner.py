@@ -30,10 +30,16 @@ from gpt_core.config import TrainingConfig
 from gpt_core.library import clean_up
 from gpt_core.model import check_device
 from gpt_core.presets import Preset
+from gpt_core.runner.elsewhere.stored_requests import ENDED, StoredRequests
+from gpt_core.runner.elsewhere.torchrun import (
+    RECORDED,
+    TorchrunRuns,
+    processes_of,
+    require_processes,
+)
 from gpt_core.runner.new_run import prepare_run
 from gpt_core.runner.request_queue import done
 from gpt_core.runner.session import Session, Snapshot
-from gpt_core.runner.stored_requests import ENDED, StoredRequests
 from gpt_core.runner.training_thread import TrainingThread
 from gpt_core.store import Command, RunState, RunStore, find_run, run_locks
 from gpt_core.system import count, describe_change, describe_machine, keep_freed_memory
@@ -57,6 +63,7 @@ class TrainingRunner:
         threads: the number of torch threads; None is torch's default.
         timer: a monotonic clock, in seconds.
         rules: the rules for the students of a class.
+        max_processes: how many processes may train a run of this runner; see torchrun.py.
 
     Raises:
         ValueError: threads or active_runs is less than 1.
@@ -69,8 +76,10 @@ class TrainingRunner:
         threads: int | None = None,
         timer: Callable[[], float] = time.perf_counter,
         rules: ClassRules | None = None,
+        max_processes: int = 1,
     ) -> None:
         self._store = store
+        self.max_processes = max_processes
         self._threads = torch.get_num_threads() if threads is None else threads
         if self._threads < 1 or active_runs < 1:
             raise ValueError(f"threads={threads}, active_runs={active_runs}: choose 1 or more.")
@@ -81,6 +90,7 @@ class TrainingRunner:
         self._thread = TrainingThread(
             store, active_runs, self._threads, timer, rules or ClassRules()
         )
+        self._torchrun = TorchrunRuns(store, self._thread, self._threads)
         self._stored_requests = StoredRequests(store, self._serve, self._thread.live_runs)
         atexit.register(self.close)
 
@@ -95,6 +105,7 @@ class TrainingRunner:
         actor: str,
         run_id: str | None = None,
         initial: InitialWeights | None = None,
+        processes: int = 1,
     ) -> str:
         """Queue a run and return its ID; the run trains after this call has returned.
 
@@ -108,23 +119,34 @@ class TrainingRunner:
             actor: who asks, and becomes the owner.
             run_id: the run's ID; None generates one.
             initial: the initial weights, which are copied; None draws them at random.
+            processes: how many processes train it together, started by torchrun.
 
         Raises:
             ValueError: the text is too short, the device is not available, the ID is taken, the
-                weights do not fit the model, or a class's rules do not allow a student this run.
+                weights do not fit the model, a class's rules do not allow a student this run, or
+                so many processes may not train one here.
         """
         require_class_member(actor)
+        require_processes(processes, self.max_processes, actor)
         new = prepare_run(preset, corpus, training_config, actor, initial, self._cache)
         if is_student(actor):
             new.require_allowed(self.rules, preset, training_config or preset.training)
         with self._store.quota_lock, self._thread.admission():
             equal = self._thread.find_equal(new.setup, run_id)
+            if processes > 1:
+                equal = self._torchrun.find_equal(new.setup)
             if equal is not None:
                 return equal
             self._require_within_quota(actor, new.max_checkpoint_bytes)
             run_id = run_locks.find_run_id(self._store, run_id, preset.name)
+            versions = describe_machine(self._threads)
+            if processes > 1:
+                with run_locks.lock_start(self._store, run_id, "started") as lock:
+                    new.write_down(self._store, run_id, {**versions, RECORDED: str(processes)})
+                    self._torchrun.add(run_id, processes, lock)
+                return run_id
             with run_locks.lock_run(self._store, run_id, "started") as lock:
-                new.write_down(self._store, run_id, self._threads)
+                new.write_down(self._store, run_id, versions)
                 run = find_run(self._store, run_id)
                 self._thread.admit(Session(self._store, run, new.data, self._timer), lock)
             return run_id
@@ -262,7 +284,9 @@ class TrainingRunner:
 
     def close(self) -> None:
         """Save the live runs, record them as ``interrupted``, and join the thread."""
+        self._torchrun.begin_close()
         self._thread.close()
+        self._torchrun.close()
         self._stored_requests.close()
         atexit.unregister(self.close)
 
@@ -272,6 +296,8 @@ class TrainingRunner:
         if self.owns(run_id) or command is Command.SNAPSHOT:
             return self._serve(run_id, actor, command)
         self._require_allowed(run_id, actor, command)
+        if self._torchrun.is_waiting(run_id):
+            return self._torchrun.request(run_id, actor, command)
         return self._stored_requests.send(run_id, actor, command)
 
     def _serve(self, run_id: str, actor: str, command: Command) -> "Future[Any]":
@@ -296,6 +322,11 @@ class TrainingRunner:
         run = run_locks.find_unfinished_run(self._store, run_id)
         require_owner(self._store, run_id, actor, Command.RESUME.value)
         check_device(run.training_config.device)
+        processes = processes_of(run)
+        if 1 < processes <= self.max_processes:
+            with self._thread.admission():
+                self._torchrun.reopen(run, processes, actor)
+            return
         text, config = self._store.text(run.text_sha256), run.training_config
         tokenizer = run_tokenizer(self._store, run)
         data = prepare_data(

@@ -4,8 +4,9 @@ import logging
 import re
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import filelock
 
@@ -59,15 +60,41 @@ def acquire_run_lock(store: RunStore, run_id: str) -> filelock.BaseFileLock:
     return lock
 
 
+def acquire_starting_lock(store: RunStore, run_id: str) -> filelock.BaseFileLock:
+    """Acquire the lock that keeps a run live until the processes that are to train it hold it.
+
+    Raises:
+        ValueError: it is held: such processes are starting, or train.
+    """
+    folder = store.runs_dir / "locks" / "starting"
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder / f"{run_id}.lock", thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise ValueError(ELSEWHERE.format(run_id)) from None
+    return lock
+
+
+def is_starting(store: RunStore, run_id: str) -> bool:
+    """Tell whether processes are starting that are to train a run."""
+    if not (store.runs_dir / "locks" / "starting" / f"{run_id}.lock").exists():
+        return False
+    try:
+        acquire_starting_lock(store, run_id).release()
+    except ValueError:
+        return True
+    return False
+
+
 def require_not_live(store: RunStore, run_id: str) -> None:
     """Refuse a run that another process has, waiting, training or paused.
 
     Raises:
         ValueError: another process has it, or there is no such run.
     """
-    mark_interrupted_runs(store)
-    if find_run(store, run_id).is_live:
-        raise ValueError(ELSEWHERE.format(run_id))
+    find_run(store, run_id)
+    acquire_run_lock(store, run_id).release()
 
 
 @contextmanager
@@ -103,9 +130,24 @@ def lock_run(store: RunStore, run_id: str, doing: str) -> Iterator[filelock.Base
     Raises:
         ValueError: the lock is held elsewhere, or the action failed.
     """
+    with _held_unless_failed(partial(acquire_run_lock, store, run_id), doing) as lock:
+        yield lock
+
+
+@contextmanager
+def lock_start(store: RunStore, run_id: str, doing: str) -> Iterator[filelock.BaseFileLock]:
+    """Acquire the starting lock on a run, as :func:`lock_run` does that on the run itself."""
+    with _held_unless_failed(partial(acquire_starting_lock, store, run_id), doing) as lock:
+        yield lock
+
+
+@contextmanager
+def _held_unless_failed(
+    acquire: Callable[[], filelock.BaseFileLock], doing: str
+) -> Iterator[filelock.BaseFileLock]:
     lock = None
     try:
-        lock = acquire_run_lock(store, run_id)
+        lock = acquire()
         yield lock
     except BaseException as error:
         if lock is not None:
@@ -129,6 +171,8 @@ def mark_interrupted_runs(store: RunStore) -> None:
         except OSError:  # its lock cannot be opened
             continue
         try:
+            if is_starting(store, run.id):  # another process is about to hold its lock
+                continue
             current = store.run(run.id)  # it may have ended just before its lock was released
             final = store.final_state(run.id)
             if current is not None and (current.is_live or final):

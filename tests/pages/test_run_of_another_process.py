@@ -10,7 +10,8 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.app import runtime
 from dashboard.forms.model import NOW
-from gpt_core.runner import TrainingRunner, stored_requests
+from gpt_core.runner import TrainingRunner
+from gpt_core.runner.elsewhere import stored_requests
 from gpt_core.store import RunState, RunStore
 from gpt_core.text import load_text
 from tests.pages.test_every_page import add_run_in_state

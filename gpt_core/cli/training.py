@@ -101,7 +101,7 @@ def resume_command(options: argparse.Namespace) -> int:
     """Resume an interrupted, stopped or failed run from its last checkpoint."""
 
     def resume(runner: TrainingRunner) -> str:
-        run_locks.require_not_live(runner.store, options.run)  # another process has it
+        run_locks.require_not_held(runner.store, options.run)  # another process has it
         runner.resume(options.run, actor=LOCAL).result()
         return str(options.run)
 

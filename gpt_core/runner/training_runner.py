@@ -193,7 +193,8 @@ class TrainingRunner:
     def _is_paused_elsewhere(self, run_id: str) -> bool:
         run_locks.mark_interrupted_runs(self._store)  # not if its process has ended
         run = self._store.run(run_id)
-        return run is not None and run.state is RunState.PAUSED
+        is_paused = run is not None and run.state is RunState.PAUSED
+        return is_paused and run_locks.is_held(self._store, run_id)
 
     def _require_unstopped(self, run_id: str, actor: str) -> None:
         """Refuse a student's continuing of a run that the teacher paused or stopped."""

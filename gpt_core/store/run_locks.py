@@ -87,11 +87,20 @@ def is_starting(store: RunStore, run_id: str) -> bool:
     return False
 
 
-def require_not_live(store: RunStore, run_id: str) -> None:
-    """Refuse a run that another process has, waiting, training or paused.
+def is_held(store: RunStore, run_id: str) -> bool:
+    """Tell whether a process has a run, waiting, training or paused."""
+    try:
+        acquire_run_lock(store, run_id).release()
+    except ValueError:
+        return True
+    return False
+
+
+def require_not_held(store: RunStore, run_id: str) -> None:
+    """Refuse a run that a process has, waiting, training or paused.
 
     Raises:
-        ValueError: another process has it, or there is no such run.
+        ValueError: a process has it, or there is no such run.
     """
     find_run(store, run_id)
     acquire_run_lock(store, run_id).release()

@@ -10,16 +10,20 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.app import runtime
 from dashboard.forms.model import NOW
-from gpt_core.runner import TrainingRunner
+from gpt_core.runner import TrainingRunner, processes_of
 from gpt_core.runner.elsewhere import stored_requests
+from gpt_core.runner.elsewhere.torchrun import PROCESSES
 from gpt_core.store import RunState, RunStore
 from gpt_core.text import load_text
 from tests.pages.test_every_page import add_run_in_state
 from tests.support.app_driver import (
     POCKET,
     button,
+    choose,
     components,
+    finish,
     open_app,
+    start_pocket_run,
     texts,
     wait_for_state,
 )
@@ -203,3 +207,29 @@ def test_a_terminals_run_that_is_killed_while_asked_is_interrupted() -> None:
         app.run()
     assert "The process that trained it is gone." in texts(app)
     assert "Resume" in labels(app)
+
+
+def test_a_machine_with_one_gpu_or_none_offers_no_processes() -> None:
+    app = open_app("train", state={"start": True, "other_settings": True})
+    assert "batch_size" in [field.label for field in app.number_input]
+    assert "processes" not in [field.label for field in app.number_input]
+
+
+def test_a_run_of_two_processes_is_queued_from_the_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PROCESSES, "2")
+    first = start_pocket_run(1)  # it has to wait for this one
+    app = open_app("train", state={"queue": True, "other_settings": True})
+    choose(app, "Text", "counting")
+    field = next(field for field in app.number_input if field.label == "processes")
+    field.set_value(2).run()
+    button(app, "Add to the queue").click().run()
+    assert not app.exception
+    run = runtime.get_store().latest_run()
+    assert run is not None
+    assert run.id != first
+    assert (run.state, processes_of(run)) == ("queued", 2)
+    assert "2 processes train it together" in texts(app)
+    app = open_app("train", run=run.id)
+    button(app, "Stop").click().run()
+    wait_for_state(run.id, "stopped")
+    finish(first)

@@ -118,7 +118,7 @@ class TorchrunRuns:
         Raises:
             ValueError: a process trains it.
         """
-        run_locks.require_not_live(self._store, run.id)
+        run_locks.require_not_held(self._store, run.id)
         with run_locks.lock_start(self._store, run.id, "resumed") as lock:
             self._store.answer_all(run.id, ENDED)
             self._store.set_state(run.id, RunState.QUEUED, actor)

@@ -12,7 +12,7 @@ import pytest
 from gpt_core.runner import TrainingRunner, count_processes
 from gpt_core.runner.elsewhere.torchrun import PROCESSES
 from gpt_core.store import RunState, RunStore, mark_interrupted_runs
-from gpt_core.text import Corpus
+from gpt_core.text import Corpus, load_text
 from tests.support.runs import LONG, PRESET, losses, states, wait_for_steps
 from tests.support.terminal import wait_for
 
@@ -166,11 +166,28 @@ def test_the_death_of_its_processes_is_told_in_words_and_it_can_be_resumed(
     wait_for(store, run_id, "failed")
     run = store.run(run_id)
     assert run is not None
-    assert run.message.startswith("The processes that trained it have ended.")
-    assert "Traceback" not in run.message
-    assert "\n" not in run.message
+    ended = "The processes that trained it have ended. One was ended by SIGKILL."
+    assert run.message == ended
     count = len(store.steps(run_id))
     app.resume(run_id, actor="local").result(60)
     wait_for_steps(store, run_id, count + 2)
     steps = [row.global_step for row in store.steps(run_id)]
     assert steps == list(range(len(steps)))
+
+
+@pytest.mark.slow
+def test_why_its_processes_cannot_begin_is_told_in_their_own_words(
+    app: TrainingRunner, store: RunStore, corpus: Corpus
+) -> None:
+    first = app.start(LONG, corpus, actor="local")
+    other = load_text("days-of-the-week")
+    run_id = app.start(PRESET, other, actor="local", processes=2)
+    store.text_path(other.sha256).unlink()
+    app.stop(first, actor="local").result(60)
+    wait_for(store, run_id, "failed")
+    run = store.run(run_id)
+    assert run is not None
+    assert "have ended. The text that the run was trained on is missing" in run.message
+    second = app.start(PRESET, corpus, actor="local")  # the machine is free again
+    assert app.wait(second, timeout=60)
+    assert states(store, second)[-1] == "finished"

@@ -29,7 +29,7 @@ RECORDED = "processes"  # the name under which a run's record keeps their number
 POLL_SECONDS = 0.5
 SAVE_SECONDS = 60.0  # for the processes to save and end, once they are told to
 MAX_WORDS = 20_000  # bytes of their output that are looked at for the reason of their end
-OF_TORCHRUN = re.compile(r"[IWE]\d{4} |\s|Traceback|=|-|torch\.|$")  # lines that are not ours
+OF_TORCHRUN = re.compile(r"\[?[IWE]\d{4} |\s|[*=-]|$")  # lines that are not ours
 
 
 def count_processes() -> int:
@@ -261,8 +261,12 @@ class TorchrunRuns:
 
 
 def _last_words(output: IO[bytes], code: int) -> str:
-    """Return the last sentence that processes wrote or, if there is none, their exit code."""
+    """Return the last sentence that processes wrote or, if there is none, how one ended."""
     output.seek(max(0, output.seek(0, os.SEEK_END) - MAX_WORDS))
-    lines = output.read().decode("utf-8", "replace").splitlines()
-    ours = [line for line in lines if not OF_TORCHRUN.match(line)]
+    text = output.read().decode("utf-8", "replace")
+    before_report = text.partition("Traceback")[0]  # torchrun's own report begins so
+    ours = [line for line in before_report.splitlines() if not OF_TORCHRUN.match(line)]
+    killed = [signal.Signals(int(number)) for number in re.findall(r"exitcode\s*: -(\d+)", text)]
+    if by := [by for by in killed if by is not signal.SIGTERM]:  # with which torchrun ends the rest
+        return f"One was ended by {by[0].name}."
     return ours[-1] if ours else f"Their exit code is {code}."

@@ -38,7 +38,7 @@ from gpt_core.analysis import CachedStore
 from gpt_core.inference import GenerationWorker, ModelCache
 from gpt_core.library import ModelLibrary
 from gpt_core.model import training_devices
-from gpt_core.runner import TrainingRunner
+from gpt_core.runner import TrainingRunner, count_processes
 from gpt_core.store import RunStore, claim_for_class, default_runs_dir
 from gpt_core.system import ReadingTurns
 
@@ -208,6 +208,7 @@ def _get_services() -> Services:
                 threads=_number_from("GPT_LAB_THREADS"),
                 rules=read_rules(store) if is_class() else None,
                 devices=training_devices(),
+                max_processes=1 if is_class() else count_processes(),
             )
             roster = None
             if is_class():

@@ -19,6 +19,7 @@ UPLOADS_SHOWN = (
 PASTED = "pasted"  # session: the pasted text
 GENERATED = "generated"  # the kind of text that is to be written
 GRAMMAR = "grammar"  # whether the rules of the grammar are shown
+PROCESSES = "processes"  # session: how many processes train the run, in the form
 SETTING = "setting"  # session: a field of the configuration, for a preset
 MEASURED = "measured_time"  # session: the last measured run, its seconds, those counted for it
 

@@ -18,7 +18,7 @@ from dashboard.app import (
     session_keys,
     show_refusal,
 )
-from dashboard.ui import run_title
+from dashboard.ui import can_be_copied, run_title
 from gpt_core.export import RECORDED_RUN
 from gpt_core.model import GPTModel
 from gpt_core.presets import PRESETS
@@ -60,7 +60,7 @@ def choose_model(
     model_key = session_keys.WALK_MODEL + slot
     runs = {run.id: run for run in get_visible_runs().runs() if not run.is_redacted}
     kept = library_titles()
-    with_weights = [run_id for run_id in runs if _has_weights(run_id)]
+    with_weights = [run_id for run_id, run in runs.items() if _has_weights(run)]
     options = [*UNTRAINED, *kept, *with_weights]  # the chapter's model first
     wanted = st.query_params.get(session_keys.RUN)
     if not slot and wanted != st.session_state.get(session_keys.WALK_LINK):  # by another link
@@ -118,9 +118,9 @@ def describe_missing_weights(run: Run) -> str:
     return "This run has ended, and none of its weights are saved."
 
 
-def _has_weights(run_id: str) -> bool:
-    """Tell whether a run has a checkpoint, or a model in this process that can be copied."""
-    return get_runner().owns(run_id) or bool(get_visible_runs().checkpoints(run_id))
+def _has_weights(run: Run) -> bool:
+    """Tell whether a run has a checkpoint, or a model in training that can be copied."""
+    return can_be_copied(run) or bool(get_visible_runs().checkpoints(run.id))
 
 
 def library_titles() -> dict[str, str]:
@@ -145,8 +145,9 @@ def _choose_moment(run: Run, slot: str, label: str) -> ChosenModel | None:
     visible = get_visible_runs()
     steps = sorted({int(row.global_step) for row in visible.checkpoints(run.id)}, reverse=True)
     best = visible.best_checkpoint(run.id)
-    if get_runner().owns(run.id):
-        steps.insert(0, NOW)
+    is_here = get_runner().owns(run.id)
+    if can_be_copied(run):  # another process has to save it: what is saved comes first
+        steps.insert(0 if is_here else 1, NOW)
     if not steps:
         st.text(f"{describe_missing_weights(run)} Choose another model.")
         return None
@@ -155,7 +156,7 @@ def _choose_moment(run: Run, slot: str, label: str) -> ChosenModel | None:
 
     def describe(step: int) -> str:
         if step == NOW:
-            return "as it is now (a copy)"
+            return "as it is now (a copy)" if is_here else "as it is now (it saves a checkpoint)"
         if step == INITIAL_STEP:
             return "before its first update"
         epoch = run.epoch_ended_by(step)

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard.app import hidden_controls, session_keys, show_refusal
+from dashboard.app import get_runner, hidden_controls, session_keys, show_refusal
 from dashboard.charts import count, format_bytes
 from dashboard.forms.rows import MAX_TASKS, parse_rows, split_rows
 from dashboard.forms.weights import MIN_CONTEXT_LENGTH, StartingWeights
@@ -269,10 +269,32 @@ def _show_groups(preset: Preset, beginning: StartingWeights, names: Sequence[str
                     show_setting(preset, name, beginning)
             if "tied_head" in own:
                 st.caption(BEYOND_NOTE)
+            if "precision" in own and get_runner().max_processes > 1:
+                _show_processes()
             if "precision" in own:
                 st.caption(PRECISION_NOTES[setting_of(preset, "precision", beginning)])
             if "probes" in own:
                 _show_own_probes()
+
+
+def _show_processes() -> None:
+    """Let the user choose how many processes train the run together."""
+    st.number_input(
+        "processes",
+        1,
+        get_runner().max_processes,
+        1,
+        key=session_keys.PROCESSES,
+        persist_state="session",
+        help="How many processes share the batches of each update, one a GPU, started by torchrun. "
+        "The losses are those of one process up to the last digits. Choose accumulation_steps "
+        "divisible by it.",
+    )
+
+
+def chosen_processes() -> int:
+    """Return how many processes the user has chosen to train a run."""
+    return min(st.session_state.get(session_keys.PROCESSES, 1), get_runner().max_processes)
 
 
 def _columns(count: int) -> Iterator[DeltaGenerator]:

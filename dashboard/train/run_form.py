@@ -49,7 +49,7 @@ def show_form(label: str) -> None:
         ready = preflight.show_line(corpus, chosen, given)
     if st.button(label, type="primary", disabled=not ready) and beginning and corpus and chosen:
         live = {run.id for run in get_cached_store().live_runs()}
-        run_id = start_run(chosen, corpus, beginning.weights)
+        run_id = start_run(chosen, corpus, beginning.weights, settings.chosen_processes())
         if run_id in live:
             st.toast("A run with exactly these settings is already live: here it is.")
         if run_id:

@@ -9,6 +9,7 @@ from dashboard.charts import changes_from_preset, count, format_duration, format
 from dashboard.train import replay
 from dashboard.ui import (
     NUMBER_WIDTH,
+    describe_failure,
     describe_intervention,
     describe_place,
     describe_process,
@@ -20,6 +21,7 @@ from dashboard.ui import (
 )
 from gpt_core.analysis import SPEED_STEPS, CachedHistory, run_progress
 from gpt_core.presets import PRESETS
+from gpt_core.runner import processes_of
 from gpt_core.store import Run, RunState
 
 
@@ -56,9 +58,16 @@ def show_heading(run: Run, is_replayed: bool) -> None:
         st.text(f"It began with these weights, not with random ones: {run.initial_name}.")
     if where := describe_process(run):
         st.caption(where)
+    elif run.is_live and not runner.owns(run.id):
+        count = processes_of(run)
+        who = "Another process trains it, such as a terminal: it does"
+        st.caption(
+            f"{who if count == 1 else f'{count} processes train it together: they do'} what these "
+            "buttons ask after the current step."
+        )
     if run.state is RunState.QUEUED:
         st.text(describe_place(run))
-    for message in (describe_intervention(run), run.message, runner.last_error(run.id)):
+    for message in (describe_intervention(run), run.message, describe_failure(run)):
         if message and not is_replayed:
             st.text(message)
 

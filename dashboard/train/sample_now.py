@@ -17,6 +17,7 @@ from dashboard.app import (
     toast,
 )
 from dashboard.components.sample_list import Entry, describe_copying, marked, sample_list
+from dashboard.ui import can_be_copied
 from gpt_core.analysis import Copying, find_copying
 from gpt_core.inference import GenerationJob
 from gpt_core.model import GPTModel
@@ -67,13 +68,12 @@ def _show_sample_now(run_id: str, wrote: bool) -> None:
     run = get_visible_runs().run(run_id)
     if run is None or run.is_redacted:
         return
-    runner = get_runner()
     step = _newest_weights(run)
-    if step is None and (run.state is RunState.QUEUED or not runner.owns(run.id)):
+    if step is None and (run.state is RunState.QUEUED or not can_be_copied(run)):
         return  # it has no weights yet, or none on this machine
     st.header("Let it write")
     when = "as it is now"
-    if not runner.owns(run.id) and step is not None:
+    if not can_be_copied(run) and step is not None:
         saved = "before the first update" if step == INITIAL_STEP else f"saved at step {step:,}"
         when = f"as it was {saved}"
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -101,9 +101,11 @@ def _ask(run: Run, saved_step: int | None) -> None:
     asked = Asked(run.id, prompt)
     runner, model_cache, store = get_runner(), get_model_cache(), get_store()
     actor = current_actor()  # the worker knows no visitor
+    may_copy = can_be_copied(run)
 
     def take_copy() -> GPTModel:
-        if runner.owns(run.id):
+        now = store.run(run.id)
+        if may_copy and now is not None and now.is_live:  # not ended since
             snapshot = model_cache.snapshot(runner, run.id, actor=actor)
             asked.step = snapshot.global_step
             return snapshot.model

@@ -10,6 +10,8 @@ from dashboard.ui.notices import show_notices
 from dashboard.ui.page_title import heading, page_title, show_contents
 from dashboard.ui.probes import show_probes
 from dashboard.ui.run_controls import (
+    can_be_copied,
+    describe_failure,
     run_buttons,
     share_toggle,
     start_run,
@@ -32,8 +34,10 @@ __all__ = [
     "STEPS",
     "apply_look",
     "as_html",
+    "can_be_copied",
     "common_mistake",
     "delete_button",
+    "describe_failure",
     "describe_intervention",
     "describe_place",
     "describe_process",

@@ -8,6 +8,7 @@ import streamlit as st
 from dashboard.app import (
     attempt,
     current_actor,
+    get_cached_store,
     get_roster,
     get_runner,
     get_store,
@@ -20,7 +21,7 @@ from dashboard.charts import STATE_COLORS
 from dashboard.ui.look import way_button
 from gpt_core.access import was_halted_by_teacher
 from gpt_core.presets import Preset
-from gpt_core.store import Run, RunState
+from gpt_core.store import Command, Run, RunState
 from gpt_core.text import Corpus, token_cache_in
 from gpt_core.training import fit_vocabulary, with_text_probe
 from gpt_core.weights import InitialWeights
@@ -34,7 +35,9 @@ HELPS = {
 }
 
 
-def start_run(preset: Preset, corpus: Corpus, initial: InitialWeights | None = None) -> str | None:
+def start_run(
+    preset: Preset, corpus: Corpus, initial: InitialWeights | None = None, processes: int = 1
+) -> str | None:
     """Start a run and return its ID; if that is refused, say why and return None.
 
     A line of the text is added to its probes, to compare memorised text with other text.
@@ -46,9 +49,8 @@ def start_run(preset: Preset, corpus: Corpus, initial: InitialWeights | None = N
             fitted = fit_vocabulary(corpus.text, preset.model, preset.training, given, cache)
             context_length = preset.model.context_length
             config = with_text_probe(preset.training, corpus.text, fitted.tokenizer, context_length)
-            return get_runner().start(
-                preset, corpus, config, actor=current_actor(), initial=initial
-            )
+            actor, start = current_actor(), get_runner().start
+            return start(preset, corpus, config, actor=actor, initial=initial, processes=processes)
     except ValueError as error:
         show_refusal(error)
         return None
@@ -61,9 +63,9 @@ def run_buttons(run: Run, place: str) -> None:
     may_continue = not (is_restricted() and was_halted_by_teacher(run))
     runner = get_runner()
     actions: list[tuple[str, Callable[..., Future[None]]]] = []
-    if run.state in (RunState.RUNNING, RunState.QUEUED) and runner.owns(run.id):
+    if run.state in (RunState.RUNNING, RunState.QUEUED):
         actions = [("Pause", runner.pause), ("Stop", runner.stop)]
-    elif run.state is RunState.PAUSED and runner.owns(run.id):
+    elif run.state is RunState.PAUSED:
         actions = [("Stop", runner.stop)]
         if may_continue and place == "page":  # only the page shows what the step did
             actions.insert(0, ("One step", runner.step))
@@ -71,7 +73,7 @@ def run_buttons(run: Run, place: str) -> None:
             actions.insert(0, ("Resume", runner.resume))
     elif run.is_resumable and may_continue:
         actions = [("Resume", runner.resume)]
-    pending = runner.pending(run.id) is not None
+    pending = pending_command(run) is not None
     for label, ask in actions:
         st.button(
             label,
@@ -81,6 +83,32 @@ def run_buttons(run: Run, place: str) -> None:
             args=(ask, run.id),
             key=f"{label} {run.id} in {place}",
         )
+
+
+def pending_command(run: Run) -> Command | None:
+    """Return the last request to a live run that is not done yet, or None."""
+    if get_runner().owns(run.id):
+        return get_runner().pending(run.id)
+    last = get_cached_store().last_request(run.id)
+    return last.command if last is not None and last.is_open and run.is_live else None
+
+
+def describe_failure(run: Run) -> str:
+    """Return, as a sentence, why the last request to a run failed, or ""."""
+    if get_runner().owns(run.id):
+        return get_runner().last_error(run.id)
+    last = get_cached_store().last_request(run.id)
+    if last is None or not last.error or (last.answered_at or 0.0) < run.state_at:
+        return ""  # it did not fail, or the run has changed its state since
+    return f"{last.command.ongoing.capitalize()} failed. {last.error}"
+
+
+def can_be_copied(run: Run) -> bool:
+    """Tell whether the model of a run can be copied as it is now, for this visitor to look into.
+
+    A run of another process saves a checkpoint for that, which only its owner may ask for.
+    """
+    return get_runner().owns(run.id) or (run.is_live and may_change(run.owner))
 
 
 def watch_button(label: str, run: Run) -> None:
@@ -113,6 +141,6 @@ def _share(share: Callable[[bool], None], shared: bool) -> None:
 
 def state_badge(run: Run) -> None:
     """Show a run's state or pending action as a coloured badge."""
-    pending = get_runner().pending(run.id)
+    pending = pending_command(run)
     text = pending.ongoing if pending else run.state.value
     st.badge(text, color=STATE_COLORS[run.state])  # type: ignore[arg-type]

@@ -20,6 +20,7 @@ from gpt_core.store import (
     Shared,
     StoredInside,
     StoredProbe,
+    StoredRequest,
     StoredStep,
     mark_interrupted_runs,
 )
@@ -137,6 +138,10 @@ class CachedStore(RecordedRuns):
     @override
     def best_checkpoint(self, run_id: str) -> Checkpoint | None:
         return self.cached(("best", run_id), lambda: self._store.best_checkpoint(run_id))
+
+    def last_request(self, run_id: str) -> StoredRequest | None:
+        """Return the last request to a run from another process, or None if there was none."""
+        return self.cached(("request", run_id), lambda: self._store.last_request(run_id))
 
     def history(self, run_id: str) -> CachedHistory:
         """Return a run's history; that of a training run may be ``fresh_seconds`` old."""

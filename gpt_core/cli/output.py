@@ -30,9 +30,11 @@ def print_run(store: RunStore, runner: TrainingRunner, run_id: str) -> Run:
     seen = {table: max((r.id for r in getattr(before, table)), default=0) for table in printed}
     done = store.last_steps(run_id, 1)
     start = done[0].global_step + 1 if done else 0
+    was_paused = False
     with tqdm(total=run.total_steps, initial=start, unit="step", dynamic_ncols=True) as bar:
         while True:
             has_ended = runner.wait(run_id, POLL_SECONDS)  # first: then all records are there
+            is_paused = runner.is_paused(run_id)  # likewise
             new = store.records_since(run_id, printed, seen)
             # The sort is stable: at the same step, the evaluation comes before the sample.
             records: list[StoredEvaluation | StoredSample] = [*new.evaluations, *new.samples]
@@ -40,6 +42,9 @@ def print_run(store: RunStore, runner: TrainingRunner, run_id: str) -> Run:
                 bar.write(_line(record))
             seen |= {t: getattr(new, t)[-1].id for t in printed if getattr(new, t)}
             _advance(bar, run_progress(run, store.last_steps(run_id, SPEED_STEPS)))
+            if is_paused != was_paused and not has_ended:
+                bar.write(_pause_line(is_paused, bar.n))
+            was_paused = is_paused
             if has_ended:
                 break
     run = store.run(run_id)
@@ -60,6 +65,16 @@ def _line(record: StoredEvaluation | StoredSample) -> str:
     return (
         f"Ep {record.epoch} (Step {record.global_step:06d}): "
         f"Train loss {record.train_loss:.3f}, Val loss {record.val_loss:.3f}{_measures(record)}"
+    )
+
+
+def _pause_line(is_paused: bool, steps: int) -> str:
+    """Return what the terminal says when the app has paused or resumed its run."""
+    if not is_paused:
+        return "Resumed from the app."
+    return (
+        f"Paused from the app after {count(steps, 'step')}: it waits until it is resumed there. "
+        "Ctrl-C saves and ends it."
     )
 
 

@@ -23,7 +23,7 @@ from gpt_core.distributed import LAUNCH, Group, launch_id
 from gpt_core.export import read_settings
 from gpt_core.presets import PRESETS, Preset
 from gpt_core.runner import TrainingRunner
-from gpt_core.store import Run, RunState, RunStore, mark_interrupted_runs
+from gpt_core.store import Run, RunState, RunStore, mark_interrupted_runs, run_locks
 from gpt_core.system import MAX_SETTINGS_BYTES
 from gpt_core.text import (
     BUNDLED_TEXTS,
@@ -136,6 +136,7 @@ def _train_new(options: argparse.Namespace, group: Group) -> int:
 
 def _resume(options: argparse.Namespace, group: Group, run_id: str) -> int:
     def resume(runner: TrainingRunner) -> str:
+        run_locks.require_not_held(runner.store, run_id)  # another process has it
         runner.resume(run_id, actor=LOCAL).result()
         return run_id
 
@@ -173,11 +174,7 @@ def _train(
         runner.close()
         publishing.finish(is_interrupted=True)
         if run_id:
-            print(
-                f"Interrupted. Resume it with: {launcher(options.program, group)} resume "
-                f"{run_id} --runs-dir {options.runs_dir}",
-                file=sys.stderr,
-            )
+            _print_how_to_resume("Interrupted.", options, group, run_id)
         return INTERRUPTED
     finally:
         runner.close()
@@ -185,8 +182,15 @@ def _train(
         store.close()
     if run.message:
         print(run.message, file=sys.stderr)
-    is_wanted = run.state is RunState.STOPPED and launch_id()  # or torchrun would begin again
-    return FINISHED if run.state is RunState.FINISHED or is_wanted else FAILED
+    if run.state is RunState.STOPPED:
+        _print_how_to_resume("Stopped from the app.", options, group, run.id)
+        return FINISHED if launch_id() else INTERRUPTED  # or torchrun would begin again
+    return FINISHED if run.state is RunState.FINISHED else FAILED
+
+
+def _print_how_to_resume(why: str, options: argparse.Namespace, group: Group, run_id: str) -> None:
+    command = f"{launcher(options.program, group)} resume {run_id} --runs-dir {options.runs_dir}"
+    print(f"{why} Resume it with: {command}", file=sys.stderr)
 
 
 def _encode_file(

@@ -20,7 +20,7 @@ from gpt_core.model import (
     transpose_weights,
 )
 from gpt_core.runner import Snapshot, TrainingRunner
-from gpt_core.store import RunStore
+from gpt_core.store import Checkpoint, RunStore
 from gpt_core.system import describe_error
 from gpt_core.weights import load_weights
 
@@ -69,11 +69,9 @@ class ModelCache:
             ValueError: there is no checkpoint of that step, or it is damaged.
         """
         require_read_access(store, run_id, actor, "look into")
-        found = [c for c in store.checkpoints(run_id) if c.global_step == global_step]
-        if not found:
-            raise ValueError(f"Run {run_id} has no checkpoint of step {global_step}.")
-        folder = store.runs_dir / found[0].folder
-        return self._get(("checkpoint", found[0].id), lambda: load_weights(folder))
+        found = _checkpoint_at(store, run_id, global_step)
+        folder = store.runs_dir / found.folder
+        return self._get(("checkpoint", found.id), lambda: load_weights(folder))
 
     def library_model(self, library: ModelLibrary, key: str, *, actor: str) -> GPTModel:
         """Return a model of the library.
@@ -91,11 +89,15 @@ class ModelCache:
     ) -> Snapshot:
         """Return a copy of a live run's model at its current step.
 
+        A run of another process saves a checkpoint, which is read.
+
         Raises:
-            PermissionDenied: the run is another student's, and private.
-            ValueError: the run is not live here.
+            PermissionDenied: the run is another student's, and private or of another process.
+            ValueError: the run is not live.
             TimeoutError: its current step did not end in time.
         """
+        if not runner.owns(run_id):
+            return self._saved_copy(runner, run_id, actor, timeout)
         try:
             snapshot = runner.snapshot(run_id, actor=actor).result(timeout)
         except (RuntimeError, MemoryError) as error:  # also: the app is closing
@@ -103,6 +105,21 @@ class ModelCache:
         # Cached, so that the run is copied only once per step.
         self._get(("snapshot", run_id, snapshot.global_step), lambda: snapshot.model)
         return snapshot
+
+    def _saved_copy(
+        self, runner: TrainingRunner, run_id: str, actor: str, timeout: float
+    ) -> Snapshot:
+        """Let the process that trains a run save a checkpoint, and read the model from it."""
+        store = runner.store
+        try:
+            step = runner.checkpoint(run_id, actor=actor).result(timeout)
+        except RuntimeError as error:  # the app is closing
+            raise ValueError(describe_error(error)) from error
+        if step < 0:
+            raise ValueError("The run has not done its first step yet: try again in a moment.")
+        folder = store.runs_dir / _checkpoint_at(store, run_id, step).folder
+        model = self._get(("snapshot", run_id, step), lambda: load_weights(folder))
+        return Snapshot(run_id, step, model)
 
     def last_snapshot(
         self, store: RunStore, run_id: str, global_step: int, *, actor: str
@@ -151,3 +168,15 @@ class ModelCache:
                 if sum(sizes.values()) <= self._budget_bytes:
                     break
                 del self._models[key], sizes[key]
+
+
+def _checkpoint_at(store: RunStore, run_id: str, global_step: int) -> Checkpoint:
+    """Return a run's checkpoint of a step.
+
+    Raises:
+        ValueError: there is none.
+    """
+    for checkpoint in store.checkpoints(run_id):
+        if checkpoint.global_step == global_step:
+            return checkpoint
+    raise ValueError(f"Run {run_id} has no checkpoint of step {global_step}.")

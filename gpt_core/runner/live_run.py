@@ -5,7 +5,6 @@ import sqlite3
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from enum import Enum
 from functools import partial
 from typing import Any
 
@@ -15,36 +14,10 @@ from gpt_core.access import ClassRules, is_student, seconds_left
 from gpt_core.runner.queue.fair_queue import FairQueue, QueuedRun
 from gpt_core.runner.queue.request_queue import RequestQueue
 from gpt_core.runner.session import Session
-from gpt_core.store import RunSetup, RunState, RunStore
+from gpt_core.store import Command, RunSetup, RunState, RunStore
 from gpt_core.system import describe_error, shorten
 
 log = logging.getLogger(__name__)
-
-
-class Command(Enum):
-    """A request to a live run; its value completes "only its owner may … it"."""
-
-    PAUSE = "pause"
-    RESUME = "resume"
-    STOP = "stop"
-    STEP = "step"
-    SAVE = "save"
-    SNAPSHOT = "look into"
-
-    @property
-    def ongoing(self) -> str:
-        """Return what the run is doing until the request is done, such as "stopping"."""
-        return ONGOING[self]
-
-
-ONGOING = {
-    Command.PAUSE: "pausing",
-    Command.RESUME: "resuming",
-    Command.STOP: "stopping",
-    Command.STEP: "stepping",
-    Command.SAVE: "saving",
-    Command.SNAPSHOT: "copying",
-}
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """TrainingRunner: the interface of pages and command line to the training thread.
 
 They ask it to start, pause, resume, stop, save and copy runs, and read the results from the store.
+Requests to a run that another process trains go there through the store, and come from there.
 No other thread touches a model in training or draws from its random generator.
 """
 
@@ -30,12 +31,18 @@ from gpt_core.distributed import LAUNCH, SINGLE, Group, describe_resumption, lau
 from gpt_core.library import clean_up
 from gpt_core.model import check_device
 from gpt_core.presets import Preset
-from gpt_core.runner.live_run import Command
+from gpt_core.runner.elsewhere.stored_requests import ENDED, StoredRequests
+from gpt_core.runner.elsewhere.torchrun import (
+    RECORDED,
+    TorchrunRuns,
+    processes_of,
+    require_processes,
+)
 from gpt_core.runner.new_run import prepare_run
 from gpt_core.runner.queue.request_queue import done
 from gpt_core.runner.session import Session, Snapshot
 from gpt_core.runner.training_threads import TrainingThreads
-from gpt_core.store import Run, RunState, RunStore, find_run, run_locks
+from gpt_core.store import Command, Run, RunState, RunStore, find_run, run_locks
 from gpt_core.system import count, describe_change, describe_machine, keep_freed_memory
 from gpt_core.text import Corpus, TextFile, run_text, token_cache_in
 from gpt_core.training import prepare_data
@@ -60,6 +67,7 @@ class TrainingRunner:
         group: the processes that train its run, of which this is rank 0.
         devices: where runs train at the same time, such as each of several GPUs. The first also
             trains those of any other kind; by default it is the only one.
+        max_processes: how many processes may train a run of this runner; see torchrun.py.
 
     Raises:
         ValueError: threads or active_runs is less than 1.
@@ -74,9 +82,11 @@ class TrainingRunner:
         rules: ClassRules | None = None,
         group: Group = SINGLE,
         devices: Sequence[str] = ("cpu",),
+        max_processes: int = 1,
     ) -> None:
         self._store = store
         self._group = group
+        self.max_processes = max_processes
         self._threads = torch.get_num_threads() if threads is None else threads
         if self._threads < 1 or active_runs < 1:
             raise ValueError(f"threads={threads}, active_runs={active_runs}: choose 1 or more.")
@@ -87,6 +97,8 @@ class TrainingRunner:
         self._thread = TrainingThreads(
             store, active_runs, self._threads, timer, rules or ClassRules(), devices
         )
+        self._torchrun = TorchrunRuns(store, self._thread, self._threads)
+        self._stored_requests = StoredRequests(store, self._serve, self._thread.live_runs)
         atexit.register(self.close)
 
     # Callable from any thread
@@ -100,6 +112,7 @@ class TrainingRunner:
         actor: str,
         run_id: str | None = None,
         initial: InitialWeights | None = None,
+        processes: int = 1,
     ) -> str:
         """Queue a run and return its ID; the run trains after this call has returned.
 
@@ -113,21 +126,32 @@ class TrainingRunner:
             actor: who asks, and becomes the owner.
             run_id: the run's ID; None generates one.
             initial: the initial weights, which are copied; None draws them at random.
+            processes: how many processes train it together, started by torchrun.
 
         Raises:
             ValueError: the text is too short, the device is not available, the ID is taken, the
-                weights do not fit the model, or a class's rules do not allow a student this run.
+                weights do not fit the model, a class's rules do not allow a student this run, or
+                so many processes may not train one here.
         """
         require_class_member(actor)
+        require_processes(processes, self.max_processes, actor)
         new = prepare_run(preset, corpus, training_config, actor, initial, self._cache)
         if is_student(actor):
             new.require_allowed(self.rules, preset, training_config or preset.training)
         with self._store.quota_lock, self._thread.admission():
             equal = self._thread.find_equal(new.setup, run_id)
+            if processes > 1:
+                equal = self._torchrun.find_equal(new.setup)
             if equal is not None:
                 return equal
             self._require_within_quota(actor, new.max_checkpoint_bytes)
             run_id = run_locks.find_run_id(self._store, run_id, preset.name)
+            versions = describe_machine(self._threads)
+            if processes > 1:
+                with run_locks.lock_start(self._store, run_id, "started") as lock:
+                    new.write_down(self._store, run_id, {**versions, RECORDED: str(processes)})
+                    self._torchrun.add(run_id, processes, lock)
+                return run_id
             with run_locks.lock_run(self._store, run_id, "started") as lock:
                 new.write_down(self._store, run_id, self._versions(new.config))
                 run = find_run(self._store, run_id)
@@ -144,12 +168,12 @@ class TrainingRunner:
 
         Raises:
             PermissionDenied: the teacher paused or stopped the student's run.
-            ValueError: there is no such run, it has finished, it is live in another process, or
+            ValueError: there is no such run, it has finished, it trains in another process, or
                 its text was deleted.
         """
-        self._require_unstopped(run_id, actor)
-        if self.owns(run_id):
+        if self.owns(run_id) or self._is_paused_elsewhere(run_id):
             return self._request(run_id, actor, Command.RESUME)
+        self._require_unstopped(run_id, actor)
         self._reopen(run_id, actor)
         return done()
 
@@ -159,7 +183,6 @@ class TrainingRunner:
 
     def step(self, run_id: str, *, actor: str) -> "Future[None]":
         """Run a single step of a paused run, and record its effect on the model."""
-        self._require_unstopped(run_id, actor)
         return self._request(run_id, actor, Command.STEP)
 
     def checkpoint(self, run_id: str, *, actor: str) -> "Future[int]":
@@ -175,6 +198,12 @@ class TrainingRunner:
         """
         return self._request(run_id, actor, Command.SNAPSHOT)
 
+    def _is_paused_elsewhere(self, run_id: str) -> bool:
+        run_locks.mark_interrupted_runs(self._store)  # not if its process has ended
+        run = self._store.run(run_id)
+        is_paused = run is not None and run.state is RunState.PAUSED
+        return is_paused and run_locks.is_held(self._store, run_id)
+
     def _require_unstopped(self, run_id: str, actor: str) -> None:
         """Refuse a student's continuing of a run that the teacher paused or stopped."""
         run = self._store.run(run_id)
@@ -187,6 +216,11 @@ class TrainingRunner:
     def submit(self, action: Callable[[], T]) -> "Future[T]":
         """Run an action in the training thread, between two steps."""
         return self._thread.submit(action)
+
+    @property
+    def store(self) -> RunStore:
+        """Return the store where everything is recorded."""
+        return self._store
 
     @property
     def rules(self) -> ClassRules:
@@ -247,6 +281,11 @@ class TrainingRunner:
         """Tell whether a run is live in this process, so that it takes requests here."""
         return self._thread.find(run_id) is not None
 
+    def is_paused(self, run_id: str) -> bool:
+        """Tell whether a run is live in this process, and paused."""
+        live = self._thread.find(run_id)
+        return live is not None and live.state is RunState.PAUSED
+
     def wait(self, run_id: str, timeout: float | None = None) -> bool:
         """Wait until a run of this process ends; return False if the timeout comes first."""
         live = self._thread.find(run_id)
@@ -254,18 +293,37 @@ class TrainingRunner:
 
     def close(self) -> None:
         """Save the live runs, record them as ``interrupted``, and join the thread."""
+        self._torchrun.begin_close()
         self._thread.close()
+        self._torchrun.close()
+        self._stored_requests.close()
         atexit.unregister(self.close)
 
     def _request(self, run_id: str, actor: str, command: Command) -> "Future[Any]":
         """Send a request to a live run, if the actor may; it is served between two steps."""
         require_class_member(actor)
+        if self.owns(run_id) or command is Command.SNAPSHOT:
+            return self._serve(run_id, actor, command)
+        self._require_allowed(run_id, actor, command)
+        if self._torchrun.is_waiting(run_id):
+            return self._torchrun.request(run_id, actor, command)
+        return self._stored_requests.send(run_id, actor, command)
+
+    def _serve(self, run_id: str, actor: str, command: Command) -> "Future[Any]":
+        """Send a request, perhaps of another process, to a live run of this one."""
+        require_class_member(actor)
         self._thread.require_live(run_id)
+        self._require_allowed(run_id, actor, command)
+        return self._thread.request(run_id, actor, command)
+
+    def _require_allowed(self, run_id: str, actor: str, command: Command) -> None:
+        """Refuse a request to a live run that the actor may not make."""
         if command is Command.SNAPSHOT:
             require_read_access(self._store, run_id, actor, command.value)
         else:
             require_owner(self._store, run_id, actor, command.value)
-        return self._thread.request(run_id, actor, command)
+        if command in (Command.RESUME, Command.STEP):
+            self._require_unstopped(run_id, actor)
 
     def _reopen(self, run_id: str, actor: str) -> None:
         """Queue a run again that ended before its last step."""
@@ -273,6 +331,11 @@ class TrainingRunner:
         run = run_locks.find_unfinished_run(self._store, run_id)
         require_owner(self._store, run_id, actor, Command.RESUME.value)
         check_device(run.training_config.device)
+        processes = processes_of(run)
+        if 1 < processes <= self.max_processes:
+            with self._thread.admission():
+                self._torchrun.reopen(run, processes, actor)
+            return
         text, config = run_text(self._store, run).text, run.training_config
         tokenizer = run_tokenizer(self._store, run)
         data = prepare_data(
@@ -284,6 +347,7 @@ class TrainingRunner:
             self._require_within_quota(run.owner, 0)
             with run_locks.lock_run(self._store, run_id, "resumed") as lock:
                 run_locks.find_unfinished_run(self._store, run_id)  # still?
+                self._store.answer_all(run_id, ENDED)  # what was asked of an earlier process
                 change = self._describe_change(run)
                 self._store.set_state(run_id, RunState.QUEUED, actor, change)
                 run = find_run(self._store, run_id)

@@ -14,11 +14,11 @@ from gpt_core.access import (
     TIME_USED_UP,
     require_training_time,
 )
-from gpt_core.runner.live_run import Command, LiveRun, LiveRuns
+from gpt_core.runner.live_run import LiveRun, LiveRuns
 from gpt_core.runner.queue.fair_queue import QueuedRun
 from gpt_core.runner.queue.request_queue import RequestQueue
 from gpt_core.runner.session import Session, Snapshot
-from gpt_core.store import FinalState, RunState, RunStore
+from gpt_core.store import Command, FinalState, RunState, RunStore
 from gpt_core.system import describe_error, return_freed_memory, start_thread
 
 log = logging.getLogger(__name__)

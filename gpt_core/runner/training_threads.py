@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 import filelock
 
 from gpt_core.access import ClassRules
-from gpt_core.runner.live_run import Command, LiveRun, LiveRuns
+from gpt_core.runner.live_run import LiveRun, LiveRuns
 from gpt_core.runner.session import Session
 from gpt_core.runner.training_thread import TrainingThread
-from gpt_core.store import RunState, RunStore
+from gpt_core.store import Command, RunState, RunStore
 
 T = TypeVar("T")
 

@@ -1,7 +1,8 @@
 """The tables of the store, as numbered migrations.
 
-Rows are only added, with two exceptions: a checkpoint's row is deleted with its folder, and all of
-a run's rows with the run. Deletions of runs are themselves recorded.
+Rows are only added, with three exceptions: a request's row is completed by its answer, a
+checkpoint's is deleted with its folder, and all of a run's rows with the run. Deletions of runs are
+themselves recorded.
 """
 
 # One script per schema version; the file's version is SQLite's user_version.
@@ -253,5 +254,19 @@ MIGRATIONS = (
         received_at REAL NOT NULL,    -- when it was last heard of
         cursors TEXT NOT NULL         -- JSON: the last row received of each table, by its ID there
     );
+    """,
+    """
+    -- Requests to live runs of other processes, which serve them between two steps.
+    CREATE TABLE requests (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        run_id TEXT NOT NULL REFERENCES runs (id),
+        actor TEXT NOT NULL,
+        command TEXT NOT NULL,        -- 'pause', 'resume', 'stop', 'step' or 'save'
+        asked_at REAL NOT NULL,
+        answered_at REAL,             -- NULL while it is open
+        error TEXT NOT NULL DEFAULT ''  -- why it failed, as a sentence
+    );
+    CREATE INDEX requests_by_run ON requests (run_id, id);
+    CREATE INDEX open_requests ON requests (run_id, id) WHERE answered_at IS NULL;
     """,
 )

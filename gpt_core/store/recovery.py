@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gpt_core.store.migrations import MIGRATIONS
 from gpt_core.store.rows import decoded, run_from_row
-from gpt_core.store.run import CheckpointKind, RunState, ShareKind
+from gpt_core.store.run import CheckpointKind, Command, RunState, ShareKind
 from gpt_core.system import DAMAGED, count, write_atomically
 
 COMPANIONS = ("-wal", "-shm")  # SQLite's files beside one that is in use
@@ -153,6 +153,7 @@ def _drop_what_makes_no_sense(into: sqlite3.Connection) -> None:
         ("transitions", "state", tuple(RunState)),
         ("checkpoints", "kind", tuple(CheckpointKind)),
         ("shares", "kind", tuple(ShareKind)),
+        ("requests", "command", tuple(Command)),
     ):
         marks = ", ".join("?" * len(known))
         into.execute(

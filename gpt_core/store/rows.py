@@ -15,7 +15,7 @@ from gpt_core.records import (
     StepRecord,
     UpdateRecord,
 )
-from gpt_core.store.run import Baselines, CheckpointKind, Run, RunState
+from gpt_core.store.run import Baselines, CheckpointKind, Command, Run, RunState
 from gpt_core.validation import is_whole_text, shown
 
 Row = dict[str, Any]  # column names to SQLite values
@@ -108,6 +108,24 @@ class Deletion:
     seconds: float  # of training time
 
 
+@dataclass(frozen=True)
+class StoredRequest:
+    """A request to a live run, from another process than the one that trains it."""
+
+    id: int
+    run_id: str
+    actor: str  # who asks
+    command: Command
+    asked_at: float
+    answered_at: float | None  # None while it is open
+    error: str  # why it failed, as a sentence
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether it is not answered yet."""
+        return self.answered_at is None
+
+
 StoredRecord = (
     StoredStep | StoredEvaluation | StoredSample | StoredProbe | StoredUpdate | StoredInside
 )
@@ -121,8 +139,13 @@ TABLES: dict[type, str] = {
     Transition: "transitions",
     Checkpoint: "checkpoints",
     Deletion: "deletions",
+    StoredRequest: "requests",
 }
-ENUMS: dict[str, type[StrEnum]] = {"state": RunState, "kind": CheckpointKind}
+ENUMS: dict[str, type[StrEnum]] = {
+    "state": RunState,
+    "kind": CheckpointKind,
+    "command": Command,
+}
 
 JSON_COLUMNS = {
     "samples": ("copied",),

@@ -41,6 +41,32 @@ class ShareKind(StrEnum):
     MODEL = "model"
 
 
+class Command(StrEnum):
+    """A request to a live run; its value completes "only its owner may … it"."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    STOP = "stop"
+    STEP = "step"
+    SAVE = "save"
+    SNAPSHOT = "look into"  # only within the process that trains the run
+
+    @property
+    def ongoing(self) -> str:
+        """Return what the run is doing until the request is done, such as "stopping"."""
+        return ONGOING[self]
+
+
+ONGOING = {
+    Command.PAUSE: "pausing",
+    Command.RESUME: "resuming",
+    Command.STOP: "stopping",
+    Command.STEP: "stepping",
+    Command.SAVE: "saving",
+    Command.SNAPSHOT: "copying",
+}
+
+
 @dataclass(frozen=True)
 class Baselines:
     """Losses on a run's whole validation text that its model's is compared with, in nats per token.

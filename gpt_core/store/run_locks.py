@@ -4,8 +4,9 @@ import logging
 import re
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import filelock
 
@@ -17,6 +18,11 @@ from gpt_core.system import describe_error, shorten
 log = logging.getLogger(__name__)
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # also the name of a folder and a lock file
+GONE = "The process that trained it is gone."
+ELSEWHERE = (
+    "Run {} is live in another process on this machine, such as a terminal or the app: pause, "
+    "resume or stop it on the app's Train page."
+)
 
 
 def find_run_id(store: RunStore, run_id: str | None, preset_name: str) -> str:
@@ -50,11 +56,54 @@ def acquire_run_lock(store: RunStore, run_id: str) -> filelock.BaseFileLock:
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
-        raise ValueError(
-            f"Run {run_id} is live in another process on this machine, perhaps a terminal: you "
-            "can watch it here, but only that process can pause, resume or stop it."
-        ) from None
+        raise ValueError(ELSEWHERE.format(run_id)) from None
     return lock
+
+
+def acquire_starting_lock(store: RunStore, run_id: str) -> filelock.BaseFileLock:
+    """Acquire the lock that keeps a run live until the processes that are to train it hold it.
+
+    Raises:
+        ValueError: it is held: such processes are starting, or train.
+    """
+    folder = store.runs_dir / "locks" / "starting"
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder / f"{run_id}.lock", thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise ValueError(ELSEWHERE.format(run_id)) from None
+    return lock
+
+
+def is_starting(store: RunStore, run_id: str) -> bool:
+    """Tell whether processes are starting that are to train a run."""
+    if not (store.runs_dir / "locks" / "starting" / f"{run_id}.lock").exists():
+        return False
+    try:
+        acquire_starting_lock(store, run_id).release()
+    except ValueError:
+        return True
+    return False
+
+
+def is_held(store: RunStore, run_id: str) -> bool:
+    """Tell whether a process has a run, waiting, training or paused."""
+    try:
+        acquire_run_lock(store, run_id).release()
+    except ValueError:
+        return True
+    return False
+
+
+def require_not_held(store: RunStore, run_id: str) -> None:
+    """Refuse a run that a process has, waiting, training or paused.
+
+    Raises:
+        ValueError: a process has it, or there is no such run.
+    """
+    find_run(store, run_id)
+    acquire_run_lock(store, run_id).release()
 
 
 @contextmanager
@@ -90,9 +139,24 @@ def lock_run(store: RunStore, run_id: str, doing: str) -> Iterator[filelock.Base
     Raises:
         ValueError: the lock is held elsewhere, or the action failed.
     """
+    with _held_unless_failed(partial(acquire_run_lock, store, run_id), doing) as lock:
+        yield lock
+
+
+@contextmanager
+def lock_start(store: RunStore, run_id: str, doing: str) -> Iterator[filelock.BaseFileLock]:
+    """Acquire the starting lock on a run, as :func:`lock_run` does that on the run itself."""
+    with _held_unless_failed(partial(acquire_starting_lock, store, run_id), doing) as lock:
+        yield lock
+
+
+@contextmanager
+def _held_unless_failed(
+    acquire: Callable[[], filelock.BaseFileLock], doing: str
+) -> Iterator[filelock.BaseFileLock]:
     lock = None
     try:
-        lock = acquire_run_lock(store, run_id)
+        lock = acquire()
         yield lock
     except BaseException as error:
         if lock is not None:
@@ -119,12 +183,14 @@ def mark_interrupted_runs(store: RunStore) -> None:
         except OSError:  # its lock cannot be opened
             continue
         try:
+            if is_starting(store, run.id):  # another process is about to hold its lock
+                continue
             current = store.run(run.id)  # it may have ended just before its lock was released
             final = store.final_state(run.id)
             if current is not None and (current.is_live or final):
-                gone = "The process that trained it is gone."
-                final = final or FinalState(RunState.INTERRUPTED, run.owner, gone)
+                final = final or FinalState(RunState.INTERRUPTED, run.owner, GONE)
                 store.set_state(run.id, final.state, final.actor, final.message)
+                store.answer_all(run.id, GONE)
         except sqlite3.Error:  # a full disk must not prevent reading
             log.exception("run %s could not be marked as interrupted", run.id)
         finally:

@@ -20,6 +20,7 @@ from gpt_core.store.rows import (
     StoredEvaluation,
     StoredInside,
     StoredProbe,
+    StoredRequest,
     StoredSample,
     StoredStep,
     StoredUpdate,
@@ -197,6 +198,21 @@ class RunReader(RecordedRuns):
     def deletions(self, after: int = 0) -> list[Deletion]:
         """Return the deletions of runs with ``id > after``, oldest first."""
         return self._select(Deletion, "id > ? ORDER BY id", after)
+
+    def open_requests(self, run_id: str | None = None) -> list[StoredRequest]:
+        """Return the requests to a run that are not answered yet, oldest first; None: to any."""
+        where = "answered_at IS NULL AND (run_id = ?1 OR ?1 IS NULL) ORDER BY id"
+        return self._select(StoredRequest, where, run_id)
+
+    def request(self, request_id: int) -> StoredRequest | None:
+        """Return the request with this ID, or None if its run was deleted."""
+        found = self._select(StoredRequest, "id = ?", request_id)
+        return found[0] if found else None
+
+    def last_request(self, run_id: str) -> StoredRequest | None:
+        """Return the last request to a run from another process, or None if there was none."""
+        found = self._select(StoredRequest, "run_id = ? ORDER BY id DESC LIMIT 1", run_id)
+        return found[0] if found else None
 
     def records_since(
         self, run_id: str, tables: Sequence[str], after: Mapping[str, int]

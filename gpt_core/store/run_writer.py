@@ -25,12 +25,14 @@ from gpt_core.store.run import (
     SILENT_SECONDS,
     Baselines,
     CheckpointKind,
+    Command,
     Run,
     RunState,
     ShareKind,
 )
 from gpt_core.store.run_reader import FinalState, RunReader
 from gpt_core.system import write_atomically
+from gpt_core.validation import shown
 
 RECORD_TABLES: dict[type, str] = {
     StepRecord: "steps",
@@ -40,7 +42,14 @@ RECORD_TABLES: dict[type, str] = {
     UpdateRecord: "updates",
     InsideRecord: "inside",
 }
-RUN_TABLES = (*RECORD_TABLES.values(), "transitions", "checkpoints", "labels", "published_runs")
+RUN_TABLES = (
+    *RECORD_TABLES.values(),
+    "transitions",
+    "checkpoints",
+    "labels",
+    "requests",
+    "published_runs",
+)
 PUBLISHED_TABLES = (*RECORD_TABLES.values(), "labels", "transitions")  # whose rows are sent
 HEARD_SECONDS = 5.0  # between two notes that a machine was heard of
 
@@ -268,6 +277,45 @@ class RunWriter(RunReader):
         row = {"run_id": run_id, "at": self._clock(), "actor": actor, "name": name, "note": note}
         with self._database.transaction() as connection:
             insert(connection, "labels", row)
+
+    def ask(self, run_id: str, command: str, actor: str) -> int:
+        """Record a request to a run that another process trains, and return its ID.
+
+        That process serves it between two steps and records the answer. A request that is already
+        open is not recorded twice: its ID is returned.
+
+        Args:
+            run_id: the run.
+            command: one of :class:`Command`, except a snapshot, which stays within a process.
+            actor: who asks; the process that trains the run checks what they may do.
+
+        Raises:
+            ValueError: there is no such command.
+        """
+        if command not in set(Command) - {Command.SNAPSHOT}:
+            raise ValueError(f"A run of another process cannot {shown(command)}.")
+        with self._database.transaction() as connection:
+            sql = "SELECT id FROM requests WHERE run_id = ? AND command = ? AND answered_at IS NULL"
+            found = connection.execute(sql, (run_id, command)).fetchone()
+            if found is None:
+                row = {"run_id": run_id, "actor": actor, "command": command}
+                insert(connection, "requests", {**row, "asked_at": self._clock()})
+                found = connection.execute("SELECT last_insert_rowid()").fetchone()
+            return int(found[0])
+
+    def answer(self, request_id: int, error: str = "") -> None:
+        """Record that a request was served or, in a sentence, why not; the first answer counts."""
+        self._answer("id = ?", request_id, error)
+
+    def answer_all(self, run_id: str, error: str) -> None:
+        """Record why none of a run's open requests is served any more."""
+        if self.open_requests(run_id):
+            self._answer("run_id = ?", run_id, error)
+
+    def _answer(self, where: str, key: str | int, error: str) -> None:
+        sql = "UPDATE requests SET answered_at = ?, error = ? WHERE answered_at IS NULL AND "
+        with self._database.transaction() as connection:
+            connection.execute(sql + where, (self._clock(), error, key))
 
     def remove_run(self, run_id: str, actor: str) -> None:
         """Delete all of a run's rows, and record who did; do this before deleting its files."""

@@ -103,14 +103,14 @@ def test_a_paused_or_queued_run_can_be_stopped(
 def test_what_is_not_live_cannot_be_asked(
     runner: TrainingRunner, store: RunStore, corpus: Corpus
 ) -> None:
-    with pytest.raises(ValueError, match="nobody is not live here"):
+    with pytest.raises(ValueError, match="There is no run nobody"):
         runner.stop("nobody", actor="local")
     with pytest.raises(ValueError, match="There is no run nobody"):
         runner.resume("nobody", actor="local")
     run_id = runner.start(PRESET, corpus, actor="local")
     runner.wait(run_id, timeout=60)
     for ask in (runner.stop, runner.pause, runner.checkpoint, runner.snapshot):
-        with pytest.raises(ValueError, match="not live here"):
+        with pytest.raises(ValueError, match="not live"):
             ask(run_id, actor="local")
     with pytest.raises(ValueError, match="has finished"):
         runner.resume(run_id, actor="local")

@@ -56,9 +56,12 @@ class FairQueue:
         self._served: list[str] = []  # owners, in order of their last turns
         self._first: list[str] = []  # run IDs, in the teacher's order
         self.held = False  # if True, no student's run begins
+        self.occupied = False  # if True, no run begins: other processes train on this machine
 
     def take(self, waiting: Sequence[QueuedRun], running: Collection[str]) -> QueuedRun | None:
         """Return the run that begins now, or None if none may, and note its owner's turn."""
+        if self.occupied:
+            return None
         if self.held:
             waiting = [run for run in waiting if not is_student(run.owner)]
         with self._lock:
@@ -85,7 +88,7 @@ class FairQueue:
         """
         with self._lock:
             served, first = self._served, self._first
-        left, now, starts = list(waiting), 0.0, {}
+        left, now, starts = list(waiting), math.inf if self.occupied else 0.0, {}
         busy = [(seconds.get(run.run_id, math.inf), run.owner) for run in running]
         while left:
             run = next_run(left, [owner for _, owner in busy], served, first)

@@ -1,0 +1,1 @@
+"""Runs that other processes train: requests to them, and those that this process starts."""

@@ -1,0 +1,193 @@
+"""Runs that several processes train, started by torchrun for the app."""
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.util import find_spec
+
+import psutil
+import pytest
+
+from gpt_core.runner import TrainingRunner, count_processes
+from gpt_core.runner.elsewhere.torchrun import PROCESSES
+from gpt_core.store import RunState, RunStore, mark_interrupted_runs
+from gpt_core.text import Corpus, load_text
+from tests.support.runs import LONG, PRESET, losses, states, wait_for_steps
+from tests.support.terminal import wait_for
+
+needs_two = pytest.mark.skipif(
+    find_spec("gpt_core.distributed") is None, reason="several processes cannot train a run yet"
+)
+
+
+@pytest.fixture
+def app(store: RunStore) -> Iterator[TrainingRunner]:
+    """A runner that may start two processes for a run."""
+    runner = TrainingRunner(store, threads=1, max_processes=2)
+    yield runner
+    runner.close()
+
+
+def torchruns() -> list[psutil.Process]:
+    """Return the torchrun processes that this one has started."""
+    children = psutil.Process().children()
+    return [child for child in children if "torch.distributed.run" in child.cmdline()]
+
+
+def test_a_machine_without_several_gpus_offers_one_process_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv(PROCESSES, raising=False)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    assert count_processes() == 1
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 8)
+    assert count_processes() == 8
+    monkeypatch.setenv(PROCESSES, "3")
+    assert count_processes() == 3
+    for wrong in ("0", "-1", "many"):
+        monkeypatch.setenv(PROCESSES, wrong)
+        with pytest.raises(ValueError, match=f"{PROCESSES}='{wrong}' must be a whole number"):
+            count_processes()
+
+
+@pytest.mark.parametrize(
+    ("processes", "actor", "message"),
+    [
+        (3, "local", "processes=3: choose 1 to 2"),
+        (0, "local", "processes=0: choose 1 to 2"),
+        (2, "ann", "processes=2: only 1 can train a run here"),
+    ],
+)
+def test_more_processes_than_there_may_be_are_refused(
+    app: TrainingRunner,
+    store: RunStore,
+    corpus: Corpus,
+    processes: int,
+    actor: str,
+    message: str,
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        app.start(PRESET, corpus, actor=actor, processes=processes)
+    assert store.runs() == []
+
+
+def test_it_waits_while_another_run_trains_and_can_be_stopped_meanwhile(
+    app: TrainingRunner, store: RunStore, corpus: Corpus
+) -> None:
+    first = app.start(LONG, corpus, actor="local")
+    wait_for_steps(store, first, 1)
+    waiting = app.start(PRESET, corpus, actor="local", processes=2)
+    assert app.start(PRESET, corpus, actor="local", processes=2) == waiting  # a double click
+    mark_interrupted_runs(store)  # as any process does
+    run = store.run(waiting)
+    assert run is not None
+    assert run.state is RunState.QUEUED
+    with pytest.raises(ValueError, match="waits for its turn"):
+        app.pause(waiting, actor="local")
+    app.stop(waiting, actor="local").result(30)
+    assert states(store, waiting) == ["queued", "stopped"]
+    assert torchruns() == []
+
+
+def test_what_waits_when_the_app_is_closed_is_interrupted(store: RunStore, corpus: Corpus) -> None:
+    runner = TrainingRunner(store, threads=1, max_processes=2)
+    first = runner.start(LONG, corpus, actor="local")
+    wait_for_steps(store, first, 1)
+    waiting = runner.start(PRESET, corpus, actor="local", processes=2)
+    runner.close()
+    run = store.run(waiting)
+    assert run is not None
+    assert (run.state, run.message) == ("interrupted", "The app was closed.")
+
+
+@pytest.mark.slow
+@needs_two
+def test_torchrun_trains_a_run_which_takes_requests_and_whose_place_others_wait_for(
+    app: TrainingRunner, store: RunStore, corpus: Corpus
+) -> None:
+    run_id = app.start(LONG, corpus, actor="local", processes=2)
+    wait_for_steps(store, run_id, 3)
+    assert not app.owns(run_id)
+    assert len(torchruns()) == 1
+    second = app.start(PRESET, corpus, actor="local")
+    app.pause(run_id, actor="local").result(60)
+    count = len(store.steps(run_id))
+    app.step(run_id, actor="local").result(60)
+    assert len(store.steps(run_id)) == count + 1
+    app.resume(run_id, actor="local").result(60)
+    wait_for_steps(store, run_id, count + 3)
+    assert states(store, second) == ["queued"]
+    app.stop(run_id, actor="local").result(60)
+    assert states(store, run_id)[-1] == "stopped"
+    assert app.wait(second, timeout=60)
+    assert states(store, second) == ["queued", "running", "finished"]
+    assert torchruns() == []
+
+
+@pytest.mark.slow
+@needs_two
+def test_its_losses_are_those_of_one_process_and_closing_the_app_saves_it(
+    store: RunStore, corpus: Corpus
+) -> None:
+    preset = replace(LONG, training=replace(LONG.training, accumulation_steps=2))
+    model = replace(preset.model, drop_rate=0.0)
+    preset = replace(preset, model=model)
+    runner = TrainingRunner(store, threads=1, max_processes=2)
+    run_id = runner.start(preset, corpus, actor="local", processes=2)
+    wait_for_steps(store, run_id, 5)
+    runner.close()
+    assert states(store, run_id)[-1] == "interrupted"
+    assert torchruns() == []
+    count = len(store.steps(run_id))
+    assert max(c.global_step for c in store.checkpoints(run_id)) == count - 1
+    runner = TrainingRunner(store, threads=1, max_processes=2)
+    runner.resume(run_id, actor="local").result(60)  # with as many processes
+    wait_for_steps(store, run_id, count + 3)
+    assert len(torchruns()) == 1
+    runner.stop(run_id, actor="local").result(60)
+    alone = runner.start(preset, corpus, actor="local")
+    wait_for_steps(store, alone, count + 3)
+    runner.close()
+    together = losses(store, run_id)[: count + 3]
+    assert together == pytest.approx(losses(store, alone)[: count + 3], rel=1e-4)
+
+
+@pytest.mark.slow
+@needs_two
+def test_the_death_of_its_processes_is_told_in_words_and_it_can_be_resumed(
+    app: TrainingRunner, store: RunStore, corpus: Corpus
+) -> None:
+    run_id = app.start(LONG, corpus, actor="local", processes=2)
+    wait_for_steps(store, run_id, 3)
+    [torchrun] = torchruns()
+    for worker in torchrun.children(recursive=True):
+        os.kill(worker.pid, signal.SIGKILL)
+    wait_for(store, run_id, "failed")
+    run = store.run(run_id)
+    assert run is not None
+    ended = "The processes that trained it have ended. One was ended by SIGKILL."
+    assert run.message == ended
+    count = len(store.steps(run_id))
+    app.resume(run_id, actor="local").result(60)
+    wait_for_steps(store, run_id, count + 2)
+    steps = [row.global_step for row in store.steps(run_id)]
+    assert steps == list(range(len(steps)))
+
+
+@pytest.mark.slow
+def test_why_its_processes_cannot_begin_is_told_in_their_own_words(
+    app: TrainingRunner, store: RunStore, corpus: Corpus
+) -> None:
+    first = app.start(LONG, corpus, actor="local")
+    other = load_text("days-of-the-week")
+    run_id = app.start(PRESET, other, actor="local", processes=2)
+    store.text_path(other.sha256).unlink()
+    app.stop(first, actor="local").result(60)
+    wait_for(store, run_id, "failed")
+    run = store.run(run_id)
+    assert run is not None
+    assert "have ended. The text that the run was trained on is missing" in run.message
+    second = app.start(PRESET, corpus, actor="local")  # the machine is free again
+    assert app.wait(second, timeout=60)
+    assert states(store, second)[-1] == "finished"

@@ -52,7 +52,7 @@ class LiveRun:
     session: Session
     lock: filelock.BaseFileLock
     state: RunState = RunState.QUEUED  # as in the store
-    mismatch_told: bool = False  # whether session.mismatch is recorded
+    told: str = ""  # of session.message, what is recorded
     pending: Command | None = None  # the last request, until it is done
     last_error: str = ""  # why the last request failed, as a sentence
     limit: tuple[ClassRules, float] | None = None  # the seconds that rules allow it

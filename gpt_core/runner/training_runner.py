@@ -8,6 +8,7 @@ import atexit
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, TypeVar
 
 import torch
@@ -25,12 +26,12 @@ from gpt_core.access import (
     was_halted_by_teacher,
     write_rules,
 )
-from gpt_core.config import TrainingConfig
+from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.library import clean_up
-from gpt_core.model import check_device
+from gpt_core.model import find_device_difference
 from gpt_core.presets import Preset
 from gpt_core.runner.live_run import Command
-from gpt_core.runner.new_run import prepare_run
+from gpt_core.runner.new_run import choose_device, prepare_run
 from gpt_core.runner.request_queue import done
 from gpt_core.runner.session import Session, Snapshot
 from gpt_core.runner.training_thread import TrainingThread
@@ -112,7 +113,9 @@ class TrainingRunner:
                 weights do not fit the model, or a class's rules do not allow a student this run.
         """
         require_class_member(actor)
-        new = prepare_run(preset, corpus, training_config, actor, initial, self._cache)
+        new = prepare_run(
+            preset, corpus, training_config, actor, initial, self._cache, self._compare_devices
+        )
         if is_student(actor):
             new.require_allowed(self.rules, preset, training_config or preset.training)
         with self._store.quota_lock, self._thread.admission():
@@ -264,7 +267,7 @@ class TrainingRunner:
         require_class_member(actor)
         run = run_locks.find_unfinished_run(self._store, run_id)
         require_owner(self._store, run_id, actor, Command.RESUME.value)
-        check_device(run.training_config.device)
+        choose_device(run.model_config, run.training_config, self._compare_devices)
         text, config = self._store.text(run.text_sha256), run.training_config
         tokenizer = run_tokenizer(self._store, run)
         data = prepare_data(
@@ -276,10 +279,22 @@ class TrainingRunner:
             self._require_within_quota(run.owner, 0)
             with run_locks.lock_run(self._store, run_id, "resumed") as lock:
                 run_locks.find_unfinished_run(self._store, run_id)  # still?
-                change = describe_change(run.versions, describe_machine(self._threads))
+                change = describe_change(
+                    run.versions, describe_machine(self._threads, config.device)
+                )
                 self._store.set_state(run_id, RunState.QUEUED, actor, change)
                 run = find_run(self._store, run_id)
                 self._thread.admit(Session(self._store, run, data, self._timer), lock)
+
+    def _compare_devices(self, model_config: GPTConfig, config: TrainingConfig) -> str:
+        """Compare a run's device with the CPU in the training thread, which alone computes there.
+
+        Raises:
+            ValueError: a batch does not fit into its memory, or the thread is closing.
+        """
+        if config.device == "cpu":
+            return ""
+        return self.submit(partial(find_device_difference, model_config, config)).result()
 
     def _require_within_quota(self, owner: str, disk_space: int) -> None:
         """Refuse a student's run that exceeds their quota of the machine.

@@ -2,37 +2,51 @@
 
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from gpt_core.config import TrainingConfig
-from gpt_core.model import (
-    GPTModel,
-    autocast,
-    calc_loss_batch,
-)
+from gpt_core.model import CalcLoss, ChosenLoss, GPTModel, autocast, calc_loss_batch, choose_loss
 from gpt_core.text import Batch
+from gpt_core.training.data import first_batch
 
 
-def accumulate_gradients(batches: list[Batch], model: GPTModel, config: TrainingConfig) -> Tensor:
+def choose_training_loss(
+    model: GPTModel, train_loader: DataLoader[Batch], config: TrainingConfig
+) -> ChosenLoss:
+    """Return how a run computes the loss of its batches, as :func:`gpt_core.model.choose_loss`."""
+    num_batches = config.num_epochs * len(train_loader)
+    return choose_loss(model, config, first_batch(train_loader), num_batches)
+
+
+def accumulate_gradients(
+    batches: list[Batch],
+    model: GPTModel,
+    config: TrainingConfig,
+    calc_loss: CalcLoss = calc_loss_batch,
+) -> Tensor:
     """Add up the gradients of the batches' mean loss; return that loss, a scalar.
 
     Several small batches, one after another, give the gradients of a single large one.
+    ``calc_loss`` is ``calc_loss_batch`` or compiled from it.
     """
     mean_loss = torch.zeros((), device=config.device)
     for input_batch, target_batch in batches:  # (B, T), (B, T)
         with autocast(config):
-            loss = calc_loss_batch(input_batch, target_batch, model, config.device)
+            loss = calc_loss(input_batch, target_batch, model, config.device)
         (loss / len(batches)).backward()
         mean_loss += loss.detach() / len(batches)
     return mean_loss
 
 
-def clip_gradients(model: GPTModel, max_grad_norm: float, grad_norm: float) -> None:
+def clip_gradients(model: GPTModel, max_grad_norm: float | None, grad_norm: float) -> None:
     """Scale the gradients down so that their norm, now ``grad_norm``, is ``max_grad_norm`` at most.
+
+    None leaves them as they are, as in the chapter.
 
     Source: Pascanu et al. (2013), "On the difficulty of training recurrent neural networks".
     """
-    if grad_norm + 1e-6 <= max_grad_norm:  # PyTorch's function would multiply by exactly 1
-        return
+    if max_grad_norm is None or grad_norm + 1e-6 <= max_grad_norm:
+        return  # PyTorch's function would multiply by exactly 1
     norm = torch.tensor(grad_norm)
     torch.nn.utils.clip_grads_with_norm_(model.parameters(), max_grad_norm, norm)
 

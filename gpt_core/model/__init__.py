@@ -57,7 +57,12 @@ from gpt_core.model.size import (
     count_looked_up,
     count_parameters,
 )
-from gpt_core.model.utilization import flops_per_token, peak_tflops, utilization
+from gpt_core.model.utilization import (
+    describe_speed,
+    flops_per_token,
+    peak_tflops,
+    utilization,
+)
 from gpt_core.model.variants import (
     TiedHead,
     draw_gpt2_weights,
@@ -96,6 +101,7 @@ __all__ = [
     "count_looked_up",
     "count_parameters",
     "describe_choice",
+    "describe_speed",
     "draw_gpt2_weights",
     "find_device_difference",
     "flops_per_token",

@@ -64,3 +64,16 @@ def utilization(
     if peak is None:
         return None
     return flops_per_token(model_config) * tokens_per_second / (1e12 * peak)
+
+
+def describe_speed(
+    model_config: GPTConfig,
+    config: TrainingConfig,
+    device_name: str,
+    tokens_per_second: float,
+    unit: str = "",
+) -> str:
+    """Return a run's tokens per second, with its MFU where the device's peak is known."""
+    share = utilization(model_config, config, device_name, tokens_per_second)
+    speed = f"{tokens_per_second:,.0f}{unit}"
+    return speed if share is None else f"{speed}, {share:.0%} MFU"

@@ -1,3 +1,4 @@
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -5,7 +6,7 @@ import torch
 
 from gpt_core.config import TrainingConfig
 from gpt_core.model import precision as precision_module
-from gpt_core.model import resolve_auto
+from gpt_core.model import resolve_auto, tf32_products
 from gpt_core.model.precision import measure_products
 from gpt_core.presets import PRESETS
 
@@ -57,3 +58,24 @@ def test_measuring_gives_a_rate_for_each_and_draws_no_random_number() -> None:
 
 def test_the_books_preset_stays_exact_unless_asked() -> None:
     assert PRESETS["book-124m"].training.precision == "float32"
+
+
+@pytest.mark.parametrize("device", ["cpu", "auto"])
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has TF32")
+def test_tf32_is_refused_where_it_has_no_effect(device: str) -> None:
+    with pytest.raises(ValueError, match=r"tf32=True changes products on cuda only.*tf32=False"):
+        resolve_auto(TrainingConfig(device=device, tf32=True))
+
+
+def test_tf32_is_on_in_its_context_only_also_after_an_error() -> None:
+    products = torch.backends.cuda.matmul
+    assert not products.allow_tf32
+    with tf32_products(TrainingConfig()):
+        assert not products.allow_tf32
+    with tf32_products(TrainingConfig(tf32=True)):
+        assert products.allow_tf32
+        assert torch.get_float32_matmul_precision() == "high"  # the older name of the same switch
+    with suppress(FloatingPointError), tf32_products(TrainingConfig(tf32=True)):
+        raise FloatingPointError
+    assert not products.allow_tf32
+    assert torch.get_float32_matmul_precision() == "highest"

@@ -13,7 +13,14 @@ from gpt_core.training.data import first_batch
 def choose_training_loss(
     model: GPTModel, train_loader: DataLoader[Batch], config: TrainingConfig
 ) -> ChosenLoss:
-    """Return how a run computes the loss of its batches, as :func:`gpt_core.model.choose_loss`."""
+    """Return how a run computes the loss of its batches, as :func:`gpt_core.model.choose_loss`.
+
+    Raises:
+        ValueError: dropout on a CPU cannot be compiled, or the configuration has TF32, a switch of
+            the whole process, and it is off.
+    """
+    if config.tf32 and not torch.backends.cuda.matmul.allow_tf32:
+        raise ValueError("tf32=True: train inside gpt_core.model.tf32_products(config).")
     num_batches = config.num_epochs * len(train_loader)
     return choose_loss(model, config, first_batch(train_loader), num_batches)
 

@@ -1,4 +1,4 @@
-"""nanoGPT's recipe for small texts on a CPU, as a peer: model and loop in our own words.
+"""nanoGPT's recipes, as a peer: for small texts on a CPU, and for GPT-2's 124M on a GPU.
 
 Written down from its README's settings ("I only have a macbook") and GPT-2's architecture, none of
 it copied: GPT-2's blocks without biases, GELU, the output head tied to the embedding, weights drawn
@@ -6,11 +6,15 @@ with standard deviation 0.02, those into the residual stream smaller by the root
 of blocks. Windows of the text at random places; AdamW whose decay spares all vectors; gradients
 clipped; the learning rate rises for 100 steps and falls along half a cosine.
 
+On a GPU (its train_gpt2 settings): context 1024, the vocabulary padded to 50,304, products in
+bfloat16 and TF32, the whole model compiled, AdamW fused.
+
 Source: https://github.com/karpathy/nanoGPT; Radford et al. (2019), "Language Models are
 Unsupervised Multitask Learners", section 2.3.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -89,10 +93,63 @@ class NanoGPT(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Map token IDs (B, T) to logits (B, T, vocab_size)."""
-        x = self.tokens(ids) + self.positions(torch.arange(ids.shape[1]))  # (B, T, emb_dim)
+        positions = torch.arange(ids.shape[1], device=ids.device)  # (T,)
+        x = self.tokens(ids) + self.positions(positions)  # (B, T, emb_dim)
         for block in self.blocks:
             x = block(x)
         return self.head(self.final_norm(x))
+
+
+GPU_RECIPE = Recipe(
+    context_length=1024,
+    n_layers=12,
+    n_heads=12,
+    emb_dim=768,
+    learning_rate=6e-4,
+    min_learning_rate=6e-5,
+    betas=(0.9, 0.95),
+)
+GPU_VOCABULARY = 50_304  # GPT-2's 50,257, padded to a multiple of 64
+
+
+def decay_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, object]]:
+    """Return the optimizer's groups: matrices decay, vectors do not."""
+    matrices = [p for p in model.parameters() if p.dim() >= 2]
+    vectors = [p for p in model.parameters() if p.dim() < 2]
+    return [
+        {"params": matrices, "weight_decay": recipe.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+
+
+def gpu_step(
+    device: str, vocab_size: int, recipe: Recipe, compiles: bool
+) -> Callable[[Tensor, Tensor], float]:
+    """Return one update of the GPU recipe for inputs and targets (B, T), which gives its loss.
+
+    The caller switches TF32 on, as the recipe does for the whole process.
+    """
+    model = NanoGPT(vocab_size, recipe).to(device)
+    optimizer = torch.optim.AdamW(
+        decay_groups(model, recipe), lr=recipe.learning_rate, betas=recipe.betas, fused=True
+    )
+
+    def calc_loss(inputs: Tensor, targets: Tensor) -> Tensor:
+        logits = model(inputs)  # (B, T, vocab_size)
+        return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+
+    compiled = torch.compile(calc_loss) if compiles else calc_loss
+
+    def step(inputs: Tensor, targets: Tensor) -> float:
+        with torch.autocast(device, dtype=torch.bfloat16):
+            loss = compiled(inputs, targets)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), recipe.max_grad_norm)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        return loss.item()
+
+    return step
 
 
 class Trainer:
@@ -103,15 +160,8 @@ class Trainer:
         self.token_ids = token_ids  # (N,)
         self.recipe = recipe
         self.model = NanoGPT(vocab_size, recipe)
-        decays = [p for p in self.model.parameters() if p.dim() >= 2]
-        spared = [p for p in self.model.parameters() if p.dim() < 2]
         self.optimizer = torch.optim.AdamW(
-            [
-                {"params": decays, "weight_decay": recipe.weight_decay},
-                {"params": spared, "weight_decay": 0.0},
-            ],
-            lr=recipe.learning_rate,
-            betas=recipe.betas,
+            decay_groups(self.model, recipe), lr=recipe.learning_rate, betas=recipe.betas
         )
 
     def step(self, number: int) -> float:

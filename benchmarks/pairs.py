@@ -31,11 +31,19 @@ def print_result(**result: object) -> None:
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
     }
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
-    dated = {"date": date.today().isoformat(), "commit": commit.stdout.strip()} | result
+    dated = {"date": date.today().isoformat(), "commit": _commit()} | result
     with HISTORY.open("a") as history:
         history.write(json.dumps(dated) + "\n")
     print(json.dumps(result))
+
+
+def _commit() -> str:
+    """Return the commit that is checked out; "" in a copy without git."""
+    try:
+        command = ["git", "rev-parse", "--short", "HEAD"]
+        return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    except OSError:
+        return ""
 
 
 def _cpu_name() -> str:

@@ -120,7 +120,7 @@ def table() -> str:
         ),
     ]
     machine = training["machine"]
-    dates = [result["date"] for result in results.values()]
+    dates = [result["date"] for name, result in results.items() if name != "gpu"]
     lines = [
         "| what | against | ratio |",
         "|---|---|---|",
@@ -128,8 +128,31 @@ def table() -> str:
         "",
         f"Medians of pairs on {machine['cpu']}, {machine['threads']} threads, torch "
         f"{machine['torch']}, {min(dates)} to {max(dates)}.",
+        *(gpu_lines(results["gpu"]) if "gpu" in results else ()),
     ]
     return "\n".join(lines) + "\n"
+
+
+def gpu_lines(result: dict[str, Any]) -> list[str]:
+    """Return the lines of the table of steps on a GPU, and what they are compared with."""
+    measured = [row for row in result["steps"].get("rows", ()) if "seconds" in row]
+    lines = [
+        "",
+        "| step on a GPU, context 1024 | batch | ms | tokens per second | MFU | memory |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in measured:
+        compiled = ", compiled" if row["is_compiled"] else ""
+        mfu = "" if row["mfu"] is None else f"{row['mfu']:.0%}"
+        memory = "" if row["peak_gb"] is None else f"{row['peak_gb']:.1f} GB"
+        lines.append(
+            f"| {row['size']}, {row['precision']}{compiled} | {row['batch_size']} | "
+            f"{1000 * row['seconds']:.1f} | {row['tokens_per_second']:,.0f} | {mfu} | {memory} |"
+        )
+    ratios = [f"{r:.2f} × {name}'s" for name, r in result["peers"].get("ours_over", {}).items()]
+    peers = f" Our compiled bfloat16 step's speed by turns: {', '.join(ratios)}." if ratios else ""
+    machine = f"{result['gpu']}, torch {result['machine']['torch']}, {result['date']}."
+    return [*lines, "", f"Medians on an {machine}{peers}"]
 
 
 def with_table(readme: str) -> str:

@@ -1,16 +1,19 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-from benchmarks import classroom, documents, first_minute, scaling
+from benchmarks import classroom, documents, first_minute, gpu, scaling
 from benchmarks.pairs import HISTORY, measure_pairs
-from benchmarks.table import README, with_table
+from benchmarks.table import README, gpu_lines, with_table
 from gpt_core.config import GPTConfig
 from gpt_core.model import build_model
-from gpt_core.text import STORIES, load_text, story_entropy
+from gpt_core.text import STORIES, has_the_verdict, load_text, story_entropy
 from tests.support.documents import docx, pdf
+from tests.support.paths import ROOT
 
 
 def test_pairs_are_measured_by_turns_and_the_ratio_is_b_over_a() -> None:
@@ -107,3 +110,71 @@ def test_the_tables_and_the_plot_of_several_machines_are_the_functions() -> None
     page = scaling.PAGE.read_text()
     assert scaling.with_tables(page) == page, "run: python -m benchmarks.scaling"
     assert scaling.PLOT.read_text() == scaling.plot(), "run: python -m benchmarks.scaling"
+
+
+@pytest.mark.slow
+def test_the_gpu_benchmark_runs_whole_in_small_on_a_cpu() -> None:
+    before = HISTORY.read_bytes()
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.gpu", "--device", "cpu", "--tiny"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert set(gpu.PARTS) <= set(result)
+    late = {name for name, part in result.items() if name in gpu.PARTS and "not_measured" in part}
+    assert late <= ({"chapter_run"} if not has_the_verdict() else set()), done.stderr
+    assert result["chapter"]["loss_is_right"]
+    assert result["chapter"]["float32_against_the_cpu"] == "as on the CPU"
+    exact = {"resumed_off_by": 0.0, "repeated_off_by": 0.0}
+    assert result["resume"] == {"float32": exact, "bfloat16": exact}
+    assert {row["is_compiled"] for row in result["steps"]["rows"] if "seconds" in row} == {
+        True,
+        False,
+    }
+    assert {"ours", "nanogpt"} <= set(result["peers"]["tokens_per_second"])
+    assert result["generation"]["same_tokens"]
+    assert HISTORY.read_bytes() == before
+    machine = {"torch": "2.13.0"}
+    lines = gpu_lines({**result, "machine": machine, "date": "2026-11-28"})
+    assert any(line.startswith("| 124M, bfloat16, compiled | 2 |") for line in lines)
+
+
+def test_without_a_gpu_the_gpu_benchmark_says_what_can_be_run_here() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has one")
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.gpu"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr.strip().startswith("There is no CUDA device here.")
+
+
+def test_a_goal_is_missed_only_by_a_compiled_bfloat16_step_that_was_measured() -> None:
+    row = {"size": "124M", "precision": "bfloat16", "is_compiled": True, "batch_size": 16}
+    assert not gpu.is_goal_missed([])
+    assert not gpu.is_goal_missed([{**row, "not_measured": "out of memory"}])
+    assert not gpu.is_goal_missed([{**row, "mfu": None}])
+    assert not gpu.is_goal_missed([{**row, "mfu": 0.3}, {**row, "mfu": 0.45}])
+    assert not gpu.is_goal_missed([{**row, "mfu": 0.3, "is_compiled": False}])
+    assert gpu.is_goal_missed([{**row, "mfu": 0.3}])
+
+
+def test_the_gpu_table_names_the_machine_and_the_peers() -> None:
+    row = {"size": "124M", "precision": "tf32", "is_compiled": False, "batch_size": 16}
+    speed = {"seconds": 0.1, "tokens_per_second": 163_840.0, "mfu": 0.283, "peak_gb": 12.34}
+    result = {
+        "gpu": "NVIDIA H200",
+        "date": "2027-01-01",
+        "machine": {"torch": "2.13.0"},
+        "steps": {"rows": [{**row, **speed}, {**row, "not_measured": "out of memory"}]},
+        "peers": {"ours_over": {"nanogpt": 1.134}},
+    }
+    assert gpu_lines(result)[3:] == [
+        "| 124M, tf32 | 16 | 100.0 | 163,840 | 28% | 12.3 GB |",
+        "",
+        "Medians on an NVIDIA H200, torch 2.13.0, 2027-01-01. Our compiled bfloat16 step's speed "
+        "by turns: 1.13 × nanogpt's.",
+    ]

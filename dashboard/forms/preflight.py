@@ -20,9 +20,9 @@ from dashboard.forms import vocabulary
 from gpt_core.access import seconds_left
 from gpt_core.export import RECORDED_RUN
 from gpt_core.inspection import summarize
-from gpt_core.model import resolve_auto, training_memory
+from gpt_core.model import best_device, check_compile, resolve_auto, training_memory
 from gpt_core.presets import Preset
-from gpt_core.runner import estimate_seconds, time_steps
+from gpt_core.runner import estimate_seconds, find_largest_batch, time_steps
 from gpt_core.system import describe_error
 from gpt_core.text import Corpus, TokenCache, count_batches, token_cache_in
 from gpt_core.training import prepare_data, steps_in_run
@@ -58,6 +58,7 @@ def show_line(corpus: Corpus, preset: Preset, given: str | None = None) -> bool:
         preset, tokenizer = fitted
         data = prepare_data(corpus.text, tokenizer, preset.model, preset.training, _cache())
         require_memory(preset)
+        check_compile(preset.model, resolve_auto(preset.training))
     except ValueError as error:
         show_refusal(error)
         return False
@@ -75,6 +76,8 @@ def show_line(corpus: Corpus, preset: Preset, given: str | None = None) -> bool:
         st.caption(" · ".join(costs))
         _warn_of_limit(seconds)
         measure_time(corpus, fitted)
+        if best_device() == "cuda":
+            offer_largest_batch(preset, data.train_tokens)
     vocabulary.show_size(fitted, data.train_tokens + data.val_tokens)
     vocabulary.show_notes(corpus, fitted)
     return True
@@ -166,6 +169,31 @@ def measure_time(corpus: Corpus, fitted: vocabulary.FittedPreset) -> None:
         st.text(
             f"About {format_duration(seconds)}, estimated from a few steps on this machine, if "
             "nothing else runs at the same time."
+        )
+
+
+def offer_largest_batch(preset: Preset, train_tokens: int) -> None:
+    """Let the user find the largest batch that fits into the GPU's memory, and show it."""
+    if is_restricted() or resolve_auto(preset.training).device != "cuda":
+        return
+    helped = "Tries larger and larger batches with these settings; other training waits."
+    if not st.button("Find the largest batch", help=helped):
+        return
+    windows = count_batches(train_tokens, preset.model, preset.training, drop_last=True).windows
+    finding = find_largest_batch(get_runner(), preset.model, preset.training, windows)
+    try:
+        with st.spinner("Trying batches…", show_time=True):
+            size = finding.result(MEASURE_SECONDS)
+    except TimeoutError:
+        finding.cancel()  # no longer needed
+        st.text("Not found: the machine is busy. Try again when no run trains.")
+    except (ValueError, RuntimeError, MemoryError) as error:
+        show_refusal(ValueError(describe_error(error)))
+    else:
+        st.text(
+            f"The largest batch_size that fits is {size:,}."
+            if size
+            else "Not even one window fits: choose a smaller model or context_length."
         )
 
 

@@ -172,8 +172,8 @@ def show_small_charts(run: Run, history: CachedHistory) -> None:
         with expander:
             live_chart(
                 history.derive("measured", lambda: _draw_measured(run, history)),
-                "Gradient norm before clipping, learning rate, tokens per second, the process's "
-                "memory and the token accuracy, by steps.",
+                "Gradient norm before clipping, learning rate, tokens per second, the memory of "
+                "the process or GPU and the token accuracy, by steps.",
                 key="measured",
             )
 

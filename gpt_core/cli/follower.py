@@ -21,14 +21,13 @@ from gpt_core.distributed import (
     receive_state,
     serve,
 )
-from gpt_core.model import check_device, outline
+from gpt_core.model import check_device, outline, set_random_state
 from gpt_core.system import keep_freed_memory
 from gpt_core.text import token_cache_in
 from gpt_core.training import (
     TrainingState,
     create_optimizer,
     load_splits,
-    set_random_state,
     train,
 )
 from gpt_core.vocabularies import read_vocabulary

@@ -5,6 +5,7 @@ import sys
 from tqdm import tqdm
 
 from gpt_core.analysis import SPEED_STEPS, Progress, run_progress
+from gpt_core.model import describe_speed
 from gpt_core.runner import TrainingRunner
 from gpt_core.store import Run, RunStore, StoredEvaluation, StoredSample
 from gpt_core.system import count
@@ -41,7 +42,7 @@ def print_run(store: RunStore, runner: TrainingRunner, run_id: str) -> Run:
             for record in sorted(records, key=lambda record: record.global_step):
                 bar.write(_line(record))
             seen |= {t: getattr(new, t)[-1].id for t in printed if getattr(new, t)}
-            _advance(bar, run_progress(run, store.last_steps(run_id, SPEED_STEPS)))
+            _advance(bar, run, run_progress(run, store.last_steps(run_id, SPEED_STEPS)))
             if is_paused != was_paused and not has_ended:
                 bar.write(_pause_line(is_paused, bar.n))
             was_paused = is_paused
@@ -90,8 +91,10 @@ def _measures(evaluation: StoredEvaluation) -> str:
     )
 
 
-def _advance(bar: "tqdm[None]", progress: Progress) -> None:
+def _advance(bar: "tqdm[None]", run: Run, progress: Progress) -> None:
     """Move the progress bar to the last step, with the run's tokens per second."""
     bar.update(progress.steps_done - bar.n)
     if progress.tokens_per_second is not None:
-        bar.set_postfix_str(f"{progress.tokens_per_second:,.0f} tokens/s")
+        gpu = run.versions.get("gpu", "")
+        configs, speed = (run.model_config, run.training_config), progress.tokens_per_second
+        bar.set_postfix_str(describe_speed(*configs, gpu, speed, " tokens/s"))

@@ -18,7 +18,7 @@ COLUMNS = pa.schema(
         ("loss", pa.float64()),  # of the step's batch, with dropout
         ("grad_norm", pa.float64()),  # before clipping
         ("learning_rate", pa.float64()),
-        ("memory", pa.int64()),  # of the process, in bytes
+        ("memory", pa.int64()),  # of the process or, on cuda, allocated there at most, in bytes
         ("train_loss", pa.float64()),  # only where an evaluation followed the step
         ("val_loss", pa.float64()),
         ("train_bits_per_byte", pa.float64()),

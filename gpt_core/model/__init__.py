@@ -1,5 +1,7 @@
 """The GPT in one file, its kernels, loss, precision and text generation."""
 
+from gpt_core.model.compilation import CalcLoss, ChosenLoss, check_compile, choose_loss
+from gpt_core.model.device_check import compare_devices, find_device_difference
 from gpt_core.model.generation import (
     GREEDY,
     Choice,
@@ -34,12 +36,21 @@ from gpt_core.model.loss import (
 from gpt_core.model.memory import TrainingMemory, training_memory
 from gpt_core.model.precision import (
     autocast,
+    best_device,
     check_device,
     measure_memory,
     measure_products,
     require_device,
     resolve_auto,
+    tf32_products,
     training_devices,
+)
+from gpt_core.model.random_state import (
+    get_device_random_state,
+    get_random_state,
+    seed_device,
+    set_device_random_state,
+    set_random_state,
 )
 from gpt_core.model.size import (
     BYTES_PER_PARAMETER,
@@ -47,6 +58,12 @@ from gpt_core.model.size import (
     count_config_parameters,
     count_looked_up,
     count_parameters,
+)
+from gpt_core.model.utilization import (
+    describe_speed,
+    flops_per_token,
+    peak_tflops,
+    utilization,
 )
 from gpt_core.model.variants import (
     TiedHead,
@@ -59,7 +76,9 @@ __all__ = [
     "BYTES_PER_PARAMETER",
     "GREEDY",
     "TRAINED_BYTES_PER_PARAMETER",
+    "CalcLoss",
     "Choice",
+    "ChosenLoss",
     "Decoding",
     "FeedForward",
     "GPTModel",
@@ -70,34 +89,49 @@ __all__ = [
     "TrainingMemory",
     "TransformerBlock",
     "autocast",
+    "best_device",
     "binary_cross_entropy",
     "build_model",
     "calc_loss_batch",
     "calc_loss_loader",
     "categorical_cross_entropy",
     "causal_attention",
+    "check_compile",
     "check_device",
+    "choose_loss",
+    "compare_devices",
     "count_config_parameters",
     "count_looked_up",
     "count_parameters",
     "describe_choice",
+    "describe_speed",
     "draw_gpt2_weights",
+    "find_device_difference",
+    "flops_per_token",
     "generate",
+    "get_device_random_state",
+    "get_random_state",
     "loss_in_one_call",
     "loss_walkthrough",
     "measure_memory",
     "measure_products",
     "next_token_probas",
     "outline",
+    "peak_tflops",
     "perplexity",
     "predict_batch",
     "require_device",
     "resolve_auto",
     "rotary_turns",
     "rotate",
+    "seed_device",
+    "set_device_random_state",
+    "set_random_state",
     "stream_tokens",
     "target_ranks",
+    "tf32_products",
     "training_devices",
     "training_memory",
     "transpose_weights",
+    "utilization",
 ]

@@ -30,9 +30,14 @@ FEW_ROWS = 8  # up to this number, memory limits a product's speed, not arithmet
 SLABS = 4  # of a weight that threads read in parallel; with more, memory is the limit
 
 
+def is_plain(x: Tensor) -> bool:
+    """Tell whether x is for PyTorch's own functions: not on a CPU, or compiled there."""
+    return x.device.type != "cpu" or torch.compiler.is_compiling()
+
+
 def is_reduced(x: Tensor) -> bool:
     """Tell whether x is on the CPU, where autocast runs products in bfloat16."""
-    return x.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+    return not is_plain(x) and torch.is_autocast_enabled("cpu")
 
 
 class Linear(nn.Linear):
@@ -136,7 +141,7 @@ def linear_cross_entropy(
     On a CPU the output layer and the loss are one operation: the only array of N × vocab_size is
     that of the logits. Their gradients are computed a few rows at a time and overwrite them.
     """
-    if x.device.type != "cpu" or len(weight) <= SMALL_VOCABULARY:
+    if is_plain(x) or len(weight) <= SMALL_VOCABULARY:
         logits = F.linear(x, weight)  # (N, vocab_size)
         if predicted is not None:
             predicted.copy_(logits.argmax(dim=-1))

@@ -2,7 +2,8 @@
 
 import math
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import cache
 
@@ -24,11 +25,16 @@ def resolve_auto(config: TrainingConfig) -> TrainingConfig:
     matrices clearly faster, as GPUs do and some CPUs.
 
     Raises:
-        ValueError: the device is not available on this machine.
+        ValueError: the device is not available on this machine, or has no TF32.
     """
     if config.device == "auto":
         config = replace(config, device=best_device())
     check_device(config.device)
+    if config.tf32 and config.device != "cuda":
+        raise ValueError(
+            f"tf32=True changes products on cuda only, and the model computes on {config.device}: "
+            "choose tf32=False."
+        )
     if config.precision != "auto":
         return config
     rates = measure_products(config.device)
@@ -43,6 +49,23 @@ def autocast(config: TrainingConfig) -> AbstractContextManager[object]:
     """
     reduced = config.precision == "bfloat16"
     return torch.autocast(config.device, dtype=torch.bfloat16, enabled=reduced)
+
+
+@contextmanager
+def tf32_products(config: TrainingConfig) -> Iterator[None]:
+    """Let CUDA multiply float32 matrices in TF32 inside this context, if the configuration says so.
+
+    It is a switch of the whole process: of others' products only those made meanwhile change.
+    """
+    products = torch.backends.cuda.matmul
+    before = products.allow_tf32
+    if config.tf32:
+        products.allow_tf32 = True
+    try:
+        yield
+    finally:
+        if config.tf32:
+            products.allow_tf32 = before
 
 
 def best_device() -> str:

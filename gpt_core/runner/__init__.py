@@ -1,9 +1,15 @@
 """The training thread, its requests, and the queue of runs."""
 
 from gpt_core.runner.elsewhere.torchrun import count_processes, processes_of
+from gpt_core.runner.preflight import (
+    StepTiming,
+    estimate_seconds,
+    find_largest_batch,
+    largest_batch,
+    time_steps,
+)
 from gpt_core.runner.queue_estimate import QueuePlace, expected_queue
 from gpt_core.runner.session import Snapshot
-from gpt_core.runner.step_timing import StepTiming, estimate_seconds, time_steps
 from gpt_core.runner.training_runner import TrainingRunner
 
 __all__ = [
@@ -14,6 +20,8 @@ __all__ = [
     "count_processes",
     "estimate_seconds",
     "expected_queue",
+    "find_largest_batch",
+    "largest_batch",
     "processes_of",
     "time_steps",
 ]

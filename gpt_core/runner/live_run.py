@@ -29,7 +29,7 @@ class LiveRun:
     place: int = 0  # the number of the thread that owns it, which alone gives it to another
     requests: RequestQueue = field(default_factory=RequestQueue)
     state: RunState = RunState.QUEUED  # as in the store
-    mismatch_told: bool = False  # whether session.mismatch is recorded
+    told: str = ""  # of session.message, what is recorded
     pending: Command | None = None  # the last request, until it is done
     last_error: str = ""  # why the last request failed, as a sentence
     limit: tuple[ClassRules, float] | None = None  # the seconds that rules allow it

@@ -1,15 +1,22 @@
 """NewRun: everything a run needs, checked and prepared before the run is recorded."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
 
 from gpt_core.access import ClassRules, require_allowed_run
 from gpt_core.analysis import measure_baselines
-from gpt_core.config import TrainingConfig
-from gpt_core.model import GPTModel, count_config_parameters, resolve_auto
+from gpt_core.config import GPTConfig, TrainingConfig
+from gpt_core.model import (
+    GPTModel,
+    check_compile,
+    count_config_parameters,
+    find_device_difference,
+    resolve_auto,
+)
 from gpt_core.presets import Preset
-from gpt_core.store import Baselines, RunSetup, RunStore
+from gpt_core.store import Baselines, RunSetup, RunState, RunStore
 from gpt_core.text import Corpus, TextFile, TokenCache, prompt_of, split_text
 from gpt_core.training import (
     TrainingData,
@@ -26,6 +33,9 @@ from gpt_core.weights import (
     weights_sha256,
 )
 
+# What find_device_difference does, perhaps in another thread.
+DeviceComparison = Callable[[GPTConfig, TrainingConfig], str]
+
 
 @dataclass(frozen=True)
 class NewRun:
@@ -41,6 +51,7 @@ class NewRun:
     initial: GPTModel | None  # None for random weights
     initial_sha256: str
     baselines: Baselines
+    note: str = ""  # why it does not train on the fastest device, as a sentence
 
     @property
     def setup(self) -> RunSetup:
@@ -101,6 +112,8 @@ class NewRun:
             vocabulary=self.vocabulary,
             baselines=self.baselines,
         )
+        if self.note:
+            store.set_state(run_id, RunState.QUEUED, self.owner, self.note)
         # Again: the text may have been deleted just before there was a run that needs it.
         store.save_text(text, self.corpus.sha256)
         if self.initial:
@@ -114,19 +127,23 @@ def prepare_run(
     owner: str,
     initial: InitialWeights | None,
     cache: TokenCache,
+    compare: DeviceComparison = find_device_difference,
 ) -> NewRun:
     """Check and prepare a run: encode its text, fit its weights, resolve "auto".
 
-    The arguments are those of :meth:`gpt_core.runner.training_runner.TrainingRunner.start`.
+    The arguments are those of :meth:`gpt_core.runner.training_runner.TrainingRunner.start`, and
+    what compares a device's numbers with the CPU's.
 
     Raises:
         ValueError: the text is too short, the device is not available, the vocabulary does not
             fit the text or the weights, or these not the model.
     """
-    config = resolve_auto(training_config or preset.training)
+    asked = training_config or preset.training
+    config = resolve_auto(asked)
     given = initial.model.vocabulary if initial else None
     fitted = fit_vocabulary(corpus.text, preset.model, config, given, cache)
     vocabulary, tokenizer, model_config = fitted
+    config, note = choose_device(model_config, asked, compare)
     weights = initial.fitted(model_config) if initial else None
     preset = replace(preset, model=model_config)
     data = prepare_data(
@@ -138,4 +155,26 @@ def prepare_run(
         token_bytes(tokenizer),
         split_text(corpus.text, config.train_ratio)[1] if isinstance(corpus, Corpus) else "",
     )
-    return NewRun(preset, config, corpus, data, vocabulary, owner, name, weights, sha256, baselines)
+    return NewRun(
+        *(preset, config, corpus, data, vocabulary, owner, name, weights, sha256, baselines, note)
+    )
+
+
+def choose_device(
+    model_config: GPTConfig, asked: TrainingConfig, compare: DeviceComparison
+) -> tuple[TrainingConfig, str]:
+    """Return the configuration with a device that computes as the CPU does, and what to say of it.
+
+    If the fastest one does not, "auto" becomes the CPU, in a sentence.
+
+    Raises:
+        ValueError: a device asked for by its name does not, or compiling it is not supported.
+    """
+    config, note = resolve_auto(asked), ""
+    if difference := compare(model_config, config):
+        if asked.device != "auto":
+            raise ValueError(f"{difference} Choose device=cpu, or another version of torch.")
+        config = resolve_auto(replace(asked, device="cpu"))
+        note = f"{difference} The run trains on the CPU."
+    check_compile(model_config, config)
+    return config, note

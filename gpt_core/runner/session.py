@@ -26,7 +26,15 @@ from gpt_core.distributed import (
     send_state,
 )
 from gpt_core.inspection import UpdateInspector
-from gpt_core.model import GPTModel, build_model
+from gpt_core.model import (
+    GPTModel,
+    build_model,
+    get_device_random_state,
+    get_random_state,
+    seed_device,
+    set_device_random_state,
+    tf32_products,
+)
 from gpt_core.records import EvaluationRecord, Record, SampleRecord, StepRecord
 from gpt_core.runner.replay_check import ReplayCheck
 from gpt_core.runner.run_checkpoints import RunCheckpoints
@@ -36,11 +44,8 @@ from gpt_core.text import Batch, TokenWindows, token_cache_in
 from gpt_core.training import (
     TrainingData,
     TrainingState,
+    choose_training_loss,
     create_optimizer,
-    get_device_random_state,
-    get_random_state,
-    seed_device,
-    set_device_random_state,
     train,
 )
 from gpt_core.vocabularies import read_vocabulary
@@ -98,6 +103,7 @@ class Session:
     ) -> None:
         self.run = run
         self.mismatch = ""  # how a replayed step differs from the record, as a sentence
+        self.compiling = ""  # what compiling the model brought, as a sentence
         self._store = store
         self._data = data
         self._timer = timer
@@ -128,6 +134,11 @@ class Session:
     def seconds(self) -> float:
         """Return the seconds spent on the run."""
         return self._seconds
+
+    @property
+    def message(self) -> str:
+        """Return what the run's owner should know of how it trains, in sentences, or ""."""
+        return f"{self.mismatch} {self.compiling}".strip()
 
     @property
     def between_steps(self) -> bool:
@@ -177,7 +188,7 @@ class Session:
         """
         open_model = self._require_open()
         began = self._timer()
-        with losses_of_ranks(self._group):
+        with losses_of_ranks(self._group), tf32_products(self.run.training_config):
             record = next(open_model.records, None)
         if record is None:
             return False
@@ -224,7 +235,12 @@ class Session:
         self._flushed = self._timer()
 
     def _read_memory(self) -> int:
-        """Return the process's memory in bytes, or 0, a gap in the record, if it is not told."""
+        """Return the process's memory in bytes, or 0, a gap in the record, if it is not told.
+
+        On CUDA it is the most that PyTorch has allocated on the GPU since the model was built.
+        """
+        if self._device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self._device)
         try:
             return int(self._process.memory_info().rss)
         except (psutil.Error, OSError):
@@ -282,6 +298,8 @@ class Session:
         if whole is None and self.run.initial_sha256:
             self._load_initial(model)
         model.to(self._device)
+        if self._device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self._device)
         optimizer = create_optimizer(model, config, group)
         self._state = TrainingState()
         self._checkpoints.remove_orphans()
@@ -290,8 +308,14 @@ class Session:
         shared = SharedState(self._state, get_random_state(model), whole is not None)
         send_state(shared, model, optimizer, group)
         loaders = (self._data.train_loader, self._data.val_loader)
-        what = (model, *loaders, optimizer, self._tokenizer, config)
-        records = train(*what, self._state, self._inspect_update, group)
+        with tf32_products(config):
+            calc_loss, self.compiling = choose_training_loss(model, loaders[0], config, group)
+        records = train(
+            *(model, *loaders, optimizer, self._tokenizer, config, self._state),
+            inspect_update=self._inspect_update,
+            group=group,
+            calc_loss=calc_loss,
+        )
         replay = ReplayCheck(self._store, self.run.id, self._state.global_step)
         self._best_val_loss = self._checkpoints.best_val_loss()
         last = self._store.last_steps(self.run.id, 1)

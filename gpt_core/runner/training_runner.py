@@ -9,6 +9,7 @@ import atexit
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, TypeVar
 
 import torch
@@ -26,10 +27,10 @@ from gpt_core.access import (
     was_halted_by_teacher,
     write_rules,
 )
-from gpt_core.config import TrainingConfig
+from gpt_core.config import GPTConfig, TrainingConfig
 from gpt_core.distributed import LAUNCH, SINGLE, Group, describe_resumption, launch_id
 from gpt_core.library import clean_up
-from gpt_core.model import check_device
+from gpt_core.model import find_device_difference
 from gpt_core.presets import Preset
 from gpt_core.runner.elsewhere.stored_requests import ENDED, StoredRequests
 from gpt_core.runner.elsewhere.torchrun import (
@@ -38,7 +39,7 @@ from gpt_core.runner.elsewhere.torchrun import (
     processes_of,
     require_processes,
 )
-from gpt_core.runner.new_run import prepare_run
+from gpt_core.runner.new_run import choose_device, prepare_run
 from gpt_core.runner.queue.request_queue import done
 from gpt_core.runner.session import Session, Snapshot
 from gpt_core.runner.training_threads import TrainingThreads
@@ -135,7 +136,9 @@ class TrainingRunner:
         """
         require_class_member(actor)
         require_processes(processes, self.max_processes, actor)
-        new = prepare_run(preset, corpus, training_config, actor, initial, self._cache)
+        new = prepare_run(
+            preset, corpus, training_config, actor, initial, self._cache, self._compare_devices
+        )
         if is_student(actor):
             new.require_allowed(self.rules, preset, training_config or preset.training)
         with self._store.quota_lock, self._thread.admission():
@@ -330,7 +333,7 @@ class TrainingRunner:
         require_class_member(actor)
         run = run_locks.find_unfinished_run(self._store, run_id)
         require_owner(self._store, run_id, actor, Command.RESUME.value)
-        check_device(run.training_config.device)
+        choose_device(run.model_config, run.training_config, self._compare_devices)
         processes = processes_of(run)
         if 1 < processes <= self.max_processes:
             with self._thread.admission():
@@ -358,15 +361,31 @@ class TrainingRunner:
         """Return what a run's record says of the machine and the processes that train it."""
         launch = launch_id()
         started = {LAUNCH: launch} if launch else {}
-        return {**describe_machine(self._threads), **self._group.facts(config.device), **started}
+        return {
+            **describe_machine(self._threads, config.device),
+            **self._group.facts(config.device),
+            **started,
+        }
 
     def _describe_change(self, run: Run) -> str:
         """Return what of the machine and the processes has changed since a run began, or ""."""
-        machine = describe_change(run.versions, describe_machine(self._threads))
+        machine = describe_change(
+            run.versions, describe_machine(self._threads, run.training_config.device)
+        )
         config, has_dropout = run.training_config, run.model_config.drop_rate > 0
         batches = config.accumulation_steps
         ranks = describe_resumption(run.versions, self._group, batches, has_dropout)
         return f"{machine} {ranks}".strip()
+
+    def _compare_devices(self, model_config: GPTConfig, config: TrainingConfig) -> str:
+        """Compare a run's device with the CPU in the training thread, which alone computes there.
+
+        Raises:
+            ValueError: a batch does not fit into its memory, or the thread is closing.
+        """
+        if config.device == "cpu":
+            return ""
+        return self.submit(partial(find_device_difference, model_config, config)).result()
 
     def _require_within_quota(self, owner: str, disk_space: int) -> None:
         """Refuse a student's run that exceeds their quota of the machine.

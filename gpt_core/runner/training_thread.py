@@ -186,10 +186,9 @@ class TrainingThread:
         turn_ends = self._timer() + TURN_SECONDS
         self._enter(session)
         while session.advance():
-            if session.mismatch and not live.mismatch_told:
-                live.mismatch_told = True
-                owner = session.run.owner
-                self._store.set_state(run_id, RunState.RUNNING, owner, session.mismatch)
+            if session.message != live.told:
+                live.told = session.message
+                self._store.set_state(run_id, RunState.RUNNING, session.run.owner, live.told)
             if session.between_steps and (
                 self._runs.closing or not self._requests.is_empty() or self._timer() >= turn_ends
             ):
@@ -253,7 +252,7 @@ class TrainingThread:
         """End a run after its last step; if its weights cannot be saved now, at its next turn."""
         session = self._get(run_id).session
         if session.save_last_weights():
-            self._end(run_id, RunState.FINISHED, actor, session.mismatch)
+            self._end(run_id, RunState.FINISHED, actor, session.message)
 
     def _stop(self, run_id: str, actor: str, message: str = "") -> None:
         """End a run with a checkpoint, and record the message, if any."""

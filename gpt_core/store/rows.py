@@ -28,7 +28,7 @@ class StoredStep(StepRecord):
 
     id: int
     seconds: float  # spent on the run so far
-    memory: int  # of the process, in bytes
+    memory: int  # of the process or, on cuda, the most it has allocated there, in bytes
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,15 +6,20 @@ import sys
 import threading
 
 
-def describe_machine(threads: int) -> dict[str, str]:
-    """Return the properties of the machine that decide whether a run repeats bit for bit."""
+def describe_machine(threads: int, device: str = "cpu") -> dict[str, str]:
+    """Return the properties of the machine that decide whether a run repeats bit for bit.
+
+    On cuda the GPU's name is one of them.
+    """
     import torch  # here: a process that only reads a document does not load torch
 
+    gpu = {"gpu": torch.cuda.get_device_name()} if device == "cuda" else {}
     return {
         "python": platform.python_version(),
         "torch": torch.__version__,
         "machine": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
         "threads": str(threads),
+        **gpu,
     }
 
 

@@ -1,6 +1,6 @@
 """A text → its two splits as token IDs → the chapter's two loaders."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -135,6 +135,35 @@ def load_splits(
         generator,
         files,
     )
+
+
+def first_batch(loader: DataLoader[Batch]) -> Batch:
+    """Return a text's first windows as a batch of a loader's shape, drawing nothing at random."""
+    windows = loader.dataset
+    assert isinstance(windows, TokenWindows)
+    first = range(min(loader.batch_size or 1, len(windows)))
+    batch: Batch = loader.collate_fn([windows[i] for i in first])
+    return batch
+
+
+def copied_ahead(batches: Iterable[Batch], device: str) -> Iterator[Batch]:
+    """Yield batches on a CUDA device, the next one being copied while a batch is computed with.
+
+    A copy from pinned memory takes no time of the CPU's. Batches for other devices are yielded as
+    they are, none before it is needed.
+    """
+    if torch.device(device).type != "cuda":
+        yield from batches
+        return
+    waiting: list[Batch] = []
+    for inputs, targets in batches:
+        pinned = (inputs.pin_memory(), targets.pin_memory())  # (B, T), (B, T)
+        waiting.append(
+            (pinned[0].to(device, non_blocking=True), pinned[1].to(device, non_blocking=True))
+        )
+        if len(waiting) > 1:
+            yield waiting.pop(0)
+    yield from waiting
 
 
 def encode_splits(

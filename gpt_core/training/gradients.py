@@ -5,37 +5,62 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
+from torch.utils.data import DataLoader
 
 from gpt_core.config import TrainingConfig
-from gpt_core.distributed import DistributedGradients, Group
-from gpt_core.model import (
-    GPTModel,
-    autocast,
-    calc_loss_batch,
-)
+from gpt_core.distributed import SINGLE, DistributedGradients, Group
+from gpt_core.model import CalcLoss, ChosenLoss, GPTModel, autocast, calc_loss_batch, choose_loss
 from gpt_core.text import Batch
+from gpt_core.training.data import first_batch
 
 GradientFunction = Callable[[list[Batch], int], Tensor]
 
 
 def gradient_function(
-    model: GPTModel, optimizer: Optimizer, config: TrainingConfig, group: Group
+    model: GPTModel,
+    optimizer: Optimizer,
+    config: TrainingConfig,
+    group: Group,
+    calc_loss: CalcLoss,
 ) -> GradientFunction:
     """Return what fills the gradients of an update's batches, given its step, with their loss."""
     if group.is_single:
-        return lambda batches, global_step: accumulate_gradients(batches, model, config)
+        return lambda batches, global_step: accumulate_gradients(batches, model, config, calc_loss)
     return DistributedGradients(model, optimizer, config, group)
 
 
-def accumulate_gradients(batches: list[Batch], model: GPTModel, config: TrainingConfig) -> Tensor:
+def choose_training_loss(
+    model: GPTModel, train_loader: DataLoader[Batch], config: TrainingConfig, group: Group = SINGLE
+) -> ChosenLoss:
+    """Return how a run computes the loss of its batches, as :func:`gpt_core.model.choose_loss`.
+
+    Raises:
+        ValueError: dropout on a CPU cannot be compiled, several processes train a compiled model,
+            or the configuration has TF32, a switch of the whole process, and it is off.
+    """
+    if config.compile and not group.is_single:
+        raise ValueError("compile=True is for one process: leave it off with torchrun.")
+    if config.tf32 and not torch.backends.cuda.matmul.allow_tf32:
+        raise ValueError("tf32=True: train inside gpt_core.model.tf32_products(config).")
+    num_batches = config.num_epochs * len(train_loader)
+    return choose_loss(model, config, first_batch(train_loader), num_batches)
+
+
+def accumulate_gradients(
+    batches: list[Batch],
+    model: GPTModel,
+    config: TrainingConfig,
+    calc_loss: CalcLoss = calc_loss_batch,
+) -> Tensor:
     """Add up the gradients of the batches' mean loss; return that loss, a scalar.
 
     Several small batches, one after another, give the gradients of a single large one.
+    ``calc_loss`` is ``calc_loss_batch`` or compiled from it.
     """
     mean_loss = torch.zeros((), device=config.device)  # or float64, if the loss is
     for input_batch, target_batch in batches:  # (B, T), (B, T)
         with autocast(config):
-            loss = calc_loss_batch(input_batch, target_batch, model, config.device)
+            loss = calc_loss(input_batch, target_batch, model, config.device)
         (loss / len(batches)).backward()
         mean_loss = mean_loss + loss.detach() / len(batches)
     return mean_loss
@@ -44,14 +69,12 @@ def accumulate_gradients(batches: list[Batch], model: GPTModel, config: Training
 def clip_gradients(model: GPTModel, max_grad_norm: float | None, grad_norm: float) -> None:
     """Scale the gradients down so that their norm, now ``grad_norm``, is ``max_grad_norm`` at most.
 
-    None leaves them as they are.
+    None leaves them as they are, as in the chapter.
 
     Source: Pascanu et al. (2013), "On the difficulty of training recurrent neural networks".
     """
-    if max_grad_norm is None:
-        return
-    if grad_norm + 1e-6 <= max_grad_norm:  # PyTorch's function would multiply by exactly 1
-        return
+    if max_grad_norm is None or grad_norm + 1e-6 <= max_grad_norm:
+        return  # PyTorch's function would multiply by exactly 1
     norm = torch.tensor(grad_norm)
     torch.nn.utils.clip_grads_with_norm_(model.parameters(), max_grad_norm, norm)
 

@@ -10,11 +10,17 @@ from torch.utils.data import DataLoader
 
 from gpt_core.config import TrainingConfig
 from gpt_core.distributed import SINGLE, Group
-from gpt_core.model import GPTModel, require_device, resolve_auto
+from gpt_core.model import CalcLoss, GPTModel, require_device, resolve_auto
 from gpt_core.records import Record, StepRecord
 from gpt_core.text import Batch
+from gpt_core.training.data import copied_ahead
 from gpt_core.training.evaluation import evaluate, write_sample
-from gpt_core.training.gradients import clip_gradients, finite_grad_norm, gradient_function
+from gpt_core.training.gradients import (
+    choose_training_loss,
+    clip_gradients,
+    finite_grad_norm,
+    gradient_function,
+)
 from gpt_core.training.inside import InsideRecorder
 from gpt_core.training.lr_schedule import learning_rate_at, set_learning_rate, steps_in_run
 from gpt_core.training.state import TrainingState
@@ -33,16 +39,16 @@ def train(
     state: TrainingState | None = None,
     inspect_update: InspectUpdate = lambda batches: nullcontext(),
     group: Group = SINGLE,
+    calc_loss: CalcLoss | None = None,
 ) -> Iterator[Record]:
     """Train the model, yielding a record for each step, evaluation and sample as it happens.
 
-    Nothing runs between two records: the caller may pause, inspect the model, or end the run. A
-    generator that model and loaders share is drawn from in the order of the chapter's code.
+    Nothing runs between two records: the caller may pause, inspect the model, or end the run. If
+    model and loaders have the same random generator, the same seed gives the losses in the book.
 
     Args:
         model: a new model, or a model with loaded weights.
-        train_loader: the training batches, used ``num_epochs`` times.
-        val_loader: the validation batches, used in evaluations.
+        train_loader, val_loader: the batches; the training's are used ``num_epochs`` times.
         optimizer: from :func:`create_optimizer`.
         tokenizer: for the samples and probes.
         config: how the model is trained.
@@ -50,6 +56,7 @@ def train(
             It is updated in place, and complete whenever ``between_steps`` is true.
         inspect_update: maps an update's batches to a context around it, gradients ready.
         group: the processes that share each update's batches; all of them call this function.
+        calc_loss: of :func:`choose_training_loss`, which is asked if it is None.
 
     Raises:
         ValueError: the model is not on the configuration's device.
@@ -61,13 +68,14 @@ def train(
     state = TrainingState() if state is None else state
     require_device(model, config.device)
     total_steps = steps_in_run(len(train_loader), config)
+    calc_loss = calc_loss or choose_training_loss(model, train_loader, config, group).calc_loss
     inside = InsideRecorder(model, optimizer, train_loader, tokenizer, config)
     loaders = (train_loader, val_loader)
-    compute_gradients = gradient_function(model, optimizer, config, group)
+    compute_gradients = gradient_function(model, optimizer, config, group, calc_loss)
 
     while state.epoch <= config.num_epochs:
         model.train()
-        for batches in grouped(remaining_batches(train_loader, state), config.accumulation_steps):
+        for batches in grouped(remaining_batches(train_loader, state), config):
             learning_rate = learning_rate_at(state.global_step + 1, total_steps, config)
             optimizer.zero_grad()
             loss = compute_gradients(batches, state.global_step + 1)
@@ -112,8 +120,8 @@ def remaining_batches(train_loader: DataLoader[Batch], state: TrainingState) -> 
         yield from batches
 
 
-def grouped(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
-    """Yield lists of ``size`` batches; the last one may have fewer."""
-    batches = iter(batches)
-    while group := list(islice(batches, size)):
+def grouped(batches: Iterable[Batch], config: TrainingConfig) -> Iterator[list[Batch]]:
+    """Yield each update's batches, on their way to the device; the last ones may be fewer."""
+    batches = copied_ahead(batches, config.device)
+    while group := list(islice(batches, config.accumulation_steps)):
         yield group

@@ -24,10 +24,12 @@ from gpt_core.model import (
     TRAINED_BYTES_PER_PARAMETER,
     GPTModel,
     count_config_parameters,
+    get_random_state,
     outline,
+    set_random_state,
 )
 from gpt_core.system import read_json
-from gpt_core.training import TrainingState, get_random_state, set_random_state
+from gpt_core.training import TrainingState
 from gpt_core.weights.file_names import (
     OPTIMIZER_FILE,
     STATE_FILE,

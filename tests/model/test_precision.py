@@ -1,13 +1,16 @@
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 import torch
 
-from gpt_core.config import TrainingConfig
+from gpt_core.config import GPTConfig, TrainingConfig
+from gpt_core.model import build_model, resolve_auto, tf32_products, training_devices
 from gpt_core.model import precision as precision_module
-from gpt_core.model import resolve_auto, training_devices
 from gpt_core.model.precision import measure_products
 from gpt_core.presets import PRESETS
+from gpt_core.text import create_dataloader
+from gpt_core.training import choose_training_loss
 
 AUTO = TrainingConfig(precision="auto")
 
@@ -69,3 +72,34 @@ def test_runs_train_on_all_gpus_of_a_machine_at_the_same_time(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     assert training_devices() == devices
+
+
+@pytest.mark.parametrize("device", ["cpu", "auto"])
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has TF32")
+def test_tf32_is_refused_where_it_has_no_effect(device: str) -> None:
+    with pytest.raises(ValueError, match=r"tf32=True changes products on cuda only.*tf32=False"):
+        resolve_auto(TrainingConfig(device=device, tf32=True))
+
+
+def test_tf32_is_on_in_its_context_only_also_after_an_error() -> None:
+    products = torch.backends.cuda.matmul
+    assert not products.allow_tf32
+    with tf32_products(TrainingConfig()):
+        assert not products.allow_tf32
+    with tf32_products(TrainingConfig(tf32=True)):
+        assert products.allow_tf32
+        assert torch.get_float32_matmul_precision() == "high"  # the older name of the same switch
+    with suppress(FloatingPointError), tf32_products(TrainingConfig(tf32=True)):
+        raise FloatingPointError
+    assert not products.allow_tf32
+    assert torch.get_float32_matmul_precision() == "highest"
+
+
+def test_training_with_tf32_where_nobody_switched_it_on_is_refused() -> None:
+    loader = create_dataloader(torch.arange(100), context_length=8)
+    model = build_model(GPTConfig(vocab_size=100, emb_dim=8, n_heads=2, n_layers=1), 1)
+    config = TrainingConfig(tf32=True)
+    with pytest.raises(ValueError, match=r"tf32=True: train inside .*tf32_products"):
+        choose_training_loss(model, loader, config)
+    with tf32_products(config):
+        assert choose_training_loss(model, loader, config).message == ""

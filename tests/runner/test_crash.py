@@ -15,13 +15,12 @@ import pytest
 import torch
 
 from gpt_core.analysis import CachedStore
-from gpt_core.model import calc_loss_batch
+from gpt_core.model import calc_loss_batch, compilation
 from gpt_core.runner import TrainingRunner
 from gpt_core.runner import session as session_module
 from gpt_core.store import RunStore, mark_interrupted_runs
 from gpt_core.system import describe_error
 from gpt_core.text import Corpus, load_text
-from gpt_core.training import gradients
 from tests.support.runs import LONG, PRESET, SIX_EPOCHS, states, wait_for_steps
 
 
@@ -63,7 +62,7 @@ def test_a_diverging_run_fails_in_words_and_its_last_checkpoint_stays_good(
     step = store.checkpoints(run_id)[-1].global_step
     with monkeypatch.context() as patch:
         patch.setattr(
-            gradients, "calc_loss_batch", lambda *args: calc_loss_batch(*args) * torch.nan
+            compilation, "calc_loss_batch", lambda *args: calc_loss_batch(*args) * torch.nan
         )
         runner.resume(run_id, actor="local").result(timeout=30)
         runner.wait(run_id, timeout=30)

@@ -8,7 +8,7 @@ global one, which must be this run's while it trains.
 import torch
 from torch import Tensor
 
-from gpt_core.model import GPTModel
+from gpt_core.model.gpt import GPTModel
 
 
 def get_random_state(model: GPTModel) -> dict[str, Tensor]:

@@ -16,9 +16,12 @@ from gpt_core.model import (
     count_config_parameters,
     count_looked_up,
     generate,
+    get_device_random_state,
     measure_memory,
     measure_products,
     resolve_auto,
+    set_device_random_state,
+    tf32_products,
 )
 from gpt_core.runner.training_runner import TrainingRunner
 from gpt_core.store import RunSummary
@@ -29,8 +32,6 @@ from gpt_core.training import (
     accumulate_gradients,
     count_muon_operations,
     create_optimizer,
-    get_device_random_state,
-    set_device_random_state,
     steps_in_run,
 )
 
@@ -82,7 +83,7 @@ def estimate_seconds(
     if not batches or not val_batches:
         return None
     seconds = _count_seconds(model_config, config, batches, val_batches)
-    machine = describe_machine(torch.get_num_threads())
+    machine = describe_machine(torch.get_num_threads(), config.device)
     for summary in recorded:
         run = summary.run
         then = run.training_config
@@ -163,7 +164,8 @@ def _measure(
 
         def step() -> None:
             optimizer.zero_grad()
-            loss = accumulate_gradients(batches, model, config)
+            with tf32_products(config):
+                loss = accumulate_gradients(batches, model, config)
             optimizer.step()
             loss.item()  # on a GPU: wait for it
 

@@ -91,7 +91,7 @@ def tokens_of(folder: Path, group: Group) -> list[str]:
 
 def main(arguments: Sequence[str]) -> None:
     """Run all cases on all ranks."""
-    group = join_group(timeout=60)
+    group = join_group(timeout=300)
     results: dict[str, Any] = {
         case: losses_of(case, UPDATE_BATCHES[group.world_size], group) for case in CASES
     }

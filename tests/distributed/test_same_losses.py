@@ -11,7 +11,7 @@ from tests.distributed.torchrun import begin, finish, torchrun
 
 pytestmark = pytest.mark.slow
 
-BOUNDS = {"float64": 1e-9, "float32": 1e-4, "clipped, tied, rotary": 1e-4, "muon": 1e-4}
+BOUNDS = {"float64": 1e-9, "float32": 1e-4, "clipped, tied, rotary": 1e-4, "muon": 1e-3}
 
 
 @pytest.fixture(scope="module", params=[2, 3], ids=["2 processes", "3 processes"])

@@ -27,6 +27,6 @@ def begin(command: list[str]) -> subprocess.Popen[str]:
 
 def finish(process: subprocess.Popen[str], code: int = 0) -> tuple[str, str]:
     """Wait for a process that must end with this code; return what it printed."""
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=400)
     assert process.returncode == code, err
     return out, err

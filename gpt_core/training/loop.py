@@ -49,8 +49,7 @@ def train(
     Args:
         model: a new model, or a model with loaded weights.
         train_loader, val_loader: the batches; the training's are used ``num_epochs`` times.
-        optimizer: from :func:`create_optimizer`.
-        tokenizer: for the samples and probes.
+        optimizer, tokenizer: from :func:`create_optimizer`; for the samples and probes.
         config: how the model is trained.
         state: where to resume, loaded with weights, optimizer and random state; None starts anew.
             It is updated in place, and complete whenever ``between_steps`` is true.
@@ -70,7 +69,6 @@ def train(
     total_steps = steps_in_run(len(train_loader), config)
     calc_loss = calc_loss or choose_training_loss(model, train_loader, config, group).calc_loss
     inside = InsideRecorder(model, optimizer, train_loader, tokenizer, config)
-    loaders = (train_loader, val_loader)
     compute_gradients = gradient_function(model, optimizer, config, group, calc_loss)
 
     while state.epoch <= config.num_epochs:
@@ -91,7 +89,7 @@ def train(
             yield StepRecord(*state.position, loss.item(), grad_norm, learning_rate)
 
             if evaluates:
-                measured = evaluate(model, *loaders, tokenizer, config, state, group)
+                measured = evaluate(model, train_loader, val_loader, tokenizer, config, state, group)
                 *records, last = measured + inside.records(state)
                 yield from records
                 state.between_steps = not ends_epoch

@@ -12,7 +12,7 @@ SIX_EPOCHS = Preset("tiny", "Two layers.", TINY, replace(TINY_TRAINING, num_epoc
 LONG = Preset("tiny", "Two layers.", TINY, replace(TINY_TRAINING, num_epochs=500))
 
 
-def wait_for_steps(store: RunStore, run_id: str, count: int, seconds: float = 60) -> None:
+def wait_for_steps(store: RunStore, run_id: str, count: int, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while len(store.steps(run_id)) < count:
         assert time.monotonic() < deadline, "the run does not advance"

@@ -50,7 +50,7 @@ def terminal_run(store: RunStore, run_id: str = "theirs") -> Iterator[subprocess
 
 def wait_for(store: RunStore, run_id: str, state: str) -> None:
     """Wait until a run is in a state."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while (run := store.run(run_id)) is None or run.state != state:
         assert time.monotonic() < deadline, f"the run is {run.state if run else 'not there'}"
         time.sleep(0.05)

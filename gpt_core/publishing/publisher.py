@@ -45,8 +45,10 @@ class Publisher:
         self._relay = Relay(store, run_id)
         self._thread = threading.Thread(target=self._work, name="Publisher", daemon=True)
         self._wake = threading.Event()
+        self._random = random.Random()  # noqa: S311 (for pauses)
         self._cursors: dict[str, int] | None = None  # None until the app has told them
         self._heard = 0.0  # when the app answered last, by the monotonic clock
+        self._progressed = 0.0  # … and took rows
         self._is_silent = False
         self._closing_at = float("inf")
         self._patience = 0.0
@@ -74,7 +76,7 @@ class Publisher:
         """Send what is left of the run, which has ended; return how many rows are not sent.
 
         Args:
-            patience: seconds for which the app may not answer.
+            patience: seconds for which the app may take no rows.
             at_most: seconds in all.
         """
         self._patience, self._closing_at = patience, time.monotonic()
@@ -85,9 +87,9 @@ class Publisher:
         return self.unsent
 
     def _gives_up(self, at_most: float = float("inf")) -> bool:
-        """Tell whether the run has ended and the app has not answered for too long."""
+        """Tell whether the run has ended and the app has taken no rows for too long."""
         now = time.monotonic()
-        last = max(self._heard, self._closing_at)
+        last = max(self._progressed, self._closing_at)
         return now - last > self._patience or now - self._closing_at > at_most
 
     def _work(self) -> None:
@@ -96,10 +98,10 @@ class Publisher:
         while not self._gives_up():
             try:
                 is_closing = time.monotonic() >= self._closing_at  # first: then all rows are there
-                has_all = self._exchange(is_closing)
+                has_all = self._exchange()
                 self._note_answer()
                 pause = POLL_SECONDS
-                if has_all and is_closing:
+                if has_all and is_closing and not self.unsent:
                     return
                 if not has_all:
                     continue
@@ -117,12 +119,12 @@ class Publisher:
                 self._say("The run is not published any more, by a fault of this program.")
                 return
             # At random, so that many runs do not ask again at once.
-            if self._wake.wait(pause * random.uniform(0.75, 1.25)):  # noqa: S311
+            if self._wake.wait(pause * self._random.uniform(0.75, 1.25)):
                 self._wake.clear()
                 pause = POLL_SECONDS
 
-    def _exchange(self, is_closing: bool) -> bool:
-        """Send the next rows, if there are any; tell whether the app has all that there are."""
+    def _exchange(self) -> bool:
+        """Send the next rows, if there are any; tell whether there are no more for now."""
         if self._cursors is None:
             body = introduce(self._store, find_run(self._store, self._run_id))
             self._cursors = self._line.introduce(self._run_id, body).cursors
@@ -136,9 +138,11 @@ class Publisher:
         answer = self._line.send_rows(self._run_id, batch.body)
         self._relay.note_delivered(answers)
         self._relay.take(answer.requests)
-        has_progress = answer.cursors != self._cursors
-        self._cursors, self._heard = answer.cursors, time.monotonic()
-        return batch.is_complete or not has_progress
+        self._heard = time.monotonic()
+        if answer.cursors == self._cursors:
+            return True
+        self._cursors, self._progressed = answer.cursors, self._heard
+        return batch.is_complete
 
     def _note_answer(self) -> None:
         if self._is_silent:

@@ -17,6 +17,7 @@ from dashboard.inside.words import (
 )
 from gpt_core.inspection import embedding_map, embedding_neighbours
 from gpt_core.model import GPTModel, build_model
+from gpt_core.store import run_reader
 from gpt_core.vocabularies import Tokenizer, get_tokenizer, read_vocabulary
 from tests.conftest import TINY
 from tests.support.app_driver import chips, components, open_app, texts
@@ -53,6 +54,16 @@ def test_frequent_words_of_the_text_are_at_the_places_of_their_embeddings() -> N
     assert len(tokens) == len(data["words"]) > 3
     places = embedding_map(model, tokens)
     assert torch.tensor(data["places"]).double().allclose(places, rtol=1e-3, atol=1e-4)
+
+
+def test_the_map_of_a_run_whose_text_is_too_large_has_the_words_that_the_page_reads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run_id = finished_run()
+    monkeypatch.setattr(run_reader, "MAX_TEXT_BYTES", 100)
+    app = open_inside(run_id, inside_words="five seven nine")
+    assert not app.exception
+    assert {"five", "seven", "nine"} <= set(map_of(app)["words"])
 
 
 def test_another_word_has_its_own_neighbours_by_cosine() -> None:

@@ -99,5 +99,5 @@ def test_a_text_of_1_gb_trains_with_less_than_1_gb_of_memory(tmp_path: Path) -> 
         assert process.stdout is not None
         assert "Finished after" in process.stdout.read()
     print(most)  # with -s
-    assert most["RssAnon"] < 700_000  # what the process itself holds: 580,000, of 2 MB of text too
-    assert most["VmHWM"] < 1_300_000  # and the libraries and tokens, which the system may drop
+    assert most["RssAnon"] < 800_000  # what the process itself holds: 600,000, of 2 MB of text too
+    assert most["VmHWM"] < 1_400_000  # and the libraries and tokens, which the system may drop

@@ -36,6 +36,7 @@ from gpt_core.model import (
     tf32_products,
 )
 from gpt_core.records import EvaluationRecord, Record, SampleRecord, StepRecord
+from gpt_core.runner.machine import read_memory
 from gpt_core.runner.replay_check import ReplayCheck
 from gpt_core.runner.run_checkpoints import RunCheckpoints
 from gpt_core.store import Run, RunStore
@@ -230,22 +231,10 @@ class Session:
     def flush(self) -> None:
         """Write the waiting records to the store."""
         if self._waiting:
-            self._store.add_records(self.run.id, self._waiting, self._read_memory())
+            memory = read_memory(self._process, self._device)
+            self._store.add_records(self.run.id, self._waiting, memory)
             self._waiting = []
         self._flushed = self._timer()
-
-    def _read_memory(self) -> int:
-        """Return the process's memory in bytes, or 0, a gap in the record, if it is not told.
-
-        On CUDA it is the most that PyTorch has allocated on the GPU since the model was built.
-        """
-        if self._device.type == "cuda":
-            return torch.cuda.max_memory_allocated(self._device)
-        try:
-            return int(self._process.memory_info().rss)
-        except (psutil.Error, OSError):
-            log.warning("the memory of the process could not be read", exc_info=True)
-            return 0
 
     def checkpoint(self) -> int:
         """Save a whole checkpoint of the current step, unless it is saved; return the step."""

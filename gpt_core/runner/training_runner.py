@@ -28,7 +28,7 @@ from gpt_core.access import (
     write_rules,
 )
 from gpt_core.config import GPTConfig, TrainingConfig
-from gpt_core.distributed import LAUNCH, SINGLE, Group, describe_resumption, launch_id
+from gpt_core.distributed import SINGLE, Group
 from gpt_core.library import clean_up
 from gpt_core.model import find_device_difference
 from gpt_core.presets import Preset
@@ -39,12 +39,13 @@ from gpt_core.runner.elsewhere.torchrun import (
     processes_of,
     require_processes,
 )
+from gpt_core.runner.machine import describe_machine_change, machine_facts
 from gpt_core.runner.new_run import choose_device, prepare_run
 from gpt_core.runner.queue.request_queue import done
 from gpt_core.runner.session import Session, Snapshot
 from gpt_core.runner.training_threads import TrainingThreads
-from gpt_core.store import Command, Run, RunState, RunStore, find_run, run_locks
-from gpt_core.system import count, describe_change, describe_machine, keep_freed_memory
+from gpt_core.store import Command, RunState, RunStore, find_run, run_locks
+from gpt_core.system import count, describe_machine, keep_freed_memory
 from gpt_core.text import Corpus, TextFile, run_text, token_cache_in
 from gpt_core.training import prepare_data
 from gpt_core.vocabularies import run_tokenizer
@@ -156,7 +157,9 @@ class TrainingRunner:
                     self._torchrun.add(run_id, processes, lock)
                 return run_id
             with run_locks.lock_run(self._store, run_id, "started") as lock:
-                new.write_down(self._store, run_id, self._versions(new.config))
+                new.write_down(
+                    self._store, run_id, machine_facts(self._threads, self._group, new.config)
+                )
                 run = find_run(self._store, run_id)
                 session = Session(self._store, run, new.data, self._timer, self._group)
                 self._thread.admit(session, lock)
@@ -351,31 +354,11 @@ class TrainingRunner:
             with run_locks.lock_run(self._store, run_id, "resumed") as lock:
                 run_locks.find_unfinished_run(self._store, run_id)  # still?
                 self._store.answer_all(run_id, ENDED)  # what was asked of an earlier process
-                change = self._describe_change(run)
+                change = describe_machine_change(run, self._threads, self._group)
                 self._store.set_state(run_id, RunState.QUEUED, actor, change)
                 run = find_run(self._store, run_id)
                 session = Session(self._store, run, data, self._timer, self._group)
                 self._thread.admit(session, lock)
-
-    def _versions(self, config: TrainingConfig) -> dict[str, str]:
-        """Return what a run's record says of the machine and the processes that train it."""
-        launch = launch_id()
-        started = {LAUNCH: launch} if launch else {}
-        return {
-            **describe_machine(self._threads, config.device),
-            **self._group.facts(config.device),
-            **started,
-        }
-
-    def _describe_change(self, run: Run) -> str:
-        """Return what of the machine and the processes has changed since a run began, or ""."""
-        machine = describe_change(
-            run.versions, describe_machine(self._threads, run.training_config.device)
-        )
-        config, has_dropout = run.training_config, run.model_config.drop_rate > 0
-        batches = config.accumulation_steps
-        ranks = describe_resumption(run.versions, self._group, batches, has_dropout)
-        return f"{machine} {ranks}".strip()
 
     def _compare_devices(self, model_config: GPTConfig, config: TrainingConfig) -> str:
         """Compare a run's device with the CPU in the training thread, which alone computes there.

@@ -47,10 +47,9 @@ def train(
     model and loaders have the same random generator, the same seed gives the losses in the book.
 
     Args:
-        model: a new model, or a model with loaded weights.
+        model, config: a new model, or one with loaded weights; how it is trained.
         train_loader, val_loader: the batches; the training's are used ``num_epochs`` times.
         optimizer, tokenizer: from :func:`create_optimizer`; for the samples and probes.
-        config: how the model is trained.
         state: where to resume, loaded with weights, optimizer and random state; None starts anew.
             It is updated in place, and complete whenever ``between_steps`` is true.
         inspect_update: maps an update's batches to a context around it, gradients ready.
@@ -66,7 +65,7 @@ def train(
     config = resolve_auto(config)
     state = TrainingState() if state is None else state
     require_device(model, config.device)
-    total_steps = steps_in_run(len(train_loader), config)
+    loaders, total_steps = (train_loader, val_loader), steps_in_run(len(train_loader), config)
     calc_loss = calc_loss or choose_training_loss(model, train_loader, config, group).calc_loss
     inside = InsideRecorder(model, optimizer, train_loader, tokenizer, config)
     compute_gradients = gradient_function(model, optimizer, config, group, calc_loss)
@@ -89,7 +88,7 @@ def train(
             yield StepRecord(*state.position, loss.item(), grad_norm, learning_rate)
 
             if evaluates:
-                measured = evaluate(model, train_loader, val_loader, tokenizer, config, state, group)
+                measured = evaluate(model, *loaders, tokenizer, config, state, group)
                 *records, last = measured + inside.records(state)
                 yield from records
                 state.between_steps = not ends_epoch

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
 import numpy as np
@@ -18,6 +18,8 @@ from gpt_core.distributed.group import Group
 from gpt_core.model import GPTModel, autocast, calc_loss_batch
 from gpt_core.text import Batch
 
+CalcLoss = Callable[[Tensor, Tensor, GPTModel, str], Tensor]  # calc_loss_batch, or compiled from it
+
 
 class BatchLoss(nn.Module):
     """A batch's loss as a module, which DistributedDataParallel can wrap.
@@ -25,14 +27,15 @@ class BatchLoss(nn.Module):
     The model itself stays as it is, for samples, probes and checkpoints.
     """
 
-    def __init__(self, model: GPTModel, device: str) -> None:
+    def __init__(self, model: GPTModel, device: str, calc_loss: CalcLoss) -> None:
         super().__init__()
         self.model = model
         self.device = device
+        self.calc_loss = calc_loss
 
     def forward(self, input_batch: Tensor, target_batch: Tensor) -> Tensor:
         """Return the mean loss of a batch (B, T), a scalar."""
-        return calc_loss_batch(input_batch, target_batch, self.model, self.device)
+        return self.calc_loss(input_batch, target_batch, self.model, self.device)
 
 
 class DistributedGradients:
@@ -43,7 +46,12 @@ class DistributedGradients:
     """
 
     def __init__(
-        self, model: GPTModel, optimizer: Optimizer, config: TrainingConfig, group: Group
+        self,
+        model: GPTModel,
+        optimizer: Optimizer,
+        config: TrainingConfig,
+        group: Group,
+        calc_loss: CalcLoss = calc_loss_batch,
     ) -> None:
         self._model = model
         self._optimizer = optimizer
@@ -51,7 +59,7 @@ class DistributedGradients:
         self._group = group
         with losses_of_ranks(group):
             self._replica = DistributedDataParallel(
-                BatchLoss(model, config.device),
+                BatchLoss(model, config.device, calc_loss),
                 process_group=group.gradients,
                 gradient_as_bucket_view=True,
             )

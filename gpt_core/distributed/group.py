@@ -57,7 +57,13 @@ class Group:
         }
 
     def with_channel(self, device: str) -> "Group":
-        """Return the group with a channel for gradients on a device; all ranks ask together."""
+        """Return the group with a channel for gradients on a device; all ranks ask together.
+
+        Raises:
+            ValueError: PyTorch has no channel between processes on this kind of device.
+        """
+        if not self.is_single and device == "mps":
+            raise ValueError("device='mps' trains in one process only: choose cpu, or start one.")
         if self.is_single or device != "cuda":
             return self
         timeout = timedelta(seconds=self.timeout)

@@ -5,9 +5,11 @@ import codecs
 import hashlib
 import os
 import re
+import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy
 from functools import cache
 from pathlib import Path
 from typing import Protocol
@@ -24,6 +26,7 @@ from gpt_core.system import DATA_DIR
 END_OF_TEXT = "<|endoftext|>"
 VOCABULARY_FILE = DATA_DIR / "gpt2.tiktoken"
 PIECE_CHARACTERS = 500_000  # length of the pieces of a long text, one per thread at a time
+MAX_THREADS = 16  # each has a tokenizer of its own; one thread cuts the text for all
 # A letter before a space and a letter, or what is no blank before a line break and no blank.
 PIECE_END = re.compile(r"[^\W\d_](?= [^\W\d_])|\S(?=\n\S)")
 VOCABULARY_SHA256 = "306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930"
@@ -146,12 +149,19 @@ def encode_pieces(
     With the IDs comes the number of characters that are encoded so far. A few pieces for each core
     are in memory, however many there are. The errors are those of :func:`encode_corpus`.
     """
-    cores = os.cpu_count() or 1
+    cores = min(os.cpu_count() or 1, MAX_THREADS)
+    own = threading.local()  # threads that share a tokenizer wait for its regular expression
+
+    def encode(piece: str, start: int) -> npt.NDArray[np.int32]:
+        if not hasattr(own, "tokenizer"):
+            own.tokenizer = copy(tokenizer)
+        return _encode(piece, start, own.tokenizer, allow_special)
+
     waiting: deque[tuple[int, Future[npt.NDArray[np.int32]]]] = deque()
     done = 0  # characters
     with ThreadPoolExecutor(cores) as pool:  # tiktoken lets threads run in parallel
         for piece in pieces:
-            encoded = pool.submit(_encode, piece, done, tokenizer, allow_special)
+            encoded = pool.submit(encode, piece, done)
             done += len(piece)
             waiting.append((done, encoded))
             if len(waiting) > 2 * cores:

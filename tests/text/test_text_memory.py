@@ -23,11 +23,13 @@ from gpt_core import PRESETS, get_tokenizer
 from gpt_core.analysis import find_copying, measure_baselines
 from gpt_core.text import TokenCache, open_text
 from gpt_core.training import prepare_data, token_bytes
+from gpt_core.vocabularies import tokenizer as tokenizer_module
 
 def memory(name):  # megabytes; VmRSS is what the process holds now, VmHWM the most it ever held
     status = Path("/proc/self/status").read_text()
     return int(re.search(rf"{name}:\\s+(\\d+)", status)[1]) / 1e3
 
+tokenizer_module.MAX_THREADS = 2
 tokenizer, pocket = get_tokenizer(), PRESETS["pocket"]
 per_token = token_bytes(tokenizer)
 path, folder = map(Path, sys.argv[1:])
@@ -72,7 +74,7 @@ def test_a_text_of_60_mb_is_never_in_memory(tmp_path: Path) -> None:
     write_text(tmp_path / "large.txt", 60)
     encoded, batches, measured = peaks(tmp_path / "large.txt")
     tokens = sum(path.stat().st_size for path in (tmp_path / "tokens").glob("*.npy")) / 1e6
-    assert encoded < 20
+    assert encoded < 40  # two copies of the tokenizer, a few pieces of the text
     assert batches < encoded + tokens + 20  # the mapped file, which the system may drop
     assert measured < tokens + 150  # the pairs of four million tokens are counted
 

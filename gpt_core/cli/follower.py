@@ -21,7 +21,7 @@ from gpt_core.distributed import (
     receive_state,
     serve,
 )
-from gpt_core.model import check_device, outline, set_random_state
+from gpt_core.model import check_device, outline, set_random_state, tf32_products
 from gpt_core.system import keep_freed_memory
 from gpt_core.text import token_cache_in
 from gpt_core.training import (
@@ -72,8 +72,9 @@ def _train(group: Group, runs_dir: Path) -> NoReturn:
     state = shared.training
     assert isinstance(state, TrainingState)
     try:
-        for _ in train(model, *loaders, optimizer, tokenizer, config, state, group=group):
-            pass
+        with tf32_products(config):
+            for _ in train(model, *loaders, optimizer, tokenizer, config, state, group=group):
+                pass
     except FloatingPointError:  # on all ranks alike: rank 0 says it
         pass
     _wait_for_the_end(optimizer, group)

@@ -5,59 +5,14 @@ came of them comes back with the next rows.
 """
 
 from collections.abc import Sequence
-from typing import Any, Protocol, cast
+from typing import Any
 
 from gpt_core.access import LOCAL
-from gpt_core.store import RunStore
+from gpt_core.store import Command, RunStore
 from gpt_core.validation import shown
 
 MAX_REQUESTS = 20  # in one answer
 MAX_ERROR_CHARACTERS = 500
-
-
-class StoredRequest(Protocol):
-    """A request to a run, as a store has it."""
-
-    @property
-    def id(self) -> int:
-        """Return its ID in its store."""
-
-    @property
-    def run_id(self) -> str:
-        """Return the run's ID."""
-
-    @property
-    def command(self) -> str:
-        """Return what the run is to do."""
-
-    @property
-    def answered_at(self) -> float | None:
-        """Return when it was answered; None while it is open."""
-
-    @property
-    def error(self) -> str:
-        """Return why it failed, as a sentence, or ""."""
-
-
-class RequestStore(Protocol):
-    """A store that has requests."""
-
-    def ask(self, run_id: str, command: str, actor: str) -> int:
-        """Record a request and return its ID."""
-
-    def answer(self, request_id: int, error: str = "") -> None:
-        """Record that a request was served or, in a sentence, why not."""
-
-    def open_requests(self, run_id: str) -> Sequence[StoredRequest]:
-        """Return the requests to a run that are not answered yet, oldest first."""
-
-    def request(self, request_id: int) -> StoredRequest | None:
-        """Return the request with this ID, or None."""
-
-
-def requests_in(store: RunStore) -> RequestStore | None:
-    """Return a store as one that has requests; None if it has none."""
-    return cast(RequestStore, store) if hasattr(store, "ask") else None
 
 
 class Relay:
@@ -69,7 +24,7 @@ class Relay:
     """
 
     def __init__(self, store: RunStore, run_id: str) -> None:
-        self._requests = requests_in(store)
+        self._store = store
         self._run_id = run_id
         self._asked: dict[int, int] = {}  # IDs of open requests: the app's → this store's
         self._answers: dict[int, str] = {}  # to the app's requests, until the app has them
@@ -78,17 +33,17 @@ class Relay:
         """Ask what the app asks, once."""
         for request in requests[:MAX_REQUESTS]:
             request_id, command = int(request["id"]), str(request["command"])
-            if self._requests is None or request_id in self._asked | self._answers:
+            if request_id in self._asked | self._answers:
                 continue
             try:
-                self._asked[request_id] = self._requests.ask(self._run_id, command, LOCAL)
+                self._asked[request_id] = self._store.ask(self._run_id, Command(command), LOCAL)
             except ValueError as error:
                 self._answers[request_id] = str(error)
 
     def answers(self) -> dict[int, str]:
         """Return the answers that the app does not have yet: errors, or "", by its IDs."""
         for request_id, asked in list(self._asked.items()):
-            request = self._requests.request(asked) if self._requests else None
+            request = self._store.request(asked)
             if request is None or request.answered_at is not None:
                 self._answers[request_id] = request.error if request else "The run was deleted."
                 del self._asked[request_id]
@@ -102,8 +57,7 @@ class Relay:
 
 def list_requests(store: RunStore, run_id: str) -> list[dict[str, Any]]:
     """Return the open requests to a run for the machine that trains it, oldest first."""
-    requests = requests_in(store)
-    found = requests.open_requests(run_id)[:MAX_REQUESTS] if requests else ()
+    found = store.open_requests(run_id)[:MAX_REQUESTS]
     return [{"id": request.id, "command": str(request.command)} for request in found]
 
 
@@ -123,10 +77,7 @@ def check_answers(answers: Any) -> dict[int, str]:
 
 def record_answers(store: RunStore, run_id: str, answers: dict[int, str]) -> None:
     """Record what came of requests; answers to requests to other runs are ignored."""
-    requests = requests_in(store)
-    if requests is None:
-        return
     for request_id, error in answers.items():
-        request = requests.request(request_id)
+        request = store.request(request_id)
         if request is not None and request.run_id == run_id:
-            requests.answer(request_id, error)
+            store.answer(request_id, error)

@@ -6,9 +6,11 @@ No other thread touches a model in training or draws from its random generator.
 """
 
 import atexit
+import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -34,7 +36,6 @@ from gpt_core.model import find_device_difference
 from gpt_core.presets import Preset
 from gpt_core.runner.elsewhere.stored_requests import ENDED, StoredRequests
 from gpt_core.runner.elsewhere.torchrun import (
-    RECORDED,
     TorchrunRuns,
     processes_of,
     require_processes,
@@ -45,7 +46,7 @@ from gpt_core.runner.queue.request_queue import done
 from gpt_core.runner.session import Session, Snapshot
 from gpt_core.runner.training_threads import TrainingThreads
 from gpt_core.store import Command, RunState, RunStore, find_run, run_locks
-from gpt_core.system import count, describe_machine, keep_freed_memory
+from gpt_core.system import count, keep_freed_memory
 from gpt_core.text import Corpus, TextFile, run_text, token_cache_in
 from gpt_core.training import prepare_data
 from gpt_core.vocabularies import run_tokenizer
@@ -128,7 +129,8 @@ class TrainingRunner:
             actor: who asks, and becomes the owner.
             run_id: the run's ID; None generates one.
             initial: the initial weights, which are copied; None draws them at random.
-            processes: how many processes train it together, started by torchrun.
+            processes: how many train it together, started by torchrun; each takes
+                accumulation_steps batches of an update.
 
         Raises:
             ValueError: the text is too short, the device is not available, the ID is taken, the
@@ -137,11 +139,14 @@ class TrainingRunner:
         """
         require_class_member(actor)
         require_processes(processes, self.max_processes, actor)
+        config = training_config or preset.training
+        # An update takes accumulation_steps batches of each process.
+        config = replace(config, accumulation_steps=processes * config.accumulation_steps)
         new = prepare_run(
-            preset, corpus, training_config, actor, initial, self._cache, self._compare_devices
+            preset, corpus, config, actor, initial, self._cache, self._compare_devices
         )
         if is_student(actor):
-            new.require_allowed(self.rules, preset, training_config or preset.training)
+            new.require_allowed(self.rules, preset, config)
         with self._store.quota_lock, self._thread.admission():
             equal = self._thread.find_equal(new.setup, run_id)
             if processes > 1:
@@ -150,10 +155,11 @@ class TrainingRunner:
                 return equal
             self._require_within_quota(actor, new.max_checkpoint_bytes)
             run_id = run_locks.find_run_id(self._store, run_id, preset.name)
-            versions = describe_machine(self._threads)
             if processes > 1:
+                group = Group(world_size=processes, hosts=(socket.gethostname(),))
+                facts = machine_facts(self._threads, group, new.config)
                 with run_locks.lock_start(self._store, run_id, "started") as lock:
-                    new.write_down(self._store, run_id, {**versions, RECORDED: str(processes)})
+                    new.write_down(self._store, run_id, facts)
                     self._torchrun.add(run_id, processes, lock)
                 return run_id
             with run_locks.lock_run(self._store, run_id, "started") as lock:

@@ -97,11 +97,20 @@ class TrainingThread:
         self._requests.wake()
 
     def accepts(self, run_id: str) -> bool:
-        """Tell whether this thread's device is of the kind on which a run trains."""
+        """Tell whether this thread may train a run: on a device of the run's kind, and with the
+        TF32 of the runs that train on the others, as it is one switch of the whole process.
+        """
         live = self._runs.find(run_id)
-        if live is None or self is self._first:
-            return live is not None
-        return live.session.run.training_config.device == self.device.type
+        if live is None:
+            return False
+        config = live.session.run.training_config
+        others = [
+            other.session.run.training_config.tf32
+            for _, other in self._runs.all_live()
+            if other.state is RunState.RUNNING and other.place != self.place
+        ]
+        is_of_the_kind = self is self._first or config.device == self.device.type
+        return is_of_the_kind and all(tf32 == config.tf32 for tf32 in others)
 
     # Only in this thread
 

@@ -72,7 +72,7 @@ def train(
 
     while state.epoch <= config.num_epochs:
         model.train()
-        for batches in grouped(remaining_batches(train_loader, state), config):
+        for batches in grouped(remaining_batches(train_loader, state), config, group):
             learning_rate = learning_rate_at(state.global_step + 1, total_steps, config)
             optimizer.zero_grad()
             loss = compute_gradients(batches, state.global_step + 1)
@@ -117,8 +117,13 @@ def remaining_batches(train_loader: DataLoader[Batch], state: TrainingState) -> 
         yield from batches
 
 
-def grouped(batches: Iterable[Batch], config: TrainingConfig) -> Iterator[list[Batch]]:
-    """Yield each update's batches, on their way to the device; the last ones may be fewer."""
-    batches = copied_ahead(batches, config.device)
-    while group := list(islice(batches, config.accumulation_steps)):
-        yield group
+def grouped(
+    batches: Iterable[Batch], config: TrainingConfig, group: Group = SINGLE
+) -> Iterator[list[Batch]]:
+    """Yield each update's batches; the last ones may be fewer.
+
+    Those of a single process are on their way to the device; several take their shares first.
+    """
+    batches = copied_ahead(batches, config.device) if group.is_single else iter(batches)
+    while update := list(islice(batches, config.accumulation_steps)):
+        yield update

@@ -80,7 +80,7 @@ def test_where_the_fastest_device_is_wrong_auto_is_the_cpu_and_it_is_recorded(
     cache = token_cache_in(store.runs_dir)
     new = prepare_run(PRESET, corpus, config, "local", None, cache, lambda *configs: WRONG)
     assert new.config == replace(config, device="cpu")
-    new.write_down(store, "a-run", threads=1)
+    new.write_down(store, "a-run", {})
     run = store.run("a-run")
     assert run is not None
     assert (run.state, run.message) == (RunState.QUEUED, f"{WRONG} The run trains on the CPU.")

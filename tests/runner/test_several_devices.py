@@ -11,6 +11,7 @@ import pytest
 from torch.optim import Optimizer
 
 from gpt_core.config import TrainingConfig
+from gpt_core.distributed import Group
 from gpt_core.model import GPTModel
 from gpt_core.runner import TrainingRunner
 from gpt_core.runner import session as session_module
@@ -184,10 +185,10 @@ def test_a_run_that_fails_on_one_device_frees_it(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def fail_for_one(model: GPTModel, config: TrainingConfig) -> Optimizer:
+    def fail_for_one(model: GPTModel, config: TrainingConfig, group: Group) -> Optimizer:
         if config.seed == OTHER.training.seed:
             raise RuntimeError("the optimizer is broken")
-        return create_optimizer(model, config)
+        return create_optimizer(model, config, group)
 
     caplog.set_level(logging.CRITICAL + 1)
     monkeypatch.setattr(session_module, "create_optimizer", fail_for_one)

@@ -4,7 +4,7 @@ import math
 
 import streamlit as st
 
-from dashboard.app import get_runner, is_projected, session_keys, toggle_projector
+from dashboard.app import is_projected, session_keys, toggle_projector
 from dashboard.charts import changes_from_preset, count, format_duration, format_loss, last_losses
 from dashboard.train import replay
 from dashboard.ui import (
@@ -22,13 +22,11 @@ from dashboard.ui import (
 from gpt_core.analysis import SPEED_STEPS, CachedHistory, run_progress
 from gpt_core.model import describe_speed
 from gpt_core.presets import PRESETS
-from gpt_core.runner import processes_of
 from gpt_core.store import Run, RunState
 
 
 def show_heading(run: Run, is_replayed: bool) -> None:
     """Show the run's name, its state and its buttons."""
-    runner = get_runner()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.text(run_title(run))
         if is_replayed:
@@ -59,13 +57,6 @@ def show_heading(run: Run, is_replayed: bool) -> None:
         st.text(f"It began with these weights, not with random ones: {run.initial_name}.")
     if where := describe_process(run):
         st.caption(where)
-    elif run.is_live and not runner.owns(run.id):
-        count = processes_of(run)
-        who = "Another process trains it, such as a terminal: it does"
-        st.caption(
-            f"{who if count == 1 else f'{count} processes train it together: they do'} what these "
-            "buttons ask after the current step."
-        )
     if run.state is RunState.QUEUED:
         st.text(describe_place(run))
     for message in (describe_intervention(run), run.message, describe_failure(run)):

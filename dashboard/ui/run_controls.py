@@ -108,7 +108,8 @@ def can_be_copied(run: Run) -> bool:
 
     A run of another process saves a checkpoint for that, which only its owner may ask for.
     """
-    return get_runner().owns(run.id) or (run.is_live and may_change(run.owner))
+    may_ask = run.is_live and may_change(run.owner) and not run.origin  # no checkpoint comes here
+    return get_runner().owns(run.id) or may_ask
 
 
 def watch_button(label: str, run: Run) -> None:

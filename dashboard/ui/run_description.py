@@ -14,7 +14,7 @@ from dashboard.app import (
 from dashboard.charts import changes_from_preset, describe_wait, format_duration
 from gpt_core.access import LOCAL, TEACHER, TIME_USED_UP, is_student
 from gpt_core.presets import PRESETS, Preset
-from gpt_core.runner import expected_queue
+from gpt_core.runner import expected_queue, processes_of
 from gpt_core.store import Run, RunState
 
 
@@ -41,7 +41,12 @@ def describe_process(run: Run) -> str:
     if not run.is_live or get_runner().owns(run.id):
         return ""
     if not run.origin:
-        return "It trains in another process on this machine: only that process can stop it."
+        processes = processes_of(run)
+        who = "Another process trains it, such as a terminal: it does"
+        return (
+            f"{who if processes == 1 else f'{processes} processes train it together: they do'} "
+            "what these buttons ask after the current step."
+        )
     if silent := get_store().seconds_silent(run):
         since = datetime.fromtimestamp(run.received_at)
         return (
@@ -49,7 +54,10 @@ def describe_process(run: Run) -> str:
             f"{format_duration(silent)}: its line is down, or it has ended. What it has recorded "
             "comes when the line is back."
         )
-    return f"It trains on {run.origin}, which sends what it records: only there it can be stopped."
+    return (
+        f"It trains on {run.origin}, which sends what it records, and does what these buttons ask "
+        "after the current step."
+    )
 
 
 def describe_intervention(run: Run) -> str:

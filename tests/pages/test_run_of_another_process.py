@@ -56,13 +56,22 @@ def wait_for_answer(run_id: str) -> None:
         time.sleep(0.05)
 
 
+def wait_for_button(app: AppTest, label: str) -> None:
+    """Wait until the page, whose records may be half a second old, has a button."""
+    deadline = time.monotonic() + 30
+    while label not in labels(app):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+        app.run()
+
+
 def test_its_buttons_pause_step_resume_and_stop_it(theirs: str) -> None:
     app = open_app("train", run=theirs)
     assert "Another process trains it" in texts(app)
     button(app, "Pause").click().run()
     wait_for_state(theirs, "paused")
     wait_for_answer(theirs)
-    app.run()
+    wait_for_button(app, "One step")
     count = len(runtime.get_store().steps(theirs))
     button(app, "One step").click().run()
     wait_for_answer(theirs)
@@ -72,10 +81,10 @@ def test_its_buttons_pause_step_resume_and_stop_it(theirs: str) -> None:
     button(app, "Resume").click().run()
     wait_for_state(theirs, "running")
     wait_for_answer(theirs)
-    app.run()
+    wait_for_button(app, "Pause")
     button(app, "Stop").click().run()
     wait_for_state(theirs, "stopped")
-    app.run()
+    wait_for_button(app, "Resume")
     assert not app.exception
     assert "Another process trains it" not in texts(app)
     assert "Resume" in labels(app)
@@ -180,7 +189,7 @@ def test_a_terminals_run_is_paused_and_stopped_by_its_buttons() -> None:
         button(app, "Pause").click().run()
         wait_for_state("theirs", "paused")
         wait_for_answer("theirs")
-        app.run()
+        wait_for_button(app, "Resume")
         assert {"Resume", "One step", "Stop"} <= set(labels(app))
         button(app, "Stop").click().run()
         out, _ = process.communicate(timeout=60)

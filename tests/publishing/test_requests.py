@@ -5,18 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from gpt_core.publishing.requests import MAX_ERROR_CHARACTERS, check_answers, requests_in
+from gpt_core.publishing.requests import MAX_ERROR_CHARACTERS, check_answers
 from gpt_core.store import RunState, RunStore
 from tests.browser.conftest import start_server
 from tests.support.published import SMALL, TOKEN, rows_in, start_terminal, steps_in, wait_until
 
-needs_requests = pytest.mark.skipif(
-    not hasattr(RunStore, "ask"), reason="stores have no requests yet"
-)
-
 
 @pytest.mark.slow
-@needs_requests
 def test_a_run_is_paused_stepped_resumed_and_stopped_from_the_other_machine(tmp_path: Path) -> None:
     server = start_server(tmp_path / "app", GPT_LAB_PUBLISH_TOKEN=TOKEN)
     here = tmp_path / "runs"
@@ -26,14 +21,12 @@ def test_a_run_is_paused_stepped_resumed_and_stopped_from_the_other_machine(tmp_
     )
     wait_until(lambda: steps_in(server.runs_dir, "far") >= 5)
     with closing(RunStore(server.runs_dir)) as store:
-        requests = requests_in(store)
-        assert requests is not None
 
         def ask(command: str) -> str:
             """Ask something of the run, as a page does; return the error, or ""."""
-            request_id = requests.ask("far", command, "local")
-            wait_until(lambda: requests.request(request_id).answered_at is not None)
-            return requests.request(request_id).error
+            request_id = store.ask("far", command, "local")
+            wait_until(lambda: not store.request(request_id).is_open)
+            return store.request(request_id).error
 
         def is_in(state: RunState) -> bool:
             run = store.run("far")

@@ -146,7 +146,8 @@ def test_its_losses_are_those_of_one_process_and_closing_the_app_saves_it(
     wait_for_steps(store, run_id, count + 3)
     assert len(torchruns()) == 1
     runner.stop(run_id, actor="local").result(60)
-    alone = runner.start(preset, corpus, actor="local")
+    both = replace(preset.training, accumulation_steps=4)  # the batches of two processes
+    alone = runner.start(preset, corpus, both, actor="local")
     wait_for_steps(store, alone, count + 3)
     runner.close()
     together = losses(store, run_id)[: count + 3]

@@ -22,7 +22,7 @@ def newest() -> dict[str, dict[str, Any]]:
         for result in results
         if result.get("precision") != "float32"  # another whole run
         # no row of the table
-        and result["benchmark"] not in ("documents", "learning", "first_minute")
+        and result["benchmark"] not in ("documents", "first_minute", "inside", "inspection")
     }
 
 
@@ -30,6 +30,7 @@ def table() -> str:
     """Return the table as markdown, with the machine it was measured on."""
     results = newest()
     training, whole = results["training"], results["whole_run"]
+    learning = results["learning"]
     speed, roof = training["speed"], training["step_over_roofline"]
     memory, share = training["peak_memory"], whole["share_of_the_steps_time"]
     rows = [
@@ -67,6 +68,12 @@ def table() -> str:
             "time of evaluations and of samples, whole run in bfloat16",
             "the time of its steps",
             f"{share['evaluations']:.2f} × and {share['samples']:.2f} ×",
+        ),
+        (
+            "from the opened text to nanoGPT's loss on tiny Shakespeare (one thread of an "
+            f"{learning['machine']['cpu'].split(',')[0]})",
+            "nanoGPT's recipe for a CPU",
+            f"{learning['time_over_nanogpts']['seconds']:.2f} × the time",
         ),
         (
             "200 greedy tokens",

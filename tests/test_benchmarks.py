@@ -112,6 +112,7 @@ def test_the_tables_and_the_plot_of_several_machines_are_the_functions() -> None
     assert scaling.PLOT.read_text() == scaling.plot(), "run: python -m benchmarks.scaling"
 
 
+@pytest.mark.whole_run
 @pytest.mark.slow
 def test_the_gpu_benchmark_runs_whole_in_small_on_a_cpu() -> None:
     before = HISTORY.read_bytes()

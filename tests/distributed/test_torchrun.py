@@ -131,6 +131,7 @@ def test_a_rank_that_hangs_ends_the_run_with_a_sentence(tmp_path: Path) -> None:
     assert run.message.startswith("Another of the 2 processes of the run did not answer")
 
 
+@pytest.mark.whole_run
 def test_a_run_can_be_paused_for_long_and_asked_as_any_other(tmp_path: Path) -> None:
     finish(begin(torchrun(2, "tests.distributed.commanded", str(tmp_path))))
     run, records = the_run(tmp_path, "it")

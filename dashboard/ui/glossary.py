@@ -57,7 +57,7 @@ _ON_PAGE = {
         "residual connection, rotary positions, tied head, initialization, dropout, loss, nat, "
         "uniform guess, entropy, validation loss, preset, step, epoch, tokens seen, gradient, "
         "gradient norm, AdamW, betas, Muon, learning rate, weight decay, evaluation, sample, "
-        "probe, memorising, seed, precision, checkpoint, residual stream"
+        "probe, memorising, seed, precision, checkpoint, residual stream, run"
     ),
     "Train": (
         "token, token ID, vocabulary, byte-pair encoding, end of text, context length, window, "

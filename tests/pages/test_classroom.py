@@ -535,7 +535,7 @@ def test_a_refusal_of_the_rules_is_a_sentence(lesson: Class) -> None:
     button(app, "Train a small GPT now").click().run()
     assert not app.exception
     assert re.search(
-        r"This run has \d+ steps, and your teacher allows at most 3: choose a lower num_epochs",
+        r"This run has [\d,]+ steps, and your teacher allows at most 3: choose a lower num_epochs",
         texts(app),
     )
     assert runtime.get_store().runs() == []

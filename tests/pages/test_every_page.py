@@ -80,7 +80,8 @@ def test_every_page_in_every_state_of_the_store(page: str, state: str) -> None:
     if state not in ("empty", "running"):
         assert state in texts(app)
     if page == "train":
-        assert ("Resume" in [b.label for b in app.main.button]) == (state in RESUMABLE_STATES)
+        resumable = (*RESUMABLE_STATES, RunState.PAUSED)  # a paused run's process is asked
+        assert ("Resume" in [b.label for b in app.main.button]) == (state in resumable)
 
 
 @pytest.mark.slow

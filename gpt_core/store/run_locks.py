@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import filelock
 
@@ -51,13 +52,7 @@ def acquire_run_lock(store: RunStore, run_id: str) -> filelock.BaseFileLock:
     """
     folder = store.runs_dir / "locks"
     folder.mkdir(exist_ok=True)
-    # Not thread-local: the thread that starts the run acquires it, its worker releases it.
-    lock = filelock.FileLock(folder / f"{run_id}.lock", thread_local=False)
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        raise ValueError(ELSEWHERE.format(run_id)) from None
-    return lock
+    return _acquire(folder, run_id)
 
 
 def acquire_starting_lock(store: RunStore, run_id: str) -> filelock.BaseFileLock:
@@ -68,6 +63,11 @@ def acquire_starting_lock(store: RunStore, run_id: str) -> filelock.BaseFileLock
     """
     folder = store.runs_dir / "locks" / "starting"
     folder.mkdir(parents=True, exist_ok=True)
+    return _acquire(folder, run_id)
+
+
+def _acquire(folder: Path, run_id: str) -> filelock.BaseFileLock:
+    # Not thread-local: the thread that starts the run acquires it, its worker releases it.
     lock = filelock.FileLock(folder / f"{run_id}.lock", thread_local=False)
     try:
         lock.acquire(timeout=0)

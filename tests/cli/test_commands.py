@@ -1,11 +1,8 @@
 """The terminal, as a person uses it: a process, what it prints, and its exit code."""
 
 import csv
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -18,18 +15,7 @@ from gpt_core.cli import main
 from gpt_core.model import build_model
 from gpt_core.store import RunStore
 from tests.conftest import TINY
-from tests.support.paths import ROOT
-
-
-def start(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "gpt_core", *arguments],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
+from tests.support.terminal import start_terminal as start
 
 
 @pytest.mark.slow

@@ -1,8 +1,6 @@
 """Publishing, as a test sees it: a terminal that trains, and the records on both sides."""
 
-import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -10,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gpt_core.store import PUBLISHED_TABLES, RunStore
-from tests.support.paths import ROOT
+from tests.support import terminal
 
 TOKEN = "a token of a test, long enough"
 SMALL = ("--text", "counting", "--emb-dim", "16", "--n-heads", "2", "--n-layers", "1")
@@ -18,20 +16,8 @@ SMALL = ("--text", "counting", "--emb-dim", "16", "--n-heads", "2", "--n-layers"
 
 def start_terminal(*arguments: str, **environment: str) -> "subprocess.Popen[str]":
     """Start a command of gpt_core, with one thread and the token."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "gpt_core", *arguments],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={
-            **os.environ,
-            "PYTHONUNBUFFERED": "1",
-            "OMP_NUM_THREADS": "1",
-            "GPT_LAB_PUBLISH_TOKEN": TOKEN,
-            **environment,
-        },
-    )
+    ours = {"OMP_NUM_THREADS": "1", "GPT_LAB_PUBLISH_TOKEN": TOKEN, **environment}
+    return terminal.start_terminal(*arguments, **ours)
 
 
 def rows_in(runs_dir: Path, run_id: str) -> dict[str, list[dict[str, Any]]]:

@@ -19,7 +19,7 @@ TINY_AND_LONG = (
 )
 
 
-def start_terminal(*arguments: str) -> subprocess.Popen[str]:
+def start_terminal(*arguments: str, **environment: str) -> subprocess.Popen[str]:
     """Start a command in a process of its own."""
     return subprocess.Popen(
         [sys.executable, "-m", "gpt_core", *arguments],
@@ -27,7 +27,7 @@ def start_terminal(*arguments: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
     )
 
 

@@ -37,7 +37,7 @@ def enter(url: str, **fields: str) -> str:
         urllib.request.build_opener(NoRedirect).open(f"{url}/join", body, timeout=20)
     except urllib.error.HTTPError as answer:
         return str(answer.headers["Set-Cookie"]).split(";")[0]
-    raise AssertionError("the door let nobody in")
+    raise AssertionError("no student could join the class")
 
 
 @dataclass

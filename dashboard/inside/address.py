@@ -13,7 +13,7 @@ from dashboard.inside.reading import DEFAULT, MAX_CHARACTERS
 
 MODEL, STEP, TEXT, TOKEN, HEAD, OFF = "model", "step", "text", "token", "head", "off"
 SECOND, SECOND_STEP = "second", "second_step"  # the model beside the first, and its step
-INSTEAD, MEAN = "instead", "mean"  # what stands in the place of parts that are off, if no zeros
+INSTEAD, MEAN = "instead", "mean"  # what replaces parts that are off, unless zeros
 NAMES = (MODEL, STEP, TEXT, TOKEN, HEAD, OFF, INSTEAD, SECOND, SECOND_STEP)
 MAX_NAME = 100  # characters of a model's name
 MAX_OFF = 64  # parts that are switched off

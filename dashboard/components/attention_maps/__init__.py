@@ -72,7 +72,7 @@ def maps_data(
 ) -> dict[str, Any]:
     """Return the component's data: a byte for each cell of a small map, up to its diagonal.
 
-    Maps of long texts are made smaller, each cell the largest of those that it stands for.
+    Maps of long texts are made smaller: each cell shows the largest weight of those it covers.
     """
     n_layers, n_heads, T, _ = weights.shape
     cell = 1  # tokens that a cell of a small map stands for

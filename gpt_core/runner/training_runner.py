@@ -213,8 +213,9 @@ class TrainingRunner:
     def _is_paused_elsewhere(self, run_id: str) -> bool:
         run_locks.mark_interrupted_runs(self._store)  # not if its process has ended
         run = self._store.run(run_id)
-        is_paused = run is not None and run.state is RunState.PAUSED
-        return is_paused and run_locks.is_held(self._store, run_id)
+        if run is None or run.state is not RunState.PAUSED:
+            return False
+        return bool(run.origin) or run_locks.is_held(self._store, run_id)  # locks stay there
 
     def _require_unstopped(self, run_id: str, actor: str) -> None:
         """Refuse a student's continuing of a run that the teacher paused or stopped."""

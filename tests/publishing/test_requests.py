@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from gpt_core.publishing.requests import MAX_ERROR_CHARACTERS, check_answers
+from gpt_core.runner import TrainingRunner
 from gpt_core.store import RunState, RunStore
 from tests.browser.conftest import start_server
 from tests.support.published import SMALL, TOKEN, rows_in, start_terminal, steps_in, wait_until
@@ -20,28 +21,23 @@ def test_a_run_is_paused_stepped_resumed_and_stopped_from_the_other_machine(tmp_
         *("--run-id", "far", "--runs-dir", str(here), "--publish", server.url),
     )
     wait_until(lambda: steps_in(server.runs_dir, "far") >= 5)
-    with closing(RunStore(server.runs_dir)) as store:
-
-        def ask(command: str) -> str:
-            """Ask something of the run, as a page does; return the error, or ""."""
-            request_id = store.ask("far", command, "local")
-            wait_until(lambda: not store.request(request_id).is_open)
-            return store.request(request_id).error
+    with closing(RunStore(server.runs_dir)) as store, closing(TrainingRunner(store)) as runner:
 
         def is_in(state: RunState) -> bool:
             run = store.run("far")
             return run is not None and run.state is state
 
-        assert "pause" in ask("step").lower()  # a running run takes no single step: a sentence
-        assert ask("pause") == ""
+        with pytest.raises(ValueError, match="ause"):  # a running run takes no single step
+            runner.step("far", actor="local").result(60)
+        runner.pause("far", actor="local").result(60)
         wait_until(lambda: is_in(RunState.PAUSED))
         done = steps_in(here, "far")
-        assert ask("step") == ""
+        runner.step("far", actor="local").result(60)
         wait_until(lambda: steps_in(server.runs_dir, "far") == done + 1)
         assert len(rows_in(server.runs_dir, "far")["updates"]) == 1
-        assert ask("resume") == ""
+        runner.resume("far", actor="local").result(60)
         wait_until(lambda: steps_in(server.runs_dir, "far") > done + 5)
-        assert ask("stop") == ""
+        runner.stop("far", actor="local").result(60)
         wait_until(lambda: is_in(RunState.STOPPED))
     _, err = training.communicate(timeout=60)
     assert f"All of run far is at {server.url}." in err

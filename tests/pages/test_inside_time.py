@@ -1,6 +1,5 @@
 """Time on the page Inside, and the strip on Train: what forms in a model while it learns."""
 
-import base64
 from dataclasses import replace
 
 import numpy as np
@@ -53,12 +52,12 @@ def test_one_moves_through_the_recorded_moments_and_sees_each() -> None:
         assert not app.exception
         assert components(app, "seek_bar")[0]["step"] == number
         layer, head, *_ = telling_head(records[number])
-        drawn = chart(app, f"Attention of head {layer}.{head} after step")
-        assert f"step {records[number].global_step:,}" in drawn["description"]
-        weights = attention_of(records[number], TINY)[layer, head]
-        shown = np.frombuffer(base64.b64decode(drawn["figure"]["data"][0]["z"]["bdata"]), "f4")
-        np.testing.assert_array_equal(np.nan_to_num(shown), weights.astype("f4").flatten())
-        assert chart(app, "The logit lens after step")["figure"]["data"][0]["text"]
+        *_, maps = components(app, "attention_maps")  # the model's as it is now, and these
+        assert maps["chosen"] == layer * TINY.n_heads + head
+        for i, row in enumerate(attention_of(records[number], TINY)[layer, head]):
+            np.testing.assert_allclose(maps["weights"][i], row[: i + 1], atol=1e-4)
+        lens = chart(app, f"The logit lens after step {records[number].global_step:,}:")
+        assert lens["figure"]["data"][0]["text"]
     heads = chart(app, "How much each head looks at what followed")["figure"]["data"]
     assert len(heads) == TINY.n_layers * TINY.n_heads + 1  # and the validation loss
     updates = chart(app, "last update")["figure"]["data"]

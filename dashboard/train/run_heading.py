@@ -20,8 +20,8 @@ from dashboard.ui import (
     state_badge,
 )
 from gpt_core.analysis import SPEED_STEPS, CachedHistory, run_progress
-from gpt_core.model import describe_speed
 from gpt_core.presets import PRESETS
+from gpt_core.runner import describe_speed
 from gpt_core.store import Run, RunState
 
 
@@ -131,16 +131,10 @@ def show_run_numbers(run: Run, history: CachedHistory, playback: replay.Playback
         "Training loss": format_loss(train_loss),
         "Validation loss": format_loss(val_loss),
         **({} if is_projected() else _measures(history)),
-        "Tokens per second": "–" if speed is None else _speed(run, speed),
+        "Tokens per second": "–" if speed is None else describe_speed(run, speed),
         time_label: "–" if seconds is None else format_duration(seconds),
     }
     show_numbers(numbers, 260 if is_projected() else NUMBER_WIDTH)
-
-
-def _speed(run: Run, tokens_per_second: float) -> str:
-    """Return a run's speed; on a GPU whose peak is known, also its share of that (MFU)."""
-    gpu = run.versions.get("gpu", "")
-    return describe_speed(run.model_config, run.training_config, gpu, tokens_per_second)
 
 
 def _measures(history: CachedHistory) -> dict[str, str]:

@@ -14,7 +14,7 @@ from dashboard.app import (
 from dashboard.charts import changes_from_preset, describe_wait, format_duration
 from gpt_core.access import LOCAL, TEACHER, TIME_USED_UP, is_student
 from gpt_core.presets import PRESETS, Preset
-from gpt_core.runner import expected_queue, processes_of
+from gpt_core.runner import expected_queue
 from gpt_core.store import Run, RunState
 
 
@@ -41,7 +41,7 @@ def describe_process(run: Run) -> str:
     if not run.is_live or get_runner().owns(run.id):
         return ""
     if not run.origin:
-        processes = processes_of(run)
+        processes = run.processes
         who = "Another process trains it, such as a terminal: it does"
         return (
             f"{who if processes == 1 else f'{processes} processes train it together: they do'} "

@@ -5,8 +5,7 @@ import sys
 from tqdm import tqdm
 
 from gpt_core.analysis import SPEED_STEPS, Progress, run_progress
-from gpt_core.model import describe_speed
-from gpt_core.runner import TrainingRunner
+from gpt_core.runner import TrainingRunner, describe_speed
 from gpt_core.store import Run, RunStore, StoredEvaluation, StoredSample
 from gpt_core.system import count
 
@@ -95,6 +94,4 @@ def _advance(bar: "tqdm[None]", run: Run, progress: Progress) -> None:
     """Move the progress bar to the last step, with the run's tokens per second."""
     bar.update(progress.steps_done - bar.n)
     if progress.tokens_per_second is not None:
-        gpu = run.versions.get("gpu", "")
-        configs, speed = (run.model_config, run.training_config), progress.tokens_per_second
-        bar.set_postfix_str(describe_speed(*configs, gpu, speed, " tokens/s"))
+        bar.set_postfix_str(describe_speed(run, progress.tokens_per_second, " tokens/s"))

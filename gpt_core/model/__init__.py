@@ -60,7 +60,6 @@ from gpt_core.model.size import (
     count_parameters,
 )
 from gpt_core.model.utilization import (
-    describe_speed,
     flops_per_token,
     peak_tflops,
     utilization,
@@ -104,7 +103,6 @@ __all__ = [
     "count_looked_up",
     "count_parameters",
     "describe_choice",
-    "describe_speed",
     "draw_gpt2_weights",
     "find_device_difference",
     "flops_per_token",

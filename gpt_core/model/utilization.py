@@ -57,23 +57,14 @@ def flops_per_token(config: GPTConfig) -> int:
 
 
 def utilization(
-    model_config: GPTConfig, config: TrainingConfig, device_name: str, tokens_per_second: float
-) -> float | None:
-    """Return a run's MFU on one device, 0 to 1; None where the device's peak is not known."""
-    peak = peak_tflops(device_name, config)
-    if peak is None:
-        return None
-    return flops_per_token(model_config) * tokens_per_second / (1e12 * peak)
-
-
-def describe_speed(
     model_config: GPTConfig,
     config: TrainingConfig,
     device_name: str,
     tokens_per_second: float,
-    unit: str = "",
-) -> str:
-    """Return a run's tokens per second, with its MFU where the device's peak is known."""
-    share = utilization(model_config, config, device_name, tokens_per_second)
-    speed = f"{tokens_per_second:,.0f}{unit}"
-    return speed if share is None else f"{speed}, {share:.0%} MFU"
+    devices: int = 1,
+) -> float | None:
+    """Return a run's MFU, 0 to 1, on equal devices; None where their peak is not known."""
+    peak = peak_tflops(device_name, config)
+    if peak is None:
+        return None
+    return flops_per_token(model_config) * tokens_per_second / (1e12 * peak * devices)

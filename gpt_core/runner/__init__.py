@@ -1,6 +1,7 @@
 """The training thread, its requests, and the queue of runs."""
 
-from gpt_core.runner.elsewhere.torchrun import count_processes, processes_of
+from gpt_core.runner.elsewhere.torchrun import count_processes
+from gpt_core.runner.machine import describe_speed
 from gpt_core.runner.preflight import (
     StepTiming,
     estimate_seconds,
@@ -18,10 +19,10 @@ __all__ = [
     "StepTiming",
     "TrainingRunner",
     "count_processes",
+    "describe_speed",
     "estimate_seconds",
     "expected_queue",
     "find_largest_batch",
     "largest_batch",
-    "processes_of",
     "time_steps",
 ]

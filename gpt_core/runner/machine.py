@@ -7,6 +7,7 @@ import torch
 
 from gpt_core.config import TrainingConfig
 from gpt_core.distributed import LAUNCH, Group, describe_resumption, launch_id
+from gpt_core.model import utilization
 from gpt_core.store import Run
 from gpt_core.system import describe_change, describe_machine
 
@@ -41,3 +42,12 @@ def read_memory(process: psutil.Process, device: torch.device) -> int:
     except (psutil.Error, OSError):
         log.warning("the memory of the process could not be read", exc_info=True)
         return 0
+
+
+def describe_speed(run: Run, tokens_per_second: float, unit: str = "") -> str:
+    """Return a run's speed, with its MFU over all its devices where their peak is known."""
+    device = run.versions.get("gpu", "")
+    configs = (run.model_config, run.training_config)
+    share = utilization(*configs, device, tokens_per_second, run.processes)
+    speed = f"{tokens_per_second:,.0f}{unit}"
+    return speed if share is None else f"{speed}, {share:.0%} MFU"

@@ -37,7 +37,6 @@ from gpt_core.presets import Preset
 from gpt_core.runner.elsewhere.stored_requests import ENDED, StoredRequests
 from gpt_core.runner.elsewhere.torchrun import (
     TorchrunRuns,
-    processes_of,
     require_processes,
 )
 from gpt_core.runner.machine import describe_machine_change, machine_facts
@@ -344,7 +343,7 @@ class TrainingRunner:
         run = run_locks.find_unfinished_run(self._store, run_id)
         require_owner(self._store, run_id, actor, Command.RESUME.value)
         choose_device(run.model_config, run.training_config, self._compare_devices)
-        processes = processes_of(run)
+        processes = run.processes
         if 1 < processes <= self.max_processes:
             with self._thread.admission():
                 self._torchrun.reopen(run, processes, actor)

@@ -164,6 +164,12 @@ class Run:
         return self.state in RESUMABLE_STATES and not self.origin
 
     @property
+    def processes(self) -> int:
+        """Return how many processes train the run together, by its record."""
+        text = self.versions.get("processes", "1")
+        return int(text) if text.isdecimal() else 1
+
+    @property
     def tokens_per_step(self) -> int:
         """Return the number of tokens in one optimizer update, over all its batches."""
         training = self.training_config

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from gpt_core.config import GPTConfig, TrainingConfig
-from gpt_core.model import describe_speed, flops_per_token, peak_tflops, utilization
+from gpt_core.model import flops_per_token, peak_tflops, utilization
 
 BFLOAT16 = TrainingConfig(precision="bfloat16")
 GPT2 = GPTConfig(context_length=1024, tied_head=True, initialization="gpt2")
@@ -60,9 +60,9 @@ def test_a_known_gpu_has_a_peak_for_each_precision_it_has(name: str, peaks: tupl
 def test_another_devices_peak_is_not_guessed(name: str) -> None:
     assert peak_tflops(name, BFLOAT16) is None
     assert utilization(GPT2, BFLOAT16, name, 1e5) is None
-    assert describe_speed(GPT2, BFLOAT16, name, 12_345.6) == "12,346"
 
 
-def test_a_speed_is_told_with_its_share_of_the_peak() -> None:
-    told = describe_speed(GPT2, BFLOAT16, "NVIDIA H200", 461_000, " tokens/s")
-    assert told == "461,000 tokens/s, 40% MFU"
+def test_several_devices_share_the_work() -> None:
+    alone = utilization(GPT2, BFLOAT16, "NVIDIA H200", 461_000)
+    assert alone == pytest.approx(0.4, abs=0.005)
+    assert utilization(GPT2, BFLOAT16, "NVIDIA H200", 8 * 461_000, devices=8) == alone

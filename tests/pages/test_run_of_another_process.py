@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.app import runtime
 from dashboard.forms.model import NOW
-from gpt_core.runner import TrainingRunner, processes_of
+from gpt_core.runner import TrainingRunner
 from gpt_core.runner.elsewhere import stored_requests
 from gpt_core.runner.elsewhere.torchrun import PROCESSES
 from gpt_core.store import RunState, RunStore
@@ -236,7 +236,7 @@ def test_a_run_of_two_processes_is_queued_from_the_form(monkeypatch: pytest.Monk
     run = runtime.get_store().latest_run()
     assert run is not None
     assert run.id != first
-    assert (run.state, processes_of(run)) == ("queued", 2)
+    assert (run.state, run.processes) == ("queued", 2)
     assert "2 processes train it together" in texts(app)
     app = open_app("train", run=run.id)
     button(app, "Stop").click().run()

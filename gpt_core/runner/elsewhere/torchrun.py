@@ -25,7 +25,6 @@ from gpt_core.system import describe_error
 log = logging.getLogger(__name__)
 
 PROCESSES = "GPT_LAB_PROCESSES"  # the environment variable that allows several on the CPU
-RECORDED = "processes"  # the name under which a run's record keeps their number
 POLL_SECONDS = 0.5
 SAVE_SECONDS = 60.0  # for the processes to save and end, once they are told to
 MAX_WORDS = 20_000  # bytes of their output that are looked at for the reason of their end
@@ -60,12 +59,6 @@ def require_processes(processes: int, most: int, actor: str) -> None:
     if not 1 <= processes <= most:
         choices = f"choose 1 to {most}" if most > 1 else "only 1 can train a run here"
         raise ValueError(f"processes={processes}: {choices}.")
-
-
-def processes_of(run: Run) -> int:
-    """Return how many processes train a run, by its record."""
-    text = run.versions.get(RECORDED, "1")
-    return int(text) if text.isdecimal() else 1
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 
 import psutil
 import streamlit as st
@@ -48,12 +49,20 @@ def facts(preset: Preset, train_tokens: int, seconds: float | None) -> dict[str,
     }
 
 
-def show_line(corpus: Corpus, preset: Preset, given: str | None = None) -> bool:
+def show_line(
+    corpus: Corpus, preset: Preset, given: str | None = None, devices: Sequence[str] = ()
+) -> bool:
     """Show the cost of a run on one line, or why it is refused; return whether it can start.
 
-    ``given`` is the vocabulary of its initial weights; None if they are random.
+    Args:
+        corpus: the text.
+        preset: the settings.
+        given: the vocabulary of its initial weights; None if they are random.
+        devices: those of several processes that train it together.
     """
     try:
+        batches = max(1, len(devices)) * preset.training.accumulation_steps  # in an update
+        preset = replace(preset, training=replace(preset.training, accumulation_steps=batches))
         fitted = vocabulary.fit_preset(corpus, preset, given)
         preset, tokenizer = fitted
         data = prepare_data(corpus.text, tokenizer, preset.model, preset.training, _cache())
@@ -63,6 +72,8 @@ def show_line(corpus: Corpus, preset: Preset, given: str | None = None) -> bool:
         show_refusal(error)
         return False
     seconds = expected_seconds(preset, data.train_tokens, data.val_tokens)
+    if seconds is not None:
+        seconds /= _parallel(devices)
     named = facts(preset, data.train_tokens, seconds)
     with st.container(horizontal=True, vertical_alignment="center"):
         steps = steps_in_run(len(data.train_loader), preset.training)
@@ -75,7 +86,7 @@ def show_line(corpus: Corpus, preset: Preset, given: str | None = None) -> bool:
         ]
         st.caption(" · ".join(costs))
         _warn_of_limit(seconds)
-        measure_time(corpus, fitted)
+        measure_time(corpus, fitted, devices)
         if best_device() == "cuda":
             offer_largest_batch(preset, data.train_tokens)
     vocabulary.show_size(fitted, data.train_tokens + data.val_tokens)
@@ -154,7 +165,14 @@ def require_memory(preset: Preset) -> None:
         )
 
 
-def measure_time(corpus: Corpus, fitted: vocabulary.FittedPreset) -> None:
+def _parallel(devices: Sequence[str]) -> int:
+    """Return by how much devices shorten a run at most; CPU processes share the same cores."""
+    return max(1, len([device for device in devices if device != "cpu"]))
+
+
+def measure_time(
+    corpus: Corpus, fitted: vocabulary.FittedPreset, devices: Sequence[str] = ()
+) -> None:
     """Let the user measure how long a run takes, and show the result."""
     preset = fitted.preset
     if is_restricted():  # measuring would slow the others down
@@ -166,9 +184,10 @@ def measure_time(corpus: Corpus, fitted: vocabulary.FittedPreset) -> None:
         st.rerun()  # all estimates follow
     measured_key, seconds, _ = st.session_state.get(session_keys.MEASURED, ("", None, None))
     if measured_key == key and seconds is not None:
+        shared = f" and divided by {_parallel(devices)}" if _parallel(devices) > 1 else ""
         st.text(
-            f"About {format_duration(seconds)}, estimated from a few steps on this machine, if "
-            "nothing else runs at the same time."
+            f"About {format_duration(seconds / _parallel(devices))}, estimated from a few steps on "
+            f"this machine{shared}, if nothing else runs at the same time."
         )
 
 

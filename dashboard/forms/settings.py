@@ -41,8 +41,10 @@ PRECISION_NOTES = {
     "gives the book's losses digit for digit.",
     "bfloat16": "Products are rounded: faster on some CPUs, but only close to the book's losses.",
 }
-
-
+TOGETHER = (
+    "Each takes accumulation_steps batches of an update. The losses are those of one process that "
+    "takes all of them, up to the last digits."
+)
 BEYOND_NOTE = (
     "What later models do differently, one change at a time: as they are here, they are the "
     "chapter's. The Model page shows what each makes of the parts and their sizes."
@@ -270,31 +272,47 @@ def _show_groups(preset: Preset, beginning: StartingWeights, names: Sequence[str
             if "tied_head" in own:
                 st.caption(BEYOND_NOTE)
             if "precision" in own and get_runner().max_processes > 1:
-                _show_processes()
+                _choose_devices()
             if "precision" in own:
                 st.caption(PRECISION_NOTES[setting_of(preset, "precision", beginning)])
             if "probes" in own:
                 _show_own_probes()
 
 
-def _show_processes() -> None:
-    """Let the user choose how many processes train the run together."""
-    st.number_input(
-        "processes",
-        1,
-        get_runner().max_processes,
-        1,
-        key=session_keys.PROCESSES,
-        persist_state="session",
-        help="How many processes share the batches of each update, one a GPU, started by torchrun. "
-        "The losses are those of one process up to the last digits. Choose accumulation_steps "
-        "divisible by it.",
-    )
+def _choose_devices() -> None:
+    """Let the user choose the GPUs that train the run together or, without, how many processes."""
+    most = get_runner().max_processes
+    if len(_gpus()) > 1:
+        st.multiselect(
+            "GPUs",
+            _gpus(),
+            max_selections=most,
+            placeholder="One that is free",
+            key=session_keys.DEVICES,
+            persist_state="session",
+            help=f"Two or more train the run together, started by torchrun. {TOGETHER}",
+        )
+    else:
+        st.number_input(
+            "processes",
+            *(1, most, 1),
+            key=session_keys.PROCESSES,
+            persist_state="session",
+            help=f"How many train the run together, started by torchrun. {TOGETHER}",
+        )
 
 
-def chosen_processes() -> int:
-    """Return how many processes the user has chosen to train a run."""
-    return min(st.session_state.get(session_keys.PROCESSES, 1), get_runner().max_processes)
+def chosen_devices() -> tuple[str, ...]:
+    """Return the devices that the user has chosen to train a run together; () for any one."""
+    gpus, most = _gpus(), get_runner().max_processes
+    if len(gpus) > 1:
+        return tuple(gpu for gpu in st.session_state.get(session_keys.DEVICES, ()) if gpu in gpus)
+    processes = min(st.session_state.get(session_keys.PROCESSES, 1), most)
+    return ("cpu",) * processes if processes > 1 else ()
+
+
+def _gpus() -> list[str]:
+    return [device for device in get_runner().devices if device.startswith("cuda:")]
 
 
 def _columns(count: int) -> Iterator[DeltaGenerator]:

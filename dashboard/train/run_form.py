@@ -43,13 +43,13 @@ def show_form(label: str) -> None:
     chosen = None
     if beginning is not None:
         chosen = settings.choose_settings(beginning.preset(preset), beginning)
-    ready = False
+    ready, devices = False, settings.chosen_devices()
     if corpus is not None and chosen is not None:
         given = beginning.weights.model.vocabulary if beginning and beginning.weights else None
-        ready = preflight.show_line(corpus, chosen, given)
+        ready = preflight.show_line(corpus, chosen, given, devices)
     if st.button(label, type="primary", disabled=not ready) and beginning and corpus and chosen:
         live = {run.id for run in get_cached_store().live_runs()}
-        run_id = start_run(chosen, corpus, beginning.weights, settings.chosen_processes())
+        run_id = start_run(chosen, corpus, beginning.weights, devices)
         if run_id in live:
             st.toast("A run with exactly these settings is already live: here it is.")
         if run_id:

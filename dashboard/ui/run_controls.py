@@ -1,6 +1,6 @@
 """The buttons that control a run, its state, and sharing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
 import streamlit as st
@@ -36,11 +36,15 @@ HELPS = {
 
 
 def start_run(
-    preset: Preset, corpus: Corpus, initial: InitialWeights | None = None, processes: int = 1
+    preset: Preset,
+    corpus: Corpus,
+    initial: InitialWeights | None = None,
+    devices: Sequence[str] = (),
 ) -> str | None:
     """Start a run and return its ID; if that is refused, say why and return None.
 
-    A line of the text is added to its probes, to compare memorised text with other text.
+    ``devices`` are those of several processes that train it together. A line of the text is added
+    to its probes, to compare memorised text with other text.
     """
     given = initial.model.vocabulary if initial else None
     try:
@@ -50,7 +54,7 @@ def start_run(
             context_length = preset.model.context_length
             config = with_text_probe(preset.training, corpus.text, fitted.tokenizer, context_length)
             actor, start = current_actor(), get_runner().start
-            return start(preset, corpus, config, actor=actor, initial=initial, processes=processes)
+            return start(preset, corpus, config, actor=actor, initial=initial, devices=devices)
     except ValueError as error:
         show_refusal(error)
         return None

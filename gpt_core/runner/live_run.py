@@ -1,8 +1,10 @@
 """LiveRun: a run of this process, shared by the training threads and the threads that ask."""
 
+import itertools
 import logging
 import sqlite3
 import threading
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,7 +13,7 @@ from typing import Any
 import filelock
 
 from gpt_core.access import ClassRules, is_student, seconds_left
-from gpt_core.runner.queue.fair_queue import FairQueue, QueuedRun
+from gpt_core.runner.queue.fair_queue import FairQueue, QueuedRun, allowed_at, has_its_places
 from gpt_core.runner.queue.request_queue import RequestQueue
 from gpt_core.runner.session import Session
 from gpt_core.store import Command, RunSetup, RunState, RunStore
@@ -27,6 +29,7 @@ class LiveRun:
     session: Session
     lock: filelock.BaseFileLock
     place: int = 0  # the number of the thread that owns it, which alone gives it to another
+    arrival: int = 0  # its place in the queue
     requests: RequestQueue = field(default_factory=RequestQueue)
     state: RunState = RunState.QUEUED  # as in the store
     told: str = ""  # of session.message, what is recorded
@@ -65,18 +68,29 @@ class LiveRun:
 
 
 class LiveRuns:
-    """The live runs of this process, the queue and the rules of a class. Any thread may ask."""
+    """The live runs of this process, the queue and the rules of a class. Any thread may ask.
 
-    def __init__(self, rules: ClassRules) -> None:
+    Args:
+        rules: the rules of a class.
+        devices: the devices on which runs train at the same time. Their numbers are the places.
+    """
+
+    def __init__(self, rules: ClassRules, devices: Sequence[str]) -> None:
         self.rules = rules  # replaced as a whole
+        self.devices = tuple(devices)
         self.queue = FairQueue()
-        self.lock = threading.RLock()  # guards _live, closing and places; one admission at a time
+        # Guards _live, closing, places and the runs of several processes; one admission at a time.
+        self.lock = threading.RLock()
         self.closing = False
+        self._arrivals = itertools.count()
         self._live: dict[str, LiveRun] = {}  # in the order of the queue
+        self._reserved: dict[int, QueuedRun] = {}  # runs of several processes that wait, by arrival
+        self._occupying: list[QueuedRun] = []  # … that train
 
     def add(self, live: LiveRun) -> None:
         """Add a run at the end of the queue."""
         with self.lock:
+            live.arrival = next(self._arrivals)
             self._live[live.session.run.id] = live
 
     def remove(self, run_id: str) -> None:
@@ -137,7 +151,64 @@ class LiveRuns:
     def in_state(self, state: RunState, place: int | None = None) -> list[QueuedRun]:
         """Return the runs in a state, in the order of the queue; those of one thread, or all."""
         return [
-            QueuedRun(run_id, live.session.run.owner)
+            QueuedRun(run_id, live.session.run.owner, self._places_of(live))
             for run_id, live in self.all_live()
             if live.state is state and place in (None, live.place)
         ]
+
+    def _places_of(self, live: LiveRun) -> frozenset[int]:
+        """Return where a run trains or, while it waits, may train: on a device of its kind.
+
+        The first device also trains those of any other kind.
+        """
+        if live.state is RunState.RUNNING:
+            return frozenset({live.place})
+        kind = live.session.run.training_config.device
+        same = {i for i, name in enumerate(self.devices) if name.partition(":")[0] == kind}
+        return frozenset({0} | same)
+
+    # Runs of several processes, which train beside this process, on devices of its threads
+
+    def reserve(self, run_id: str, owner: str, devices: Sequence[str]) -> QueuedRun:
+        """Queue a run of several processes; those on the CPU need all places, as they share it."""
+        everywhere = "cpu" in devices
+        places = {i for i, name in enumerate(self.devices) if everywhere or name in devices}
+        run = QueuedRun(run_id, owner, frozenset(places), needs_all=True)
+        with self.lock:
+            self._reserved[next(self._arrivals)] = run
+        return run
+
+    def occupy(self, run: QueuedRun) -> bool:
+        """Let a run of several processes begin, unless others need its devices before it."""
+        with self.lock:
+            if self.closing or not has_its_places(run, self.all_waiting(), self.all_running()):
+                return False
+            self._reserved = {at: r for at, r in self._reserved.items() if r is not run}
+            self._occupying.append(run)
+            return True
+
+    def release(self, run: QueuedRun) -> None:
+        """Forget a run of several processes that has ended, or waits no more."""
+        with self.lock:
+            self._reserved = {at: r for at, r in self._reserved.items() if r is not run}
+            self._occupying = [other for other in self._occupying if other is not run]
+
+    def all_waiting(self) -> list[QueuedRun]:
+        """Return all runs that wait, in order of arrival."""
+        with self.lock:
+            arrivals = dict(self._reserved)
+            for run in self.in_state(RunState.QUEUED):
+                arrivals[self._live[run.run_id].arrival] = run
+            return [arrivals[arrival] for arrival in sorted(arrivals)]
+
+    def all_running(self) -> list[QueuedRun]:
+        """Return all runs that train, those of several processes with all their places."""
+        with self.lock:
+            return self.in_state(RunState.RUNNING) + self._occupying
+
+    def allowed_at(self, place: int) -> list[QueuedRun]:
+        """Return the runs that may begin on a device, in order of arrival."""
+        with self.lock:
+            if any(place in run.places for run in self._occupying):
+                return []
+            return allowed_at(place, self.all_waiting())

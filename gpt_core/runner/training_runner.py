@@ -6,7 +6,6 @@ No other thread touches a model in training or draws from its random generator.
 """
 
 import atexit
-import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -35,10 +34,7 @@ from gpt_core.library import clean_up
 from gpt_core.model import find_device_difference
 from gpt_core.presets import Preset
 from gpt_core.runner.elsewhere.stored_requests import ENDED, StoredRequests
-from gpt_core.runner.elsewhere.torchrun import (
-    TorchrunRuns,
-    require_processes,
-)
+from gpt_core.runner.elsewhere.torchrun import TorchrunRuns
 from gpt_core.runner.machine import describe_machine_change, machine_facts
 from gpt_core.runner.new_run import choose_device, prepare_run
 from gpt_core.runner.queue.request_queue import done
@@ -88,7 +84,6 @@ class TrainingRunner:
     ) -> None:
         self._store = store
         self._group = group
-        self.max_processes = max_processes
         self._threads = torch.get_num_threads() if threads is None else threads
         if self._threads < 1 or active_runs < 1:
             raise ValueError(f"threads={threads}, active_runs={active_runs}: choose 1 or more.")
@@ -99,7 +94,7 @@ class TrainingRunner:
         self._thread = TrainingThreads(
             store, active_runs, self._threads, timer, rules or ClassRules(), devices
         )
-        self._torchrun = TorchrunRuns(store, self._thread, self._threads)
+        self._torchrun = TorchrunRuns(store, self._thread, self._threads, max_processes)
         self._stored_requests = StoredRequests(store, self._serve, self._thread.live_runs)
         atexit.register(self.close)
 
@@ -114,7 +109,7 @@ class TrainingRunner:
         actor: str,
         run_id: str | None = None,
         initial: InitialWeights | None = None,
-        processes: int = 1,
+        devices: Sequence[str] = (),
     ) -> str:
         """Queue a run and return its ID; the run trains after this call has returned.
 
@@ -128,38 +123,36 @@ class TrainingRunner:
             actor: who asks, and becomes the owner.
             run_id: the run's ID; None generates one.
             initial: the initial weights, which are copied; None draws them at random.
-            processes: how many train it together, started by torchrun; each takes
-                accumulation_steps batches of an update.
+            devices: those of several processes that train it together, started by torchrun, such
+                as "cuda:0" and "cuda:2", or "cpu" twice; each takes accumulation_steps batches of
+                an update. None: one process trains it, on a device that is free.
 
         Raises:
             ValueError: the text is too short, the device is not available, the ID is taken, the
                 weights do not fit the model, a class's rules do not allow a student this run, or
-                so many processes may not train one here.
+                these devices cannot train it together.
         """
         require_class_member(actor)
-        require_processes(processes, self.max_processes, actor)
         config = training_config or preset.training
-        # An update takes accumulation_steps batches of each process.
-        config = replace(config, accumulation_steps=processes * config.accumulation_steps)
+        batches = max(1, len(devices)) * config.accumulation_steps  # in an update
+        config = replace(config, accumulation_steps=batches)
         new = prepare_run(
             preset, corpus, config, actor, initial, self._cache, self._compare_devices
         )
+        if devices:
+            self._torchrun.require_devices(devices, new.config.device, actor)
         if is_student(actor):
             new.require_allowed(self.rules, preset, config)
         with self._store.quota_lock, self._thread.admission():
             equal = self._thread.find_equal(new.setup, run_id)
-            if processes > 1:
+            if devices:
                 equal = self._torchrun.find_equal(new.setup)
             if equal is not None:
                 return equal
             self._require_within_quota(actor, new.max_checkpoint_bytes)
             run_id = run_locks.find_run_id(self._store, run_id, preset.name)
-            if processes > 1:
-                group = Group(world_size=processes, hosts=(socket.gethostname(),))
-                facts = machine_facts(self._threads, group, new.config)
-                with run_locks.lock_start(self._store, run_id, "started") as lock:
-                    new.write_down(self._store, run_id, facts)
-                    self._torchrun.add(run_id, processes, lock)
+            if devices:
+                self._torchrun.start(new, run_id, actor, devices)
                 return run_id
             with run_locks.lock_run(self._store, run_id, "started") as lock:
                 new.write_down(
@@ -228,6 +221,16 @@ class TrainingRunner:
     def submit(self, action: Callable[[], T]) -> "Future[T]":
         """Run an action in the training thread, between two steps."""
         return self._thread.submit(action)
+
+    @property
+    def max_processes(self) -> int:
+        """Return how many processes may train a run."""
+        return self._torchrun.max_processes
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """Return the devices on which runs train at the same time."""
+        return self._thread.devices
 
     @property
     def store(self) -> RunStore:
@@ -343,10 +346,9 @@ class TrainingRunner:
         run = run_locks.find_unfinished_run(self._store, run_id)
         require_owner(self._store, run_id, actor, Command.RESUME.value)
         choose_device(run.model_config, run.training_config, self._compare_devices)
-        processes = run.processes
-        if 1 < processes <= self.max_processes:
+        if devices := self._torchrun.find_devices(run):
             with self._thread.admission():
-                self._torchrun.reopen(run, processes, actor)
+                self._torchrun.reopen(run, devices, actor)
             return
         text, config = run_text(self._store, run).text, run.training_config
         tokenizer = run_tokenizer(self._store, run)

@@ -97,20 +97,19 @@ class TrainingThread:
         self._requests.wake()
 
     def accepts(self, run_id: str) -> bool:
-        """Tell whether this thread may train a run: on a device of the run's kind, and with the
-        TF32 of the runs that train on the others, as it is one switch of the whole process.
+        """Tell whether a run has the TF32 of those that train on the other devices.
+
+        It is one switch of the whole process.
         """
         live = self._runs.find(run_id)
         if live is None:
             return False
-        config = live.session.run.training_config
         others = [
             other.session.run.training_config.tf32
             for _, other in self._runs.all_live()
             if other.state is RunState.RUNNING and other.place != self.place
         ]
-        is_of_the_kind = self is self._first or config.device == self.device.type
-        return is_of_the_kind and all(tf32 == config.tf32 for tf32 in others)
+        return all(tf32 == live.session.run.training_config.tf32 for tf32 in others)
 
     # Only in this thread
 
@@ -156,8 +155,9 @@ class TrainingThread:
 
         A run that cannot begin fails.
         """
-        waiting = self._runs.in_state(RunState.QUEUED, self.place)
-        fitting = [run for run in waiting if thread.accepts(run.run_id)]
+        own = {run.run_id for run in self._runs.in_state(RunState.QUEUED, self.place)}
+        allowed = self._runs.allowed_at(thread.place)
+        fitting = [run for run in allowed if run.run_id in own and thread.accepts(run.run_id)]
         owners = [run.owner for run in self._runs.in_state(RunState.RUNNING)]
         run = self._runs.queue.take(fitting, owners)
         if run is not None:

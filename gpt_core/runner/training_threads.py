@@ -9,9 +9,10 @@ import filelock
 
 from gpt_core.access import ClassRules
 from gpt_core.runner.live_run import LiveRun, LiveRuns
+from gpt_core.runner.queue.fair_queue import QueuedRun
 from gpt_core.runner.session import Session
 from gpt_core.runner.training_thread import TrainingThread
-from gpt_core.store import Command, RunState, RunStore
+from gpt_core.store import Command, RunStore
 
 T = TypeVar("T")
 
@@ -40,7 +41,7 @@ class TrainingThreads(LiveRuns):
         rules: ClassRules,
         devices: Sequence[str],
     ) -> None:
-        super().__init__(rules)
+        super().__init__(rules, devices)
         self._active_runs = active_runs
         self._threads: list[TrainingThread] = []
         for device in devices:
@@ -93,6 +94,11 @@ class TrainingThreads(LiveRuns):
             self.require_running()
             return self._threads[0].ask(action)
 
+    def release(self, run: QueuedRun) -> None:
+        """Forget a run of several processes; others may begin on its devices."""
+        super().release(run)
+        self.wake()
+
     def wake(self) -> None:
         """Let the first thread check the queue again."""
         self._threads[0].wake()
@@ -102,9 +108,10 @@ class TrainingThreads(LiveRuns):
 
         ``seconds`` gives the remaining seconds of each run, as far as they are known.
         """
-        running, waiting = map(self.in_state, (RunState.RUNNING, RunState.QUEUED))
-        places = self._active_runs * len(self._threads)
-        return self.queue.expected_starts(waiting, running, places, seconds)
+        rooms = [self._active_runs] * len(self._threads)
+        with self.lock:
+            waiting, running = self.all_waiting(), self.all_running()
+        return self.queue.expected_starts(waiting, running, rooms, seconds)
 
     def close(self) -> None:
         """Save the live runs, record them as ``interrupted``, and join the threads."""

@@ -10,12 +10,14 @@ import sys
 import time
 import urllib.request
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.support.network_watch import watched_environment
 from tests.support.paths import ROOT
@@ -33,6 +35,7 @@ PAGES = {
         )
     },
 }
+CHOICES = 5  # at most, from a list
 CHROMIUM_FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -213,12 +216,20 @@ def unfold(page: Page, label: str) -> None:
 
 
 def choose(page: Page, label: str | re.Pattern[str], option: str) -> None:
-    """Choose from a list by typing: a list that is open closes when the script runs meanwhile."""
-    wait_until_settled(page)
+    """Choose from a list by typing, again if the list closed as the script ran meanwhile."""
     box = page.get_by_role("combobox", name=label)
-    box.fill(option)
-    box.press("Enter")
-    wait_until_settled(page)
+    chosen = page.get_by_role("option").filter(has_text=option).first
+    for _ in range(CHOICES):
+        wait_until_settled(page)
+        box.fill(option)
+        with suppress(PlaywrightTimeout):
+            chosen.wait_for(timeout=5_000)  # else Enter would choose nothing
+            box.press("Enter")
+        box.press("Tab")  # what was typed and not chosen is dropped
+        wait_until_settled(page)
+        if option in box.input_value():
+            return
+    raise AssertionError(f"{option} could not be chosen: {label} is {box.input_value()}")
 
 
 def set_epochs(page: Page, epochs: int) -> None:

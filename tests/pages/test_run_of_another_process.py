@@ -1,5 +1,7 @@
 """A run that another process trains, on the pages: watched, controlled, and looked into."""
 
+import math
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.app import runtime
 from dashboard.forms.model import NOW
+from gpt_core.presets import PRESETS
 from gpt_core.runner import TrainingRunner
 from gpt_core.runner.elsewhere import stored_requests
 from gpt_core.runner.elsewhere.torchrun import PROCESSES
@@ -242,3 +245,28 @@ def test_a_run_of_two_processes_is_queued_from_the_form(monkeypatch: pytest.Monk
     button(app, "Stop").click().run()
     wait_for_state(run.id, "stopped")
     finish(first)
+
+
+def steps_told(app: AppTest) -> int:
+    [steps] = re.findall(r"([\d,]+) steps with", texts(app))
+    return int(steps.replace(",", ""))
+
+
+def test_gpus_are_chosen_for_a_run_and_its_cost_is_told_for_all_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gpus = ("cuda:0", "cuda:1", "cuda:2")
+    monkeypatch.setattr(runtime, "training_devices", lambda: gpus)
+    monkeypatch.setenv(PROCESSES, "3")
+    app = open_app("train", state={"start": True, "other_settings": True})
+    choose(app, "Text", "counting")
+    epochs = PRESETS["pocket"].training.num_epochs
+    batches = steps_told(app) // epochs
+    [field] = [field for field in app.multiselect if field.label == "GPUs"]
+    assert (field.options, field.value) == (list(gpus), [])
+    field.set_value(["cuda:0", "cuda:2"]).run()
+    assert steps_told(app) == epochs * math.ceil(batches / 2)
+    button(app, "Start training").click().run()
+    assert not app.exception
+    assert "devices=cuda:0, cuda:2: the run's device is cpu." in texts(app)  # there are none here
+    assert runtime.get_store().live_runs() == []

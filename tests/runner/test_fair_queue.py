@@ -3,7 +3,13 @@
 import math
 from collections.abc import Sequence
 
-from gpt_core.runner.queue.fair_queue import FairQueue, QueuedRun, next_run
+from gpt_core.runner.queue.fair_queue import (
+    FairQueue,
+    QueuedRun,
+    allowed_at,
+    has_its_places,
+    next_run,
+)
 
 ANN_1, ANN_2, ANN_3 = (QueuedRun(f"ann-{i}", "ann") for i in (1, 2, 3))
 BEN_1, BEN_2 = (QueuedRun(f"ben-{i}", "ben") for i in (1, 2))
@@ -14,7 +20,7 @@ LOCAL_1, LOCAL_2 = (QueuedRun(f"local-{i}", "local") for i in (1, 2))
 def expected_order(
     waiting: Sequence[QueuedRun], running: Sequence[QueuedRun] = (), queue: FairQueue | None = None
 ) -> list[str]:
-    return list((queue or FairQueue()).expected_starts(waiting, running, 1, {}))
+    return list((queue or FairQueue()).expected_starts(waiting, running, [1], {}))
 
 
 def after_turns_of(*owners: str) -> FairQueue:
@@ -76,16 +82,18 @@ def test_the_expected_order_is_the_one_that_comes_about() -> None:
 def test_a_run_is_expected_when_what_comes_before_it_has_ended() -> None:
     seconds = {"ann-1": 30.0, "ben-1": 100.0, "cleo-1": 10.0, "ann-2": 5.0}
     waiting = [BEN_1, CLEO_1, ANN_2]
-    starts = after_turns_of("ann").expected_starts(waiting, [ANN_1], 1, seconds)
+    starts = after_turns_of("ann").expected_starts(waiting, [ANN_1], [1], seconds)
     assert starts == {"ben-1": 30, "cleo-1": 130, "ann-2": 140}
-    starts = after_turns_of("ann").expected_starts(waiting, [ANN_1], 2, seconds)
+    starts = after_turns_of("ann").expected_starts(waiting, [ANN_1], [2], seconds)
     assert starts == {"ben-1": 0, "cleo-1": 30, "ann-2": 40}  # Ann's waits for her own as well
-    starts = FairQueue().expected_starts([ANN_2], [ANN_1], 2, seconds)
+    starts = FairQueue().expected_starts([ANN_2], [ANN_1], [2], seconds)
     assert starts == {"ann-2": 30}  # there is a place, and it is not for her
 
 
 def test_behind_a_run_of_unknown_length_nobody_knows_when() -> None:
-    starts = FairQueue().expected_starts([BEN_1, CLEO_1], [ANN_1], 1, {"ann-1": 8.0, "cleo-1": 1.0})
+    starts = FairQueue().expected_starts(
+        [BEN_1, CLEO_1], [ANN_1], [1], {"ann-1": 8.0, "cleo-1": 1.0}
+    )
     assert starts == {"ben-1": 8, "cleo-1": math.inf}
 
 
@@ -117,3 +125,41 @@ def test_while_the_queue_is_held_only_the_teachers_runs_begin() -> None:
     assert queue.take([ANN_1, LOCAL_1], []) == LOCAL_1
     queue.held = False
     assert queue.take([ANN_1, BEN_1], []) == ANN_1
+
+
+ON_ANY = frozenset(range(4))
+BEFORE, AFTER = (QueuedRun(name, "local", ON_ANY) for name in ("before", "after"))
+TOGETHER = QueuedRun("together", "local", frozenset({1, 2}), needs_all=True)
+OTHERS = QueuedRun("others", "local", frozenset({0, 3}), needs_all=True)
+
+
+def trains_at(place: int) -> QueuedRun:
+    return QueuedRun(f"at {place}", "local", frozenset({place}))
+
+
+def test_what_is_queued_behind_a_run_of_several_devices_does_not_begin_there_before_it() -> None:
+    waiting = [BEFORE, TOGETHER, AFTER]
+    assert allowed_at(0, waiting) == [BEFORE, AFTER]
+    assert allowed_at(1, waiting) == [BEFORE]
+
+
+def test_a_run_of_several_devices_begins_when_nothing_needs_them_before_it() -> None:
+    assert has_its_places(TOGETHER, [TOGETHER, AFTER], [trains_at(0), OTHERS])
+    assert not has_its_places(TOGETHER, [TOGETHER], [trains_at(2)])
+    assert not has_its_places(TOGETHER, [BEFORE, TOGETHER], [])
+
+
+def test_it_is_expected_once_all_its_devices_are_free_and_others_after_it() -> None:
+    seconds = {"at 1": 10.0, "at 2": 30.0, "at 0": 50.0, "together": 5.0, "after": 1.0}
+    running = [trains_at(place) for place in (0, 1, 2)]
+    starts = FairQueue().expected_starts([TOGETHER, AFTER], running, [1, 1, 1], seconds)
+    assert starts == {"together": 30, "after": 35}
+    starts = FairQueue().expected_starts([TOGETHER, AFTER], running, [1, 1, 1, 1], seconds)
+    assert starts == {"after": 0, "together": 30}  # the fourth device is free
+
+
+def test_a_run_waits_for_a_device_of_its_kind() -> None:
+    on_gpu = QueuedRun("on a GPU", "local", frozenset({1}))
+    seconds = {"at 0": 8.0, "at 1": 20.0}
+    running = [trains_at(0), trains_at(1)]
+    assert FairQueue().expected_starts([on_gpu], running, [1, 1], seconds) == {"on a GPU": 20}

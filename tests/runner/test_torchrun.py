@@ -2,20 +2,27 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from importlib.util import find_spec
 
 import psutil
 import pytest
 
-from gpt_core.runner import TrainingRunner, count_processes
-from gpt_core.runner.elsewhere.torchrun import PROCESSES
-from gpt_core.store import RunState, RunStore, mark_interrupted_runs
+from gpt_core.access import ClassRules
+from gpt_core.analysis import CachedStore
+from gpt_core.presets import Preset
+from gpt_core.runner import TrainingRunner, count_processes, expected_queue
+from gpt_core.runner.elsewhere.torchrun import PROCESSES, TorchrunRuns, seeing_only
+from gpt_core.runner.training_threads import TrainingThreads
+from gpt_core.store import Run, RunState, RunStore, mark_interrupted_runs
 from gpt_core.text import Corpus, load_text
 from tests.support.runs import LONG, PRESET, losses, states, wait_for_steps
 from tests.support.terminal import wait_for
 
+TWO = ("cpu", "cpu")
 needs_two = pytest.mark.skipif(
     find_spec("gpt_core.distributed") is None, reason="several processes cannot train a run yet"
 )
@@ -52,23 +59,24 @@ def test_a_machine_without_several_gpus_offers_one_process_unless_told_otherwise
 
 
 @pytest.mark.parametrize(
-    ("processes", "actor", "message"),
+    ("devices", "actor", "message"),
     [
-        (3, "local", "processes=3: choose 1 to 2"),
-        (0, "local", "processes=0: choose 1 to 2"),
-        (2, "ann", "processes=2: only 1 can train a run here"),
+        (("cpu",) * 3, "local", "3 processes for one run: at most 2 can train it here."),
+        (("cpu",), "local", "1 device for several processes: choose at least 2, or none."),
+        (TWO, "ann", "2 processes for one run: at most 1 can train it here."),
+        (("cuda:0", "cuda:1"), "local", "devices=cuda:0, cuda:1: the run's device is cpu."),
     ],
 )
-def test_more_processes_than_there_may_be_are_refused(
+def test_devices_that_cannot_train_a_run_together_are_refused(
     app: TrainingRunner,
     store: RunStore,
     corpus: Corpus,
-    processes: int,
+    devices: tuple[str, ...],
     actor: str,
     message: str,
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        app.start(PRESET, corpus, actor=actor, processes=processes)
+        app.start(PRESET, corpus, actor=actor, devices=devices)
     assert store.runs() == []
 
 
@@ -77,8 +85,8 @@ def test_it_waits_while_another_run_trains_and_can_be_stopped_meanwhile(
 ) -> None:
     first = app.start(LONG, corpus, actor="local")
     wait_for_steps(store, first, 1)
-    waiting = app.start(PRESET, corpus, actor="local", processes=2)
-    assert app.start(PRESET, corpus, actor="local", processes=2) == waiting  # a double click
+    waiting = app.start(PRESET, corpus, actor="local", devices=TWO)
+    assert app.start(PRESET, corpus, actor="local", devices=TWO) == waiting  # a double click
     mark_interrupted_runs(store)  # as any process does
     run = store.run(waiting)
     assert run is not None
@@ -94,7 +102,7 @@ def test_what_waits_when_the_app_is_closed_is_interrupted(store: RunStore, corpu
     runner = TrainingRunner(store, threads=1, max_processes=2)
     first = runner.start(LONG, corpus, actor="local")
     wait_for_steps(store, first, 1)
-    waiting = runner.start(PRESET, corpus, actor="local", processes=2)
+    waiting = runner.start(PRESET, corpus, actor="local", devices=TWO)
     runner.close()
     run = store.run(waiting)
     assert run is not None
@@ -106,7 +114,7 @@ def test_what_waits_when_the_app_is_closed_is_interrupted(store: RunStore, corpu
 def test_torchrun_trains_a_run_which_takes_requests_and_whose_place_others_wait_for(
     app: TrainingRunner, store: RunStore, corpus: Corpus
 ) -> None:
-    run_id = app.start(LONG, corpus, actor="local", processes=2)
+    run_id = app.start(LONG, corpus, actor="local", devices=TWO)
     wait_for_steps(store, run_id, 3)
     assert not app.owns(run_id)
     assert len(torchruns()) == 1
@@ -134,7 +142,7 @@ def test_its_losses_are_those_of_one_process_and_closing_the_app_saves_it(
     model = replace(preset.model, drop_rate=0.0)
     preset = replace(preset, model=model)
     runner = TrainingRunner(store, threads=1, max_processes=2)
-    run_id = runner.start(preset, corpus, actor="local", processes=2)
+    run_id = runner.start(preset, corpus, actor="local", devices=TWO)
     wait_for_steps(store, run_id, 5)
     runner.close()
     assert states(store, run_id)[-1] == "interrupted"
@@ -159,7 +167,7 @@ def test_its_losses_are_those_of_one_process_and_closing_the_app_saves_it(
 def test_the_death_of_its_processes_is_told_in_words_and_it_can_be_resumed(
     app: TrainingRunner, store: RunStore, corpus: Corpus
 ) -> None:
-    run_id = app.start(LONG, corpus, actor="local", processes=2)
+    run_id = app.start(LONG, corpus, actor="local", devices=TWO)
     wait_for_steps(store, run_id, 3)
     [torchrun] = torchruns()
     for worker in torchrun.children(recursive=True):
@@ -182,7 +190,7 @@ def test_why_its_processes_cannot_begin_is_told_in_their_own_words(
 ) -> None:
     first = app.start(LONG, corpus, actor="local")
     other = load_text("days-of-the-week")
-    run_id = app.start(PRESET, other, actor="local", processes=2)
+    run_id = app.start(PRESET, other, actor="local", devices=TWO)
     store.text_path(other.sha256).unlink()
     app.stop(first, actor="local").result(60)
     wait_for(store, run_id, "failed")
@@ -192,3 +200,63 @@ def test_why_its_processes_cannot_begin_is_told_in_their_own_words(
     second = app.start(PRESET, corpus, actor="local")  # the machine is free again
     assert app.wait(second, timeout=60)
     assert states(store, second)[-1] == "finished"
+
+
+@pytest.mark.slow
+@needs_two
+def test_two_runs_train_together_on_devices_of_their_own_beside_a_third(
+    store: RunStore, corpus: Corpus
+) -> None:
+    def start(seed: int, *devices: str, preset: Preset = LONG) -> str:
+        other = replace(preset.training, seed=seed)
+        return runner.start(preset, corpus, other, actor="local", devices=devices)
+
+    five = [f"cpu:{i}" for i in range(5)]
+    runner = TrainingRunner(store, threads=1, devices=five, max_processes=2)
+    with closing(runner):
+        first, second = start(1, "cpu:1", "cpu:2"), start(2, "cpu:3", "cpu:4")
+        alone = start(3)
+        for run_id in (first, second, alone):
+            wait_for_steps(store, run_id, 2)
+        assert len(torchruns()) == 2
+        waiting = start(4, "cpu:2", "cpu:3", preset=PRESET)
+        behind = start(5, preset=PRESET)
+        queue = expected_queue(CachedStore(store), runner)
+        assert {place.run.id for place in queue} == {waiting, behind}
+        runner.stop(first, actor="local").result(60)
+        assert runner.wait(behind, timeout=60)  # on cpu:1, for which nobody waits
+        assert states(store, behind)[-1] == "finished"
+        assert states(store, waiting) == ["queued"]
+        runner.stop(second, actor="local").result(60)
+        wait_for(store, waiting, "finished")
+    assert torchruns() == []
+
+
+def test_processes_see_the_gpus_that_were_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert seeing_only(("cuda:0", "cuda:2")) == {"CUDA_VISIBLE_DEVICES": "0,2"}
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,GPU-abc,7")  # those that the app sees
+    assert seeing_only(("cuda:2", "cuda:1")) == {"CUDA_VISIBLE_DEVICES": "GPU-abc,5"}
+    assert seeing_only(TWO) == {}
+
+
+def test_a_run_is_resumed_on_the_gpus_with_which_it_began_or_as_many_others(
+    store: RunStore, run: Run
+) -> None:
+    gpus = tuple(f"cuda:{i}" for i in range(4))
+    threads = TrainingThreads(store, 1, 1, time.perf_counter, ClassRules(), gpus)
+    on_gpus = replace(run, training_config=replace(run.training_config, device="cuda"))
+
+    def again(devices: str, processes: str, of: TrainingThreads = threads) -> tuple[str, ...]:
+        versions = {"devices": devices, "processes": processes}
+        return TorchrunRuns(store, of, 1, 4).find_devices(replace(on_gpus, versions=versions))
+
+    try:
+        assert again("cuda:1, cuda:3", "2") == ("cuda:1", "cuda:3")
+        assert again("cuda:1, cuda:6", "2") == ("cuda:0", "cuda:1")
+        assert again("2 × cuda", "2") == ("cuda:0", "cuda:1")  # torchrun in a terminal
+        assert again("5 × cuda", "5") == ()  # one process trains it
+        assert TorchrunRuns(store, threads, 1, 4).find_devices(on_gpus) == ()
+    finally:
+        threads.close()

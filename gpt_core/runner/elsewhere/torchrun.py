@@ -4,10 +4,12 @@ import logging
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import IO
@@ -16,7 +18,11 @@ import filelock
 import torch
 
 from gpt_core.access import is_student
+from gpt_core.distributed import Group
 from gpt_core.runner.elsewhere.stored_requests import ENDED
+from gpt_core.runner.machine import machine_facts
+from gpt_core.runner.new_run import NewRun
+from gpt_core.runner.queue.fair_queue import QueuedRun
 from gpt_core.runner.queue.request_queue import done
 from gpt_core.runner.training_threads import TrainingThreads
 from gpt_core.store import Command, Run, RunSetup, RunState, RunStore, run_locks
@@ -49,63 +55,110 @@ def count_processes() -> int:
     return int(text)
 
 
-def require_processes(processes: int, most: int, actor: str) -> None:
-    """Refuse more processes than may train a run here, or any but one to a student.
-
-    Raises:
-        ValueError: there may not be so many.
-    """
-    most = 1 if is_student(actor) else most
-    if not 1 <= processes <= most:
-        choices = f"choose 1 to {most}" if most > 1 else "only 1 can train a run here"
-        raise ValueError(f"processes={processes}: {choices}.")
-
-
 @dataclass
 class GroupRun:
     """A run that several processes train, from its place in the queue to its end."""
 
     run_id: str
-    processes: int
+    devices: tuple[str, ...]  # of its processes
+    place: QueuedRun
     lock: filelock.BaseFileLock  # held so that the run is live until its processes hold its lock
+    has_begun: bool = False
 
 
 class TorchrunRuns:
-    """Starts the runs that several processes train, one at a time, and records their deaths.
+    """Starts the runs that several processes train, and records their deaths.
 
     Each is trained by ``torchrun … -m gpt_core resume RUN``, a child of this process, which takes
-    requests like every run of another process. It occupies the machine: it begins when no other
-    run of the app trains or waits, and those that are queued later wait for its end.
+    requests like every run of another process. It begins when no other run trains on its devices
+    or was queued for them before it, and has them for itself until it ends. A thread of its own
+    waits for it.
 
     Args:
         store: the store of the runs.
-        training: the training threads, whose runs do not train beside them.
+        training: the training threads, on whose devices it trains.
         threads: the number of torch threads of all processes of a run together.
+        max_processes: how many processes may train a run.
     """
 
-    def __init__(self, store: RunStore, training: TrainingThreads, threads: int) -> None:
+    def __init__(
+        self, store: RunStore, training: TrainingThreads, threads: int, max_processes: int
+    ) -> None:
+        self.max_processes = max_processes
         self._store = store
         self._training = training
         self._threads = threads
-        self._lock = threading.Lock()  # guards the three below; the thread changes _current alone
-        self._waiting: list[GroupRun] = []
-        self._current: GroupRun | None = None  # the one that has begun
-        self._thread: threading.Thread | None = None  # until there is a run
-        self._wake = threading.Event()
-        self._closing = False
+        # Guards _runs and has_begun. Whoever holds it does not ask the training threads: a start
+        # holds their lock and waits for this one.
+        self._lock = threading.Lock()
+        self._runs: dict[str, GroupRun] = {}
+        self._workers: list[threading.Thread] = []
+        self._closing = threading.Event()
 
     # Callable from any thread
 
-    def add(self, run_id: str, processes: int, lock: filelock.BaseFileLock) -> None:
-        """Queue a run that is recorded, and whose starting lock is held."""
-        with self._lock:
-            self._waiting.append(GroupRun(run_id, processes, lock))
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="torchrun", daemon=True)
-                self._thread.start()
-        self._wake.set()
+    def require_devices(self, devices: Sequence[str], kind: str, actor: str) -> None:
+        """Refuse devices that cannot train a run together, or any to a student.
 
-    def reopen(self, run: Run, processes: int, actor: str) -> None:
+        Args:
+            devices: one for each process.
+            kind: the run's.
+            actor: who asks.
+
+        Raises:
+            ValueError: it is one device only, or there are too many, or other devices.
+        """
+        number, most = len(devices), 1 if is_student(actor) else self.max_processes
+        if number > most:
+            raise ValueError(f"{number} processes for one run: at most {most} can train it here.")
+        if number < 2:
+            raise ValueError("1 device for several processes: choose at least 2, or none.")
+        if {device.partition(":")[0] for device in devices} != {kind}:
+            raise ValueError(f"devices={', '.join(devices)}: the run's device is {kind}.")
+        known = self._training.devices
+        if kind != "cpu" and (set(devices) - set(known) or len(set(devices)) < number):
+            raise ValueError(
+                f"devices={', '.join(devices)}: choose different ones of {', '.join(known)}."
+            )
+
+    def find_devices(self, run: Run) -> tuple[str, ...]:
+        """Return the devices of the processes that resume a run: those with which it began.
+
+        Where they are not there, as many others train it; where there are too few, () for one
+        process.
+        """
+        processes, kind = run.processes, run.training_config.device
+        if not 1 < processes <= self.max_processes:
+            return ()
+        if kind == "cpu":
+            return (kind,) * processes
+        same = [name for name in self._training.devices if name.partition(":")[0] == kind]
+        recorded = run.versions.get("devices", "").split(", ")
+        devices = recorded if set(recorded) <= set(same) else same[:processes]
+        return tuple(devices) if len(devices) == processes else ()
+
+    def start(self, new: NewRun, run_id: str, actor: str, devices: Sequence[str]) -> None:
+        """Record a run that :meth:`require_devices` has allowed, and queue it."""
+        group = Group(world_size=len(devices), hosts=(socket.gethostname(),))
+        facts = machine_facts(self._threads, group, new.config)
+        if new.config.device != "cpu":
+            facts["devices"] = ", ".join(devices)
+        with run_locks.lock_start(self._store, run_id, "started") as lock:
+            new.write_down(self._store, run_id, facts)
+            self._add(run_id, actor, tuple(devices), lock)
+
+    def _add(
+        self, run_id: str, owner: str, devices: tuple[str, ...], lock: filelock.BaseFileLock
+    ) -> None:
+        """Queue a run that is recorded, and whose starting lock is held."""
+        run = GroupRun(run_id, devices, self._training.reserve(run_id, owner, devices), lock)
+        worker = threading.Thread(target=self._work, args=(run,), name="torchrun", daemon=True)
+        with self._lock:
+            self._runs[run_id] = run
+            self._workers = [*(w for w in self._workers if w.is_alive()), worker]
+            worker.start()
+
+    def reopen(self, run: Run, devices: tuple[str, ...], actor: str) -> None:
         """Queue a run again that ended before its last step.
 
         Raises:
@@ -115,12 +168,12 @@ class TorchrunRuns:
         with run_locks.lock_start(self._store, run.id, "resumed") as lock:
             self._store.answer_all(run.id, ENDED)
             self._store.set_state(run.id, RunState.QUEUED, actor)
-            self.add(run.id, processes, lock)
+            self._add(run.id, run.owner, devices, lock)
 
     def find_equal(self, setup: RunSetup) -> str | None:
         """Return the ID of such a run with the same losses that is live and not paused."""
         with self._lock:
-            ids = [run.run_id for run in (*self._waiting, self._current) if run]
+            ids = list(self._runs)
         for run in map(self._store.run, ids):
             if run and run.setup == setup and run.is_live and run.state is not RunState.PAUSED:
                 return run.id
@@ -129,7 +182,7 @@ class TorchrunRuns:
     def is_waiting(self, run_id: str) -> bool:
         """Tell whether a run's processes are not started yet."""
         with self._lock:
-            return any(run.run_id == run_id for run in self._waiting)
+            return run_id in self._runs and not self._runs[run_id].has_begun
 
     def request(self, run_id: str, actor: str, command: Command) -> "Future[None]":
         """Stop a run that waits; once it has begun, it takes requests by itself.
@@ -140,89 +193,70 @@ class TorchrunRuns:
         if command is not Command.STOP:
             raise ValueError("The run waits for its turn: stop it, or wait until it begins.")
         with self._lock:
-            run = next((run for run in self._waiting if run.run_id == run_id), None)
-            if run is None:
+            run = self._runs.get(run_id)
+            if run is None or run.has_begun:
                 raise ValueError("The run has begun in this moment: try again.")
-            self._waiting.remove(run)
+            del self._runs[run_id]
         self._store.set_state(run_id, RunState.STOPPED, actor)
+        self._training.release(run.place)
         run.lock.release()
         return done()
 
     def begin_close(self) -> None:
         """Tell the processes to save and end; :meth:`close` waits for them."""
-        self._closing = True
-        self._wake.set()
+        self._closing.set()
 
     def close(self) -> None:
         """End all runs: what trains with a checkpoint, and what waits as interrupted."""
         self.begin_close()
-        if self._thread is not None:
-            self._thread.join()
-        for run in self._waiting:
-            self._end(run, "")
-        self._waiting.clear()
+        for worker in self._workers:
+            worker.join()
 
-    # Only in the thread of this object
+    # Only in the thread of a run
 
-    def _work(self) -> None:
-        while not self._closing:
-            run = self._take_next()
-            if run is None:
-                self._wake.wait(POLL_SECONDS)
-                self._wake.clear()
-                continue
-            words = ""
-            try:
-                words = self._train(run)
-            except Exception as error:  # the machine starts no process
-                log.exception("run %s could not be trained by several processes", run.run_id)
-                words = describe_error(error)
-            self._end(run, words)
-            with self._lock:
-                self._current = None
-            self._training.queue.occupied = False
-            self._training.wake()
-
-    def _take_next(self) -> GroupRun | None:
-        """Return the run that waits longest, once no other run trains or waits here."""
-        if not self._waiting or not self._occupy():
-            return None
-        with self._lock:
-            self._current = self._waiting.pop(0) if self._waiting else None
-        if self._current is None:  # it was stopped meanwhile
-            self._training.queue.occupied = False
-            self._training.wake()
-        return self._current
-
-    def _occupy(self) -> bool:
-        """Reserve this machine, unless runs of the training thread train or wait."""
+    def _work(self, run: GroupRun) -> None:
+        words = ""
         try:
-            with self._training.admission():
-                live = [self._training.find(run_id) for run_id in self._training.live_runs()]
-                if any(run is not None and run.state is not RunState.PAUSED for run in live):
-                    return False
-                self._training.queue.occupied = True
-                return True
-        except ValueError:  # the app is closing
+            while not self._begin(run):
+                if not self.is_waiting(run.run_id):
+                    return  # it was stopped
+                if self._closing.wait(POLL_SECONDS):
+                    break
+            else:
+                words = self._train(run)
+        except Exception as error:  # the machine starts no process
+            log.exception("run %s could not be trained by several processes", run.run_id)
+            words = describe_error(error)
+        self._end(run, words)
+
+    def _begin(self, run: GroupRun) -> bool:
+        """Let a run begin, if it still waits and its devices are free."""
+        if not self.is_waiting(run.run_id) or not self._training.occupy(run.place):
             return False
+        with self._lock:
+            run.has_begun = run.run_id in self._runs
+        if not run.has_begun:  # it was stopped in this moment
+            self._training.release(run.place)
+        return run.has_begun
 
     def _train(self, run: GroupRun) -> str:
         """Train a run in processes of its own until they end; return their last sentence."""
-        arguments = ["--standalone", f"--nproc-per-node={run.processes}", "-m", "gpt_core"]
+        processes = len(run.devices)
+        arguments = ["--standalone", f"--nproc-per-node={processes}", "-m", "gpt_core"]
         command = ["resume", run.run_id, "--runs-dir", str(self._store.runs_dir)]
-        threads = str(max(1, self._threads // run.processes))
+        threads = str(max(1, self._threads // processes))
+        own = {"OMP_NUM_THREADS": threads, "TQDM_DISABLE": "1", **seeing_only(run.devices)}
         with tempfile.TemporaryFile() as output:
             torchrun = subprocess.Popen(  # noqa: S603 (the ID of a run is a plain word)
                 [sys.executable, "-m", "torch.distributed.run", *arguments, *command],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=output,
-                env={**os.environ, "OMP_NUM_THREADS": threads, "TQDM_DISABLE": "1"},
+                env={**os.environ, **own},
                 start_new_session=True,  # Ctrl-C is for the app, which tells them to save
             )
-            while torchrun.poll() is None and not self._closing:
-                self._wake.wait(POLL_SECONDS)
-                self._wake.clear()
+            while torchrun.poll() is None and not self._closing.wait(POLL_SECONDS):
+                pass
             if torchrun.poll() is None:
                 self._end_processes(torchrun)
             return _last_words(output, torchrun.returncode)
@@ -241,7 +275,7 @@ class TorchrunRuns:
         """Release a run; record how it ended, unless its processes have recorded that."""
         try:
             current = self._store.run(run.run_id)
-            if current is not None and current.is_live and self._closing:
+            if current is not None and current.is_live and self._closing.is_set():
                 state, message = RunState.INTERRUPTED, "The app was closed."
                 self._store.set_state(run.run_id, state, current.owner, message)
             elif current is not None and current.is_live:
@@ -250,7 +284,20 @@ class TorchrunRuns:
             self._store.answer_all(run.run_id, ENDED)
         except Exception:  # a full disk: mark_interrupted_runs finds the lock free
             log.exception("the end of run %s could not be written", run.run_id)
+        with self._lock:
+            self._runs.pop(run.run_id, None)
+        self._training.release(run.place)
         run.lock.release()
+
+
+def seeing_only(devices: Sequence[str]) -> dict[str, str]:
+    """Return the environment in which processes see only these GPUs, in this order."""
+    numbers = [torch.device(device).index for device in devices]
+    if torch.device(devices[0]).type != "cuda":
+        return {}
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = visible.split(",") if visible else [str(i) for i in range(torch.cuda.device_count())]
+    return {"CUDA_VISIBLE_DEVICES": ",".join(names[number] for number in numbers)}
 
 
 def _last_words(output: IO[bytes], code: int) -> str:

@@ -16,7 +16,7 @@ from gpt_core.distributed.control import (
     tell,
     whole_optimizer,
 )
-from gpt_core.distributed.gradients import DistributedGradients
+from gpt_core.distributed.gradients import DistributedGradients, choose_shared_loss
 from gpt_core.distributed.group import (
     RANK_TIMEOUT,
     SINGLE,
@@ -51,6 +51,7 @@ __all__ = [
     "SharedState",
     "announce_run",
     "begin_turn",
+    "choose_shared_loss",
     "create_sharded_adamw",
     "describe_resumption",
     "describe_shares",

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
 import numpy as np
@@ -15,10 +15,8 @@ from gpt_core.config import TrainingConfig
 from gpt_core.distributed.collectives import losses_of_ranks, sum_over_ranks
 from gpt_core.distributed.control import begin_update
 from gpt_core.distributed.group import Group
-from gpt_core.model import GPTModel, autocast, calc_loss_batch
+from gpt_core.model import CalcLoss, ChosenLoss, GPTModel, autocast, calc_loss_batch, choose_loss
 from gpt_core.text import Batch
-
-CalcLoss = Callable[[Tensor, Tensor, GPTModel, str], Tensor]  # calc_loss_batch, or compiled from it
 
 
 class BatchLoss(nn.Module):
@@ -27,15 +25,52 @@ class BatchLoss(nn.Module):
     The model itself stays as it is, for samples, probes and checkpoints.
     """
 
-    def __init__(self, model: GPTModel, device: str, calc_loss: CalcLoss) -> None:
+    def __init__(self, model: GPTModel, device: str) -> None:
         super().__init__()
         self.model = model
         self.device = device
-        self.calc_loss = calc_loss
+        self.calc_loss: CalcLoss = calc_loss_batch  # or compiled from it
 
     def forward(self, input_batch: Tensor, target_batch: Tensor) -> Tensor:
         """Return the mean loss of a batch (B, T), a scalar."""
         return self.calc_loss(input_batch, target_batch, self.model, self.device)
+
+
+def replicate(model: GPTModel, config: TrainingConfig, group: Group) -> DistributedDataParallel:
+    """Return a model's loss, whose gradients are averaged over all ranks; all ranks ask together.
+
+    The model of each rank gets the weights of rank 0.
+    """
+    return DistributedDataParallel(
+        BatchLoss(model, config.device),
+        process_group=group.gradients,
+        gradient_as_bucket_view=True,
+    )
+
+
+def choose_shared_loss(
+    model: GPTModel, config: TrainingConfig, batch: Batch, num_batches: int, group: Group
+) -> ChosenLoss:
+    """Do on all ranks what :func:`gpt_core.model.choose_loss` does in one process.
+
+    The loss is compiled as DistributedDataParallel calls it: the graph is cut where a bucket of
+    gradients is complete, so that it is sent while the others are computed.
+
+    Raises:
+        RankLostError: another process has ended, or does not answer.
+    """
+    with losses_of_ranks(group):
+        replica = replicate(model, config, group)
+
+    def called(calc_loss: CalcLoss) -> CalcLoss:
+        def loss(inputs: Tensor, targets: Tensor, _: GPTModel, device: object) -> Tensor:
+            replica.module.calc_loss = calc_loss
+            with replica.no_sync():  # each rank tries for itself
+                return replica(inputs, targets)
+
+        return loss
+
+    return choose_loss(model, config, batch, num_batches, called)
 
 
 class DistributedGradients:
@@ -58,12 +93,9 @@ class DistributedGradients:
         self._config = config
         self._group = group
         with losses_of_ranks(group):
-            self._replica = DistributedDataParallel(
-                BatchLoss(model, config.device, calc_loss),
-                process_group=group.gradients,
-                gradient_as_bucket_view=True,
-            )
+            self._replica = replicate(model, config, group)
             self._settle_buckets()
+            self._replica.module.calc_loss = calc_loss
 
     def __call__(self, batches: list[Batch], global_step: int) -> Tensor:
         """Fill the gradients of the batches' mean loss; return that loss, a scalar.

@@ -52,7 +52,11 @@ def check_compile(model_config: GPTConfig, config: TrainingConfig) -> None:
 
 
 def choose_loss(
-    model: GPTModel, config: TrainingConfig, batch: Batch, num_batches: int
+    model: GPTModel,
+    config: TrainingConfig,
+    batch: Batch,
+    num_batches: int,
+    called: Callable[[CalcLoss], CalcLoss] = lambda calc_loss: calc_loss,
 ) -> ChosenLoss:
     """Return the loss of a run's batches: compiled, if that is chosen, worth it, and works.
 
@@ -64,6 +68,7 @@ def choose_loss(
         config: says whether to compile; ``auto`` is resolved.
         batch: of the run's shape, (B, T) and (B, T).
         num_batches: in the whole run.
+        called: gives the function that calls the loss as training does, if that is not directly.
 
     Raises:
         ValueError: dropout on a CPU cannot be compiled.
@@ -80,7 +85,7 @@ def choose_loss(
     random_state = get_device_random_state(model.tok_emb.weight.device)
     was_training = model.training
     try:
-        return _try_compiled(model.train(), config, batch)
+        return _try_compiled(model.train(), config, batch, called)
     finally:
         model.train(was_training).zero_grad()
         set_device_random_state(model.tok_emb.weight.device, random_state)
@@ -99,11 +104,13 @@ def compile_loss() -> CalcLoss:
     return compiled
 
 
-def _try_compiled(model: GPTModel, config: TrainingConfig, batch: Batch) -> ChosenLoss:
-    plain_loss, plain = _time_gradients(calc_loss_batch, model, config, batch)
+def _try_compiled(
+    model: GPTModel, config: TrainingConfig, batch: Batch, called: Callable[[CalcLoss], CalcLoss]
+) -> ChosenLoss:
+    plain_loss, plain = _time_gradients(called(calc_loss_batch), model, config, batch)
     compiled, began = compile_loss(), time.perf_counter()
     try:
-        loss, seconds = _time_gradients(compiled, model, config, batch)
+        loss, seconds = _time_gradients(called(compiled), model, config, batch)
     except Exception as error:  # of Dynamo, Inductor, Triton or a C++ compiler
         log.warning("the model was not compiled", exc_info=True)
         reason = (str(error) or type(error).__name__).strip().splitlines()[0][:MAX_REASON]

@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
 from gpt_core.config import TrainingConfig
-from gpt_core.distributed import SINGLE, DistributedGradients, Group
+from gpt_core.distributed import SINGLE, DistributedGradients, Group, choose_shared_loss
 from gpt_core.model import CalcLoss, ChosenLoss, GPTModel, autocast, calc_loss_batch, choose_loss
 from gpt_core.text import Batch
 from gpt_core.training.data import first_batch
@@ -26,7 +26,7 @@ def gradient_function(
     """Return what fills the gradients of an update's batches, given its step, with their loss."""
     if group.is_single:
         return lambda batches, global_step: accumulate_gradients(batches, model, config, calc_loss)
-    return DistributedGradients(model, optimizer, config, group)
+    return DistributedGradients(model, optimizer, config, group, calc_loss)
 
 
 def choose_training_loss(
@@ -35,15 +35,17 @@ def choose_training_loss(
     """Return how a run computes the loss of its batches, as :func:`gpt_core.model.choose_loss`.
 
     Raises:
-        ValueError: dropout on a CPU cannot be compiled, several processes train a compiled model,
-            or the configuration has TF32, a switch of the whole process, and it is off.
+        ValueError: dropout on a CPU cannot be compiled, or the configuration has TF32, a switch of
+            the whole process, and it is off.
+        RankLostError: another process has ended, or does not answer.
     """
-    if config.compile and not group.is_single:
-        raise ValueError("compile=True is for one process: leave it off with torchrun.")
     if config.tf32 and not torch.backends.cuda.matmul.allow_tf32:
         raise ValueError("tf32=True: train inside gpt_core.model.tf32_products(config).")
     num_batches = config.num_epochs * len(train_loader)
-    return choose_loss(model, config, first_batch(train_loader), num_batches)
+    batch = first_batch(train_loader)
+    if group.is_single or not config.compile:
+        return choose_loss(model, config, batch, num_batches)
+    return choose_shared_loss(model, config, batch, num_batches, group)
 
 
 def accumulate_gradients(

@@ -1,6 +1,6 @@
 """A process of several that train together, and the same training in a single one.
 
-    torchrun --standalone --nproc-per-node=2 -m tests.distributed.ranks FILE
+    torchrun --standalone --nproc-per-node=2 -m tests.distributed.ranks FILE [CASE …]
 
 Rank 0 writes what each case gave into a JSON file.
 """
@@ -42,7 +42,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # changes of model 
     "sharded": ({}, {"shard_optimizer": True}),
     "dropout": ({"drop_rate": 0.2}, {"num_epochs": 1}),
     "dropout again": ({"drop_rate": 0.2}, {"num_epochs": 1}),
+    "uncompiled": ({}, {"num_epochs": 40}),
+    "compiled": ({}, {"num_epochs": 40, "compile": True}),
 }
+SLOW = ("uncompiled", "compiled")  # only if asked for
 
 
 def losses_of(case: str, batches: int, group: Group = SINGLE) -> dict[str, Any]:
@@ -90,10 +93,11 @@ def tokens_of(folder: Path, group: Group) -> list[str]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run all cases on all ranks."""
+    """Run the given cases on all ranks, or all that are not slow."""
     group = join_group(timeout=300)
+    cases = arguments[1:] or [case for case in CASES if case not in SLOW]
     results: dict[str, Any] = {
-        case: losses_of(case, UPDATE_BATCHES[group.world_size], group) for case in CASES
+        case: losses_of(case, UPDATE_BATCHES[group.world_size], group) for case in cases
     }
     results["tokens"] = tokens_of(Path(arguments[0]).parent, group)
     if group.is_main:

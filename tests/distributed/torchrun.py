@@ -13,7 +13,7 @@ def torchrun(processes: int, *arguments: str, options: tuple[str, ...] = ()) -> 
     return [*launcher, f"--nproc-per-node={processes}", *options, "-m", *arguments]
 
 
-def begin(command: list[str]) -> subprocess.Popen[str]:
+def begin(command: list[str], **environment: str) -> subprocess.Popen[str]:
     """Start a command, whose output can be read as it comes."""
     return subprocess.Popen(
         command,
@@ -21,7 +21,7 @@ def begin(command: list[str]) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1", **environment},
     )
 
 

@@ -169,8 +169,9 @@ class TrainingThread:
         if thread is not self and live.session.is_open:  # after a single step: it moves as a file
             self._in_turn(run.run_id, Session.checkpoint)
             live.session.unload()
-        self._set_state(run.run_id, RunState.RUNNING, run.owner)
-        self._give(live, thread)
+        with self._runs.lock:  # for others it still waits, or it trains on its device
+            self._set_state(run.run_id, RunState.RUNNING, run.owner)
+            self._give(live, thread)
 
     def _give(self, live: LiveRun, thread: "TrainingThread") -> None:
         """Let a thread own a run; this one does not touch it again."""

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Server, open_page, wait_until
+from tests.browser.conftest import Server, open_page, wait_until, wait_until_settled
 from tests.browser.test_access import violations
 
 pytestmark = pytest.mark.slow
@@ -61,6 +61,7 @@ def test_a_walk_through_the_parts_by_keyboard_alone(
     page.keyboard.press("Enter")
     expect(column).to_have_attribute("aria-label", re.compile("“·the”"))
 
+    wait_until_settled(page)  # the lens is drawn again for that token, which takes its row back
     lens = page.get_by_role("grid", name=re.compile("^Logit lens of"))
     stop_of(lens).press("ArrowDown")
     expect(page.locator(".lens-table .hint")).to_have_text(re.compile("^After ·dog, layer 2: "))

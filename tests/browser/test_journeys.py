@@ -49,8 +49,9 @@ def main_button(page: Page, name: str):
     return page.get_by_test_id("stMain").get_by_role("button", name=name, exact=True)
 
 
+@pytest.mark.parametrize("ends", ["stopped", pytest.param("finished", marks=pytest.mark.whole_run)])
 def test_from_the_first_visit_to_a_trained_model_that_writes(
-    page: Page, server: Server, browser: Browser, problems: list[str]
+    ends: str, page: Page, server: Server, browser: Browser, problems: list[str]
 ) -> None:
     open_page(page, server.url)
     page.get_by_role("button", name="Train a small GPT now").click()
@@ -83,10 +84,13 @@ def test_from_the_first_visit_to_a_trained_model_that_writes(
     expect(page.locator(".sample-list .heading", has_text="Epoch 1").first).to_be_visible(
         timeout=60_000
     )
-    expect(main.get_by_text("finished", exact=True)).to_be_visible(timeout=WHOLE_RUN_MS)
-    epochs = PRESETS["minute"].training.num_epochs
-    last = page.locator(".sample-list .heading", has_text=f"Epoch {epochs}")
-    expect(last.first).to_be_visible()
+    if ends == "stopped":
+        main_button(page, "Stop").click()
+    expect(main.get_by_text(ends, exact=True)).to_be_visible(timeout=WHOLE_RUN_MS)
+    if ends == "finished":
+        epochs = PRESETS["minute"].training.num_epochs
+        last = page.locator(".sample-list .heading", has_text=f"Epoch {epochs}")
+        expect(last.first).to_be_visible()
     wait_until_settled(page)
     main_button(page, "Write").click()
     text = page.locator('.sample-list[aria-label="A text"] li')

@@ -20,7 +20,7 @@ PASTED = "pasted"  # session: the pasted text
 GENERATED = "generated"  # the kind of text that is to be written
 GRAMMAR = "grammar"  # whether the rules of the grammar are shown
 DEVICES = "devices"  # session: the GPUs whose processes train the run together, in the form
-PROCESSES = "processes"  # session: … how many do so on the CPU
+PROCESSES = "processes"  # session: how many processes do so on the CPU
 SETTING = "setting"  # session: a field of the configuration, for a preset
 MEASURED = "measured_time"  # session: the last measured run, its seconds, those counted for it
 

@@ -23,7 +23,7 @@ from gpt_core.export import RECORDED_RUN
 from gpt_core.inspection import summarize
 from gpt_core.model import best_device, check_compile, resolve_auto, training_memory
 from gpt_core.presets import Preset
-from gpt_core.runner import estimate_seconds, find_largest_batch, time_steps
+from gpt_core.runner import estimate_seconds, find_largest_batch, require_devices, time_steps
 from gpt_core.system import describe_error
 from gpt_core.text import Corpus, TokenCache, count_batches, token_cache_in
 from gpt_core.training import prepare_data, steps_in_run
@@ -67,7 +67,10 @@ def show_line(
         preset, tokenizer = fitted
         data = prepare_data(corpus.text, tokenizer, preset.model, preset.training, _cache())
         require_memory(preset)
-        check_compile(preset.model, resolve_auto(preset.training))
+        config = resolve_auto(preset.training)
+        check_compile(preset.model, config)
+        runner, actor = get_runner(), current_actor()
+        require_devices(devices, config.device, runner.devices, runner.max_processes, actor)
     except ValueError as error:
         show_refusal(error)
         return False

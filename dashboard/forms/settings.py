@@ -280,7 +280,7 @@ def _show_groups(preset: Preset, beginning: StartingWeights, names: Sequence[str
 
 
 def _choose_devices() -> None:
-    """Let the user choose the GPUs that train the run together or, without, how many processes."""
+    """Let the user choose the GPUs, or the number of processes, that train the run together."""
     most = get_runner().max_processes
     if len(_gpus()) > 1:
         st.multiselect(

@@ -54,7 +54,8 @@ def choose_shared_loss(
     """Do on all ranks what :func:`gpt_core.model.choose_loss` does in one process.
 
     The loss is compiled as DistributedDataParallel calls it: the graph is cut where a bucket of
-    gradients is complete, so that it is sent while the others are computed.
+    gradients is complete, so that it is sent while the others are computed. Each rank tries and
+    chooses for itself: the sentence is about this one.
 
     Raises:
         RankLostError: another process has ended, or does not answer.
@@ -70,7 +71,8 @@ def choose_shared_loss(
 
         return loss
 
-    return choose_loss(model, config, batch, num_batches, called)
+    with losses_of_ranks(group):
+        return choose_loss(model, config, batch, num_batches, called)
 
 
 class DistributedGradients:

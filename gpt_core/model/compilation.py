@@ -68,7 +68,7 @@ def choose_loss(
         config: says whether to compile; ``auto`` is resolved.
         batch: of the run's shape, (B, T) and (B, T).
         num_batches: in the whole run.
-        called: gives the function that calls the loss as training does, if that is not directly.
+        called: wraps the loss in the call that training makes.
 
     Raises:
         ValueError: dropout on a CPU cannot be compiled.

@@ -1,6 +1,6 @@
 """The training thread, its requests, and the queue of runs."""
 
-from gpt_core.runner.elsewhere.torchrun import count_processes
+from gpt_core.runner.elsewhere.torchrun import count_processes, require_devices
 from gpt_core.runner.machine import describe_speed
 from gpt_core.runner.preflight import (
     StepTiming,
@@ -24,5 +24,6 @@ __all__ = [
     "expected_queue",
     "find_largest_batch",
     "largest_batch",
+    "require_devices",
     "time_steps",
 ]

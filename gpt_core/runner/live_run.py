@@ -29,7 +29,7 @@ class LiveRun:
     session: Session
     lock: filelock.BaseFileLock
     place: int = 0  # the number of the thread that owns it, which alone gives it to another
-    arrival: int = 0  # its place in the queue
+    arrival: int = 0  # its number in the order of arrival
     requests: RequestQueue = field(default_factory=RequestQueue)
     state: RunState = RunState.QUEUED  # as in the store
     told: str = ""  # of session.message, what is recorded

@@ -34,7 +34,7 @@ from gpt_core.library import clean_up
 from gpt_core.model import find_device_difference
 from gpt_core.presets import Preset
 from gpt_core.runner.elsewhere.stored_requests import ENDED, StoredRequests
-from gpt_core.runner.elsewhere.torchrun import TorchrunRuns
+from gpt_core.runner.elsewhere.torchrun import TorchrunRuns, require_devices
 from gpt_core.runner.machine import describe_machine_change, machine_facts
 from gpt_core.runner.new_run import choose_device, prepare_run
 from gpt_core.runner.queue.request_queue import done
@@ -125,7 +125,7 @@ class TrainingRunner:
             initial: the initial weights, which are copied; None draws them at random.
             devices: those of several processes that train it together, started by torchrun, such
                 as "cuda:0" and "cuda:2", or "cpu" twice; each takes accumulation_steps batches of
-                an update. None: one process trains it, on a device that is free.
+                an update. Empty: one process trains it, on a device that is free.
 
         Raises:
             ValueError: the text is too short, the device is not available, the ID is taken, the
@@ -140,7 +140,8 @@ class TrainingRunner:
             preset, corpus, config, actor, initial, self._cache, self._compare_devices
         )
         if devices:
-            self._torchrun.require_devices(devices, new.config.device, actor)
+            known, most = self.devices, self.max_processes
+            require_devices(devices, new.config.device, known, most, actor)
         if is_student(actor):
             new.require_allowed(self.rules, preset, config)
         with self._store.quota_lock, self._thread.admission():
@@ -363,6 +364,8 @@ class TrainingRunner:
                 run_locks.find_unfinished_run(self._store, run_id)  # still?
                 self._store.answer_all(run_id, ENDED)  # what was asked of an earlier process
                 change = describe_machine_change(run, self._threads, self._group)
+                if run.processes != self._group.world_size:
+                    self._store.set_processes(run_id, self._group.facts(config.device))
                 self._store.set_state(run_id, RunState.QUEUED, actor, change)
                 run = find_run(self._store, run_id)
                 session = Session(self._store, run, data, self._timer, self._group)

@@ -22,6 +22,7 @@ class RunState(StrEnum):
 
 LIVE_STATES = (RunState.QUEUED, RunState.RUNNING, RunState.PAUSED)  # a process holds the run
 SILENT_SECONDS = 30.0  # after which a machine that trains a published run counts as silent
+PROCESS_FACTS = ("processes", "devices", "hosts")  # in Run.versions, if there are several
 RESUMABLE_STATES = (RunState.STOPPED, RunState.FAILED, RunState.INTERRUPTED)  # no process does
 
 
@@ -165,7 +166,7 @@ class Run:
 
     @property
     def processes(self) -> int:
-        """Return how many processes train the run together, by its record."""
+        """Return how many processes train the run together, or trained it last."""
         text = self.versions.get("processes", "1")
         return int(text) if text.isdecimal() else 1
 

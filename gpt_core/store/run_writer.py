@@ -22,6 +22,7 @@ from gpt_core.records import (
 from gpt_core.store.database import Database, insert
 from gpt_core.store.rows import Row, check_rows
 from gpt_core.store.run import (
+    PROCESS_FACTS,
     SILENT_SECONDS,
     Baselines,
     CheckpointKind,
@@ -222,6 +223,15 @@ class RunWriter(RunReader):
         """
         silent = self._clock() - run.received_at
         return silent if run.origin and run.is_live and silent > SILENT_SECONDS else 0.0
+
+    def set_processes(self, run_id: str, facts: Mapping[str, str]) -> None:
+        """Record what is said of the processes that train a run from now on; of one, nothing."""
+        with self._database.transaction() as connection:
+            query = "SELECT versions FROM runs WHERE id = ?"
+            versions = json.loads(connection.execute(query, (run_id,)).fetchone()["versions"])
+            others = {name: versions[name] for name in versions if name not in PROCESS_FACTS}
+            values = (json.dumps({**others, **facts}), run_id)
+            connection.execute("UPDATE runs SET versions = ? WHERE id = ?", values)
 
     def set_state(self, run_id: str, state: RunState, actor: str, message: str = "") -> None:
         """Record a run's transition to a state, with its actor and a message."""

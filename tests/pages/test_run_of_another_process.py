@@ -6,12 +6,16 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.app import runtime
+from dashboard.forms import preflight
 from dashboard.forms.model import NOW
+from gpt_core.config import TrainingConfig
+from gpt_core.model import resolve_auto
 from gpt_core.presets import PRESETS
 from gpt_core.runner import TrainingRunner
 from gpt_core.runner.elsewhere import stored_requests
@@ -252,21 +256,45 @@ def steps_told(app: AppTest) -> int:
     return int(steps.replace(",", ""))
 
 
-def test_gpus_are_chosen_for_a_run_and_its_cost_is_told_for_all_of_them(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    gpus = ("cuda:0", "cuda:1", "cuda:2")
+@pytest.fixture
+def two_gpus(monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """A machine that has two GPUs as far as nothing computes there."""
+    gpus = ("cuda:0", "cuda:1")
     monkeypatch.setattr(runtime, "training_devices", lambda: gpus)
-    monkeypatch.setenv(PROCESSES, "3")
+    monkeypatch.setenv(PROCESSES, "2")
+    return gpus
+
+
+def test_the_cost_of_a_run_on_chosen_gpus_is_told_for_all_of_them(
+    two_gpus: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def on_cuda(config: TrainingConfig) -> TrainingConfig:
+        return replace(resolve_auto(config), device="cuda")
+
+    monkeypatch.setattr(preflight, "resolve_auto", on_cuda)
+    monkeypatch.setattr(preflight, "expected_seconds", lambda *_: 7_200.0)
     app = open_app("train", state={"start": True, "other_settings": True})
     choose(app, "Text", "counting")
     epochs = PRESETS["pocket"].training.num_epochs
     batches = steps_told(app) // epochs
+    assert "about 2 h" in texts(app)
     [field] = [field for field in app.multiselect if field.label == "GPUs"]
-    assert (field.options, field.value) == (list(gpus), [])
-    field.set_value(["cuda:0", "cuda:2"]).run()
+    assert (field.options, field.value) == (list(two_gpus), [])
+    field.set_value(list(two_gpus)).run()
     assert steps_told(app) == epochs * math.ceil(batches / 2)
-    button(app, "Start training").click().run()
-    assert not app.exception
-    assert "devices=cuda:0, cuda:2: the run's device is cpu." in texts(app)  # there are none here
-    assert runtime.get_store().live_runs() == []
+    assert "about 60 min" in texts(app)
+
+
+def test_gpus_that_cannot_train_a_run_together_are_refused_before_it_starts(
+    two_gpus: tuple[str, str],
+) -> None:
+    app = open_app("train", state={"start": True, "other_settings": True})
+    choose(app, "Text", "counting")
+    [field] = [field for field in app.multiselect if field.label == "GPUs"]
+    field.set_value(list(two_gpus)).run()
+    assert "devices=cuda:0, cuda:1: the run's device is cpu." in texts(app)  # there are none here
+    assert button(app, "Start training").disabled
+    field.set_value(["cuda:1"]).run()
+    assert "1 device for several processes: choose at least 2, or none." in texts(app)
+    field.set_value([]).run()
+    assert not button(app, "Start training").disabled

@@ -13,6 +13,7 @@ from tests.support.published import SMALL, TOKEN, rows_in, start_terminal, steps
 
 
 @pytest.mark.slow
+@pytest.mark.whole_run  # paused and resumed: tests/browser/test_published_run.py
 def test_a_run_is_paused_stepped_resumed_and_stopped_from_the_other_machine(tmp_path: Path) -> None:
     server = start_server(tmp_path / "app", GPT_LAB_PUBLISH_TOKEN=TOKEN)
     here = tmp_path / "runs"
@@ -27,7 +28,9 @@ def test_a_run_is_paused_stepped_resumed_and_stopped_from_the_other_machine(tmp_
             run = store.run("far")
             return run is not None and run.state is state
 
-        with pytest.raises(ValueError, match="ause"):  # a running run takes no single step
+        with pytest.raises(
+            ValueError, match="pause it first"
+        ):  # a running run takes no single step
             runner.step("far", actor="local").result(60)
         runner.pause("far", actor="local").result(60)
         wait_until(lambda: is_in(RunState.PAUSED))

@@ -2,11 +2,11 @@
 
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from importlib.util import find_spec
 
 import psutil
 import pytest
@@ -23,9 +23,6 @@ from tests.support.runs import LONG, PRESET, losses, states, wait_for_steps
 from tests.support.terminal import wait_for
 
 TWO = ("cpu", "cpu")
-needs_two = pytest.mark.skipif(
-    find_spec("gpt_core.distributed") is None, reason="several processes cannot train a run yet"
-)
 
 
 @pytest.fixture
@@ -98,6 +95,44 @@ def test_it_waits_while_another_run_trains_and_can_be_stopped_meanwhile(
     assert torchruns() == []
 
 
+def test_a_waiting_run_that_is_stopped_and_resumed_again_and_again_waits_once(
+    app: TrainingRunner, store: RunStore, corpus: Corpus
+) -> None:
+    first = app.start(LONG, corpus, actor="local")
+    wait_for_steps(store, first, 1)
+    waiting = app.start(PRESET, corpus, actor="local", devices=TWO)
+    for _ in range(10):  # faster than a worker looks
+        app.stop(waiting, actor="local").result(30)
+        app.resume(waiting, actor="local").result(30)
+    assert states(store, waiting) == [*("queued", "stopped") * 10, "queued"]
+    app.stop(first, actor="local").result(60)
+    wait_for(store, waiting, "finished")
+    steps = [row.global_step for row in store.steps(waiting)]
+    assert steps == list(range(len(steps)))
+    last = app.start(LONG, corpus, actor="local")  # the devices are free
+    wait_for_steps(store, last, 1)
+
+
+def test_a_stop_that_cannot_be_written_keeps_no_device(
+    app: TrainingRunner, store: RunStore, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    first = app.start(LONG, corpus, actor="local")
+    wait_for_steps(store, first, 1)
+    waiting = app.start(PRESET, corpus, actor="local", devices=TWO)
+    with monkeypatch.context() as broken:
+        broken.setattr(store, "set_state", fail)
+        with pytest.raises(sqlite3.OperationalError):
+            app.stop(waiting, actor="local")
+    app.stop(first, actor="local").result(60)
+    last = app.start(LONG, corpus, actor="local")
+    wait_for_steps(store, last, 1)
+    mark_interrupted_runs(store)
+    assert states(store, waiting) == ["queued", "interrupted"]
+
+
 def test_what_waits_when_the_app_is_closed_is_interrupted(store: RunStore, corpus: Corpus) -> None:
     runner = TrainingRunner(store, threads=1, max_processes=2)
     first = runner.start(LONG, corpus, actor="local")
@@ -110,7 +145,6 @@ def test_what_waits_when_the_app_is_closed_is_interrupted(store: RunStore, corpu
 
 
 @pytest.mark.slow
-@needs_two
 def test_torchrun_trains_a_run_which_takes_requests_and_whose_place_others_wait_for(
     app: TrainingRunner, store: RunStore, corpus: Corpus
 ) -> None:
@@ -134,7 +168,6 @@ def test_torchrun_trains_a_run_which_takes_requests_and_whose_place_others_wait_
 
 
 @pytest.mark.slow
-@needs_two
 def test_its_losses_are_those_of_one_process_and_closing_the_app_saves_it(
     store: RunStore, corpus: Corpus
 ) -> None:
@@ -163,7 +196,6 @@ def test_its_losses_are_those_of_one_process_and_closing_the_app_saves_it(
 
 
 @pytest.mark.slow
-@needs_two
 def test_the_death_of_its_processes_is_told_in_words_and_it_can_be_resumed(
     app: TrainingRunner, store: RunStore, corpus: Corpus
 ) -> None:
@@ -203,7 +235,7 @@ def test_why_its_processes_cannot_begin_is_told_in_their_own_words(
 
 
 @pytest.mark.slow
-@needs_two
+@pytest.mark.whole_run  # in small: tests/runner/test_fair_queue.py
 def test_two_runs_train_together_on_devices_of_their_own_beside_a_third(
     store: RunStore, corpus: Corpus
 ) -> None:

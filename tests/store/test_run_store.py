@@ -283,3 +283,15 @@ def test_runs_stand_in_the_order_they_were_started_even_if_the_clock_jumps_back(
     assert latest is not None
     assert latest.id == "third"
     store.close()
+
+
+def test_who_trains_a_run_is_recorded_anew_when_others_resume_it(store: RunStore) -> None:
+    add_run(store)
+    store.set_processes("a-run", {"processes": "2", "devices": "2 × cpu", "hosts": "here"})
+    run = store.run("a-run")
+    assert run is not None
+    assert (run.processes, run.versions["hosts"], run.versions["torch"]) == (2, "here", "x")
+    store.set_processes("a-run", {})
+    run = store.run("a-run")
+    assert run is not None
+    assert (run.processes, run.versions) == (1, {"torch": "x"})

@@ -55,13 +55,42 @@ def count_processes() -> int:
     return int(text)
 
 
+def require_devices(
+    devices: Sequence[str], kind: str, known: Sequence[str], most: int, actor: str
+) -> None:
+    """Refuse devices that cannot train a run together, or any to a student.
+
+    Args:
+        devices: one for each process; none for a run of one process, which is not refused.
+        kind: that of the run's device, such as cuda.
+        known: the devices of this machine on which runs train.
+        most: how many processes there may be.
+        actor: who asks.
+
+    Raises:
+        ValueError: there is only one, there are too many, or they are not this machine's, of
+            another kind, or repeated.
+    """
+    number, most = len(devices), 1 if is_student(actor) else most
+    if number > most:
+        raise ValueError(f"{number} processes for one run: at most {most} can train it here.")
+    if number == 1:
+        raise ValueError("1 device for several processes: choose at least 2, or none.")
+    if not {device.partition(":")[0] for device in devices} <= {kind}:
+        raise ValueError(f"devices={', '.join(devices)}: the run's device is {kind}.")
+    if kind != "cpu" and (set(devices) - set(known) or len(set(devices)) < number):
+        raise ValueError(
+            f"devices={', '.join(devices)}: choose different ones of {', '.join(known)}."
+        )
+
+
 @dataclass
 class GroupRun:
     """A run that several processes train, from its place in the queue to its end."""
 
     run_id: str
     devices: tuple[str, ...]  # of its processes
-    place: QueuedRun
+    queued: QueuedRun
     lock: filelock.BaseFileLock  # held so that the run is live until its processes hold its lock
     has_begun: bool = False
 
@@ -71,7 +100,7 @@ class TorchrunRuns:
 
     Each is trained by ``torchrun … -m gpt_core resume RUN``, a child of this process, which takes
     requests like every run of another process. It begins when no other run trains on its devices
-    or was queued for them before it, and has them for itself until it ends. A thread of its own
+    or was queued for them before it; until it ends, no other begins there. A thread of its own
     waits for it.
 
     Args:
@@ -97,30 +126,6 @@ class TorchrunRuns:
 
     # Callable from any thread
 
-    def require_devices(self, devices: Sequence[str], kind: str, actor: str) -> None:
-        """Refuse devices that cannot train a run together, or any to a student.
-
-        Args:
-            devices: one for each process.
-            kind: the run's.
-            actor: who asks.
-
-        Raises:
-            ValueError: it is one device only, or there are too many, or other devices.
-        """
-        number, most = len(devices), 1 if is_student(actor) else self.max_processes
-        if number > most:
-            raise ValueError(f"{number} processes for one run: at most {most} can train it here.")
-        if number < 2:
-            raise ValueError("1 device for several processes: choose at least 2, or none.")
-        if {device.partition(":")[0] for device in devices} != {kind}:
-            raise ValueError(f"devices={', '.join(devices)}: the run's device is {kind}.")
-        known = self._training.devices
-        if kind != "cpu" and (set(devices) - set(known) or len(set(devices)) < number):
-            raise ValueError(
-                f"devices={', '.join(devices)}: choose different ones of {', '.join(known)}."
-            )
-
     def find_devices(self, run: Run) -> tuple[str, ...]:
         """Return the devices of the processes that resume a run: those with which it began.
 
@@ -138,7 +143,7 @@ class TorchrunRuns:
         return tuple(devices) if len(devices) == processes else ()
 
     def start(self, new: NewRun, run_id: str, actor: str, devices: Sequence[str]) -> None:
-        """Record a run that :meth:`require_devices` has allowed, and queue it."""
+        """Record a run that :func:`require_devices` has allowed, and queue it."""
         group = Group(world_size=len(devices), hosts=(socket.gethostname(),))
         facts = machine_facts(self._threads, group, new.config)
         if new.config.device != "cpu":
@@ -155,8 +160,14 @@ class TorchrunRuns:
         worker = threading.Thread(target=self._work, args=(run,), name="torchrun", daemon=True)
         with self._lock:
             self._runs[run_id] = run
-            self._workers = [*(w for w in self._workers if w.is_alive()), worker]
-            worker.start()
+            self._workers = [w for w in self._workers if w.is_alive()]
+            try:
+                worker.start()
+            except RuntimeError:  # the machine starts no thread
+                del self._runs[run_id]
+                self._training.release(run.queued)
+                raise
+            self._workers.append(worker)
 
     def reopen(self, run: Run, devices: tuple[str, ...], actor: str) -> None:
         """Queue a run again that ended before its last step.
@@ -197,9 +208,11 @@ class TorchrunRuns:
             if run is None or run.has_begun:
                 raise ValueError("The run has begun in this moment: try again.")
             del self._runs[run_id]
-        self._store.set_state(run_id, RunState.STOPPED, actor)
-        self._training.release(run.place)
-        run.lock.release()
+        try:
+            self._store.set_state(run_id, RunState.STOPPED, actor)
+        finally:  # if that cannot be written, mark_interrupted_runs finds the lock free
+            self._training.release(run.queued)
+            run.lock.release()
         return done()
 
     def begin_close(self) -> None:
@@ -218,7 +231,7 @@ class TorchrunRuns:
         words = ""
         try:
             while not self._begin(run):
-                if not self.is_waiting(run.run_id):
+                if not self._is_mine(run):
                     return  # it was stopped
                 if self._closing.wait(POLL_SECONDS):
                     break
@@ -231,13 +244,18 @@ class TorchrunRuns:
 
     def _begin(self, run: GroupRun) -> bool:
         """Let a run begin, if it still waits and its devices are free."""
-        if not self.is_waiting(run.run_id) or not self._training.occupy(run.place):
+        if not self._is_mine(run) or not self._training.occupy(run.queued):
             return False
         with self._lock:
-            run.has_begun = run.run_id in self._runs
+            run.has_begun = self._runs.get(run.run_id) is run
         if not run.has_begun:  # it was stopped in this moment
-            self._training.release(run.place)
+            self._training.release(run.queued)
         return run.has_begun
+
+    def _is_mine(self, run: GroupRun) -> bool:
+        """Tell whether a run is still this worker's: stopped and resumed, it is another's."""
+        with self._lock:
+            return self._runs.get(run.run_id) is run
 
     def _train(self, run: GroupRun) -> str:
         """Train a run in processes of its own until they end; return their last sentence."""
@@ -285,8 +303,9 @@ class TorchrunRuns:
         except Exception:  # a full disk: mark_interrupted_runs finds the lock free
             log.exception("the end of run %s could not be written", run.run_id)
         with self._lock:
-            self._runs.pop(run.run_id, None)
-        self._training.release(run.place)
+            if self._runs.get(run.run_id) is run:
+                del self._runs[run.run_id]
+        self._training.release(run.queued)
         run.lock.release()
 
 

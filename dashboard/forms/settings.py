@@ -173,13 +173,16 @@ def _choose_to_keep_every_epoch(preset: Preset, beginning: StartingWeights) -> b
         with suppress(ValueError):  # which the form reports
             size = BYTES_PER_PARAMETER * count_config_parameters(GPTConfig(**fields))
             epochs = count(setting_of(preset, "num_epochs", beginning), "epoch")
-            cost = f": {epochs} of {format_bytes(size)} each"
-    return st.toggle(
-        f"Keep the weights of every epoch{cost}",
+            cost = f"{epochs} of {format_bytes(size)} each."
+    wanted = st.toggle(
+        "Keep the weights of every epoch",
         key=f"{key_of(preset, 'keep_epochs', beginning)}-every",
         help="To look into the model, or write with it, as it was after each epoch.",
         persist_state="session",
     )
+    if cost:
+        st.caption(cost)
+    return wanted
 
 
 def _config_of(preset: Preset, name: str) -> GPTConfig | TrainingConfig:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import sqlite3
 from enum import Enum, auto
 
@@ -13,6 +14,8 @@ DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 MEMORY_FULL_WORDS = ("allocate memory", "enough memory", "out of m", "failed to map segment")
 NO_HANDLES = (errno.EMFILE, errno.ENFILE)  # of this process, of the machine
 NO_HANDLES_WORDS = "Too many open files"
+# Safetensors: "Error while serializing: I/O error: Read-only file system (os error 30)".
+OS_ERROR = re.compile(r"I/O error: (.+) \(os error \d+\)")
 DISK_FULL_WORDS = ("No space left", "disk is full")
 
 
@@ -38,7 +41,7 @@ def error_kind(error: BaseException) -> ErrorKind:
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the kind
         return ErrorKind.RECORD_DAMAGED if code in DAMAGED else ErrorKind.RECORD_UNREADABLE
-    if isinstance(error, OSError) and error.strerror:
+    if (isinstance(error, OSError) and error.strerror) or OS_ERROR.search(text):
         return ErrorKind.MACHINE
     return ErrorKind.OTHER
 
@@ -79,7 +82,9 @@ def describe_error(error: BaseException) -> str:
                 f"The runs directory could not be read or written ({error}): check that it exists."
             )
         case ErrorKind.MACHINE:
-            reason = getattr(error, "strerror", "")  # without the path, which is the server's
+            told = OS_ERROR.search(str(error))
+            # Without the path, which is the server's.
+            reason = told[1] if told else getattr(error, "strerror", "")
             return f"The machine reports an error ({reason}): check the runs directory."
         case ErrorKind.OTHER:
             return str(error) or type(error).__name__

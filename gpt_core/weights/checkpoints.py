@@ -179,7 +179,7 @@ def _write_whole(
         written = sum(path.stat().st_size for path in part.iterdir())
         part.rename(folder)
         _flush_to_disk(folder.parent)
-    except SafetensorError as error:  # the library's error for a full disk
+    except SafetensorError as error:  # the library's error for a full or read-only disk
         raise OSError(str(error)) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)

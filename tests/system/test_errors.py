@@ -5,6 +5,7 @@ import sqlite3
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from gpt_core.system import describe_error
 from gpt_core.system.errors import ErrorKind, error_kind
@@ -51,3 +52,10 @@ def test_the_sentence_names_no_path_of_the_server() -> None:
 def test_an_exception_without_a_message_has_its_kind_for_one() -> None:
     assert describe_error(ValueError("choose another")) == "choose another"
     assert describe_error(KeyError()) == "KeyError"
+
+
+@pytest.mark.parametrize("kind", [SafetensorError, OSError])
+def test_what_safetensors_cannot_write_is_told_as_of_any_other_file(kind: type) -> None:
+    error = kind("Error while serializing: I/O error: Read-only file system (os error 30)")
+    told = "The machine reports an error (Read-only file system): check the runs directory."
+    assert describe_error(error) == told

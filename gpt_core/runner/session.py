@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import sqlite3
 import time
 import weakref
 from collections.abc import Callable, Iterator
@@ -371,15 +372,19 @@ class Session:
 
         Others' connections may hold all of them. The run trains on and is saved later.
         """
-        try:
-            save()
-        except Exception as error:
-            if not lacks_file_handles(error):
-                raise
-            step = self._state.global_step
-            log.warning("step %d of %s is not saved: no file handle is left", step, self.run.id)
-            return False
-        return True
+        for is_repeated in (False, True):
+            try:
+                save()
+            except Exception as error:
+                if lacks_file_handles(error):
+                    break
+                if is_repeated or not isinstance(error, sqlite3.OperationalError):
+                    raise  # else a handle may have come back since: SQLite does not say
+            else:
+                return True
+        step = self._state.global_step
+        log.warning("step %d of %s is not saved: no file handle is left", step, self.run.id)
+        return False
 
     def _save_weights(self, step: int) -> None:
         self.flush()  # the recorded evaluations tell which checkpoint is best

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import classroom, documents, first_minute, gpu, scaling
+from benchmarks import classroom, documents, first_minute, scaling
+from benchmarks.gpu import __main__ as gpu
 from benchmarks.pairs import HISTORY, measure_pairs
 from benchmarks.table import README, gpu_lines, with_table
 from gpt_core.config import GPTConfig

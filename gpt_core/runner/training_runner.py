@@ -139,9 +139,7 @@ class TrainingRunner:
         new = prepare_run(
             preset, corpus, config, actor, initial, self._cache, self._compare_devices
         )
-        if devices:
-            known, most = self.devices, self.max_processes
-            require_devices(devices, new.config.device, known, most, actor)
+        require_devices(devices, new.config.device, self.devices, self.max_processes, actor)
         if is_student(actor):
             new.require_allowed(self.rules, preset, config)
         with self._store.quota_lock, self._thread.admission():

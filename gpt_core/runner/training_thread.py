@@ -351,7 +351,7 @@ class TrainingThread:
         if not is_written:  # after the release: a locked run is live (mark_interrupted_runs)
             self._store.keep_final_state(run_id, FinalState(state, actor, message))
         live.ended.set()
-        live.requests.serve(wait=False)  # nobody else does: each finds that the run has ended
+        live.requests.serve(wait=False)  # each learns that the run has ended
         self._first.wake()  # a device is free
 
     def _remove_optimizer(self, session: Session) -> None:

@@ -73,7 +73,7 @@ class StoredRequests:
         """
         if self._closing:
             raise ValueError("The app is closing: start it again first.")
-        mark_interrupted_runs(self._store)  # a run whose process has died answers nobody
+        mark_interrupted_runs(self._store)  # a run whose process has died answers nothing
         run = find_run(self._store, run_id)
         if not run.is_live:
             raise ValueError(f"Run {run_id} is not live but {run.state}: it takes no requests.")

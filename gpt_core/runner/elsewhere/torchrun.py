@@ -117,8 +117,8 @@ class TorchrunRuns:
         self._store = store
         self._training = training
         self._threads = threads
-        # Guards _runs and has_begun. Whoever holds it does not ask the training threads: a start
-        # holds their lock and waits for this one.
+        # Guards _runs and has_begun. Never call the training threads while holding it: starting a
+        # run holds their lock and then waits for this one.
         self._lock = threading.Lock()
         self._runs: dict[str, GroupRun] = {}
         self._workers: list[threading.Thread] = []
